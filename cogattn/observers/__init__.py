@@ -1,0 +1,1 @@
+"""What can be tested: networks of timm, a module of your own, readouts on frozen features."""

@@ -1,0 +1,1 @@
+"""Public conformance checks and synthetic data, used by our tests and by users' plugins."""
