@@ -1,0 +1,127 @@
+"""A frozen image network that answers with class scores or pooled features, with its own preprocessing inside.
+
+Images are (n, 3, height, width) in [0, 1] everywhere outside; size, interpolation, mean and standard deviation are
+the network's and never the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cogattn.errors import ObserverError
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+class Network:
+    """A frozen classifier in evaluation mode.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Maps normalised images (n, 3, input_size, input_size) to scores (n, n_classes). Moved to `device` and frozen.
+    name : str
+        What tables call it.
+    n_classes : int
+        Number of scores per image.
+    input_size : int
+        Side of the images that the module takes, in pixels; images of another size are resized to it.
+    mean, std : tuple of float
+        Per channel, in units of the image's range: the module sees ``(image - mean) / std``.
+    interpolation : {"bilinear", "bicubic"}
+        How images are resized, antialiased.
+    device : str
+        ``"auto"`` (a GPU where there is one) or a torch device.
+
+    Raises
+    ------
+    ObserverError
+        By `logits` and `features`, for images of another shape, type or range.
+
+    Notes
+    -----
+    Answers come back on the device of the images. They are plain numbers, made in ``torch.inference_mode``, unless
+    ``differentiable=True``: then gradients reach the images through resizing and normalisation.
+
+    Examples
+    --------
+    >>> network = build_network(TimmObserver(), "tf_efficientnet_lite0", seed=0)
+    >>> network.logits(torch.rand(8, 3, 224, 224)).shape
+    torch.Size([8, 1000])
+    >>> network.features(torch.rand(8, 3, 224, 224)).shape
+    torch.Size([8, 1280])
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        name: str,
+        n_classes: int,
+        input_size: int,
+        mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        std: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        interpolation: Interpolation = "bicubic",
+        device: str = "auto",
+    ) -> None:
+        self.name, self.n_classes, self.input_size = name, n_classes, input_size
+        self.mean, self.std, self.interpolation = mean, std, interpolation
+        self.device = torch.device(_best_device() if device == "auto" else device)
+        self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+        self.module = module.eval().requires_grad_(False).to(self.device, memory_format=self.memory_format)
+
+    def logits(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
+        """Return class scores before softmax, shape (n, n_classes), for images (n, 3, height, width) in [0, 1]."""
+        return self._answer(self.module, images, differentiable=differentiable)
+
+    def features(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
+        """Return pooled features before the classifier, shape (n, n_features).
+
+        Raises
+        ------
+        ObserverError
+            If the module has no ``forward_features`` and ``forward_head`` as timm's networks have.
+        """
+        if not (hasattr(self.module, "forward_features") and hasattr(self.module, "forward_head")):
+            raise ObserverError(
+                f"a readout needs a network with forward_features and forward_head, as timm's have; got {self.name}"
+            )
+        return self._answer(self._pooled, images, differentiable=differentiable)
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Resize and normalise images (n, 3, height, width) in [0, 1] to what the module takes; differentiable."""
+        size = (self.input_size, self.input_size)
+        if images.shape[-2:] != size:
+            images = functional.interpolate(images, size, mode=self.interpolation, antialias=True).clamp(0, 1)
+        mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        return (images - mean) / std
+
+    def _pooled(self, inputs: Tensor) -> Tensor:
+        return self.module.forward_head(self.module.forward_features(inputs), pre_logits=True)
+
+    def _answer(self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool) -> Tensor:
+        self._check(images)
+        with torch.enable_grad() if differentiable else torch.inference_mode():
+            inputs = self.preprocess(images.to(self.device)).contiguous(memory_format=self.memory_format)
+            return forward(inputs).to(images.device)
+
+    def _check(self, images: Tensor) -> None:
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise ObserverError(
+                f"images must be floats of shape (n, 3, height, width); got {images.dtype} {tuple(images.shape)}"
+            )
+        if images.numel():
+            low, high = (float(bound) for bound in images.detach().aminmax())
+            if not (low >= 0 and high <= 1):
+                raise ObserverError(
+                    f"images must lie in [0, 1]; got values from {low:.4g} to {high:.4g} ({self.name})"
+                )
+
+
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
