@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,10 +30,9 @@ import numpy as np
 from cogattn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cogattn.psychophysics.masking.config import NoiseSettings
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from cogattn.psychophysics.masking.config import NoiseSettings
 
 BINOMIAL = np.sqrt(2) / 16 * np.array([1.0, 4.0, 6.0, 4.0, 1.0])
 BINS_PER_OCTAVE = 24
@@ -63,7 +63,7 @@ class BandSpectra:
 
     @property
     def mean_cpi(self) -> NDArray[np.float64]:
-        """Power-weighted log-mean frequency of each band without its DC, in cycles per image, shape (n_bands,)."""
+        """Power-weighted log-mean frequency of each band, DC left out, in cycles per image; shape (n_bands,)."""
         power, log_f = self.power[:, 1:], np.log(self.frequencies_cpi[1:])
         return np.exp(power @ log_f / power.sum(axis=1))
 
@@ -124,7 +124,7 @@ def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
     """
     levels = _pyramid_levels(n_bands, size)
     smooth = [level.up @ level.down for level in levels] + [np.zeros((size, size))]
-    powers = [_expected_power(a, b) for a, b in zip(smooth, smooth[1:], strict=False)]
+    powers = [_expected_power(a, b) for a, b in pairwise(smooth)]
     top = powers[0].sum()
     shares = [
         _expected_share(level.up, a, b) if len(level.down) < FEW_COEFFICIENTS else power / power.sum()
@@ -309,7 +309,7 @@ def _half_plane(size: int, low_cpi: float, high_cpi: float) -> _HalfPlane:
 
 
 def _draw(row: NDArray[np.complex64], generator: np.random.Generator, plane: _HalfPlane) -> None:
-    """Fill one spectrum with Gaussian coefficients whose squared magnitudes, mirrored ones counted, sum to 1."""
+    """Fill one spectrum with Gaussian coefficients whose squares, mirrored ones counted, sum to 1."""
     free = generator.standard_normal((len(plane.drawn), 2), dtype=np.float32)
     free[plane.self_conjugate] *= np.array([np.sqrt(2), 0], dtype=np.float32)
     power = 2 * np.vdot(free, free) - np.vdot(free[plane.self_conjugate], free[plane.self_conjugate])
@@ -319,13 +319,13 @@ def _draw(row: NDArray[np.complex64], generator: np.random.Generator, plane: _Ha
 
 
 def _radius_squared(size: int) -> NDArray[np.float64]:
-    """Squared radial frequency of every DFT coefficient in (cycles per image)^2, exact integers; (size, size)."""
+    """Squared radial frequency of every DFT coefficient, in (cycles per image)^2, integers; (size, size)."""
     frequency = np.round(np.fft.fftfreq(size) * size)
     return frequency[:, None] ** 2 + frequency**2
 
 
 def _inside(radius2: NDArray[np.float64], low_cpi: float, high_cpi: float) -> NDArray[np.bool_]:
-    """Which squared radii lie in [low, high); squared edges are rounded so that equal radii compare as equal."""
+    """Which radii lie in [low, high); the squared edges are rounded so that equal radii compare as equal."""
     return (radius2 >= np.round(low_cpi**2, 9)) & (radius2 < np.round(high_cpi**2, 9))
 
 
@@ -345,7 +345,8 @@ def _pyramid_levels(n_bands: int, size: int) -> tuple[_Level, ...]:
         n = len(levels[-1].down)
         if n < len(BINOMIAL):
             raise ConfigError(
-                f"noise.n_bands must be at most {len(levels)} for pyramid bands of {size}-pixel images; got {n_bands}"
+                f"noise.n_bands must be at most {len(levels)} for pyramid bands of {size}-pixel images; "
+                f"got {n_bands}"
             )
         reduce, expand = _reduce(n), _expand(n)
         levels.append(_Level(reduce @ levels[-1].down, levels[-1].up @ expand))
@@ -363,7 +364,7 @@ def _expand(n: int) -> NDArray[np.float64]:
 
 
 def _blur(n: int) -> NDArray[np.float64]:
-    """Correlate n samples with the binomial filter, the signal reflected about its end samples; shape (n, n)."""
+    """Correlate n samples with the binomial filter, reflected about the end samples; shape (n, n)."""
     matrix = np.zeros((n, n))
     for lag, weight in zip(range(-2, 3), BINOMIAL, strict=True):
         index = np.abs(np.arange(n) + lag)
@@ -377,7 +378,7 @@ def _separable(matrix: Tensor, images: Tensor) -> Tensor:
 
 
 def _dft(columns: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """DFT of each column, scaled so that squared magnitudes of a two-dimensional transform sum to the mean square."""
+    """DFT of each column, so scaled that squared magnitudes (of both axes) sum to the mean square."""
     return np.fft.fft(columns, axis=0) / len(columns)
 
 
@@ -392,9 +393,9 @@ def _expected_power(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[n
 def _expected_share(
     up: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Expected periodogram of ``a x a' - b x b'`` divided by its own sum; for few columns in `up`, which span a, b.
+    """Expected periodogram of ``a x a' - b x b'`` over its own sum, where `up` has few columns.
 
-    In the basis of its principal components the field is a Gaussian vector with variances v, and
+    In the basis of its principal components the field, which lies in the span of `up`, is a Gaussian vector with variances v, and
     E[v_i z_i^2 / sum_j v_j z_j^2] = integral of v_i / (1 + 2 v_i t) * prod_j (1 + 2 v_j t)^(-1/2) dt, t > 0.
     """
     basis = np.linalg.qr(up)[0]  # (size, m)
