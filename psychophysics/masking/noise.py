@@ -63,7 +63,7 @@ class BandSpectra:
 
     @property
     def mean_cpi(self) -> NDArray[np.float64]:
-        """Power-weighted log-mean frequency of each band, DC left out, in cycles per image; shape (n_bands,)."""
+        """Power-weighted log-mean frequency of each band, DC left out, in cycles per image; (n_bands,)."""
         power, log_f = self.power[:, 1:], np.log(self.frequencies_cpi[1:])
         return np.exp(power @ log_f / power.sum(axis=1))
 
@@ -395,7 +395,7 @@ def _expected_share(
 ) -> NDArray[np.float64]:
     """Expected periodogram of ``a x a' - b x b'`` over its own sum, where `up` has few columns.
 
-    In the basis of its principal components the field, which lies in the span of `up`, is a Gaussian vector with variances v, and
+    The field lies in the span of `up`. In its principal components it is Gaussian with variances v, and
     E[v_i z_i^2 / sum_j v_j z_j^2] = integral of v_i / (1 + 2 v_i t) * prod_j (1 + 2 v_j t)^(-1/2) dt, t > 0.
     """
     basis = np.linalg.qr(up)[0]  # (size, m)
