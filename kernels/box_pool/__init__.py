@@ -1,0 +1,1 @@
+"""Average pooling over arbitrary boxes from a summed-area table; see `api` for the definition."""
