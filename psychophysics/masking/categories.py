@@ -72,7 +72,5 @@ def decide(probabilities: Tensor, rule: Literal["mean", "max", "sum"] = "mean") 
 
     if probabilities.ndim != 2 or probabilities.shape[1] != N_CLASSES:
         raise ValueError(f"probabilities must be of shape (n, {N_CLASSES}); got {tuple(probabilities.shape)}")
-    pool = {"mean": lambda p: p.mean(dim=1), "max": lambda p: p.amax(dim=1), "sum": lambda p: p.sum(dim=1)}[
-        rule
-    ]
+    pool = {"mean": torch.mean, "max": torch.amax, "sum": torch.sum}[rule]
     return torch.stack([pool(probabilities[:, list(indices)], dim=1) for indices in INDICES.values()], dim=1)
