@@ -1,0 +1,121 @@
+"""Files that are whole or absent: written beside their place, synced, moved; and JSON that carries its own hash.
+
+Parquet, PNG and JSON all load a flipped bit without a word, so every file of a run is covered by a SHA-256:
+a cell by its name, the JSON records by a seal inside, everything by the run's MANIFEST.json.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import socket
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from cogattn.errors import StoreError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+TEMPORARY = ".tmp"
+SEAL = "sha256"
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 of `data` as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Publish `data` at `path` in one move; on failure nothing is left behind and an older file stays.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full, the folder is missing or not writable, or a folder stands at `path`.
+    """
+    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path.name} must be writable; got {error.strerror} ({path.parent})") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a move into `folder` survive a power cut (a no-op where folders cannot be synced)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the bytes of a regular file; raise OSError for anything else, a symbolic link included."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read()
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what writers of this host that no longer live have left in `folder`."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        host, pid = path.name.split(".")[-4:-2]
+        if host == _host() and pid.isdecimal() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of this name is one that `write_atomically` has not published yet."""
+    return name.startswith(".") and name.endswith(TEMPORARY)
+
+
+def sealed(record: Mapping[str, Json]) -> bytes:
+    """Return `record` as readable JSON, with the SHA-256 of the rest under the key ``sha256``."""
+    seal = sha256_hex(_plain(record))
+    return _plain({**record, SEAL: seal})
+
+
+def unsealed(data: bytes) -> dict[str, Json]:
+    """Return the record that `sealed` wrote; raise ValueError if so much as one bit of `data` differs."""
+    record = json.loads(data)
+    if not isinstance(record, dict):
+        raise ValueError("not a sealed record")
+    seal = record.pop(SEAL, None)
+    if seal != sha256_hex(_plain(record)) or sealed(record) != data:
+        raise ValueError("its SHA-256 differs from the one it carries")
+    return record
+
+
+def _plain(record: Mapping[str, Json]) -> bytes:
+    return (json.dumps(record, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _host() -> str:
+    return sha256_hex(socket.gethostname().encode())[:8]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

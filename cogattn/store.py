@@ -1,0 +1,512 @@
+"""Run folders, where every number is covered by a hash.
+
+``<store>/<study>/<id>/{config.json, provenance.json, cells/, trials.parquet, tables/, figures/, MANIFEST.json}``
+
+The id is a hash of study, version and settings, so the same command finds the same folder. A cell is one file,
+``cells/<key>-<SHA-256>.parquet``. The hash stands in the name because one atomic move then publishes content
+and hash together: no second file can be missing, older or torn, and whoever reads the cell can check it. Files
+that fail the check are named in the log, moved to ``quarantine/`` and computed again; they are never read.
+
+Nothing here is a database and nothing needs a server. Concurrent drivers and workers are safe: the first to
+publish a cell wins, and records are replaced under the run's lock, which a dying process gives up by itself.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from cogattn.atomic import (
+    Json,
+    is_temporary,
+    read_regular,
+    sealed,
+    sha256_hex,
+    sweep_temporaries,
+    unsealed,
+    write_atomically,
+)
+from cogattn.config import StudyConfig
+from cogattn.errors import ConfigError, StoreError
+from cogattn.study import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+STUDY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+RUN_ID = re.compile(r"[0-9a-f]{12}")
+CELL_KEY = re.compile(r"[0-9a-f]{16}")
+CELL_FILE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{64})\.parquet")
+FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+
+CONFIG, PROVENANCE, MANIFEST, TRIALS, LOCK = (
+    "config.json",
+    "provenance.json",
+    "MANIFEST.json",
+    "trials.parquet",
+    ".lock",
+)
+CELLS, TABLES, FIGURES, QUARANTINE = "cells", "tables", "figures", "quarantine"
+
+
+def run_id(study: str, version: int, config: StudyConfig) -> str:
+    """Twelve hex digits that name a run: equal for equal study, version and settings and for nothing else."""
+    text = json.dumps([study, version, config.canonical()], separators=(",", ":"))
+    return sha256_hex(text.encode())[:12]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. Cheap to make and to send to a worker; nothing is read until a method is called.
+
+    Parameters
+    ----------
+    root : Path
+        The store.
+    study : str
+        The study's name.
+    id : str
+        Twelve hex digits, see `run_id`.
+
+    Raises
+    ------
+    ConfigError
+        If the study's name or the id has another form, so that no path can leave the store.
+    """
+
+    root: Path
+    study: str
+    id: str
+
+    def __post_init__(self) -> None:
+        if not STUDY_NAME.fullmatch(self.study):
+            raise ConfigError(f"study must be lower-case letters, digits, - and _; got {self.study[:80]!r}")
+        if not RUN_ID.fullmatch(self.id):
+            raise ConfigError(f"run id must be 12 hex digits; got {self.id[:80]!r}")
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files are."""
+        return self.root / self.study / self.id
+
+    @property
+    def finished(self) -> bool:
+        """Whether tables, figures and manifest have been written for all cells."""
+        return (self.folder / MANIFEST).is_file()
+
+    # -- beginning -----------------------------------------------------------------------------------------
+
+    def create(self, version: int, config: StudyConfig) -> None:
+        """Make the folder and write config.json where it is missing or damaged.
+
+        Raises
+        ------
+        StoreError
+            If a path of the run is a symbolic link or cannot be made or written.
+        """
+        try:
+            for name in (CELLS, TABLES, FIGURES):
+                self._path(name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"run {self.id} must be writable; got {error.strerror} ({error.filename})"
+            ) from error
+        record = {"study": self.study, "version": version, "config": json.loads(config.canonical())}
+        with self.lock():
+            for folder in (self.folder, *map(self._path, (CELLS, TABLES, FIGURES))):
+                sweep_temporaries(folder)
+            if self._intact_record(CONFIG) != record:
+                write_atomically(self._path(CONFIG), sealed(record))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run's lock; a process that dies gives it up."""
+        lock = FileLock(self._path(LOCK))
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                f"run {self.id} must be writable; got {error.strerror} ({self.folder})"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # -- records -------------------------------------------------------------------------------------------
+
+    def read_record(self, name: str) -> dict[str, Json] | None:
+        """Return a sealed JSON record of the run, None where it is absent.
+
+        Raises
+        ------
+        StoreError
+            If the record is damaged.
+        """
+        path = self._path(name)
+        try:
+            return unsealed(read_regular(path))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{name} of run {self.id} must be undamaged; got {_cause(error)} ({path})"
+            ) from error
+
+    def write_record(self, name: str, record: dict[str, Json]) -> None:
+        """Replace a sealed JSON record of the run."""
+        write_atomically(self._path(name), sealed(record))
+
+    def reopen(self) -> None:
+        """Say that the run is not finished (any more): new cells are about to be computed."""
+        try:
+            self._path(MANIFEST).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{MANIFEST} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
+            ) from error
+
+    def _intact_record(self, name: str) -> dict[str, Json] | None:
+        try:
+            return self.read_record(name)
+        except StoreError as error:
+            log.warning("%s; set aside and written again", error)
+            self._quarantine(self._path(name))
+            return None
+
+    # -- cells ---------------------------------------------------------------------------------------------
+
+    def write_cell(self, key: str, trials: pd.DataFrame) -> None:
+        """Publish a cell's trials; where another worker has been faster, its file stays.
+
+        Parameters
+        ----------
+        key : str
+            The cell's key, 16 hex digits.
+        trials : DataFrame
+            One row per trial.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written; no part of it is left behind.
+        """
+        if not CELL_KEY.fullmatch(key):
+            raise StoreError(f"cell key must be 16 hex digits; got {key[:80]!r}")
+        data = parquet_bytes(trials)
+        with self.lock():
+            if not self._cell_files([key]):
+                write_atomically(self._path(CELLS, f"{key}-{sha256_hex(data)}.parquet"), data)
+
+    def has_cell(self, key: str) -> bool:
+        """Whether a file for this cell has been published (its hash is checked when it is read)."""
+        return bool(self._cell_files([key]))
+
+    def intact_cells(self, keys: Iterable[str]) -> set[str]:
+        """Return which of `keys` are stored undamaged; set damaged files aside and name them in the log."""
+        intact = set()
+        for key, paths in self._cell_files(keys).items():
+            for path in paths:
+                if self._cell_bytes(path) is not None:
+                    intact.add(key)
+        return intact
+
+    def read_trials(self, keys: Sequence[str]) -> pd.DataFrame:
+        """Return the trials of these cells in this order.
+
+        Raises
+        ------
+        StoreError
+            If a cell is missing or damaged; a damaged one is set aside.
+        """
+        import pyarrow as pa
+
+        files = self._cell_files(keys)
+        tables = [self._cell_table(key, files.get(key, [])) for key in keys]
+        if not tables:
+            raise StoreError(f"run {self.id} must have at least one cell; got none ({self.folder})")
+        return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+
+    def _cell_table(self, key: str, paths: Sequence[Path]) -> pa.Table:
+        for path in paths:
+            if (data := self._cell_bytes(path)) is not None:
+                return read_parquet(data)
+        raise StoreError(
+            f"cell {key} of run {self.id} must be stored undamaged; got none; the same command computes it "
+            f"again ({self.folder})"
+        )
+
+    def _cell_bytes(self, path: Path) -> bytes | None:
+        """Return the file's bytes, or None after setting aside what is damaged."""
+        try:
+            data = read_regular(path)
+            if sha256_hex(data) != CELL_FILE.fullmatch(path.name)[2]:
+                raise ValueError("its SHA-256 differs from its name")
+            read_parquet(data)
+        except (OSError, ValueError) as error:
+            log.warning(
+                "cell file %s of run %s is damaged (%s); set aside", path.name, self.id, _cause(error)
+            )
+            self._quarantine(path)
+            return None
+        return data
+
+    def _cell_files(self, keys: Iterable[str]) -> dict[str, list[Path]]:
+        """Published files by key, in the order in which every reader tries them."""
+        wanted, found = set(keys), {}
+        try:
+            names = sorted(path.name for path in self._path(CELLS).iterdir())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StoreError(
+                f"cells of run {self.id} must be readable; got {error.strerror} ({self.folder})"
+            ) from error
+        for name in names:
+            match = CELL_FILE.fullmatch(name)
+            if match and match[1] in wanted:
+                found.setdefault(match[1], []).append(self._path(CELLS) / name)
+        return found
+
+    def _quarantine(self, path: Path) -> None:
+        folder = self._path(QUARANTINE)
+        try:
+            folder.mkdir(exist_ok=True)
+            taken = sum(1 for _ in folder.iterdir())
+            path.rename(folder / f"{path.name}.{taken}")
+        except FileNotFoundError:
+            pass  # another driver was faster
+        except OSError as error:
+            raise StoreError(
+                f"{path.name} must be movable to quarantine; got {error.strerror} ({path})"
+            ) from error
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def finish(self, results: Results, trials: pd.DataFrame) -> None:
+        """Write trials, tables and figures, then MANIFEST.json with the SHA-256 of every file of the run.
+
+        Raises
+        ------
+        StoreError
+            If a file cannot be written; the run then counts as unfinished.
+        """
+        files = {TRIALS: parquet_bytes(trials)}
+        for name, table in {"summary": results.summary, **results.tables}.items():
+            files[f"{TABLES}/{_stem(name)}.csv"] = csv_bytes(table)
+        for name, draw in results.figures.items():
+            files |= _figure_files(_stem(name), draw())
+        with self.lock():
+            self.reopen()
+            for name, data in files.items():
+                write_atomically(self._path(*name.split("/")), data)
+            hashes = self._hashes()
+            hashes |= {name: sha256_hex(data) for name, data in files.items()}
+            self.write_record(
+                MANIFEST, {"files": dict(sorted(hashes.items())), "remarks": list(results.remarks)}
+            )
+
+    def summary(self) -> pd.DataFrame:
+        """Return the summary table as it is stored, checked against the manifest.
+
+        Raises
+        ------
+        StoreError
+            If the run is not finished, or the table is not the one that was written.
+        """
+        import pandas as pd
+
+        name = f"{TABLES}/summary.csv"
+        data = self._read_listed(name)
+        table = pd.read_csv(
+            io.BytesIO(data), float_precision="round_trip", keep_default_na=False, na_values=[""]
+        )
+        text = [column for column in ("observer", "measure", "unit", "note") if column in table]
+        return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that belong under the summary table."""
+        manifest = self.read_record(MANIFEST) or {}
+        return tuple(map(str, manifest.get("remarks") or ()))
+
+    def _read_listed(self, name: str) -> bytes:
+        manifest = self.read_record(MANIFEST)
+        if manifest is None:
+            raise StoreError(
+                f"run {self.id} must be finished; got cells only; run the same command again ({self.folder})"
+            )
+        try:
+            data = read_regular(self._path(*name.split("/")))
+        except OSError as error:
+            raise StoreError(
+                f"{name} of run {self.id} must be readable; got {_cause(error)} ({self.folder})"
+            ) from error
+        if sha256_hex(data) != manifest["files"].get(name):
+            raise StoreError(
+                f"{name} of run {self.id} must have the SHA-256 of the manifest; got another; "
+                f"the same command writes it again ({self.folder})"
+            )
+        return data
+
+    def verify(self) -> list[str]:
+        """Re-hash every file of the run; return one sentence for each that is not as it was written."""
+        problems, listed = [], {}
+        for name in (CONFIG, PROVENANCE, MANIFEST):
+            try:
+                record = self.read_record(name)
+            except StoreError as error:
+                problems.append(str(error))
+                continue
+            if record is None and name != MANIFEST:
+                problems.append(f"{name} is missing")
+            if name == CONFIG and record is not None:
+                problems += self._wrong_id(record)
+            if name == MANIFEST and record is not None:
+                listed = record["files"]
+        found = self._hashes(problems)
+        for name, digest in found.items():
+            cell = CELL_FILE.fullmatch(name.removeprefix(f"{CELLS}/"))
+            if cell and cell[2] != digest:
+                problems.append(f"{name} is damaged: its SHA-256 differs from its name")
+            elif listed and name not in listed:
+                problems.append(f"{name} is not in {MANIFEST}")
+            elif listed and listed[name] != digest:
+                problems.append(f"{name} is damaged: its SHA-256 differs from {MANIFEST}")
+        return problems + [f"{name} is missing" for name in listed if name not in found]
+
+    def _wrong_id(self, record: dict[str, Json]) -> list[str]:
+        canonical = json.dumps(record["config"], sort_keys=True, separators=(",", ":"))
+        text = json.dumps([record["study"], record["version"], canonical], separators=(",", ":"))
+        if (record["study"], sha256_hex(text.encode())[:12]) == (self.study, self.id):
+            return []
+        return [f"{CONFIG} belongs to another run than {self.study}/{self.id}"]
+
+    def _hashes(self, problems: list[str] | None = None) -> dict[str, str]:
+        """SHA-256 by relative path; what is no readable file is told in `problems`, else raised."""
+        found = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            if name.split("/")[0] in (QUARANTINE, MANIFEST, LOCK) or is_temporary(path.name):
+                continue
+            if name in (CELLS, TABLES, FIGURES) and path.is_dir() and not path.is_symlink():
+                continue
+            try:
+                found[name] = sha256_hex(read_regular(path))
+            except OSError as error:
+                if problems is None:
+                    raise StoreError(
+                        f"{name} of run {self.id} must be a readable file; got {_cause(error)}"
+                    ) from error
+                problems.append(f"{name} is not a readable file ({_cause(error)})")
+        return found
+
+    def _path(self, *parts: str) -> Path:
+        """Return a path of the run, refused where a symbolic link on the way could lead out of the store."""
+        path = self.root
+        for part in (self.study, self.id, *parts):
+            path = path / part
+            if path.is_symlink():
+                raise StoreError(
+                    f"paths of a run must not be symbolic links; got {path} -> {path.readlink()}"
+                )
+        return path
+
+
+def list_runs(root: Path) -> list[Run]:
+    """Return the runs of a store by study and id; folders of another form are not runs."""
+    if not root.is_dir():
+        return []
+    folders = [
+        run
+        for study in sorted(root.iterdir())
+        if STUDY_NAME.fullmatch(study.name) and study.is_dir() and not study.is_symlink()
+        for run in sorted(study.iterdir())
+        if RUN_ID.fullmatch(run.name) and run.is_dir() and not run.is_symlink()
+    ]
+    return [Run(root, folder.parent.name, folder.name) for folder in folders]
+
+
+def find_run(root: Path, name: str) -> Run:
+    """Return the one run whose id, or ``study/id``, starts with `name`.
+
+    Raises
+    ------
+    ConfigError
+        If none or several match.
+    """
+    study, _, prefix = name.rpartition("/")
+    runs = [
+        run for run in list_runs(root) if prefix and run.id.startswith(prefix) and study in ("", run.study)
+    ]
+    if len(runs) == 1:
+        return runs[0]
+    several = f"several: {', '.join(run.id for run in runs[:5])}" if runs else "none"
+    raise ConfigError(
+        f"run must be the start of one stored id; got {name[:80]!r}, which fits {several} ({root})"
+    )
+
+
+def parquet_bytes(table: pd.DataFrame) -> bytes:
+    """Return `table` as Parquet: equal tables give equal bytes; the index is not kept."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    sink = io.BytesIO()
+    arrow = arrow.cast(
+        pa.schema([pa.field(f.name, _plain_type(f.type)) for f in arrow.schema])
+    ).combine_chunks()
+    pq.write_table(arrow, sink, compression="zstd", version="2.6", store_schema=False, row_group_size=1 << 20)
+    return sink.getvalue()
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """Return the table in `data`; raise ValueError where it is not readable as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(io.BytesIO(data), thrift_string_size_limit=1 << 24).read(use_threads=False)
+    except (pa.ArrowException, OSError, MemoryError) as error:
+        raise ValueError(f"unreadable Parquet: {str(error).splitlines()[0]}") from error
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return `table` as CSV with every digit that a float needs; equal tables give equal bytes."""
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _figure_files(stem: str, figure: object) -> dict[str, bytes]:
+    from cogattn.figures import render
+
+    return {f"{FIGURES}/{stem}.{ending}": render(figure, ending) for ending in ("pdf", "png")}
+
+
+def _stem(name: str) -> str:
+    if not FILE_STEM.fullmatch(name):
+        raise StoreError(f"names of tables and figures must be letters, digits, - and _; got {name[:80]!r}")
+    return name
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
