@@ -1,4 +1,4 @@
-"""Attended-speaker decoding: which of two talkers a listener followed, how surely, and how soon a switch shows.
+"""Attended-speaker decoding: which of two talkers a listener followed, how surely, how soon a switch shows.
 
 Names are imported from their modules on first use, so that settings and command line load no numerics.
 """
