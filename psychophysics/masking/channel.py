@@ -202,7 +202,7 @@ def fit_channels(
     rng: np.random.Generator | None = None,
     nominal_cpi: ArrayLike | None = None,
 ) -> list[Channel]:
-    """Estimate the channels of several observers: `fit_channel` for counts of shape (n_obs, n_sds, n_bands)."""
+    """Estimate the channels of several observers: `fit_channel` on counts (n_obs, n_sds, n_bands)."""
     correct, trials = _counts(n_correct, "n_correct"), _counts(n_trials, "n_trials")
     sds = np.asarray(noise_sds, dtype=float)
     _check(correct, trials, sds, spectra)
