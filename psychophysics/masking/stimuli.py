@@ -1,0 +1,138 @@
+"""From an image to a stimulus: grey, low contrast about a mean luminance, masked by noise, inside [0, 1].
+
+Luminance runs from black 0 to white 1. As in Subramanian et al. (2023) every image keeps the same part of its
+own contrast, so RMS contrast still differs between images. Where image plus noise leaves [0, 1], the sum is
+clipped and the clipped pixels counted; the paper's way, which moves the image pixel instead, is the option
+``reference``. The paper also stored its stimuli as JPEG; here nothing is compressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL's mode L
+MARGIN = 0.1  # the paper's epsilon: how far inside [0, 1] a moved pixel comes to lie
+
+
+@dataclass(frozen=True, eq=False)
+class Stimuli:
+    """Images ready to be shown.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, height, width)
+        Luminance in [0, 1].
+    n_clipped : Tensor, shape (n,), int64
+        Pixels of each image that did not fit into [0, 1] and were changed.
+    """
+
+    images: Tensor
+    n_clipped: Tensor
+
+
+def to_grey(images: Tensor) -> Tensor:
+    """Luma of images by ITU-R BT.601; shape (n, 1 or 3, height, width) -> (n, height, width).
+
+    Raises
+    ------
+    ValueError
+        If there are neither one nor three channels.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"images must be of shape (n, 1 or 3, height, width); got {tuple(images.shape)}")
+    if images.shape[1] == 1:
+        return images[:, 0]
+    return torch.einsum("nchw,c->nhw", images, images.new_tensor(LUMA))
+
+
+def set_contrast(images: Tensor, contrast: float, mean_luminance: float) -> Tensor:
+    """Keep part of each image's contrast and give it a mean: ``(x - mean(x)) * contrast + mean_luminance``.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, height, width)
+        Luminance in [0, 1].
+    contrast : float
+        Part kept (paper: 0.2).
+    mean_luminance : float
+        Mean of every result (paper: 0.449).
+
+    Returns
+    -------
+    Tensor, shape (n, height, width)
+        Inside [0, 1] for the paper's values, not for all others.
+    """
+    return (images - images.mean(dim=(1, 2), keepdim=True)) * contrast + mean_luminance
+
+
+def add_noise(
+    images: Tensor,
+    unit_noise: Tensor,
+    sds: Tensor | Sequence[float],
+    *,
+    clipping: Literal["clip", "reference"] = "clip",
+    generators: Sequence[np.random.Generator] | None = None,
+) -> Stimuli:
+    """Add noise of the given SDs and make the sum fit into [0, 1].
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, height, width)
+        Luminance.
+    unit_noise : Tensor, shape (n, height, width)
+        Noise of nominal SD 1.
+    sds : Tensor or sequence of float, shape (n,)
+        Noise SD of each image, in luminance units; 0 for none.
+    clipping : {"clip", "reference"}
+        ``clip`` sets what leaves [0, 1] to the limit. ``reference`` moves the *image* pixel so that the sum
+        lies 0.1 inside; where that would take the image pixel itself out of [0, 1], the pixel's noise is
+        redrawn, white and Gaussian, until the sum fits (here in one step, from the truncated Gaussian).
+    generators : sequence of Generator, length n
+        For ``reference`` only: the streams from which noise pixels are redrawn.
+
+    Returns
+    -------
+    Stimuli
+
+    Raises
+    ------
+    ValueError
+        If `clipping` is ``reference`` and there are no `generators`.
+    """
+    sd = torch.as_tensor(sds, dtype=images.dtype, device=images.device).view(-1, 1, 1)
+    noise = unit_noise * sd
+    total = images + noise
+    n_clipped = ((total < 0) | (total > 1)).sum(dim=(1, 2))
+    if clipping == "reference":
+        if generators is None:
+            raise ValueError(
+                "generators must be given where clipping is 'reference', which redraws; got None"
+            )
+        total = _move_pixels(images, noise, total, sd, generators)
+    return Stimuli(total.clamp(0, 1), n_clipped)
+
+
+def _move_pixels(
+    images: Tensor, noise: Tensor, total: Tensor, sd: Tensor, generators: Sequence[np.random.Generator]
+) -> Tensor:
+    """The paper's treatment of sums outside [0, 1]: move the image pixel, else redraw the noise pixel."""
+    dark, bright = total < 0, total > 1
+    unmovable = (dark & (MARGIN - noise > 1)) | (bright & (1 - MARGIN - noise < 0))
+    moved = torch.where(dark, MARGIN, torch.where(bright, 1 - MARGIN, total))
+    for i in unmovable.flatten(1).any(dim=1).nonzero().flatten().tolist():
+        where = unmovable[i]
+        moved[i, where] = images[i, where] + _truncated(images[i, where], float(sd[i]), generators[i])
+    return moved
+
+
+def _truncated(pixels: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
+    """Gaussian noise of this SD on condition that pixel plus noise lies in [0, 1]; (m,) -> (m,)."""
+    low, high = torch.special.ndtr(-pixels.double() / sd), torch.special.ndtr((1 - pixels.double()) / sd)
+    uniform = torch.from_numpy(generator.random(len(pixels))).to(pixels.device)
+    return (sd * torch.special.ndtri(low + (high - low) * uniform)).to(pixels.dtype)
