@@ -30,9 +30,10 @@ import numpy as np
 from cogattn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.masking.config import NoiseSettings
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from cogattn.psychophysics.masking.config import NoiseSettings
 
 BINOMIAL = np.sqrt(2) / 16 * np.array([1.0, 4.0, 6.0, 4.0, 1.0])
 BINS_PER_OCTAVE = 24
