@@ -142,6 +142,31 @@ def maximise(likelihood: Likelihood, start: Array, rows: Rows, free: Mask | None
     return Maximum(theta, value, information)
 
 
+def climb_from_grids(
+    likelihood: Likelihood, grids: Sequence[tuple[Array, Array]], correct: Array, trials: Array
+) -> Maximum:
+    """Climb from each data set's best point of each coarse grid, and keep the highest end.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Binomial model; data set i has the counts of row i.
+    grids : sequence of (points, p)
+        Parameters, shape (n_points, n_parameters), and the model's probabilities there, (n_points, n_cells).
+    correct, trials : arrays, shape (n, n_cells)
+        Counts.
+    """
+    best: Maximum | None = None
+    for points, p in grids:
+        value = correct @ np.log(p).T + (trials - correct) @ np.log1p(-p).T  # (n, n_points)
+        end = maximise(likelihood, points[value.argmax(axis=1)], np.arange(len(correct)))
+        higher = np.arange(len(correct)) if best is None else np.flatnonzero(end.value > best.value)
+        best = end if best is None else best.put(higher, end.take(higher))
+    if best is None:
+        raise ValueError("grids must hold at least one grid")
+    return best
+
+
 def _scoring_step(
     likelihood: Likelihood, theta: Array, score: Array, information: Array, free: Mask, damping: Array
 ) -> Array:

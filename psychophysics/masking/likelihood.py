@@ -30,6 +30,7 @@ from cogattn.maximum_likelihood import (
     Rows,
     binomial,
     binomial_deviance,
+    climb_from_grids,
     covariance,
     maximise,
     profile_intervals,
@@ -270,32 +271,18 @@ def fit_many(
 
 
 def find_maximum(likelihood: ChannelLikelihood) -> Maximum:
-    """Return the highest of the climbs from the best point of a coarse grid at each of three bandwidths."""
-    starts = _grid_starts(likelihood)
-    climbs = [maximise(likelihood, start, np.arange(len(start))) for start in starts]
-    best = climbs[0]
-    for climb in climbs[1:]:
-        higher = np.flatnonzero(climb.value > best.value)
-        best = best.put(higher, climb.take(higher))
-    return best
-
-
-def _grid_starts(likelihood: ChannelLikelihood) -> list[Array]:
-    """For each bandwidth of a coarse grid, each observer's best point, shape (n_obs, 5)."""
+    """Return the highest of the climbs from the best points of a coarse grid at each of three bandwidths."""
     model, cells = likelihood.model, likelihood.cells
     sds = np.exp(cells.log_variance[cells.noisy] / 2)
     centers = np.arange(model.lower[1] + 1, model.upper[1] - 0.5)
     peaks = np.log(np.geomspace(0.5 / sds.max(), 20 / sds.min(), 12))
     axes = (centers, peaks, np.log([0.5, 1.2]), logit([0.5, 0.8, 0.97]))
-    starts = []
+    grids = []
     for bandwidth in (0.8, 1.6, 3.2):
         grid = np.meshgrid([np.log(bandwidth)], *axes, indexing="ij")
         points = np.stack(grid, axis=-1).reshape(-1, len(PARAMETERS))
-        p, _ = model.slopes(points, cells)
-        wrong = likelihood.trials - likelihood.correct
-        value = likelihood.correct @ np.log(p).T + wrong @ np.log1p(-p).T  # (n_obs, n_points)
-        starts.append(points[value.argmax(axis=1)])
-    return starts
+        grids.append((points, model.slopes(points, cells)[0]))
+    return climb_from_grids(likelihood, grids, likelihood.correct, likelihood.trials)
 
 
 def _bootstrap_intervals(
