@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cogattn.observers.build import build_network as build_network
+    from cogattn.observers.models import list_models as list_models
     from cogattn.observers.network import Network as Network
+    from cogattn.observers.readout import Readout as Readout
 
-_HOMES = {"Network": "network", "build_network": "build"}
-__all__ = ["Network", "build_network"]
+_HOMES = {"Network": "network", "Readout": "readout", "build_network": "build", "list_models": "models"}
+__all__ = ["Network", "Readout", "build_network", "list_models"]
 
 
 def __getattr__(name: str) -> object:

@@ -20,7 +20,7 @@ INTERPOLATIONS: dict[str, Interpolation] = {
     "bicubic": "bicubic",
     "lanczos": "bicubic",
 }
-"""Of timm's names, those with a differentiable, antialiased torch counterpart; Lanczos has only a near one."""
+"""timm's names of what torch can do antialiased and with gradients; for Lanczos the nearest that it can."""
 
 
 def build_network(
@@ -40,7 +40,8 @@ def build_network(
     Raises
     ------
     ObserverError
-        If the name is unknown (with close matches), the weights cannot be had or do not fit, or a factory fails.
+        If the name is unknown (with close matches), the weights cannot be had or do not fit, or a factory
+        fails.
 
     Notes
     -----
@@ -75,7 +76,7 @@ def _build(kind: str, name: str, weights: str, number: int) -> Network:
 
 
 def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Network:
-    """Wrap a network of timm with the size, interpolation, mean and standard deviation of its own data config.
+    """Wrap a network of timm with the size, interpolation, mean and SD of its own data config.
 
     Raises
     ------
@@ -86,8 +87,8 @@ def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Netwo
     channels, height, width = data["input_size"]
     if channels != 3 or height != width or data["interpolation"] not in INTERPOLATIONS:
         raise ObserverError(
-            f"observer.models must take square images of three channels, resized by {' or '.join(INTERPOLATIONS)}; "
-            f"got {data['input_size']} and {data['interpolation']} ({name})"
+            f"observer.models must take square images of three channels, resized by "
+            f"{' or '.join(INTERPOLATIONS)}; got {data['input_size']} and {data['interpolation']} ({name})"
         )
     return Network(
         module,

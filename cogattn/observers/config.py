@@ -23,7 +23,7 @@ class TimmObserver(Settings):
 
 
 class ReadoutObserver(Settings):
-    """A linear readout trained on the frozen features of a timm network, for categories that are not ImageNet's."""
+    """A linear readout on the frozen features of a timm network, for categories that are not ImageNet's."""
 
     kind: Literal["readout"] = "readout"
     models: tuple[Name, ...] = Field(default=("tf_efficientnet_lite0",), min_length=1)
@@ -39,6 +39,7 @@ class FactoryObserver(Settings):
 
     kind: Literal["factory"] = "factory"
     target: Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
-    """``module:factory``. The module gets (batch, 3, size, size) in [0, 1] and returns (batch, n_classes) scores."""
+    """``module:factory``. The network gets (batch, 3, size, size) in [0, 1] and returns (batch, n_classes)
+    scores."""
     image_size: int = Field(default=224, ge=16)
     """Side of the images that the module takes, in pixels."""

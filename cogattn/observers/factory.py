@@ -20,26 +20,25 @@ def call_factory(target: str, *, image_size: int) -> Network:
     ----------
     target : str
         ``module:factory``; the current folder is searched like the installed packages. The factory takes no
-        arguments and returns a ``torch.nn.Module`` that maps (n, 3, image_size, image_size) in [0, 1] to scores
-        (n, n_classes).
+        arguments and returns a ``torch.nn.Module`` that maps (n, 3, image_size, image_size) in [0, 1] to
+        scores (n, n_classes).
     image_size : int
         Side of the images that the module takes, in pixels.
 
     Raises
     ------
     ObserverError
-        If it cannot be imported or called, returns something else, or does not answer a probe of two images with
-        finite scores.
+        If it cannot be imported or called, returns something else, or does not answer a probe of two images
+        with finite scores.
 
     Notes
     -----
-    Whatever the user's code raises while it is imported, called or probed is chained to the ObserverError, so that
-    a traceback is at hand where it is wanted.
+    Whatever the user's code raises while it is imported, called or probed is chained to the ObserverError.
     """
     factory = _resolve(target)
     try:
         module = factory()
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+    except Exception as error:
         raise ObserverError(
             f"observer.target must build a network without arguments; got {_told(error)} ({target})"
         ) from error
@@ -60,7 +59,7 @@ def _resolve(target: str) -> object:
         found: object = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001 - importing runs the user's code
+    except Exception as error:
         raise ObserverError(f"observer.target must be importable; got {_told(error)} ({target})") from error
     if not callable(found):
         raise ObserverError(f"observer.target must be callable; got {type(found).__name__} ({target})")
@@ -72,9 +71,9 @@ def _probe(network: Network) -> int:
     images = torch.full((2, 3, network.input_size, network.input_size), 0.449)
     try:
         scores = network.logits(images)
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+    except Exception as error:
         raise ObserverError(
-            f"observer.target must answer images of shape {tuple(images.shape)}; got {_told(error)} ({network.name})"
+            f"observer.target must answer images {tuple(images.shape)}; got {_told(error)} ({network.name})"
         ) from error
     shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
     if not isinstance(scores, torch.Tensor) or scores.ndim != 2 or len(scores) != 2 or scores.shape[1] < 2:

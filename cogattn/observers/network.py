@@ -1,7 +1,7 @@
-"""A frozen image network that answers with class scores or pooled features, with its own preprocessing inside.
+"""A frozen image network that answers with class scores or pooled features and does its own preprocessing.
 
-Images are (n, 3, height, width) in [0, 1] everywhere outside; size, interpolation, mean and standard deviation are
-the network's and never the caller's business.
+Images are (n, 3, height, width) in [0, 1] everywhere outside; size, interpolation, mean and standard
+deviation are the network's and never the caller's business.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Network:
     Parameters
     ----------
     module : torch.nn.Module
-        Maps normalised images (n, 3, input_size, input_size) to scores (n, n_classes). Moved to `device` and frozen.
+        Maps normalised images (n, 3, input_size, input_size) to scores (n, n_classes); moved to `device`
+        and frozen.
     name : str
         What tables call it.
     n_classes : int
@@ -45,8 +46,8 @@ class Network:
 
     Notes
     -----
-    Answers come back on the device of the images. They are plain numbers, made in ``torch.inference_mode``, unless
-    ``differentiable=True``: then gradients reach the images through resizing and normalisation.
+    Answers come back on the device of the images. They are plain numbers, made in ``torch.inference_mode``,
+    unless ``differentiable=True``: then gradients reach the images through resizing and normalisation.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class Network:
         self.module = module.eval().requires_grad_(False).to(self.device, memory_format=self.memory_format)
 
     def logits(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
-        """Return class scores before softmax, shape (n, n_classes), for images (n, 3, height, width) in [0, 1]."""
+        """Return scores before softmax, shape (n, n_classes), for images (n, 3, height, width) in [0, 1]."""
         return self._answer(self.module, images, differentiable=differentiable)
 
     def features(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
@@ -89,12 +90,12 @@ class Network:
         """
         if not (hasattr(self.module, "forward_features") and hasattr(self.module, "forward_head")):
             raise ObserverError(
-                f"a readout needs a network with forward_features and forward_head, as timm's have; got {self.name}"
+                f"a readout's network must have timm's forward_features and forward_head; got {self.name}"
             )
         return self._answer(self._pooled, images, differentiable=differentiable)
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Resize and normalise images (n, 3, height, width) in [0, 1] to what the module takes; differentiable."""
+        """Resize and normalise images (n, 3, height, width) in [0, 1] to what the module takes."""
         size = (self.input_size, self.input_size)
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size, mode=self.interpolation, antialias=True).clamp(0, 1)
@@ -107,13 +108,15 @@ class Network:
     def _answer(self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool) -> Tensor:
         self._check(images)
         with torch.enable_grad() if differentiable else torch.inference_mode():
-            inputs = self.preprocess(images.to(self.device)).contiguous(memory_format=self.memory_format)
+            inputs = self.preprocess(images.to(self.device, torch.float32)).contiguous(
+                memory_format=self.memory_format
+            )
             return forward(inputs).to(images.device)
 
     def _check(self, images: Tensor) -> None:
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ObserverError(
-                f"images must be floats of shape (n, 3, height, width); got {images.dtype} {tuple(images.shape)}"
+                f"images must be floats (n, 3, height, width); got {images.dtype} {tuple(images.shape)}"
             )
         if images.numel():
             low, high = (float(bound) for bound in images.detach().aminmax())
