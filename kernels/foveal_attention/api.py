@@ -11,6 +11,7 @@ parameters included; only the radius is not learned. A query without any key wit
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Literal
 
 import torch
@@ -221,7 +222,7 @@ def _attention_op(
         bias, scale, extent_deg, precision,
     )  # fmt: skip
     dispatch.record(OPERATOR.name, impl)
-    return (triton_kernels if impl == "triton" else blocked).forward(call)
+    return _backend(impl).forward(call)
 
 
 @_attention_op.register_fake
@@ -250,20 +251,23 @@ def _backward_op(
     precision: str,
     impl: str,
     learns_bias: bool,
+    learns_position: bool,
 ) -> list[Tensor]:
-    """Gradients of q, k, v, positions, log_weight, coefficients and e2; the last five empty unless learned."""
+    """Gradients of q, k, v, positions, log_weight, coefficients and e2; empty where not learned."""
     call = Call(
         q, k, v, query_position, key_position, log_weight, coefficients, e2, radius,
         bias, scale, extent_deg, precision,
     )  # fmt: skip
-    backward = (triton_kernels if impl == "triton" else blocked).backward
-    return list(backward(call, out, log_sum, grad_out, learns_bias))
+    return list(_backend(impl).backward(call, out, log_sum, grad_out, learns_bias, learns_position))
 
 
 @_backward_op.register_fake
 def _(grad_out, out, log_sum, q, k, v, *args) -> list[Tensor]:
-    learned, learns_bias = args[:5], args[-1]
-    shapes = [t.shape if learns_bias and t is not None else (0,) for t in learned]
+    learns_bias, learns_position = args[-2:]
+    learned = (learns_position, learns_position, learns_bias, learns_bias, learns_bias)
+    shapes = [
+        t.shape if learns and t is not None else (0,) for t, learns in zip(args[:5], learned, strict=True)
+    ]
     content = [t.new_empty(t.shape) for t in (q, k, v)]
     return content + [q.new_empty(shape, dtype=_wide(q)) for shape in shapes]
 
@@ -277,13 +281,19 @@ def _keep(ctx, inputs, output) -> None:
 
 def _differentiate(ctx, grad_out: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
     out, log_sum, *tensors = ctx.saved_tensors
-    learns_bias = any(ctx.needs_input_grad[3:8])
-    grads = _backward_op(grad_out, out, log_sum, *tensors, *ctx.settings, ctx.impl, learns_bias)
+    learns_position, learns_bias = any(ctx.needs_input_grad[3:5]), any(ctx.needs_input_grad[5:8])
+    grads = _backward_op(
+        grad_out, out, log_sum, *tensors, *ctx.settings, ctx.impl, learns_bias, learns_position
+    )
     needed = (grad if need else None for grad, need in zip(grads, ctx.needs_input_grad[:8], strict=True))
     return (*needed, *(None,) * 6)
 
 
 _attention_op.register_autograd(_differentiate, setup_context=_keep)
+
+
+def _backend(impl: str) -> ModuleType:
+    return triton_kernels.load() if impl == "triton" else blocked
 
 
 def _wide(q: Tensor) -> torch.dtype:

@@ -63,23 +63,26 @@ def forward(call: Call) -> tuple[Tensor, Tensor]:
 
 
 def backward(
-    call: Call, out: Tensor, log_sum: Tensor, grad_out: Tensor, learns_bias: bool
+    call: Call, out: Tensor, log_sum: Tensor, grad_out: Tensor, learns_bias: bool, learns_position: bool
 ) -> Gradients:
-    """Gradients of all tensors from that of the output; those of the bias only where `learns_bias`."""
+    """Gradients of all tensors from that of the output; those not learned are empty."""
     wide = call.e2.dtype
+    learned = (learns_position, learns_position, learns_bias, learns_bias, learns_bias)
+    tensors = (call.query_position, call.key_position, call.log_weight, call.coefficients, call.e2)
     grads = Gradients(
         call.q.new_zeros(call.q.shape),
         call.k.new_zeros(call.k.shape, dtype=wide),
         call.v.new_zeros(call.v.shape, dtype=wide),
         *(
-            call.e2.new_zeros(t.shape if learns_bias and t is not None else (0,))
-            for t in (call.query_position, call.key_position, call.log_weight, call.coefficients, call.e2)
+            call.e2.new_zeros(t.shape if learns and t is not None else (0,))
+            for t, learns in zip(tensors, learned, strict=True)
         ),
     )
-    step = _fused_backward if not learns_bias and _is_fused(call) else _recomputed_backward
+    any_bias = learns_bias or learns_position
+    step = _fused_backward if not any_bias and _is_fused(call) else _recomputed_backward
     for tile in tiles(call):
         rows = (_take(t[tile.images], tile.queries) for t in (out, log_sum, grad_out))
-        _accumulate(grads, step(_part(call, tile), *rows, learns_bias), tile)
+        _accumulate(grads, step(_part(call, tile), *rows, any_bias), tile)
     return grads._replace(k=grads.k.to(call.k.dtype), v=grads.v.to(call.v.dtype))
 
 
@@ -251,19 +254,18 @@ def _bias_backward(
 
 def _accumulate(grads: Gradients, part: Gradients, tile: Tile) -> None:
     """Add a tile's gradients to those of the whole call."""
-    everything = slice(None)
     _put(grads.q, tile, part.q.to(grads.q.dtype))
     _add(grads.k, tile.images, tile.keys, part.k, dim=2)
     _add(grads.v, tile.images, tile.keys, part.v, dim=2)
-    if not part.e2.shape[0]:
-        return
-    grads.coefficients.add_(part.coefficients)
-    grads.e2.add_(part.e2)
-    one_gaze = grads.query_position.shape[1] == 1
-    _add(grads.query_position, tile.images, everything if one_gaze else tile.queries, part.query_position)
-    _add(grads.key_position, tile.images, tile.keys, part.key_position)
+    if grads.e2.shape[0]:
+        grads.coefficients.add_(part.coefficients)
+        grads.e2.add_(part.e2)
     if grads.log_weight.dim() == 2:
         _add(grads.log_weight, tile.images, tile.keys, part.log_weight)
+    if grads.key_position.dim() == 3:
+        queries = tile.queries if grads.query_position.shape[1] > 1 else slice(None)
+        _add(grads.query_position, tile.images, queries, part.query_position)
+        _add(grads.key_position, tile.images, tile.keys, part.key_position)
 
 
 def _add(target: Tensor, images: slice, index: Index, value: Tensor, dim: int = 1) -> None:

@@ -72,7 +72,9 @@ def make_call(
     def per_head(name: str, value: Tensor | float) -> Tensor:
         tensor = torch.as_tensor(value, dtype=dtype, device=q.device).reshape(-1)
         if tensor.shape[0] not in (1, heads):
-            raise ValueError(f"{name} must be a scalar or one value per head ({heads}); got {tensor.shape[0]}")
+            raise ValueError(
+                f"{name} must be a scalar or one value per head ({heads}); got {tensor.shape[0]}"
+            )
         return tensor
 
     if bias == "polar":

@@ -19,7 +19,9 @@ class BlockLists(NamedTuple):
     """For each block of rows, the blocks of columns to visit, like flex_attention's ``BlockMask``."""
 
     count: Tensor  # (batch, n_row_blocks) int32
-    index: Tensor  # (batch, n_row_blocks, n_column_blocks) int32; the first `count` are valid, in rising order
+    index: (
+        Tensor  # (batch, n_row_blocks, n_column_blocks) int32; the first `count` are valid, in rising order
+    )
 
 
 def spatial_order(position: Tensor) -> Tensor:
@@ -64,9 +66,9 @@ def boxes_within(
 ) -> Tensor:
     """Mask (batch, n_boxes, n_others) of the pairs of boxes whose gap is at most the largest `radius`."""
     (low, high), (other_low, other_high) = boxes, others
-    gap = torch.maximum(
-        other_low[:, None] - high[:, :, None], low[:, :, None] - other_high[:, None]
-    ).clamp(min=0)
+    gap = torch.maximum(other_low[:, None] - high[:, :, None], low[:, :, None] - other_high[:, None]).clamp(
+        min=0
+    )
     squared = gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1]
     if radius is None:
         return squared < torch.inf

@@ -79,7 +79,9 @@ def polar_backward(
         -1,
     )
     grad_features = (grad_bias.movedim(1, -1) @ table[..., 1:].flatten(1)).unflatten(-1, (-1, 5))
-    grad_tents = (grad_features * polar.angular[..., None, :]).sum(-1) + grad_gain.movedim(1, -1) @ table[..., 0]
+    grad_tents = (grad_features * polar.angular[..., None, :]).sum(-1) + grad_gain.movedim(1, -1) @ table[
+        ..., 0
+    ]
     grad_angular = (grad_features * polar.tents[..., None]).sum(-2)
     grad_e2, grad_offset = _geometry_backward(polar, e2, extent_deg, grad_tents, grad_angular)
     return grad_table, grad_e2, -grad_offset.sum(2), grad_offset.sum(1)
@@ -104,5 +106,7 @@ def _geometry_backward(
     c, s = polar.cosine, polar.sine
     turn = torch.stack([torch.zeros_like(c), -s, c, -4 * s * c, 2 * (c * c - s * s)], -1)
     grad_angle = (grad_angular * turn).sum(-1) * polar.inverse
-    grad_offset = torch.stack([grad_eccentricity * c - grad_angle * s, grad_eccentricity * s + grad_angle * c], -1)
+    grad_offset = torch.stack(
+        [grad_eccentricity * c - grad_angle * s, grad_eccentricity * s + grad_angle * c], -1
+    )
     return grad_e2, grad_offset

@@ -30,10 +30,11 @@ def squared_eccentricity(query_position: Tensor, key_position: Tensor) -> Tensor
 
 def profile(kind: Bias, squared: Tensor, e2: Tensor) -> Tensor:
     """L at squared eccentricity `squared`, (batch, 1, queries, keys), for `e2` of shape (heads or 1, 1, 1)."""
+    # log(1 + u), not log1p: five times as fast, and a score needs the absolute precision alone
     if kind == "smooth":
-        return 0.5 * torch.log1p(squared / (e2 * e2))
+        return 0.5 * (1 + squared / (e2 * e2)).log()
     if kind == "log":
-        return torch.log1p(safe_sqrt(squared) / e2)
+        return (1 + safe_sqrt(squared) / e2).log()
     if kind == "gauss":
         return 0.5 * (squared / (e2 * e2))
     return torch.zeros_like(squared)
@@ -66,23 +67,27 @@ def radial_backward(
     """
     heads_alpha, heads_e2 = alpha[:, None, None], e2[:, None, None]
     squared = squared_eccentricity(query_position, key_position)[:, None]
-    level = profile(kind, squared, heads_e2)
-    grad_alpha = _sum_to_heads(grad_bias * -level, alpha)
-    pull = grad_bias * heads_alpha
+    grad_alpha = -_dot_per_head(grad_bias, profile(kind, squared, heads_e2), alpha)
     if e2.shape[0] == 1:  # the profile is shared, so the heads can be summed first
-        pull = pull.sum(1, keepdim=True)
+        pull = torch.einsum("bhmn,h->bmn", grad_bias, alpha.expand(grad_bias.shape[1]))[:, None]
+    else:
+        pull = grad_bias * heads_alpha
     pull = pull * slope(kind, squared, heads_e2)
-    grad_e2 = _sum_to_heads(pull * squared, e2) / e2
+    grad_e2 = _dot_per_head(pull, squared, e2) / e2
     pull = pull.sum(1)  # (batch, queries, keys)
     centre = key_position.mean(1, keepdim=True)
     gaze, place = query_position - centre, key_position - centre
-    if gaze.shape[1] == 1:  # one gaze for all queries
-        pull = pull.sum(1, keepdim=True)
     grad_gaze = pull @ place - pull.sum(2)[..., None] * gaze
     grad_place = pull.mT @ gaze - pull.sum(1)[..., None] * place
     return grad_alpha, grad_e2, grad_gaze, grad_place
 
 
-def _sum_to_heads(per_pair: Tensor, parameter: Tensor) -> Tensor:
-    per_head = per_pair.sum((0, 2, 3))
-    return per_head if per_head.shape == parameter.shape else per_head.sum(0, keepdim=True)
+def _dot_per_head(per_head: Tensor, pairs: Tensor, parameter: Tensor) -> Tensor:
+    """Sum of the products over images and pairs, (heads,), or (1,) where the parameter is shared."""
+    per_image = (
+        per_head.flatten(2) @ pairs.expand(per_head.shape[0], -1, -1, -1).flatten(2).mT
+        if (pairs.shape[1] == 1)
+        else (per_head.flatten(2)[:, :, None] @ pairs.flatten(2)[..., None])[..., 0]
+    )
+    total = per_image[..., 0].sum(0)
+    return total if total.shape == parameter.shape else total.sum(0, keepdim=True)
