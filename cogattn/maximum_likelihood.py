@@ -224,6 +224,38 @@ def profile_intervals(
     return best, intervals
 
 
+def profile_curves(likelihood: Likelihood, best: Maximum, parameter: int, points: Array) -> Array:
+    """Return the log likelihood, maximised over the other parameters, where one parameter has given values.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        The model; data set i is that of row i of `best`.
+    best : Maximum
+        From `maximise`, one row per data set.
+    parameter : int
+        Which parameter.
+    points : array, shape (n_points,)
+        Its values, within the limits.
+
+    Returns
+    -------
+    array, shape (n, n_points)
+        Log likelihood less that of the maximum.
+    """
+    n = len(best.theta)
+    spread = covariance(likelihood, best)[:, :, parameter]
+    variance = spread[:, parameter]
+    ridge = spread / np.where(variance > 0, variance, 1.0)[:, None]
+    ridge[:, parameter] = 1.0
+    start = best.theta[:, None] + ridge[:, None] * (points[:, None] - best.theta[:, None, parameter, None])
+    start[..., parameter] = points
+    free = np.tile(np.arange(start.shape[2]) != parameter, (n * len(points), 1))
+    rows = np.repeat(np.arange(n), len(points))
+    found = maximise(likelihood, start.reshape(len(rows), -1), rows, free)
+    return found.value.reshape(n, len(points)) - best.value[:, None]
+
+
 def _profile_ends(
     likelihood: Likelihood, best: Maximum, rows: Rows, parameters: Rows, root_cut: float
 ) -> tuple[Array, Maximum]:

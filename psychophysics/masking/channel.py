@@ -16,6 +16,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cogattn.errors import DataError
 from cogattn.psychophysics.masking.likelihood import ChannelFits, ChannelModel, channel_parameters, fit_many
 from cogattn.psychophysics.masking.likelihood import top_accuracy as accuracy_without_noise
 from cogattn.psychophysics.masking.paper_fit import (
@@ -24,9 +27,6 @@ from cogattn.psychophysics.masking.paper_fit import (
     integer_thresholds,
     noise_ladder,
 )
-from numpy.typing import ArrayLike, NDArray
-
-from cogattn.errors import DataError
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.noise import BandSpectra
@@ -207,16 +207,11 @@ def fit_channels(
     sds = np.asarray(noise_sds, dtype=float)
     _check(correct, trials, sds, spectra)
     rng = np.random.default_rng(0) if rng is None else rng
-    n_bands = correct.shape[-1]
     if estimator == "paper":
         labels = spectra.nominal_cpi if nominal_cpi is None and spectra is not None else nominal_cpi
         lowest = LOWEST_CPI if labels is None else float(np.asarray(labels, dtype=float)[0])
         counts = zip(correct, trials, strict=True)
         return [_paper(c, n, sds, lowest, criterion, confidence, n_bootstrap, rng) for c, n in counts]
-    if spectra is None:
-        from cogattn.psychophysics.masking.noise import pyramid_spectra
-
-        spectra = pyramid_spectra(n_bands)
     fits = fit_many(
         correct,
         trials,

@@ -221,7 +221,7 @@ def fit_many(
     n_correct: ArrayLike,
     n_trials: ArrayLike,
     noise_sds: ArrayLike,
-    spectra: BandSpectra,
+    spectra: BandSpectra | None = None,
     *,
     n_alternatives: int = 16,
     confidence: float = 0.95,
@@ -237,8 +237,8 @@ def fit_many(
         Counts. Cells without trials are allowed; the band of a cell without noise means nothing.
     noise_sds : array, shape (n_sds,)
         Noise SDs.
-    spectra : BandSpectra
-        Power spectra of the noise bands at SD 1.
+    spectra : BandSpectra, optional
+        Power spectra of the noise bands at SD 1; by default those of the paper's pyramid bands.
     n_alternatives : int
         K.
     confidence : float
@@ -254,13 +254,7 @@ def fit_many(
     -------
     ChannelFits
     """
-    trials = np.asarray(n_trials, dtype=float)
-    trials = trials.reshape(len(trials), -1)
-    correct = np.asarray(n_correct, dtype=float).reshape(trials.shape)
-    used = trials.any(axis=0)
-    cells = Cells.grid(noise_sds, len(spectra.power)).take(used)
-    model = ChannelModel.of(spectra, n_alternatives)
-    likelihood = ChannelLikelihood(model, cells, correct[:, used], trials[:, used])
+    likelihood = channel_likelihood(n_correct, n_trials, noise_sds, spectra, n_alternatives=n_alternatives)
     best = find_maximum(likelihood)
     if interval == "profile":
         best, intervals = profile_intervals(likelihood, best, range(N_REPORTED), chi2.ppf(confidence, 1))
@@ -268,6 +262,28 @@ def fit_many(
         rng = np.random.default_rng(0) if rng is None else rng
         intervals = _bootstrap_intervals(likelihood, best, confidence, n_bootstrap, rng)
     return _summary(likelihood, best, intervals)
+
+
+def channel_likelihood(
+    n_correct: ArrayLike,
+    n_trials: ArrayLike,
+    noise_sds: ArrayLike,
+    spectra: BandSpectra | None,
+    *,
+    n_alternatives: int = 16,
+) -> ChannelLikelihood:
+    """Return the likelihood of counts (n_obs, n_sds, n_bands); without `spectra`, of the paper's noise."""
+    trials = np.asarray(n_trials, dtype=float)
+    if spectra is None:
+        from cogattn.psychophysics.masking.noise import pyramid_spectra
+
+        spectra = pyramid_spectra(trials.shape[-1])
+    model = ChannelModel.of(spectra, n_alternatives)
+    cells = Cells.grid(noise_sds, trials.shape[-1])
+    trials = trials.reshape(len(trials), -1)
+    correct = np.asarray(n_correct, dtype=float).reshape(trials.shape)
+    used = trials.any(axis=0)
+    return ChannelLikelihood(model, cells.take(used), correct[:, used], trials[:, used])
 
 
 def find_maximum(likelihood: ChannelLikelihood) -> Maximum:
