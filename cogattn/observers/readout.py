@@ -1,8 +1,8 @@
 """A linear readout of a frozen network: its features, other categories.
 
 Features are standardised and a ridge classifier (one regression on +-1 per category) is fitted in closed
-form; the penalty has the least leave-one-out squared error among `PENALTIES`, on the training images alone. No
-random number is drawn, so equal images give an equal readout.
+form; the penalty is the one of `PENALTIES` with the least leave-one-out squared error on the training images.
+No random number is drawn, so equal images give an equal readout.
 """
 
 from __future__ import annotations

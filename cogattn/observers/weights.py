@@ -105,7 +105,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _random(model_name: str, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(Streams(seed).child("weights").torch_seed(model_name))
+        torch.manual_seed(int(Streams(seed).generator("weights", model_name).integers(2**63)))
         return timm.create_model(model_name)
 
 
