@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, synced, moved; and JSON that carries its own hash.
+"""Files that are whole or absent: written beside their place, synced, moved; JSON that carries its hash.
 
 Parquet, PNG and JSON all load a flipped bit without a word, so every file of a run is covered by a SHA-256:
 a cell by its name, the JSON records by a seal inside, everything by the run's MANIFEST.json.
@@ -27,6 +27,12 @@ SEAL = "sha256"
 def sha256_hex(data: bytes) -> str:
     """SHA-256 of `data` as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file of any size as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

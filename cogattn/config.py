@@ -6,50 +6,66 @@ line, ``[noise] n_bands`` in TOML, and the start of the sentence when its value 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from cogattn.errors import ConfigError
 
+KIND = "kind"
+
 
 class Settings(BaseModel):
-    """A frozen group of settings that knows no other keys than its own."""
+    """A frozen group of settings that knows no other keys than its own.
+
+    Where a group comes in several kinds, the field that tells them apart is always called ``kind``; a group
+    given without its kind is of the default's kind.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_default(cls, values: object) -> object:
+        if not isinstance(values, Mapping):
+            return values
+        filled = dict(values)
+        for name, info in cls.model_fields.items():
+            given, default = filled.get(name), info.default
+            if info.discriminator and isinstance(given, Mapping) and isinstance(default, Settings):
+                filled[name] = {KIND: getattr(default, KIND), **given}
+        return filled
+
 
 class StudyConfig(Settings):
-    """Base of a study's settings; equal settings have equal `digest`, whatever the order they were given in."""
+    """Base of a study's settings; equal settings have equal `digest`, in whatever order given."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Root of every random stream of the run."""
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Self:
-        """Validate nested `values`; raise ConfigError naming the dotted path of the first broken setting."""
+        """Validate nested `values`; raise ConfigError naming the path of the first broken setting."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(explain(error)) from None
+            raise ConfigError(explain(error, cls)) from None
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
         """Read a TOML file; raise ConfigError where it is missing, unreadable or breaks a rule."""
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
-        return cls.parse(values)
+        return cls.parse(read_toml(path))
 
     def canonical(self) -> str:
         """Return the settings as JSON with sorted keys and no white space: equal settings, equal text."""
@@ -60,12 +76,101 @@ class StudyConfig(Settings):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-def explain(error: ValidationError) -> str:
+def read_toml(path: Path) -> dict[str, object]:
+    """Return the nested values of a TOML file; raise ConfigError where it is missing or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
+
+
+def merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    """Lay nested settings over others; a group of another kind replaces the one below as a whole."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = below.get(name)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            switched = KIND in value and KIND in old and value[KIND] != old[KIND]
+            value = dict(value) if switched else merge(old, value)
+        merged[name] = value
+    return merged
+
+
+def explain(error: ValidationError, model: type[Settings]) -> str:
     """One sentence for the first broken rule: dotted path, rule, value."""
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"]) or "settings"
-    message = first["msg"].removeprefix("Value error, ")
+    place = _place(first["loc"], model)
     if first["type"] == "extra_forbidden":
-        return f"{path} is not a setting of this study"
+        return _unknown_setting(place)
+    if first["type"] == "union_tag_invalid":
+        kinds = first["ctx"]["expected_tags"].replace("'", "")
+        return f"{place.path}.{KIND} must be one of {kinds}; got {first['ctx']['tag']!r}"
+    if first["type"] == "missing":
+        return f"{place.path} must be given{place.condition}"
+    if first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+    else:
+        message = (
+            "must be a path"
+            if first["type"] == "path_type"
+            else _SUBJECT.sub("must ", first["msg"]).partition(", unable to parse")[0]
+        )
     shown = repr(first["input"])
-    return f"{path}: {message}; got {shown if len(shown) <= 80 else shown[:77] + '...'}"
+    value = f"; got {shown if len(shown) <= 80 else shown[:77] + '...'}"
+    return f"{place.path} {message}{value}" if place.path else message
+
+
+_SUBJECT = re.compile(r"^\w[\w ]*? should ")
+
+
+class _Place(NamedTuple):
+    """Where in the settings: dotted path, the group around it, and the alternatives of that group, if any."""
+
+    path: str
+    group: type[Settings]
+    union: str = ""
+    kind: str = ""
+    alternatives: Mapping[str, type[Settings]] = MappingProxyType({})
+
+    @property
+    def condition(self) -> str:
+        return f" with {self.union}.{KIND} = {self.kind}" if self.kind else ""
+
+
+def _place(loc: Sequence[str | int], model: type[Settings]) -> _Place:
+    """Walk pydantic's location, which holds the kind after the name of each group that has kinds."""
+    place, parts = _Place("", model), list(loc)
+    while parts:
+        name = parts.pop(0)
+        path = f"{place.path}[{name}]" if isinstance(name, int) else f"{place.path}.{name}".lstrip(".")
+        info = place.group.model_fields.get(str(name))
+        groups = groups_of(info) if info else {}
+        if info is None or not groups or (info.discriminator and not parts):
+            place = place._replace(path=path)
+        elif info.discriminator:
+            kind = str(parts.pop(0))
+            place = _Place(path, groups[kind], path, kind, groups)
+        else:
+            place = _Place(path, *groups.values())
+    return place
+
+
+def _unknown_setting(place: _Place) -> str:
+    name = place.path.rpartition(".")[2]
+    owners = [kind for kind, group in place.alternatives.items() if name in group.model_fields]
+    close = difflib.get_close_matches(name, place.group.model_fields, n=1)
+    hint = ""
+    if owners:
+        hint = f"; {place.union}.{KIND} = {' or '.join(owners)} has it"
+    elif close:
+        hint = f"; did you mean {place.path.removesuffix(name)}{close[0]}?"
+    return f"{place.path} is not a setting{place.condition or ' of this study'}{hint}"
+
+
+def groups_of(info: FieldInfo) -> dict[str, type[Settings]]:
+    """Return the groups that a field may hold, by kind ("" if it has one kind only); none for a value."""
+    types = [info.annotation, *get_args(info.annotation)]
+    groups = [kind for kind in types if isinstance(kind, type) and issubclass(kind, Settings)]
+    return {get_args(g.model_fields[KIND].annotation)[0] if info.discriminator else "": g for g in groups}

@@ -1,10 +1,10 @@
 """Running a study: missing cells are computed, stored by whoever computed them, and summarised in plan order.
 
-Execution is at-least-once: a worker writes its cell to the store and returns no data, so an answer that is lost
-on the way costs time and never a wrong number. A worker that dies takes down the whole pool of the standard
-library; then the cells that were under way are suspects, and each is tried again alone in a fresh process, up
-to three times in all. A cell that keeps killing its process is so found without costing its neighbours their
-tries. An exception from a cell is final for this cell; the others finish.
+Execution is at-least-once: a worker writes its cell to the store and returns no data, so an answer that is
+lost on the way costs time and never a wrong number. A worker that dies takes down the whole pool of the
+standard library; then the cells that were under way are suspects, and each is tried again alone in a fresh
+process, up to three times in all. A cell that keeps killing its process is so found without costing its
+neighbours their tries. An exception from a cell is final for this cell; the others finish.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ class _Crew:
         return False
 
     def _collect(self, under_way: dict[Future, Task]) -> bool:
-        """Wait for a cell and record what has ended; tell whether the pool broke: its cells stay under way."""
+        """Wait for a cell and record what has ended; tell whether the pool broke (its cells stay)."""
         broken = False
         for future in wait(under_way, return_when=FIRST_COMPLETED).done:
             try:

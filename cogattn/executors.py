@@ -105,7 +105,7 @@ def _die_after(driver: multiprocessing.process.BaseProcess) -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give numerical libraries one thread, those loaded before and those loaded inside; restore at the end."""
+    """Give numerical libraries one thread, loaded before or inside; restore at the end."""
     from threadpoolctl import threadpool_limits
 
     variables = {name: os.environ.get(name) for name in THREAD_VARIABLES}

@@ -1,8 +1,8 @@
 """Where a run's numbers come from: versions, machine, data fingerprints, command.
 
 Provenance is recorded beside a run and never part of its id. One record holds a list of sessions, one for
-each start that computed cells. A session over other data than an earlier one is always refused; one with other
-versions of cogattn or torch only unless mixing is asked for.
+each start that computed cells. A session over other data than an earlier one is always refused; one with
+other versions of cogattn or torch only unless mixing is asked for.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def version_of(package: str) -> str | None:
 
 
 def git_commit(folder: Path) -> str | None:
-    """Commit of the checkout at `folder`, with ``-dirty`` where files differ; None where it is no checkout."""
+    """Commit of the checkout at `folder`, with ``-dirty`` where files differ; None if it is none."""
     if not (folder / ".git").exists():
         return None
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -1,19 +1,21 @@
 """Run folders, where every number is covered by a hash.
 
-``<store>/<study>/<id>/{config.json, provenance.json, cells/, trials.parquet, tables/, figures/, MANIFEST.json}``
+A run is the folder ``<store>/<study>/<id>`` with config.json, provenance.json, cells/, trials.parquet,
+tables/, figures/ and MANIFEST.json.
 
-The id is a hash of study, version and settings, so the same command finds the same folder. A cell is one file,
-``cells/<key>-<SHA-256>.parquet``. The hash stands in the name because one atomic move then publishes content
-and hash together: no second file can be missing, older or torn, and whoever reads the cell can check it. Files
-that fail the check are named in the log, moved to ``quarantine/`` and computed again; they are never read.
+The id is a hash of study, version and settings, so the same command finds the same folder. A cell is one
+file, ``cells/<key>-<SHA-256>.parquet``. The hash stands in the name because one atomic move then publishes
+content and hash together: no second file can be missing, older or torn, and every reader can check it.
+Files that fail the check are named in the log, moved to ``quarantine/`` and computed again; they are never
+read.
 
 Nothing here is a database and nothing needs a server. Concurrent drivers and workers are safe: the first to
-publish a cell wins, and records are replaced under the run's lock, which a dying process gives up by itself.
+publish a cell wins, and records are replaced under the run's lock, which a dying process gives up by
+itself.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -37,6 +39,7 @@ from cogattn.atomic import (
 )
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
+from cogattn.formats import csv_bytes, parquet_bytes, read_csv, read_parquet
 from cogattn.study import Results
 
 if TYPE_CHECKING:
@@ -214,6 +217,11 @@ class Run:
         """Whether a file for this cell has been published (its hash is checked when it is read)."""
         return bool(self._cell_files([key]))
 
+    def n_stored(self) -> int:
+        """Return how many cells have been published."""
+        names = [path.name for path in self._listing()]
+        return len({match[1] for match in map(CELL_FILE.fullmatch, names) if match})
+
     def intact_cells(self, keys: Iterable[str]) -> set[str]:
         """Return which of `keys` are stored undamaged; set damaged files aside and name them in the log."""
         intact = set()
@@ -266,19 +274,21 @@ class Run:
     def _cell_files(self, keys: Iterable[str]) -> dict[str, list[Path]]:
         """Published files by key, in the order in which every reader tries them."""
         wanted, found = set(keys), {}
+        for path in sorted(self._listing()):
+            match = CELL_FILE.fullmatch(path.name)
+            if match and match[1] in wanted:
+                found.setdefault(match[1], []).append(path)
+        return found
+
+    def _listing(self) -> list[Path]:
         try:
-            names = sorted(path.name for path in self._path(CELLS).iterdir())
+            return list(self._path(CELLS).iterdir())
         except FileNotFoundError:
-            return {}
+            return []
         except OSError as error:
             raise StoreError(
                 f"cells of run {self.id} must be readable; got {error.strerror} ({self.folder})"
             ) from error
-        for name in names:
-            match = CELL_FILE.fullmatch(name)
-            if match and match[1] in wanted:
-                found.setdefault(match[1], []).append(self._path(CELLS) / name)
-        return found
 
     def _quarantine(self, path: Path) -> None:
         folder = self._path(QUARANTINE)
@@ -326,13 +336,7 @@ class Run:
         StoreError
             If the run is not finished, or the table is not the one that was written.
         """
-        import pandas as pd
-
-        name = f"{TABLES}/summary.csv"
-        data = self._read_listed(name)
-        table = pd.read_csv(
-            io.BytesIO(data), float_precision="round_trip", keep_default_na=False, na_values=[""]
-        )
+        table = read_csv(self._read_listed(f"{TABLES}/summary.csv"))
         text = [column for column in ("observer", "measure", "unit", "note") if column in table]
         return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
 
@@ -456,44 +460,6 @@ def find_run(root: Path, name: str) -> Run:
     raise ConfigError(
         f"run must be the start of one stored id; got {name[:80]!r}, which fits {several} ({root})"
     )
-
-
-def parquet_bytes(table: pd.DataFrame) -> bytes:
-    """Return `table` as Parquet: equal tables give equal bytes; the index is not kept."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    sink = io.BytesIO()
-    arrow = arrow.cast(
-        pa.schema([pa.field(f.name, _plain_type(f.type)) for f in arrow.schema])
-    ).combine_chunks()
-    pq.write_table(arrow, sink, compression="zstd", version="2.6", store_schema=False, row_group_size=1 << 20)
-    return sink.getvalue()
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return pa.string() if pa.types.is_large_string(kind) else kind
-
-
-def read_parquet(data: bytes) -> pa.Table:
-    """Return the table in `data`; raise ValueError where it is not readable as Parquet."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(io.BytesIO(data), thrift_string_size_limit=1 << 24).read(use_threads=False)
-    except (pa.ArrowException, OSError, MemoryError) as error:
-        raise ValueError(f"unreadable Parquet: {str(error).splitlines()[0]}") from error
-
-
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Return `table` as CSV with every digit that a float needs; equal tables give equal bytes."""
-    return table.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _figure_files(stem: str, figure: object) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
-"""The smallest study: coins are tossed. Fast, offline, with a known answer; for tests and as a model to follow.
+"""The smallest study: coins are tossed. Fast, offline, with a known answer; for tests and as an example.
 
-Each coin is an observer whose chance of heads is known, so that a test of the store, the command line or the
-dashboard can say what must come out.
+Each coin is an observer whose chance of heads is known, so that a test of the store, the command line or
+the dashboard can say what must come out.
 """
 
 from __future__ import annotations

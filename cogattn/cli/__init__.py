@@ -1,0 +1,79 @@
+"""The command line: a command for each registered study, made from its settings, and a few more.
+
+Exit codes: 0 done; 1 cells failed, or a run's files cannot be used; 2 wrong input; 130 interrupted. What
+goes wrong is one sentence on stderr. No module here imports torch, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from cogattn import __version__
+from cogattn.cli import data, models, runs, studies
+from cogattn.errors import CogattnError, RunFailed, StoreError
+from cogattn.registry import study_entry_points
+
+HOUSE_COMMANDS = ("demo", "runs", "models", "data")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``cogattn``; those of this process by default.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.WARNING, format="cogattn: %(message)s", stream=sys.stderr)
+    try:
+        return build_app(argv)(argv) or 0
+    except KeyboardInterrupt as interrupt:
+        return _complain(str(interrupt) or "interrupted", 130)
+    except CycloptsError as error:
+        return _complain(" ".join(str(error).split()), 2)
+    except (RunFailed, StoreError) as error:
+        return _complain(str(error), 1)
+    except CogattnError as error:
+        return _complain(str(error), 2)
+    except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_app(argv: Sequence[str]) -> App:
+    """Return the application; of the studies, only the one that `argv` names becomes a full command.
+
+    A first word ``module:attribute`` names a study that is not installed, found from the current folder.
+    """
+    app = App(
+        name="cogattn",
+        help="Put models and people through the same study and say, with intervals, how alike they are.",
+        version=f"cogattn {__version__}",
+        help_format="plaintext",
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    chosen = argv[0] if argv else ""
+    if ":" in chosen:
+        sys.path.insert(0, os.getcwd())
+        app.command(studies.command(chosen), name=chosen)
+    for name in study_entry_points() if chosen not in HOUSE_COMMANDS else ():
+        app.command(studies.command(name) if name == chosen else studies.listing(name), name=name)
+    app.command(studies.demo, name="demo")
+    app.command(runs.app)
+    app.command(models.models, name="models")
+    app.command(data.app)
+    return app
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"cogattn: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,109 @@
+"""``cogattn data``: which data sets there are, on what terms, and where they lie."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from cogattn.cli.tables import aligned
+from cogattn.errors import ConfigError
+from cogattn.fetch import CACHE_VARIABLE, DataSet, Download, Packaged, adopt, data_sets, fetch, locate
+
+app = App(
+    name="data",
+    help=f"List, fetch and find data sets. {CACHE_VARIABLE} moves the cache.",
+    help_format="plaintext",
+)
+
+
+def cache_folder() -> Path:
+    """Return the folder of downloads: the environment variable COGATTN_DATA, else the user's cache."""
+    import pooch
+
+    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("cogattn")).absolute()
+
+
+@app.command(name="list")
+def list_(
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print JSON and nothing else.")
+    ] = False,
+) -> int:
+    """List the data sets: name, state, size, licence, what for."""
+    rows = [(d.name, _state(d), _size(d), d.licence, d.about, d.source) for d in data_sets().values()]
+    header = ("name", "state", "size", "licence", "about", "source")
+    if json:
+        print(json_module.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=1))
+    else:
+        print(aligned(header[:-1], [row[:-1] for row in rows]) if rows else "no data sets")
+    return 0
+
+
+@app.command(name="fetch")
+def fetch_(
+    name: str,
+    /,
+    *,
+    source: Annotated[Path | None, Parameter(name="--from", help="A file or folder you have.")] = None,
+) -> int:
+    """Bring a data set into the cache, checked against its SHA-256, and print where it is.
+
+    Parameters
+    ----------
+    name
+        As ``cogattn data list`` shows it.
+    """
+    data_set = _named(name)
+    print(
+        f"{data_set.name}: {data_set.about}; licence: {data_set.licence}; from {data_set.source}",
+        file=sys.stderr,
+    )
+    cache = cache_folder()
+    print(adopt(data_set, source, cache) if source else fetch(data_set, cache, progress=sys.stderr.isatty()))
+    return 0
+
+
+@app.command
+def where(name: str | None = None, /) -> int:
+    """Print the cache folder, or where one data set is.
+
+    Parameters
+    ----------
+    name
+        As ``cogattn data list`` shows it.
+    """
+    if name is None:
+        print(cache_folder())
+        return 0
+    place = locate(_named(name), cache_folder())
+    if place is None:
+        raise ConfigError(
+            f"{name} must be fetched first; got nothing in {cache_folder()}; run: cogattn data fetch {name}"
+        )
+    print(place)
+    return 0
+
+
+def _named(name: str) -> DataSet:
+    found = data_sets()
+    if name not in found:
+        raise ConfigError(f"data set must be one of {', '.join(found) or 'none'}; got {name[:80]!r}")
+    return found[name]
+
+
+def _state(data_set: DataSet) -> str:
+    if isinstance(data_set, Packaged):
+        return "packaged"
+    if locate(data_set, cache_folder()):
+        return "here"
+    return "to fetch" if isinstance(data_set, Download) else "by hand"
+
+
+def _size(data_set: DataSet) -> str:
+    return f"{data_set.n_bytes / 1e6:,.1f} MB" if isinstance(data_set, Download) else "-"
