@@ -71,12 +71,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_regular(path: Path) -> bytes:
-    """Return the bytes of a regular file; raise OSError for anything else, a symbolic link included."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "rb") as file:
+    """Return the bytes of a regular file; raise ValueError for a folder, link or device, OSError as usual."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("it is a symbolic link") from error
+        raise
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return file.read()
+            raise ValueError("it is not a regular file")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def sweep_temporaries(folder: Path) -> None:

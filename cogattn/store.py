@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,6 @@ from filelock import FileLock
 
 from cogattn.atomic import (
     Json,
-    is_temporary,
     read_regular,
     sealed,
     sha256_hex,
@@ -66,7 +65,17 @@ CELLS, TABLES, FIGURES, QUARANTINE = "cells", "tables", "figures", "quarantine"
 
 def run_id(study: str, version: int, config: StudyConfig) -> str:
     """Twelve hex digits that name a run: equal for equal study, version and settings and for nothing else."""
-    text = json.dumps([study, version, config.canonical()], separators=(",", ":"))
+    return _id(study, version, config.canonical())
+
+
+def id_of_record(record: Mapping[str, Json]) -> tuple[Json, str]:
+    """Return study and id of the run that a config.json record belongs to."""
+    canonical = json.dumps(record["config"], sort_keys=True, separators=(",", ":"))
+    return record["study"], _id(record["study"], record["version"], canonical)
+
+
+def _id(study: Json, version: Json, canonical: str) -> str:
+    text = json.dumps([study, version, canonical], separators=(",", ":"))
     return sha256_hex(text.encode())[:12]
 
 
@@ -121,22 +130,22 @@ class Run:
         """
         try:
             for name in (CELLS, TABLES, FIGURES):
-                self._path(name).mkdir(parents=True, exist_ok=True)
+                self.path(name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
                 f"run {self.id} must be writable; got {error.strerror} ({error.filename})"
             ) from error
         record = {"study": self.study, "version": version, "config": json.loads(config.canonical())}
         with self.lock():
-            for folder in (self.folder, *map(self._path, (CELLS, TABLES, FIGURES))):
+            for folder in (self.folder, *map(self.path, (CELLS, TABLES, FIGURES))):
                 sweep_temporaries(folder)
             if self._intact_record(CONFIG) != record:
-                write_atomically(self._path(CONFIG), sealed(record))
+                write_atomically(self.path(CONFIG), sealed(record))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run's lock; a process that dies gives it up."""
-        lock = FileLock(self._path(LOCK))
+        lock = FileLock(self.path(LOCK))
         try:
             lock.acquire()
         except OSError as error:
@@ -158,24 +167,24 @@ class Run:
         StoreError
             If the record is damaged.
         """
-        path = self._path(name)
+        path = self.path(name)
         try:
             return unsealed(read_regular(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{name} of run {self.id} must be undamaged; got {_cause(error)} ({path})"
+                f"{name} of run {self.id} must be undamaged; got {cause(error)} ({path})"
             ) from error
 
     def write_record(self, name: str, record: dict[str, Json]) -> None:
         """Replace a sealed JSON record of the run."""
-        write_atomically(self._path(name), sealed(record))
+        write_atomically(self.path(name), sealed(record))
 
     def reopen(self) -> None:
         """Say that the run is not finished (any more): new cells are about to be computed."""
         try:
-            self._path(MANIFEST).unlink(missing_ok=True)
+            self.path(MANIFEST).unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"{MANIFEST} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
@@ -186,7 +195,7 @@ class Run:
             return self.read_record(name)
         except StoreError as error:
             log.warning("%s; set aside and written again", error)
-            self._quarantine(self._path(name))
+            self._quarantine(self.path(name))
             return None
 
     # -- cells ---------------------------------------------------------------------------------------------
@@ -211,7 +220,7 @@ class Run:
         data = parquet_bytes(trials)
         with self.lock():
             if not self._cell_files([key]):
-                write_atomically(self._path(CELLS, f"{key}-{sha256_hex(data)}.parquet"), data)
+                write_atomically(self.path(CELLS, f"{key}-{sha256_hex(data)}.parquet"), data)
 
     def has_cell(self, key: str) -> bool:
         """Whether a file for this cell has been published (its hash is checked when it is read)."""
@@ -263,10 +272,12 @@ class Run:
             if sha256_hex(data) != CELL_FILE.fullmatch(path.name)[2]:
                 raise ValueError("its SHA-256 differs from its name")
             read_parquet(data)
-        except (OSError, ValueError) as error:
-            log.warning(
-                "cell file %s of run %s is damaged (%s); set aside", path.name, self.id, _cause(error)
-            )
+        except FileNotFoundError:
+            return None  # another driver has set it aside
+        except OSError as error:
+            raise StoreError(f"{path.name} must be readable; got {error.strerror} ({path.parent})") from error
+        except ValueError as error:
+            log.warning("cell file %s of run %s is damaged (%s); set aside", path.name, self.id, error)
             self._quarantine(path)
             return None
         return data
@@ -282,7 +293,7 @@ class Run:
 
     def _listing(self) -> list[Path]:
         try:
-            return list(self._path(CELLS).iterdir())
+            return list(self.path(CELLS).iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -291,7 +302,7 @@ class Run:
             ) from error
 
     def _quarantine(self, path: Path) -> None:
-        folder = self._path(QUARANTINE)
+        folder = self.path(QUARANTINE)
         try:
             folder.mkdir(exist_ok=True)
             taken = sum(1 for _ in folder.iterdir())
@@ -321,12 +332,18 @@ class Run:
         with self.lock():
             self.reopen()
             for name, data in files.items():
-                write_atomically(self._path(*name.split("/")), data)
-            hashes = self._hashes()
-            hashes |= {name: sha256_hex(data) for name, data in files.items()}
+                write_atomically(self.path(*name.split("/")), data)
+            hashes = self._hashes_so_far() | {name: sha256_hex(data) for name, data in files.items()}
             self.write_record(
                 MANIFEST, {"files": dict(sorted(hashes.items())), "remarks": list(results.remarks)}
             )
+
+    def _hashes_so_far(self) -> dict[str, str]:
+        """Hashes of the cells, as their names tell, and of the records."""
+        records = [name for name in (CONFIG, PROVENANCE) if self.read_record(name) is not None]
+        cells = {path.name: match[2] for path in self._listing() if (match := CELL_FILE.fullmatch(path.name))}
+        hashes = {f"{CELLS}/{name}": digest for name, digest in cells.items()}
+        return hashes | {name: sha256_hex(read_regular(self.path(name))) for name in records}
 
     def summary(self) -> pd.DataFrame:
         """Return the summary table as it is stored, checked against the manifest.
@@ -352,10 +369,10 @@ class Run:
                 f"run {self.id} must be finished; got cells only; run the same command again ({self.folder})"
             )
         try:
-            data = read_regular(self._path(*name.split("/")))
-        except OSError as error:
+            data = read_regular(self.path(*name.split("/")))
+        except (OSError, ValueError) as error:
             raise StoreError(
-                f"{name} of run {self.id} must be readable; got {_cause(error)} ({self.folder})"
+                f"{name} of run {self.id} must be readable; got {cause(error)} ({self.folder})"
             ) from error
         if sha256_hex(data) != manifest["files"].get(name):
             raise StoreError(
@@ -364,59 +381,7 @@ class Run:
             )
         return data
 
-    def verify(self) -> list[str]:
-        """Re-hash every file of the run; return one sentence for each that is not as it was written."""
-        problems, listed = [], {}
-        for name in (CONFIG, PROVENANCE, MANIFEST):
-            try:
-                record = self.read_record(name)
-            except StoreError as error:
-                problems.append(str(error))
-                continue
-            if record is None and name != MANIFEST:
-                problems.append(f"{name} is missing")
-            if name == CONFIG and record is not None:
-                problems += self._wrong_id(record)
-            if name == MANIFEST and record is not None:
-                listed = record["files"]
-        found = self._hashes(problems)
-        for name, digest in found.items():
-            cell = CELL_FILE.fullmatch(name.removeprefix(f"{CELLS}/"))
-            if cell and cell[2] != digest:
-                problems.append(f"{name} is damaged: its SHA-256 differs from its name")
-            elif listed and name not in listed:
-                problems.append(f"{name} is not in {MANIFEST}")
-            elif listed and listed[name] != digest:
-                problems.append(f"{name} is damaged: its SHA-256 differs from {MANIFEST}")
-        return problems + [f"{name} is missing" for name in listed if name not in found]
-
-    def _wrong_id(self, record: dict[str, Json]) -> list[str]:
-        canonical = json.dumps(record["config"], sort_keys=True, separators=(",", ":"))
-        text = json.dumps([record["study"], record["version"], canonical], separators=(",", ":"))
-        if (record["study"], sha256_hex(text.encode())[:12]) == (self.study, self.id):
-            return []
-        return [f"{CONFIG} belongs to another run than {self.study}/{self.id}"]
-
-    def _hashes(self, problems: list[str] | None = None) -> dict[str, str]:
-        """SHA-256 by relative path; what is no readable file is told in `problems`, else raised."""
-        found = {}
-        for path in sorted(self.folder.rglob("*")):
-            name = path.relative_to(self.folder).as_posix()
-            if name.split("/")[0] in (QUARANTINE, MANIFEST, LOCK) or is_temporary(path.name):
-                continue
-            if name in (CELLS, TABLES, FIGURES) and path.is_dir() and not path.is_symlink():
-                continue
-            try:
-                found[name] = sha256_hex(read_regular(path))
-            except OSError as error:
-                if problems is None:
-                    raise StoreError(
-                        f"{name} of run {self.id} must be a readable file; got {_cause(error)}"
-                    ) from error
-                problems.append(f"{name} is not a readable file ({_cause(error)})")
-        return found
-
-    def _path(self, *parts: str) -> Path:
+    def path(self, *parts: str) -> Path:
         """Return a path of the run, refused where a symbolic link on the way could lead out of the store."""
         path = self.root
         for part in (self.study, self.id, *parts):
@@ -426,40 +391,6 @@ class Run:
                     f"paths of a run must not be symbolic links; got {path} -> {path.readlink()}"
                 )
         return path
-
-
-def list_runs(root: Path) -> list[Run]:
-    """Return the runs of a store by study and id; folders of another form are not runs."""
-    if not root.is_dir():
-        return []
-    folders = [
-        run
-        for study in sorted(root.iterdir())
-        if STUDY_NAME.fullmatch(study.name) and study.is_dir() and not study.is_symlink()
-        for run in sorted(study.iterdir())
-        if RUN_ID.fullmatch(run.name) and run.is_dir() and not run.is_symlink()
-    ]
-    return [Run(root, folder.parent.name, folder.name) for folder in folders]
-
-
-def find_run(root: Path, name: str) -> Run:
-    """Return the one run whose id, or ``study/id``, starts with `name`.
-
-    Raises
-    ------
-    ConfigError
-        If none or several match.
-    """
-    study, _, prefix = name.rpartition("/")
-    runs = [
-        run for run in list_runs(root) if prefix and run.id.startswith(prefix) and study in ("", run.study)
-    ]
-    if len(runs) == 1:
-        return runs[0]
-    several = f"several: {', '.join(run.id for run in runs[:5])}" if runs else "none"
-    raise ConfigError(
-        f"run must be the start of one stored id; got {name[:80]!r}, which fits {several} ({root})"
-    )
 
 
 def _figure_files(stem: str, figure: object) -> dict[str, bytes]:
@@ -474,5 +405,6 @@ def _stem(name: str) -> str:
     return name
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """Say in few words what went wrong with a file."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

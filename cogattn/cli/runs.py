@@ -8,10 +8,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from cogattn import catalogue
+from cogattn.catalogue import find_run, list_runs
 from cogattn.cli.tables import aligned, rows_json, summary_text
 from cogattn.errors import StoreError
-from cogattn.provenance import PROVENANCE
-from cogattn.store import CONFIG, Run, find_run, list_runs
+from cogattn.store import CONFIG, PROVENANCE, Run
 
 app = App(name="runs", help="List, show and verify stored runs.", help_format="plaintext")
 Out = Annotated[Path, Parameter(name="--out", help="Folder of runs.")]
@@ -70,7 +71,7 @@ def verify(*runs: str, out: Out = Path("runs")) -> int:
     chosen = [find_run(out, name) for name in runs] if runs else list_runs(out)
     n_wrong = 0
     for run in chosen:
-        problems = run.verify()
+        problems = catalogue.verify(run)
         n_wrong += bool(problems)
         print(
             f"{run.study}/{run.id}: {_state(run)}, "

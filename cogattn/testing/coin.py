@@ -6,7 +6,6 @@ the dashboard can say what must come out.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -99,10 +98,13 @@ class CoinStudy:
         """Return the share of heads of each coin with Wilson's 95 % interval."""
         import pandas as pd
 
+        from cogattn.stats import wilson_interval
+
         rows = []
         for observer, group in trials.groupby("observer", sort=False):
             n_heads, n = int(group["correct"].sum()), len(group)
-            ours = (observer, "heads", "share", n_heads / n, *wilson(n_heads, n), n)
+            lo, hi = wilson_interval(n_heads, n)
+            ours = (observer, "heads", "share", n_heads / n, float(lo), float(hi), n)
             rows.append((*ours, HUMAN_HEADS, HUMAN_LO, HUMAN_HI, HUMAN_N, ""))
         summary = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
         return Results(
@@ -116,14 +118,6 @@ class CoinStudy:
     def demo(self) -> CoinConfig:
         """Return the defaults."""
         return CoinConfig()
-
-
-def wilson(n_successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212)."""
-    share, spread = n_successes / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _figure(summary: pd.DataFrame) -> Figure:
