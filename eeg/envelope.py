@@ -13,14 +13,15 @@ Glasberg and Moore (1990), Hear. Res. 47, 103-138 (ERB-rate scale).
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from cogattn.eeg.recording import resample
 from numpy.typing import NDArray
 
+from cogattn.eeg.recording import resample
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
@@ -108,7 +109,7 @@ def read_audio(path: Path) -> tuple[FloatArray, float]:
     path = Path(path)
     try:
         samples, rate = _read_wav(path) if path.suffix.lower() == ".wav" else _read_other(path)
-    except (OSError, ValueError, RuntimeError, EOFError) as error:
+    except (OSError, ValueError, RuntimeError, EOFError, struct.error) as error:
         raise DataError(f"path must be a readable sound file; got {path} ({error})") from error
     if samples.ndim == 2:
         samples = samples.mean(axis=1)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
 from cogattn.eeg.envelope import Envelope, read_audio
 from cogattn.eeg.recording import FloatArray, Recording, Trial, check_volts, resample
-
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
 def read_cnd(
     path: Path, stimulus: Path, *, streams: Mapping[str, str] | None = None, unit: Unit = "uV"
 ) -> Recording:
-    """Read one subject in CND: ``eeg.data{trial}``, ``eeg.fs``, ``stim.data{feature, trial}``, ``stim.names``.
+    """Read one subject in CND: ``eeg.data{trial}``, ``eeg.fs``, ``stim.data{feature, trial}``, names.
 
     Parameters
     ----------

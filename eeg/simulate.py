@@ -71,9 +71,9 @@ class Artefacts:
 def speech_envelope(rng: np.random.Generator, *, duration_s: float, sfreq: float) -> FloatArray:
     """Draw a speech-like envelope, shape (n_times,).
 
-    Syllable intervals are gamma distributed (mean 0.2 s, coefficient of variation 0.4), log-normal amplitudes,
-    pauses of 0.2-0.8 s follow every 1-3 s, and rises are faster than decays; the modulation spectrum peaks
-    between 2 and 7 Hz.
+    Syllable intervals are gamma distributed (mean 0.2 s, coefficient of variation 0.4), amplitudes are
+    log-normal, pauses of 0.2-0.8 s follow every 1-3 s, rises are faster than decays; the modulation
+    spectrum peaks between 2 and 7 Hz.
     """
     n_times = round(duration_s * sfreq)
     impulses = np.zeros(n_times)

@@ -196,9 +196,9 @@ def attention_index(r_attended: ArrayLike, r_unattended: ArrayLike) -> float:
 
 
 def foreign_rank(reconstruction: FloatArray, true: FloatArray, foreign: Sequence[FloatArray]) -> float:
-    """Share of foreign envelopes that correlate less with the reconstruction than the true one does (ties half).
+    """Share of foreign envelopes that correlate less with the reconstruction than the true one does.
 
-    Robust to who speaks: 0.5 is chance, 1 means the true envelope beats all.
+    Ties count half. Robust to who speaks: 0.5 is chance, 1 means the true envelope beats all.
     """
     if not foreign:
         raise DataError("foreign must hold at least one envelope; got none")

@@ -1,0 +1,198 @@
+"""Leave-one-trial-out decoding of attention, with the penalty chosen on the training trials alone.
+
+For every test trial the penalty is the one whose decoder correlates best with held-out blocks of the *other*
+trials; neither choice nor decoder has seen the test trial. All solutions come from the same moments
+(`cogattn.eeg.aad.leave_out`), so that this costs a few times one leave-one-out pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.eeg.aad import metrics
+from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.lagged import predict
+from cogattn.eeg.aad.leave_out import solve_left_out
+from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid
+from cogattn.errors import DataError
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Reconstructions of trials that the decoder had not seen.
+
+    Parameters
+    ----------
+    reconstruction, attended, unattended : list of array, each (n_times,)
+        Decoded and played envelopes, trial by trial.
+    r_attended, r_unattended : array, shape (n_trials,)
+        Correlation of the reconstruction with either envelope over the whole trial.
+    alphas : array, shape (n_trials,)
+        Penalty of each trial's decoder.
+    sfreq : float
+        Rate in Hz.
+    """
+
+    reconstruction: list[FloatArray]
+    attended: list[FloatArray]
+    unattended: list[FloatArray]
+    r_attended: FloatArray
+    r_unattended: FloatArray
+    alphas: FloatArray
+    sfreq: float
+
+    def accuracy(self, windows_s: Sequence[float]) -> FloatArray:
+        """Accuracy at each window length (see `window_accuracy`)."""
+        return metrics.window_accuracy(
+            self.reconstruction, self.attended, self.unattended, sfreq=self.sfreq, windows_s=windows_s
+        )
+
+    def margins(self, windows_s: Sequence[float]) -> list[list[FloatArray]]:
+        """Correlation differences of each window, by length and trial (see `window_margins`)."""
+        return metrics.window_margins(
+            self.reconstruction, self.attended, self.unattended, sfreq=self.sfreq, windows_s=windows_s
+        )
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Held-out correlations of every trial at every penalty: r (n_trials, n_alphas), alphas likewise."""
+
+    r: FloatArray
+    alphas: FloatArray
+
+
+def cross_validate(
+    eeg: Sequence[FloatArray],
+    attended: Sequence[FloatArray],
+    unattended: Sequence[FloatArray],
+    *,
+    sfreq: float,
+    tmin: float = 0.0,
+    tmax: float = 0.25,
+    alphas: Alphas = None,
+    train_on: Literal["attended", "unattended"] = "attended",
+    groups: Sequence[Hashable] | None = None,
+    subject: str | None = None,
+    channels: Sequence[str] | None = None,
+) -> Decoding:
+    """Decode each trial with a decoder of the other trials; the penalty is chosen on those trials too.
+
+    Parameters
+    ----------
+    eeg : list of array, each (n_times, n_channels)
+        Trials, in any unit.
+    attended, unattended : list of array, each (n_times,)
+        The two talkers' envelopes, sample by sample with the EEG.
+    sfreq : float
+        Rate of all in Hz.
+    tmin, tmax : float
+        EEG lags after the envelope in seconds, both included.
+    alphas : sequence of float, "ledoit-wolf" or None
+        As in `RidgeDecoder`.
+    train_on : {"attended", "unattended"}
+        Which envelope the decoders learn; ``unattended`` is the control that must not decode attention.
+    groups : sequence, optional
+        One label per trial (story, speaker, block); all trials that share the test trial's label are left out
+        with it. Each trial is its own group when absent.
+    subject, channels : optional
+        Names for error messages.
+
+    Returns
+    -------
+    Decoding
+        One entry per trial, in order.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two trials or groups, or the data are damaged; with names.
+
+    Examples
+    --------
+    >>> decoding = cross_validate(eeg, attended, unattended, sfreq=64.0)
+    >>> decoding.accuracy([1, 10, 60])
+    array([0.58, 0.73, 0.9 ])
+    """
+    x = checked_eeg(eeg, least=2, subject=subject, channels=channels)
+    streams = {
+        "attended": checked_streams(attended, x, name="attended", subject=subject),
+        "unattended": checked_streams(unattended, x, name="unattended", subject=subject),
+    }
+    if train_on not in streams:
+        raise DataError(f"train_on must be attended or unattended; got {train_on!r}")
+    lags = checked_lags(tmin, tmax, sfreq, x)
+    folds = _folds(len(x), groups, subject)
+    decoded, used = _decode_left_out(Problem.of(x, streams[train_on], lags), alphas, folds)
+    first, second = ([s[:, 0] for s in streams[name]] for name in ("attended", "unattended"))
+    return Decoding(
+        decoded,
+        first,
+        second,
+        np.array([float(metrics.correlation(y, a)) for y, a in zip(decoded, first, strict=True)]),
+        np.array([float(metrics.correlation(y, u)) for y, u in zip(decoded, second, strict=True)]),
+        used,
+        float(sfreq),
+    )
+
+
+def leave_one_out(
+    eeg: Sequence[FloatArray],
+    envelope: Sequence[FloatArray],
+    *,
+    sfreq: float,
+    tmin: float = 0.0,
+    tmax: float = 0.25,
+    alphas: Sequence[float] | None = None,
+) -> LeaveOneOut:
+    """Correlation of every left-out trial at every penalty: the curve, not a choice.
+
+    Parameters are those of `cross_validate`. Picking the best penalty from this curve and reporting its value
+    would choose on test data; `cross_validate` does not.
+    """
+    x = checked_eeg(eeg, least=2)
+    y = checked_streams(envelope, x, name="envelope")
+    lags = checked_lags(tmin, tmax, sfreq, x)
+    problem = Problem.of(x, y, lags)
+    candidates = grid(alphas, problem.parts[0].cross.shape[0])
+    n_alphas = len(candidates(1.0))
+    r, used = np.empty((len(x), n_alphas)), np.empty((len(x), n_alphas))
+    each = [[k] for k in range(len(x))]
+    for fold in solve_left_out(problem.parts, each, lambda _, trace: candidates(trace)):
+        k = fold.index
+        r[k] = metrics.correlation(predict(x[k], fold.weights[:, :, 0], lags), y[k])
+        used[k] = fold.penalties
+    return LeaveOneOut(r, used)
+
+
+def _decode_left_out(
+    problem: Problem, alphas: Alphas, folds: Sequence[Sequence[int]]
+) -> tuple[list[FloatArray], FloatArray]:
+    """Reconstruction of each trial and the penalty of its decoder."""
+    penalty = best_penalties(problem, alphas, folds)
+    decoded: list[FloatArray] = [np.empty(0)] * len(problem.parts)
+    used = np.empty(len(problem.parts))
+    for fold in solve_left_out(problem.parts, folds, lambda i, trace: [penalty(i, trace)]):
+        for k in folds[fold.index]:
+            decoded[k] = predict(problem.x[k], fold.weights[:, :, 0], problem.lags)[:, 0]
+            used[k] = fold.penalties[0]
+    return decoded, used
+
+
+def _folds(n_trials: int, groups: Sequence[Hashable] | None, subject: str | None) -> list[list[int]]:
+    """Test trials of each fold: one group at a time."""
+    labels = list(range(n_trials)) if groups is None else list(groups)
+    if len(labels) != n_trials:
+        raise DataError(f"groups must hold one label per trial; got {len(labels)} for {n_trials} trials")
+    folds = [[k for k in range(n_trials) if labels[k] == label] for label in dict.fromkeys(labels)]
+    if len(folds) < 2:
+        where = "" if subject is None else f" (subject {subject})"
+        raise DataError(f"groups must name at least two groups; got only {labels[0]!r}{where}")
+    return folds

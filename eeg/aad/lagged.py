@@ -1,0 +1,173 @@
+"""Second moments of time-lagged data without the lagged matrix.
+
+A model with the lags l = first, ..., first + n - 1 (in samples) predicts y(t) from the row
+[x(t + first), ..., x(t + first + n - 1)], zeros beyond the trial's ends, t = 0 ... n_times - 1. Positive lags
+look into the predictor's future (backward model: EEG after the sound), negative ones into its past (forward
+model: sound before the EEG). Columns are ordered lag by lag, channels within a lag.
+
+Taken over all rows, also those that reach into the trial from before or after it, the Gram matrix is block
+Toeplitz: block (i, j) is R(j - i) with R(d) = sum_s x(s) x(s + d)'. The rows outside 0 ... n_times - 1 are
+few (``outside``), so exactly
+
+    G = Toeplitz(R) - outside' outside.
+
+R costs n small products instead of one large one, is tiny to store, adds over trials, and multiplies a
+vector at the cost of a dense product, so that leave-one-out never forms a trial's G. All of it is float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Lags:
+    """The lags first, first + 1, ..., first + n - 1 in samples."""
+
+    first: int
+    n: int
+
+    @classmethod
+    def backward(cls, tmin: float, tmax: float, sfreq: float) -> Lags:
+        """Lags at which the predictor (EEG) follows the target by tmin ... tmax seconds, both included."""
+        first, last = round(tmin * sfreq), round(tmax * sfreq)
+        return cls(first, last - first + 1)
+
+    @classmethod
+    def forward(cls, tmin: float, tmax: float, sfreq: float) -> Lags:
+        """Lags at which the predictor (sound) precedes the target by tmin ... tmax seconds, both included."""
+        first, last = round(tmin * sfreq), round(tmax * sfreq)
+        return cls(-last, last - first + 1)
+
+    @property
+    def last(self) -> int:
+        """The largest lag."""
+        return self.first + self.n - 1
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments of one or several trials.
+
+    Parameters
+    ----------
+    r : array, shape (n_lags, n_channels, n_channels)
+        R(d) for d = 0 ... n_lags - 1.
+    outside : array, shape (n_rows, n_lags * n_channels)
+        The lagged rows that do not belong to a trial.
+    cross : array, shape (n_lags * n_channels, n_targets)
+        X'Y.
+    power : array, shape (n_targets,)
+        Sum of squares of each target.
+    n_times : int
+        Samples in all.
+    """
+
+    r: FloatArray
+    outside: FloatArray
+    cross: FloatArray
+    power: FloatArray
+    n_times: int
+
+    @classmethod
+    def of(cls, x: FloatArray, y: FloatArray, lags: Lags) -> Moments:
+        """Moments of one trial: x of shape (n_times, n_channels), y of shape (n_times, n_targets)."""
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        n_times = x.shape[0]
+        r = np.stack([x[: max(n_times - d, 0)].T @ x[d:] for d in range(lags.n)])
+        cross = x.T @ _shifted(y, lags)  # (channels, lags * targets)
+        cross = cross.reshape(x.shape[1], lags.n, y.shape[1]).transpose(1, 0, 2)
+        return cls(
+            r, _outside_rows(x, lags), cross.reshape(-1, y.shape[1]), np.einsum("tk,tk->k", y, y), n_times
+        )
+
+    @classmethod
+    def total(cls, parts: Sequence[Moments]) -> Moments:
+        """Moments of several trials together."""
+        first = parts[0]
+        r, cross, power = first.r.copy(), first.cross.copy(), first.power.copy()
+        for part in parts[1:]:
+            r += part.r
+            cross += part.cross
+            power += part.power
+        return cls(r, np.concatenate([p.outside for p in parts]), cross, power, sum(p.n_times for p in parts))
+
+    @property
+    def trace(self) -> float:
+        """Trace of the Gram matrix."""
+        toeplitz = self.r.shape[0] * float(np.trace(self.r[0]))
+        return toeplitz - float(np.einsum("ij,ij->", self.outside, self.outside))
+
+    def gram(self) -> FloatArray:
+        """The Gram matrix X'X, shape (n_lags * n_channels, n_lags * n_channels)."""
+        n_lags, n_channels, _ = self.r.shape
+        both = _two_sided(self.r)  # block k is R(k - n_lags + 1)
+        gram = np.empty((n_lags, n_channels, n_lags, n_channels))
+        for i in range(n_lags):
+            gram[i] = both[n_lags - 1 - i : 2 * n_lags - 1 - i].transpose(1, 0, 2)
+        gram = gram.reshape(n_lags * n_channels, n_lags * n_channels)
+        gram -= self.outside.T @ self.outside
+        return gram
+
+    def gram_times(self, weights: FloatArray) -> FloatArray:
+        """X'X @ weights for weights of shape (n_lags * n_channels, n_columns), X'X not formed."""
+        n_lags, n_channels, _ = self.r.shape
+        descending = np.ascontiguousarray(_two_sided(self.r)[::-1]).reshape(-1, n_channels)
+        blocks = weights.reshape(n_lags, n_channels, -1)
+        out = -(self.outside.T @ (self.outside @ weights))
+        for j in range(n_lags):
+            rows = descending[(n_lags - 1 - j) * n_channels : (2 * n_lags - 1 - j) * n_channels]
+            out += rows @ blocks[j]
+        return out
+
+
+def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
+    """Apply weights of shape (n_lags * n_channels, n_columns) to x; return (n_times, n_columns)."""
+    n_times, n_channels = x.shape
+    n_columns = weights.shape[1]
+    stacked = weights.reshape(lags.n, n_channels, n_columns).transpose(1, 0, 2).reshape(n_channels, -1)
+    parts = (x @ stacked).reshape(n_times, lags.n, n_columns)
+    out = np.zeros((n_times, n_columns), dtype=parts.dtype)
+    for i in range(lags.n):
+        to, source = _overlap(lags.first + i, n_times)
+        out[to] += parts[source, i]
+    return out
+
+
+def _two_sided(r: FloatArray) -> FloatArray:
+    """R(d) for d = -(n - 1) ... n - 1, from R(-d) = R(d)'."""
+    return np.concatenate([r[:0:-1].transpose(0, 2, 1), r])
+
+
+def _overlap(lag: int, n_times: int) -> tuple[slice, slice]:
+    """Slices (t, t + lag) that lie within a trial."""
+    start, stop = max(0, -lag), max(max(0, -lag), min(n_times, n_times - lag))
+    return slice(start, stop), slice(start + lag, stop + lag)
+
+
+def _shifted(y: FloatArray, lags: Lags) -> FloatArray:
+    """y(s - l) at (s, l), zeros beyond the ends; shape (n_times, n_lags * n_targets)."""
+    n_times, n_targets = y.shape
+    out = np.zeros((n_times, lags.n, n_targets), dtype=y.dtype)
+    for i in range(lags.n):
+        target, source = _overlap(lags.first + i, n_times)
+        out[source, i] = y[target]
+    return out.reshape(n_times, -1)
+
+
+def _outside_rows(x: FloatArray, lags: Lags) -> FloatArray:
+    """Lagged rows for t < 0 and t >= n_times that still reach into the trial."""
+    n_times, n_channels = x.shape
+    before, after = range(-max(lags.last, 0), 0), range(n_times, n_times + max(-lags.first, 0))
+    rows = np.zeros((len(before) + len(after), lags.n, n_channels), dtype=x.dtype)
+    for row, t in zip(rows, (*before, *after), strict=True):
+        first, last = max(t + lags.first, 0), min(t + lags.last, n_times - 1)
+        if last >= first:
+            row[first - t - lags.first : last - t - lags.first + 1] = x[first : last + 1]
+    return rows.reshape(rows.shape[0], lags.n * n_channels)

@@ -1,0 +1,186 @@
+"""Which ridge penalty a decoder gets: chosen on held-out blocks of its training trials, or by shrinkage.
+
+References
+----------
+Ledoit and Wolf (2004), J. Multivar. Anal. 88, 365-411.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.eeg.aad.inputs import checked_alphas
+from cogattn.eeg.aad.lagged import Lags, Moments
+from cogattn.eeg.aad.leave_out import solve_left_out
+from cogattn.errors import DataError
+
+FloatArray = NDArray[np.floating]
+Alphas = Sequence[float] | Literal["ledoit-wolf"] | None
+
+RELATIVE_ALPHAS = tuple(float(a) for a in np.logspace(-6, 3, 10))
+"""Default penalties, in units of the mean eigenvalue of the training trials' lagged Gram matrix."""
+
+INNER_BLOCKS = 5
+"""Into how many blocks of neighbouring trials the data are split to choose a penalty."""
+
+_SELECTION_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Centred trials (predictor and target), their lags and their moments."""
+
+    x: Sequence[FloatArray]
+    y: Sequence[FloatArray]
+    lags: Lags
+    parts: Sequence[Moments]
+
+    @classmethod
+    def of(cls, x: Sequence[FloatArray], y: Sequence[FloatArray], lags: Lags) -> Problem:
+        """Compute the moments of every trial."""
+        return cls(x, y, lags, [Moments.of(a, b, lags) for a, b in zip(x, y, strict=True)])
+
+
+def grid(alphas: Sequence[float] | None, n_features: int) -> Callable[[float], FloatArray]:
+    """Map the training Gram matrix's trace to penalties; absolute ones stay as they are."""
+    given = checked_alphas(alphas)
+    if given is not None:
+        return lambda trace: given
+    return lambda trace: np.asarray(RELATIVE_ALPHAS) * trace / n_features
+
+
+def best_penalties(
+    problem: Problem, alphas: Alphas, folds: Sequence[Sequence[int]]
+) -> Callable[[int, float], float]:
+    """Choose a penalty for the training trials of each fold, from those trials alone.
+
+    Parameters
+    ----------
+    problem : Problem
+        All trials.
+    alphas : sequence of float, "ledoit-wolf" or None
+        As in `RidgeDecoder`.
+    folds : sequence of sequences of int
+        Test trials of each fold; an empty one trains on everything.
+
+    Returns
+    -------
+    callable
+        Maps (fold number, trace of the fold's training Gram matrix) to the penalty.
+    """
+    n_features = problem.parts[0].cross.shape[0]
+    if isinstance(alphas, str):
+        if alphas != "ledoit-wolf":
+            raise DataError(f"alphas must be numbers, None or 'ledoit-wolf'; got {alphas!r}")
+        shrunk = [ledoit_wolf_alpha(problem, _others(len(problem.parts), fold)) for fold in folds]
+        return lambda fold, trace: shrunk[fold]
+    candidates = grid(alphas, n_features)
+    if len(candidates(1.0)) == 1:
+        return lambda fold, trace: float(candidates(trace)[0])
+    best = np.argmax(selection_scores(problem, alphas, folds), axis=1)
+    return lambda fold, trace: float(candidates(trace)[best[fold]])
+
+
+def selection_scores(
+    problem: Problem, alphas: Sequence[float] | None, folds: Sequence[Sequence[int]]
+) -> FloatArray:
+    """Correlation with held-out blocks of each fold's training trials, shape (n_folds, n_alphas).
+
+    A block is decoded by all trials that belong neither to it nor to the fold's test trials; correlations are
+    pooled within a block and averaged over blocks. A single training trial is split into halves.
+    """
+    n_trials = len(problem.parts)
+    scored: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+    single = []
+    for i, fold in enumerate(folds):
+        if n_trials - len(fold) == 1:
+            single.append(i)
+            continue
+        for score, leave in _inner_blocks(n_trials, fold):
+            scored.setdefault(leave, []).append((i, score))
+    candidates = grid(alphas, problem.parts[0].cross.shape[0])
+    totals = np.zeros((len(folds), len(candidates(1.0))))
+    counts = np.zeros(len(folds))
+    leaves = list(scored)
+    solutions = solve_left_out(
+        problem.parts, leaves, lambda _, trace: candidates(trace), tolerance=_SELECTION_TOLERANCE
+    )
+    for solution in solutions if leaves else ():
+        for i, score in scored[leaves[solution.index]]:
+            held_out = Moments.total([problem.parts[k] for k in score])
+            totals[i] += pooled_correlation(held_out, solution.weights)
+            counts[i] += 1
+    for i in single:
+        (only,) = _others(n_trials, folds[i])
+        totals[i] = selection_scores(_halves(problem, only), alphas, [()])[0]
+        counts[i] = 1
+    return totals / counts[:, None]
+
+
+def pooled_correlation(moments: Moments, weights: FloatArray) -> FloatArray:
+    """Correlation of prediction and target over all trials of `moments`, mean over targets."""
+    n_features, n_penalties, n_targets = weights.shape
+    flat = weights.reshape(n_features, -1)
+    variance = np.einsum("ij,ij->j", flat, moments.gram_times(flat)).reshape(n_penalties, n_targets)
+    shared = np.einsum("fpt,ft->pt", weights, moments.cross)
+    scale = np.sqrt(np.maximum(variance, 0) * moments.power)
+    return np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0).mean(axis=1)
+
+
+def ledoit_wolf_alpha(problem: Problem, trials: Sequence[int]) -> float:
+    """Penalty equivalent to Ledoit-Wolf shrinkage of the lagged covariance of these trials.
+
+    Shrinking G / n to (1 - s) G / n + s m I, m its mean eigenvalue, gives the direction of the ridge solution
+    with penalty s / (1 - s) * n m. The estimate of s needs only the squared norms of the lagged rows.
+    """
+    moments = Moments.total([problem.parts[k] for k in trials])
+    n_features, n = moments.cross.shape[0], moments.n_times
+    gram = moments.gram()
+    power = np.concatenate([_row_power(problem.x[k], problem.lags) for k in trials])
+    mean = moments.trace / n / n_features
+    squared = float(np.einsum("ij,ij->", gram, gram)) / n**2
+    spread = squared - n_features * mean**2
+    noise = (float(power @ power) / n - squared) / n
+    shrinkage = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
+    if shrinkage >= 1.0:
+        raise DataError("Ledoit-Wolf shrinkage must stay below 1; got 1: too little data for so many lags")
+    return shrinkage / (1 - shrinkage) * n * mean
+
+
+def _inner_blocks(n_trials: int, fold: Sequence[int]) -> list[tuple[list[int], tuple[int, ...]]]:
+    """(trials to score, trials to leave out) for each block of which something stays on both sides."""
+    n_blocks = min(INNER_BLOCKS, n_trials)
+    pairs = []
+    for b in range(n_blocks):
+        block = [k for k in range(n_trials) if k * n_blocks // n_trials == b]
+        score, leave = sorted(set(block) - set(fold)), tuple(sorted({*block, *fold}))
+        if score and len(leave) < n_trials:
+            pairs.append((score, leave))
+    return pairs
+
+
+def _others(n_trials: int, fold: Sequence[int]) -> list[int]:
+    return [k for k in range(n_trials) if k not in set(fold)]
+
+
+def _halves(problem: Problem, trial: int) -> Problem:
+    """One trial as two, each centred."""
+    x, y = problem.x[trial], problem.y[trial]
+    middle = x.shape[0] // 2
+    parts = (slice(None, middle), slice(middle, None))
+    xs, ys = ([data[part] - data[part].mean(axis=0) for part in parts] for data in (x, y))
+    return Problem.of(xs, ys, problem.lags)
+
+
+def _row_power(x: FloatArray, lags: Lags) -> FloatArray:
+    """Squared norm of each lagged row."""
+    total = np.concatenate([[0.0], np.cumsum(np.einsum("tc,tc->t", x, x))])
+    times = np.arange(x.shape[0])
+    first = np.clip(times + lags.first, 0, x.shape[0])
+    last = np.clip(times + lags.last + 1, 0, x.shape[0])
+    return total[last] - total[first]
