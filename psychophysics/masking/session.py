@@ -13,8 +13,13 @@ import numpy as np
 import pandas as pd
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking import human
+from cogattn.psychophysics.masking.adaptive import AdaptiveSession
 from cogattn.psychophysics.masking.design import NO_BAND, crossed_trials, paper_trials
 from cogattn.psychophysics.masking.images import ImageList, list_images
+from cogattn.psychophysics.masking.noise import spectra
+from cogattn.psychophysics.masking.people import N_ALTERNATIVES
+from cogattn.psychophysics.masking.respond import Respondent, build_respondent
 from cogattn.seeds import Streams
 from cogattn.study import Cell
 
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     import torch
 
     from cogattn.psychophysics.masking.config import MaskingConfig
-    from cogattn.psychophysics.masking.respond import Respondent
 
 COLUMNS = {
     "task": "str",
@@ -76,6 +80,99 @@ def planned_trials(config: MaskingConfig, images: ImageList) -> pd.DataFrame:
     return paper_trials(images.ids, sds=noise.sds, n_bands=noise.n_bands, rng=rng)
 
 
+def _people(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
+    """The trials of one person, from a table of counts or of trials."""
+    counts = human.read_counts(config.observer.table)
+    trials = human.as_trials(counts)
+    rows = trials[trials["observer"] == cell["person"]]
+    return tidy(
+        task="masking",
+        observer=f"person {cell['person']}",
+        image="",
+        category="",
+        response="",
+        correct=rows["correct"].to_numpy(),
+        n_alternatives=N_ALTERNATIVES,
+        band=rows["band"].to_numpy(),
+        noise_sd=rows["noise_sd"].to_numpy(),
+    )
+
+
+def _masking(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
+    """A stretch of images in the paper's or the crossed design."""
+    images = list_images(config.images, seed=config.seed)
+    respondent = build_respondent(config, str(cell["observer"]))
+    plan = planned_trials(config, images)
+    shown = plan[plan["image"].between(int(cell["start"]), int(cell["stop"]) - 1)]
+    return _finish(config, images, present(config, images, shown, respondent), str(cell["observer"]), respondent)
+
+
+def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    """One session in which each block of trials is chosen in the light of those before."""
+    images = list_images(config.images, seed=config.seed)
+    respondent = build_respondent(config, str(cell["observer"]))
+    session = AdaptiveSession(
+        spectra(config.noise, config.images.size),
+        n_alternatives=respondent.n_alternatives,
+        interval_octaves=config.design.interval_octaves,
+        max_trials=config.design.max_trials,
+        block=config.design.block,
+        confidence=config.channel.confidence,
+        rng=rng.generator("design"),
+    )
+    order = _image_order(len(images.ids), config.design.max_trials + config.design.block, rng.generator("images"))
+    blocks, n_shown = [], 0
+    while not session.finished:
+        bands, sds = session.next_block()
+        block = pd.DataFrame({"image": order[n_shown : n_shown + len(bands)], "band": bands, "noise_sd": sds})
+        rows = present(config, images, block, respondent)
+        n_shown += len(bands)
+        blocks.append(rows)
+        answered = rows[rows["note"] == ""]
+        correct = answered["response"].to_numpy() == images.labels[answered["image"]]
+        session.update(answered["band"].to_numpy(), answered["noise_sd"].to_numpy(), correct)
+        if answered.empty:
+            raise DataError(f"images must be readable; got {len(rows)} unreadable ones in a row, the last: {rows['note'].iloc[-1]}")
+    return _finish(config, images, pd.concat(blocks, ignore_index=True), str(cell["observer"]), respondent)
+
+
+def _image_order(n_images: int, n_trials: int, rng: np.random.Generator) -> np.ndarray:
+    """Shuffled images, reshuffled when all have been shown."""
+    rounds = -(-n_trials // n_images)
+    return np.concatenate([rng.permutation(n_images) for _ in range(rounds)])[:n_trials]
+
+
+def example_stimuli(config: MaskingConfig, sds: list[float]) -> np.ndarray:
+    """Stimuli for a sheet to look at: one image a column (band), the same image at every SD.
+
+    Returns
+    -------
+    array, shape (n_sds, n_bands, size, size), float32
+    """
+    import torch
+
+    images = list_images(config.images, seed=config.seed)
+    n_bands, n_sds = config.noise.n_bands, len(sds)
+    chosen = np.linspace(0, len(images.ids) - 1, n_bands).round().astype(int)
+    trials = pd.DataFrame(
+        {
+            "image": np.tile(chosen, n_sds),
+            "band": np.tile(np.arange(n_bands), n_sds),
+            "noise_sd": np.repeat(np.asarray(sds, dtype=float), n_bands),
+        }
+    )
+    shown: list[torch.Tensor] = []
+
+    def look(stimuli: torch.Tensor, _: torch.Tensor) -> np.ndarray:
+        shown.append(stimuli)
+        return np.zeros(len(stimuli), dtype=int)
+
+    rows = present(config, images, trials, Respondent(look, 1))
+    sheet = np.ones((len(trials), config.images.size, config.images.size), dtype=np.float32)
+    sheet[(rows["note"] == "").to_numpy()] = torch.cat(shown).numpy()
+    return sheet.reshape(n_sds, n_bands, *sheet.shape[1:])
+
+
 def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, respondent: Respondent) -> pd.DataFrame:
     """Show `trials` (columns image, band, noise_sd) and return them with response, correct, n_clipped and note.
 
@@ -112,10 +209,21 @@ def _present_batch(
         _shared_noise(config, images, shown),
         torch.tensor(shown["noise_sd"].to_numpy(), dtype=torch.float32),
         clipping=config.stimulus.clipping,
+        generators=_redraws(config, images, shown),
     )
     rows.loc[~skipped, "response"] = respondent.answer(stimuli.images, clean)
     rows.loc[~skipped, "n_clipped"] = stimuli.n_clipped.numpy()
     return rows
+
+
+def _redraws(config: MaskingConfig, images: ImageList, shown: pd.DataFrame) -> list[np.random.Generator] | None:
+    """Streams for noise pixels that the paper's clipping draws anew; a trial's depend on seed, image, band and SD."""
+    if config.stimulus.clipping == "clip":
+        return None
+    streams = Streams(config.seed).child("redraw")
+    return [
+        streams.generator(images.ids[row.image], row.band, f"{row.noise_sd:.6g}") for row in shown.itertuples(index=False)
+    ]
 
 
 def _load(images: ImageList, indices: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, str]]:
@@ -150,9 +258,9 @@ def _shared_noise(config: MaskingConfig, images: ImageList, shown: pd.DataFrame)
 
 
 def _finish(
-    images: ImageList, rows: pd.DataFrame, *, observer: str, n_alternatives: int, size: int
+    config: MaskingConfig, images: ImageList, rows: pd.DataFrame, observer: str, respondent: Respondent
 ) -> pd.DataFrame:
-    """Name categories and answers."""
+    """Name images, categories and answers."""
     names = np.array(images.categories)
     labels = images.labels[rows["image"]]
     response = rows["response"].to_numpy()
@@ -164,10 +272,10 @@ def _finish(
         category=names[labels],
         response=np.where(skipped, "", names[response]),
         correct=response == labels,
-        n_alternatives=n_alternatives,
+        n_alternatives=respondent.n_alternatives,
         band=rows["band"].to_numpy(),
         noise_sd=rows["noise_sd"].to_numpy(),
         n_clipped=rows["n_clipped"].to_numpy(),
-        n_pixels=np.where(skipped, 0, size * size),
+        n_pixels=np.where(skipped, 0, config.images.size**2),
         note=rows["note"].to_numpy(),
     )
