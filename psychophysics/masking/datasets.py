@@ -1,0 +1,41 @@
+"""The data sets that the masking study knows, for ``cogattn data list``.
+
+None of the images may be passed on with cogattn, and no hash of the archives has been taken at the source, so
+they are put in place by hand; a commit id then says which version.
+"""
+
+from cogattn.fetch import DataSet, Manual, Packaged
+
+DATASETS: tuple[DataSet, ...] = (
+    Packaged(
+        name="subramanian2023",
+        about="14 people, 14,700 trials: correct answers by noise SD and band",
+        licence="facts; none stated for the source",
+        source="github.com/ajaysub110/critical-band-masking, commit 7e9c8e2",
+        package="cogattn.psychophysics.masking",
+        resource="data/human_counts.csv",
+    ),
+    Manual(
+        name="graysplit",
+        about="1,100 grey photographs of 16 categories, those of the paper (images.kind folder)",
+        licence="none stated; ImageNet images, for non-commercial research",
+        source="github.com/ajaysub110/critical-band-masking, commit a2b3d34",
+        instructions="git clone github.com/ajaysub110/critical-band-masking, git checkout a2b3d34, "
+        "folder stimuli/GraySplit",
+    ),
+    Manual(
+        name="cue-conflict",
+        about="1,280 images with the shape of one category and the texture of another (shape_bias.path)",
+        licence="CC BY 4.0",
+        source="github.com/rgeirhos/texture-vs-shape, commit ccd0c01; Geirhos et al. (2019), ICLR",
+        instructions="git clone github.com/rgeirhos/texture-vs-shape, git checkout ccd0c01, "
+        "folder stimuli/style-transfer-preprocessed-512",
+    ),
+    Manual(
+        name="imagenet-val",
+        about="50,000 photographs of 1,000 classes (images.kind folder)",
+        licence="ImageNet terms: non-commercial research, after registration",
+        source="image-net.org, ILSVRC 2012 validation; Russakovsky et al. (2015), IJCV 115",
+        instructions="register at image-net.org and unpack ILSVRC2012_img_val.tar",
+    ),
+)
