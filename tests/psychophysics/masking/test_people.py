@@ -1,0 +1,83 @@
+"""People of the published study, and the summary's arithmetic on intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
+from cogattn.psychophysics.masking.people import read_people
+from cogattn.psychophysics.masking.study import MaskingStudy
+from cogattn.psychophysics.masking.summary import ratio_interval
+from cogattn.psychophysics.masking.thresholds import band_thresholds
+from cogattn.seeds import Streams
+from cogattn.study import SUMMARY_COLUMNS
+
+
+@pytest.fixture(scope="module")
+def people():
+    return read_people(MaskingConfig())
+
+
+def test_paper_s_fit_gives_the_published_human_means(people):
+    population = people.paper_population
+    assert population.bandwidth_octaves.mean == pytest.approx(1.43, abs=0.01)
+    assert population.center_cpi.mean == pytest.approx(39.13, abs=0.05)
+    assert population.peak_sensitivity.mean == pytest.approx(0.80, abs=0.01)
+
+
+def test_people_have_fourteen_observers_and_their_bandwidth_is_near_one_and_a_half_octaves(people):
+    value = people.population.bandwidth_octaves
+    assert people.population.n_observers == 14
+    assert 1.2 < value.interval[0] < value.mean < value.interval[1] < 1.6
+
+
+def test_clean_accuracy_is_the_published_one(people):
+    printed = [88.80952381, 92.60204082, 95.47619048, 97.99107143, 93.20557491, 93.62244898, 92.41071429]
+    assert people.clean_accuracy.estimate == pytest.approx(np.mean(printed) / 100, abs=0.005)
+
+
+def test_a_run_of_people_reproduces_each_person_s_own_fit(people):
+    study, config = MaskingStudy(), MaskingConfig(observer=HumanObserver())
+    cells = study.cells(config)
+    assert len(cells) == 14
+    trials = study.run_cell(config, cells[2], Streams(0))
+    assert len(trials) == people.counts.n_trials[2].sum()
+    results = study.summarise(config, trials)
+    assert tuple(results.summary.columns) == SUMMARY_COLUMNS
+    row = results.summary[results.summary["measure"] == "bandwidth"].iloc[0]
+    assert row["estimate"] == pytest.approx(people.population.channels[2].bandwidth_octaves)
+
+
+def test_ratio_of_equal_estimates_is_one_and_its_interval_joins_both():
+    ratio, lo, hi = ratio_interval(2.0, (2 / 1.1, 2 * 1.1), 2.0, (2 / 1.2, 2 * 1.2))
+    assert ratio == pytest.approx(1)
+    assert np.log(hi) == pytest.approx(np.hypot(np.log(1.1), np.log(1.2)))
+    assert lo == pytest.approx(1 / hi)
+
+
+def test_ratio_with_an_open_end_stays_open():
+    _, lo, hi = ratio_interval(2.0, (1.5, np.inf), 1.0, (0.9, 1.1))
+    assert np.isinf(hi)
+    assert 0 < lo < 2
+
+
+def test_band_thresholds_are_recovered():
+    truth = np.array([0.03, 0.06, 0.5])
+    sds = np.array([0, 0.01, 0.02, 0.04, 0.08, 0.16])
+    top, guess = 0.9, 1 / 16
+    share = guess + (top - guess) * 0.5 ** ((sds[:, None] / truth) ** 2)
+    n_trials = np.full(share.shape, 4000)
+    table = band_thresholds(
+        np.random.default_rng(3).binomial(n_trials, share), n_trials, sds, [7, 14, 28], n_alternatives=16
+    )
+    assert table["threshold_sd"].to_numpy()[:2] == pytest.approx(truth[:2], rel=0.05)
+    assert (table["lo"] <= truth * 1.02).all()
+    assert (table["hi"] >= truth * 0.98).all()
+
+
+def test_a_band_that_never_masks_has_no_threshold():
+    n_trials = np.full((6, 1), 200)
+    table = band_thresholds(np.full((6, 1), 190), n_trials, [0, 0.01, 0.02, 0.04, 0.08, 0.16], [7], n_alternatives=16)
+    assert not table["converged"].iloc[0]
+    assert np.isnan(table["threshold_sd"].iloc[0])
