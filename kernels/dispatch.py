@@ -48,7 +48,7 @@ class Operator(Generic[C]):
         return reason == "", reason
 
     def choose(self, impl: str, call: C) -> str:
-        """Return `impl`, or for ``"auto"`` the first that can run; raise ImplementationError with the reason."""
+        """Return `impl`, or for ``"auto"`` the first that can run; else raise ImplementationError."""
         for candidate in self.preference(call) if impl == "auto" else (impl,):
             able, reason = self.can_run(candidate, call)
             if able:

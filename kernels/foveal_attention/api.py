@@ -74,7 +74,8 @@ def foveal_attention(
     precision : {"ieee", "tf32", "tf32x3"}
         How a GPU multiplies float32 matrices.
     impl : {"auto", "reference", "folded", "blocked", "triton"}
-        Implementation; ``auto`` takes the fastest that can run. `cogattn.kernels.dispatch.last_used` names it.
+        Implementation; ``auto`` takes the fastest that can run, and `cogattn.kernels.dispatch.last_used`
+        names it.
 
     Returns
     -------
@@ -174,7 +175,7 @@ def foveal_scores(
 
 
 def can_run(impl: Impl, q: Tensor, k: Tensor, v: Tensor, *positions: Tensor, **settings) -> tuple[bool, str]:
-    """Return whether `impl` can run `foveal_attention` with these arguments, and the reason where it cannot."""
+    """Return whether `impl` can run `foveal_attention` on these arguments, and why where it cannot."""
     defaults = {name: value for name, value in foveal_attention.__kwdefaults__.items() if name != "impl"}
     return OPERATOR.can_run(impl, make_call(q, k, v, *positions, **(defaults | settings)))
 

@@ -97,7 +97,7 @@ def tiles(call: Call) -> Iterator[Tile]:
 
 
 def _reached_keys(call: Call) -> tuple[Tensor, Tensor]:
-    """Spatial order of the queries (batch or 1, n) and the keys that each tile reaches (batch or 1, tiles, keys)."""
+    """Spatial order of the queries (layouts, n) and the keys each tile reaches (layouts, tiles, keys)."""
     n_layouts, n_queries = call.n_position_batches, call.q.shape[2]
     gaze = call.query_position.expand(n_layouts, n_queries, 2)
     order = spatial_order(gaze)

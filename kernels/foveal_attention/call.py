@@ -13,7 +13,7 @@ N_POLAR_TERMS = 6  # gain on content, then 1, cos, sin, cos 2, sin 2 of the dire
 
 
 class Call(NamedTuple):
-    """Checked arguments; positions, weights and coefficients are float32, or float64 beside float64 queries."""
+    """Checked arguments; all but q, k and v are float32, or float64 beside float64 queries."""
 
     q: Tensor  # (batch, heads, n_queries, dim)
     k: Tensor  # (batch, heads, n_keys, dim)
@@ -131,7 +131,7 @@ def _check_table(table: Tensor | None, heads: int) -> Tensor:
         or shape[2] != N_POLAR_TERMS
     ):
         raise ValueError(
-            f"table must have shape (heads or 1, n_knots >= 2, {N_POLAR_TERMS}) for the polar bias; got {shape}"
+            f"table must have shape (heads or 1, n_knots >= 2, {N_POLAR_TERMS}) for polar; got {shape}"
         )
     return table
 

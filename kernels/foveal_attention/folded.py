@@ -45,7 +45,7 @@ def attend(call: Call) -> Tensor:
 
 
 def _gaussian_columns(call: Call) -> tuple[Tensor, Tensor]:
-    """Columns (batch or 1, heads or 1, n, 2) whose product is the Gaussian bias, and the bias of the key alone."""
+    """Columns of gazes (..., 2) and of keys (..., 3): two factors of the bias, then the keys' own."""
     centre = call.key_position.mean(1, keepdim=True)
     gaze = (call.query_position - centre)[:, None]
     place = (call.key_position - centre)[:, None]
@@ -69,7 +69,7 @@ def _attend(call: Call, gaze: Tensor | None, columns: Tensor | None, within: Ten
     dim, dim_v = q.shape[-1], v.shape[-1]
     if columns is not None:
         batch, heads, n_queries, _ = q.shape
-        ones = q.new_ones(1, 1, 1, 1) if gaze is None else gaze.new_ones(gaze.shape[:-1] + (1,))
+        ones = q.new_ones(1, 1, 1, 1) if gaze is None else gaze.new_ones((*gaze.shape[:-1], 1))
         rows = ones if gaze is None else torch.cat([gaze, ones], -1)
         rows = rows / call.scale
         q = torch.cat([q, rows.expand(batch, heads, n_queries, -1)], -1)

@@ -57,7 +57,7 @@ def knot_spacing(e2: Tensor, extent_deg: float, n_knots: int) -> Tensor:
 
 
 def polar_terms(polar: Polar, table: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain on content and bias, each (batch, heads or 1, n_queries, n_keys), from `table` (heads or 1, n_knots, 6)."""
+    """Gain and bias, (batch, heads or 1, n_queries, n_keys), from `table` (heads or 1, n_knots, 6)."""
     gain = polar.tents @ table[..., 0].mT
     features = (polar.tents[..., :, None] * polar.angular[..., None, :]).flatten(-2)
     bias = features @ table[..., 1:].flatten(1).mT

@@ -29,7 +29,7 @@ def squared_eccentricity(query_position: Tensor, key_position: Tensor) -> Tensor
 
 
 def profile(kind: Bias, squared: Tensor, e2: Tensor) -> Tensor:
-    """L at squared eccentricity `squared`, (batch, 1, queries, keys), for `e2` of shape (heads or 1, 1, 1)."""
+    """L at squared eccentricity `squared` (batch, 1, queries, keys), for `e2` (heads or 1, 1, 1)."""
     # log(1 + u), not log1p: five times as fast, and a score needs the absolute precision alone
     if kind == "smooth":
         return 0.5 * (1 + squared / (e2 * e2)).log()

@@ -31,7 +31,7 @@ def pair_scores(call: Call) -> Tensor:
 
 
 def score_terms(call: Call) -> tuple[Tensor | None, Tensor]:
-    """Gain on content (None for 1) and bias of all pairs, each (batch or 1, heads or 1, n_queries or 1, n_keys)."""
+    """Gain on content (None for 1) and bias of all pairs, broadcastable to the scores."""
     if call.bias == "polar":
         polar = polar_geometry(
             call.query_position, call.key_position, call.e2, call.extent_deg, call.coefficients.shape[1]
@@ -42,7 +42,7 @@ def score_terms(call: Call) -> tuple[Tensor | None, Tensor]:
 
 
 def within_radius(call: Call) -> Tensor:
-    """Mask of the pairs within the radius, broadcastable to the scores; the test is made in the positions' dtype."""
+    """Mask of the pairs within the radius, broadcastable to the scores; tested in the positions' dtype."""
     squared = squared_eccentricity(call.query_position, call.key_position)[:, None]
     if call.radius is None:
         return torch.ones_like(squared, dtype=torch.bool)

@@ -191,9 +191,10 @@ def _list_tensors(call: Call, lists: BlockLists | None) -> tuple[Tensor | None, 
 def _geometry_strides(call: Call, lists: BlockLists | None) -> tuple[int, ...]:
     gaze, place = call.query_position, call.key_position
     one_gaze = gaze.shape[1] == 1
+    shared_list = lists is None or lists.count.shape[0] == 1
     return (
         _batch_stride(gaze), 0 if one_gaze else gaze.stride(1), _batch_stride(place), place.stride(1),
-        _batch_stride(call.log_weight), 0 if lists is None or lists.count.shape[0] == 1 else lists.count.shape[1],
+        _batch_stride(call.log_weight), 0 if shared_list else lists.count.shape[1],
         *(int(t is not None and t.shape[0] > 1) for t in (call.coefficients, call.e2, call.radius)),
     )  # fmt: skip
 
@@ -222,4 +223,5 @@ def _constants(call: Call, tile: Tiling) -> dict[str, object]:
         "ACC": tl.float64 if call.q.dtype == torch.float64 else tl.float32,
         "num_warps": tile.warps,
         "num_stages": tile.stages,
+        "enable_fp_fusion": True,
     }
