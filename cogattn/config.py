@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self, get_args
@@ -71,6 +71,10 @@ class StudyConfig(Settings):
         """Return the settings as JSON with sorted keys and no white space: equal settings, equal text."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
+    def to_toml(self) -> str:
+        """Return the settings as TOML that `from_toml` reads back equal; what is not set is left out."""
+        return "\n".join(_toml_lines(self.model_dump(mode="json"), ""))
+
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
@@ -84,6 +88,25 @@ def read_toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
+
+
+def _toml_lines(values: Mapping[str, object], table: str) -> Iterator[str]:
+    """Plain values first, as TOML asks, then each group under its dotted name."""
+    for name, value in values.items():
+        if value is not None and not isinstance(value, Mapping):
+            yield f"{name} = {_toml_value(value)}"
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield f"\n[{table}{name}]"
+            yield from _toml_lines(value, f"{table}{name}.")
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    if isinstance(value, str):  # TOML's basic strings are JSON's, but for surrogate pairs and DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
 
 
 def merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
