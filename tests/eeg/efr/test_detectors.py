@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cogattn.eeg import efr
 from scipy import stats
 
+from cogattn.eeg import efr
 from cogattn.errors import DataError
 
 N_SWEEPS, N_RUNS = 30, 40_000

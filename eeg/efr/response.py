@@ -1,0 +1,235 @@
+"""From stimulus envelope to EEG: the auditory path as a linear system that may change over time.
+
+H1(f) = <Y E*> / (<|E|^2> + eps) over segments, and H1(t, f) over the segments of each stretch of time; the
+squared coherence says how much of the EEG the path accounts for, with an interval by resampling trials.
+
+The published study (Hasan et al. 2025, arXiv:2507.05635) writes H(t, f) as the ratio of two short-time
+spectra. A ratio of single spectra is unbounded where the envelope has no power, so it is averaged over
+segments first (H1, the least-squares solution when noise is in the EEG) and regularised; its exact formulae
+are not available.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.eeg.efr.spectra import Complexes, Floats, SegmentSpectra
+from cogattn.errors import DataError
+
+
+@dataclass(frozen=True)
+class PathResponse:
+    """What the path from envelope to EEG does at each frequency.
+
+    Parameters
+    ----------
+    frequencies_hz : array, shape (n_frequencies,)
+        In Hz.
+    transfer : complex array, shape (n_channels, n_frequencies)
+        EEG unit per envelope unit; a response that lags by d seconds has phase -2 pi f d.
+    coherence : array, shape (n_channels, n_frequencies)
+        Squared, 0-1, biased by about 1 / n_effective.
+    debiased : array, shape (n_channels, n_frequencies)
+        Coherence less its bias, zero on average without a response (may be negative).
+    shrinkage : array, shape (n_frequencies,)
+        P / (P + eps), the factor by which regularisation shrinks `transfer`; 1 where it does nothing.
+    """
+
+    frequencies_hz: Floats
+    transfer: Complexes
+    coherence: Floats
+    debiased: Floats
+    shrinkage: Floats
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The path's response in each bootstrap sample of blocks.
+
+    Parameters
+    ----------
+    debiased : array, shape (n_samples, n_channels, n_frequencies)
+        Debiased squared coherence.
+    gain : array, shape (n_samples, n_channels, n_frequencies)
+        |H1|.
+    """
+
+    debiased: Floats
+    gain: Floats
+
+    def interval(self, name: str, confidence: float) -> tuple[Floats, Floats]:
+        """Percentile interval of ``debiased`` or ``gain``, two arrays (n_channels, n_frequencies)."""
+        tail = 50 * (1 - confidence)
+        low, high = np.percentile(getattr(self, name), [tail, 100 - tail], axis=0)
+        return low, high
+
+
+def path_response(stimulus: SegmentSpectra, eeg: SegmentSpectra, *, ridge: float = 1e-6) -> PathResponse:
+    """Time-averaged transfer function and coherence from one envelope to every channel.
+
+    Parameters
+    ----------
+    stimulus : SegmentSpectra
+        One signal, the envelope.
+    eeg : SegmentSpectra
+        Channels over the same segments.
+    ridge : float
+        eps as a part of the envelope's power density averaged over the analysed frequencies.
+
+    Raises
+    ------
+    DataError
+        If the segments differ, `stimulus` is not one signal, or it is silent.
+
+    References
+    ----------
+    Bendat and Piersol (2010), Random Data, 4th ed., chapter 6 (H1); chapter 9.2 (errors).
+    """
+    cross, power_y, power_e = _averages(stimulus, eeg)
+    return _response(eeg, cross, power_y, power_e, ridge, eeg.n_effective)
+
+
+def path_over_time(
+    stimulus: SegmentSpectra, eeg: SegmentSpectra, *, stretch_s: float, ridge: float = 1e-6
+) -> tuple[Floats, Complexes]:
+    """Transfer function in each stretch of time, regularised by the same eps throughout.
+
+    Parameters
+    ----------
+    stimulus, eeg, ridge
+        As `path_response`.
+    stretch_s : float
+        Length of a stretch in seconds; a stretch never spans two trials.
+
+    Returns
+    -------
+    start_s : array, shape (n_stretches,)
+        Start of each stretch in seconds of analysed time, trials set end to end.
+    transfer : complex array, shape (n_stretches, n_channels, n_frequencies)
+        H1 within each.
+    """
+    label = block_labels(eeg, stretch_s)
+    cross, _, power_e = _block_sums(stimulus, eeg, label)
+    counts = np.bincount(label)
+    eps = ridge * power_e.sum() / (counts.sum() * len(power_e))
+    transfer = cross / (power_e + eps * counts)[:, None]
+    first = np.flatnonzero(np.diff(label, prepend=-1))
+    return first * eeg.hop_s / eeg.n_tapers, transfer.transpose(2, 1, 0)
+
+
+def resample_response(
+    stimulus: SegmentSpectra,
+    eeg: SegmentSpectra,
+    rng: np.random.Generator,
+    *,
+    n_samples: int,
+    block_s: float | None = None,
+    ridge: float = 1e-6,
+) -> Resampled:
+    """Bootstrap the response over trials, or over blocks of a continuous recording.
+
+    Parameters
+    ----------
+    stimulus, eeg, ridge
+        As `path_response`.
+    rng : numpy.random.Generator
+        Draws the blocks.
+    n_samples : int
+        Bootstrap samples.
+    block_s : float, optional
+        Resample stretches of this length within trials; whole trials when absent.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than five blocks to resample.
+
+    Notes ----- A sample that holds blocks twice has fewer independent segments and a larger coherence bias,
+    so each sample is debiased by its own effective number n (sum w)^2 / (n_blocks sum w^2), w the blocks'
+    counts.
+    """
+    label = np.unique(eeg.trial, return_inverse=True)[1] if block_s is None else block_labels(eeg, block_s)
+    n_blocks = label.max() + 1
+    if n_blocks < 5:
+        raise DataError(
+            f"a bootstrap must have at least 5 blocks; got {n_blocks}; shorten block_s or add trials"
+        )
+    cross, power_y, power_e = _block_sums(stimulus, eeg, label)
+    counts = np.bincount(label)
+    weights = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples).astype(np.float32)
+    debiased = np.empty((n_samples, *cross.shape[1::-1]), dtype=np.float32)
+    gain = np.empty_like(debiased)
+    for sample, weight in enumerate(weights):
+        total = weight @ counts
+        kept = weight.sum() ** 2 / (n_blocks * (weight**2).sum())
+        means = (cross @ weight / total, power_y @ weight / total, power_e @ weight / total)
+        response = _response(eeg, *means, ridge, eeg.n_effective * kept)
+        debiased[sample], gain[sample] = response.debiased, np.abs(response.transfer)
+    return Resampled(debiased, gain)
+
+
+def block_labels(spectra: SegmentSpectra, block_s: float) -> NDArray[np.intp]:
+    """Number the stretches of `block_s` seconds, each within one trial; shape (n_segments,), rising."""
+    per_block = max(1, round(block_s / spectra.hop_s)) * spectra.n_tapers
+    starts = np.flatnonzero(np.diff(spectra.trial, prepend=-1))
+    within = np.arange(spectra.n_segments) - np.repeat(starts, np.diff(np.append(starts, spectra.n_segments)))
+    new = (within % per_block == 0) & (np.arange(spectra.n_segments) % spectra.n_tapers == 0)
+    return np.cumsum(new) - 1
+
+
+def _response(
+    eeg: SegmentSpectra, cross: Complexes, power_y: Floats, power_e: Floats, ridge: float, n_effective: float
+) -> PathResponse:
+    """Turn averages, (frequency, channel) and (frequency,), into a response."""
+    eps = ridge * power_e.mean()
+    coherence = (cross.real**2 + cross.imag**2) / (power_y * power_e[:, None])
+    return PathResponse(
+        frequencies_hz=eeg.frequencies_hz,
+        transfer=(cross / (power_e + eps)[:, None]).T,
+        coherence=coherence.T,
+        debiased=((n_effective * coherence - 1) / max(n_effective - 1, 1e-9)).T,
+        shrinkage=power_e / (power_e + eps),
+    )
+
+
+def _averages(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> tuple[Complexes, Floats, Floats]:
+    """Means over segments of Y E* (frequency, channel), |Y|^2 and |E|^2 (frequency,)."""
+    sums = _block_sums(stimulus, eeg, np.zeros(eeg.n_segments, dtype=np.intp))
+    cross, power_y, power_e = (total[..., 0] / eeg.n_segments for total in sums)
+    return cross, power_y, power_e
+
+
+def _block_sums(
+    stimulus: SegmentSpectra, eeg: SegmentSpectra, label: NDArray[np.intp]
+) -> tuple[Complexes, Floats, Floats]:
+    """Sums over the segments of each block of Y E*, |Y|^2 (frequency, channel, block) and |E|^2."""
+    check_same_segments(stimulus, eeg)
+    starts = np.flatnonzero(np.diff(label, prepend=-1))
+    n_blocks = len(starts)
+    n_frequencies, n_channels, _ = eeg.values.shape
+    cross = np.empty((n_frequencies, n_channels, n_blocks), dtype=np.complex128)
+    power_y = np.empty((n_frequencies, n_channels, n_blocks))
+    envelope = stimulus.values[:, 0]
+    for f in range(n_frequencies):
+        y = eeg.values[f]
+        cross[f] = np.add.reduceat(y * envelope[f].conj(), starts, axis=1)
+        power_y[f] = np.add.reduceat(y.real**2 + y.imag**2, starts, axis=1)
+    power_e = np.add.reduceat(envelope.real**2 + envelope.imag**2, starts, axis=1).astype(np.float64)
+    if not power_e.sum(axis=1).all():
+        raise DataError("the envelope must have power at every analysed frequency; got a bin that is silent")
+    if not power_y.sum(axis=2).all():
+        raise DataError("every channel must have power at every analysed frequency; got a bin that is silent")
+    return cross, power_y, power_e
+
+
+def check_same_segments(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> None:
+    """Raise DataError unless both hold the same segments and `stimulus` is one signal."""
+    if stimulus.values.shape[1] != 1:
+        raise DataError(f"stimulus must be one signal; got {stimulus.values.shape[1]}")
+    if not np.array_equal(stimulus.trial, eeg.trial) or not np.array_equal(
+        stimulus.frequencies_hz, eeg.frequencies_hz
+    ):
+        raise DataError("stimulus and eeg must be cut into the same segments; give both the same settings")

@@ -1,0 +1,109 @@
+"""Dominant bands and mains: found where they were put, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from cogattn.eeg.efr.bands import Band, above_background, compare_reported, dominant_bands
+from cogattn.eeg.efr.mains import mains_lines, usable_bins
+from cogattn.eeg.efr.spectra import welch_segments
+from cogattn.eeg.simulate import coloured_noise
+
+F = np.arange(2, 120, 0.25)
+ALL = np.ones(len(F), dtype=bool)
+
+
+def noisy_curves(mean: np.ndarray, sd: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A curve with independent noise in each bin and bootstrap curves scattered about it alike."""
+    rng = np.random.default_rng(seed)
+    curve = mean + sd * rng.standard_normal(len(mean))
+    return curve, curve + sd * rng.standard_normal((200, len(mean)))
+
+
+def bump(center: float, fwhm: float) -> np.ndarray:
+    return np.exp(-4 * np.log(2) * ((F - center) / fwhm) ** 2)
+
+
+def test_two_bands_are_found_with_edges_and_peaks():
+    curve, resampled = noisy_curves(bump(10, 4) + 0.6 * bump(40, 6), 0.02, 0)
+    bands = dominant_bands(F, curve, resampled, usable=ALL)
+    assert len(bands) == 2
+    for band, center, fwhm in zip(bands, (10, 40), (4, 6), strict=True):
+        assert band.peak_hz == pytest.approx(center, abs=0.75)
+        assert band.high_hz - band.low_hz == pytest.approx(fwhm, rel=0.15)
+        assert band.peak_lo_hz <= center <= band.peak_hi_hz
+        assert band.height_lo <= band.height <= band.height_hi
+
+
+def test_featureless_curves_yield_bands_in_at_most_five_percent():
+    curves = (noisy_curves(np.zeros(len(F)), 1.0, seed) for seed in range(200))
+    found = [bool(dominant_bands(F, *curve, usable=ALL)) for curve in curves]
+    assert np.mean(found) <= 0.08  # 5 % and two standard errors of 200 curves
+
+
+def test_a_peak_in_a_masked_stretch_is_not_a_band():
+    curve, resampled = noisy_curves(bump(50, 2) + bump(20, 4), 0.02, 1)
+    bands = dominant_bands(F, curve, resampled, usable=np.abs(F - 50) > 3)
+    assert [round(band.peak_hz) for band in bands] == [20]
+
+
+def test_a_band_without_an_eligible_bin_is_left_out():
+    curve, resampled = noisy_curves(bump(20, 4) + bump(80, 4), 0.02, 2)
+    bands = dominant_bands(F, curve, resampled, usable=ALL, eligible=F > 60)
+    assert [round(band.peak_hz) for band in bands] == [80]
+
+
+def test_background_of_a_power_law_is_flat_and_a_peak_stands_out_by_its_height():
+    spectrum = F**-1.4
+    assert np.abs(above_background(F, spectrum)).max() < 0.2
+    with_peak = above_background(F, np.stack([spectrum, spectrum * (1 + 9 * bump(11, 1.5))]))
+    assert with_peak[1].max() == pytest.approx(10, abs=1)
+    assert F[np.argmax(with_peak[1])] == pytest.approx(11)
+
+
+def band_at(peak: float, half: float = 0.5) -> Band:
+    return Band(peak - 1, peak + 1, peak, peak - half, peak + half, 1.0, 0.5, 1.5, at_mask=False)
+
+
+def test_published_bands_are_reproduced_missed_or_not_testable():
+    usable = np.abs(F - 54) > 1.5
+    verdicts = compare_reported("response", [band_at(9.0), band_at(70.0)], F, usable)
+    assert [v.verdict for v in verdicts] == ["reproduced", "not testable", "not reproduced"]
+    low = F < 60
+    assert compare_reported("csd", [], F[low], ALL[low])[2].verdict == "not testable"
+
+
+def noisy_recording(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return coloured_noise(rng, (256 * 120, 4), sfreq=256)
+
+
+def lines_of(x: np.ndarray):
+    spectra = welch_segments([x], sfreq=256, segment_s=4, band_hz=(1, 120))
+    return spectra.frequencies_hz, mains_lines(spectra.frequencies_hz, spectra.power, mains_hz=50)
+
+
+def test_mains_pickup_is_measured_and_only_the_line_masked():
+    x = noisy_recording(3)
+    hum = np.cos(2 * np.pi * 50 * np.arange(len(x)) / 256)
+    frequencies, lines = lines_of(x + 0.3 * hum[:, None])
+    assert [line.center_hz for line in lines] == [50, 100]
+    assert lines[0].line_db > 10 > abs(lines[1].line_db)
+    assert not any(line.notched for line in lines)
+    assert frequencies[~usable_bins(frequencies, lines)].tolist() == [
+        *np.arange(49, 51.1, 0.25), *np.arange(99, 101.1, 0.25)
+    ]  # fmt: skip
+
+
+def test_a_notch_is_found_with_its_edges():
+    x = noisy_recording(4)
+    band_stop = scipy.signal.butter(4, (46, 54), "bandstop", fs=256, output="sos")
+    frequencies, lines = lines_of(scipy.signal.sosfiltfilt(band_stop, x, axis=0))
+    notch, harmonic = lines
+    assert notch.notched
+    assert not harmonic.notched
+    assert notch.low_hz == pytest.approx(45, abs=0.8)
+    assert notch.high_hz == pytest.approx(55, abs=0.8)
+    assert not usable_bins(frequencies, lines)[(frequencies > 45.8) & (frequencies < 54.2)].any()
