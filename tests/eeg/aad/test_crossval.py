@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mne
 import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf_shrinkage

@@ -1,0 +1,189 @@
+"""Chance is chance, and splits that leak are caught."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from cogattn.eeg.aad import cross_validate
+from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
+from cogattn.eeg.aad.lagged import Lags
+from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
+from cogattn.eeg.aad.significance import (
+    _sound_kernel,
+    _swapped_score,
+    binomial_interval,
+    binomial_threshold,
+    permutation_p,
+    refit_permutation_p,
+    shift_null,
+)
+from cogattn.eeg.aad.splits import (
+    TrialFacts,
+    audit_labels,
+    audit_split,
+    audit_windows,
+    enforce,
+    facts_of,
+    leave_one_out_folds,
+    shared_envelopes,
+)
+from cogattn.eeg.recording import Recording, Trial
+from cogattn.eeg.simulate import coloured_noise, convolve, draw_listener, simulate_recording, speech_envelope
+from cogattn.errors import DataError
+
+SFREQ = 32.0
+
+
+@pytest.mark.parametrize(
+    ("n", "threshold"),
+    [(20, 0.75), (30, 0.667), (60, 0.617), (72, 0.611), (120, 0.583), (300, 0.55), (4320, 0.513)],
+)
+def test_binomial_thresholds_are_the_known_ones(n: int, threshold: float) -> None:
+    found = binomial_threshold(n)
+    assert abs(found - threshold) < 6e-4
+    assert binom.sf(round(found * n) - 1, n, 0.5) <= 0.05 < binom.sf(round(found * n) - 2, n, 0.5)
+
+
+def subject(seed: int, *, response: float, n_trials: int = 20):
+    """EEG in noise that answers both talkers alike: which one was attended is a label without meaning."""
+    rng = np.random.default_rng(seed)
+    sounds = [[speech_envelope(rng, duration_s=10, sfreq=SFREQ) for _ in range(n_trials)] for _ in range(2)]
+    kernel = np.outer([0.2, 1.0, 0.5], rng.standard_normal(4))
+    eeg = []
+    for a, u in zip(*sounds, strict=True):
+        noise = coloured_noise(rng, (320, 4), sfreq=SFREQ) + rng.standard_normal((320, 4))
+        eeg.append(noise + response * convolve(a + u, kernel))
+    return eeg, *sounds
+
+
+def test_false_positives_stay_inside_the_binomial_interval_with_shuffled_speakers() -> None:
+    low, high = binomial_interval(20)
+    inside = 0
+    for seed in range(200):
+        decoding = cross_validate(*subject(seed, response=1.0), sfreq=SFREQ)
+        inside += low <= np.mean(decoding.r_attended > decoding.r_unattended) <= high
+    assert inside >= 0.93 * 200
+
+
+def test_refitted_permutations_are_exact_in_pure_noise_and_find_an_effect() -> None:
+    p = [
+        refit_permutation_p(
+            *subject(seed, response=0.0, n_trials=10),
+            np.random.default_rng(seed),
+            sfreq=SFREQ,
+            n_permutations=99,
+        )
+        for seed in range(200)
+    ]
+    assert np.mean(np.array(p) <= 0.05) <= binom.isf(0.01, 200, 0.05) / 200
+    assert abs(np.mean(p) - 0.5) < 0.07
+    rng = np.random.default_rng(0)
+    listener = draw_listener(rng, name="S", n_channels=4, sfreq=SFREQ, snr_db=-15)
+    made = simulate_recording(rng, listener, n_trials=10, duration_s=20, sfreq=SFREQ)
+    streams = made.stream("attended"), made.stream("unattended")
+    assert refit_permutation_p(made.eeg, *streams, rng, sfreq=SFREQ, n_permutations=199) <= 0.02
+
+
+def test_refitted_permutation_agrees_with_cross_validation_on_the_truth() -> None:
+    eeg, attended, unattended = subject(3, response=0.5, n_trials=6)
+    x = checked_eeg(eeg)
+    first, second = (checked_streams(s, x, name="s") for s in (attended, unattended))
+    sounds = [
+        np.hstack([a / np.linalg.norm(a), u / np.linalg.norm(u)]) for a, u in zip(first, second, strict=True)
+    ]
+    problem = Problem.of(x, sounds, Lags.backward(0.0, 0.25, SFREQ))
+    score = _swapped_score(_sound_kernel(problem), np.zeros(6, dtype=int))
+    penalty = ledoit_wolf_alpha(problem, range(6)) * 5 / 6
+    scaled = [a[:, 0] for a in sounds], [u[:, 1] for u in sounds]
+    decoding = cross_validate(eeg, *scaled, sfreq=SFREQ, alphas=[penalty])
+    assert round(score) == np.sum(decoding.r_attended > decoding.r_unattended)
+
+
+def test_permutation_p_is_uniform_under_chance_and_small_under_effect() -> None:
+    rng = np.random.default_rng(0)
+    chance = [permutation_p([rng.standard_normal(12) for _ in range(9)], rng) for _ in range(400)]
+    assert abs(np.mean(np.array(chance) <= 0.05) - 0.05) < 0.035
+    effect = [rng.standard_normal(12) + 1 for _ in range(9)]
+    assert permutation_p(effect, rng) <= 2**-9 + 1e-12
+    assert permutation_p([rng.standard_normal(12) + 1 for _ in range(30)], rng, n_permutations=999) <= 0.002
+
+
+def test_permutation_swaps_whole_trials_not_windows() -> None:
+    # one trial, however many windows agree, can never be significant
+    assert permutation_p([np.ones(500)], np.random.default_rng(0)) == 0.5
+
+
+def test_circular_shifts_bracket_chance() -> None:
+    rng = np.random.default_rng(0)
+    envelope = speech_envelope(rng, duration_s=60, sfreq=SFREQ)
+    null = shift_null(rng.standard_normal(envelope.size), envelope, rng, n_shifts=200)
+    assert abs(null.mean()) < 0.03
+    assert null.size == 200
+
+
+def facts(n: int = 4) -> list[TrialFacts]:
+    return [
+        TrialFacts(
+            "S1", f"trial {i}", story=f"s{i // 2}", speaker="AB"[i % 2], attended=f"a{i}", unattended=f"b{i}"
+        )
+        for i in range(n)
+    ]
+
+
+def test_a_leaky_split_of_windows_is_refused() -> None:
+    windows = [fact for fact in facts() for _ in range(6)]
+    order = np.random.default_rng(0).permutation(len(windows))
+    findings = audit_split(windows, order[:18].tolist(), order[18:].tolist())
+    with pytest.raises(DataError, match=r"windows of one trial.*S1"):
+        enforce(findings)
+    whole = [i for i, fact in enumerate(windows) if fact.trial != "trial 3"]
+    rest = [i for i in range(len(windows)) if i not in whole]
+    assert all("story" in reason for reason in enforce(audit_split(windows, whole, rest)))
+
+
+def test_overlapping_windows_are_found_in_the_samples_themselves() -> None:
+    eeg = np.random.default_rng(0).standard_normal((200, 4))
+    assert audit_windows([eeg[:100]], [eeg[100:]]) == []
+    with pytest.raises(DataError, match="10 EEG samples"):
+        enforce(audit_windows([eeg[:110]], [eeg[100:]]))
+
+
+def test_a_sound_heard_in_training_is_reported() -> None:
+    repeated = [*facts(3), TrialFacts("S1", "again", attended="b0", unattended="x")]
+    assert any("b0" in reason for reason in enforce(audit_split(repeated, [0, 1, 2], [3])))
+    sounds = [np.random.default_rng(i).random(50) for i in range(3)]
+    assert len(shared_envelopes(sounds, [2 * sounds[1] + 1])) == 1
+
+
+def test_a_side_that_is_always_attended_is_reported() -> None:
+    always = [TrialFacts("S1", str(i), side="L", speaker="AB"[i % 2]) for i in range(4)]
+    (finding,) = audit_labels(always)
+    assert "gaze" in finding.reason
+
+
+@pytest.mark.parametrize("by", ["trial", "story", "speaker"])
+def test_folds_exclude_what_they_claim(by) -> None:
+    every = facts(6)
+    folds = leave_one_out_folds(every, by)
+    assert sorted(i for _, test in folds for i in test) == list(range(6))
+    for train, test in folds:
+        assert not {getattr(every[i], by) for i in train} & {getattr(every[i], by) for i in test}
+
+
+def test_envelope_folds_exclude_both_sounds_in_either_role() -> None:
+    every = [TrialFacts("S1", str(i), attended="abca"[i], unattended="bcde"[i]) for i in range(4)]
+    for train, (test,) in leave_one_out_folds(every, "envelope"):
+        own = {every[test].attended, every[test].unattended}
+        assert all(not own & {every[i].attended, every[i].unattended} for i in train)
+    with pytest.raises(DataError, match="train on"):
+        leave_one_out_folds(every[:2], "envelope")
+    with pytest.raises(DataError, match="must have a story"):
+        leave_one_out_folds(every, "story")
+
+
+def test_facts_are_read_from_labels() -> None:
+    trial = Trial(np.zeros((4, 1)), "t", labels={"speaker": "A", "attended_audio": "a.wav"})
+    (fact,) = facts_of(Recording("S1", SFREQ, ("x",), (trial,)))
+    assert (fact.subject, fact.speaker, fact.attended) == ("S1", "A", "a.wav")
