@@ -1,7 +1,7 @@
 """Checks that any study must pass, ours and a plugin's.
 
-``check_study(MyStudy())`` runs them on one, ``pytest --pyargs cogattn.testing -k conformance`` on all that are
-registered. A check raises AssertionError with one sentence. The study's demo is run, and a cell of it again.
+``check_study(MyStudy())`` runs them on one, ``pytest --pyargs cogattn.testing -k conformance`` on all registered
+ones. A check raises AssertionError with one sentence. The study's demo is run, and a cell of it again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""Processes die: workers, drivers, and cells that take their worker with them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faulty_study import TARGET, FaultyConfig
+
+from cogattn.atomic import TEMPORARY
+from cogattn.catalogue import verify
+from cogattn.errors import RunFailed
+from cogattn.execute import execute, open_run, run_study
+from cogattn.store import Run
+from cogattn.testing.coin import CoinConfig
+
+COIN = "cogattn.testing.coin:CoinStudy"
+N_CELLS = 21
+
+
+def cells_of(run: Run) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (run.folder / "cells").glob("[0-9a-f]*")}
+
+
+def test_a_worker_killed_in_a_cell_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    config = FaultyConfig(n_cells=N_CELLS, coins={"n": 1}, fatal_once=(7,), marks=tmp_path / "marks")
+    started = time.monotonic()
+    killed, _ = run_study(TARGET, config, out=tmp_path / "killed", workers=2)
+    assert time.monotonic() - started < 30
+    starts = [path.name.partition("-")[0] for path in (tmp_path / "marks").iterdir()]
+    assert starts.count("7") == 2
+    assert max(map(starts.count, starts)) <= 3
+
+    whole, _ = run_study(TARGET, config, out=tmp_path / "whole", workers=1)
+    for name in ("trials.parquet", "tables/summary.csv", "figures/heads.png"):
+        assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_a_poison_cell_is_reported_and_its_neighbours_finish(tmp_path: Path) -> None:
+    config = FaultyConfig(n_cells=8, coins={"n": 1}, poison=(3,), raising=(5,), exiting=(6,), marks=tmp_path)
+    run = open_run(TARGET, config, tmp_path)
+    run.create(1, config)
+    with pytest.raises(RunFailed) as failed:
+        execute(TARGET, config, run, workers=2)
+    causes = failed.value.failures
+    assert set(causes) == {"coin 0, part 3", "coin 0, part 5", "coin 0, part 6"}
+    assert causes["coin 0, part 3"] == "its worker process died 3 times (crashed, killed or out of memory)"
+    assert causes["coin 0, part 5"].startswith("ValueError: cell 5 is broken (faulty_study.py:")
+    assert causes["coin 0, part 6"].startswith("SystemExit: 3")
+    assert len(cells_of(run)) == 5
+    starts = [path.name.partition("-")[0] for path in tmp_path.glob("[0-9]-*")]
+    assert starts.count("3") == 3
+    assert starts.count("5") == starts.count("6") == 1
+
+
+def test_several_poison_cells_side_by_side_cost_their_neighbours_no_more_than_one_attempt(tmp_path: Path) -> None:
+    config = FaultyConfig(n_cells=7, coins={"n": 1}, poison=(1, 2, 4), marks=tmp_path)
+    run = open_run(TARGET, config, tmp_path)
+    run.create(1, config)
+    with pytest.raises(RunFailed) as failed:
+        execute(TARGET, config, run, workers=3)
+    assert len(failed.value.failures) == 3
+    assert len(cells_of(run)) == 4
+    starts = [path.name.partition("-")[0] for path in tmp_path.glob("[0-9]-*")]
+    assert max(starts.count(str(healthy)) for healthy in (0, 3, 5, 6)) <= 2
+
+
+@pytest.mark.parametrize("n_before", [5, 12, 20])
+def test_a_killed_driver_resumes_and_computes_only_what_is_missing(
+    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]], n_before: int
+) -> None:
+    words = (COIN, "--coins.n", 1, "--n-cells", N_CELLS, "--seconds-per-cell", 0.06, "--workers", 2)
+    config = CoinConfig(coins={"n": 1}, n_cells=N_CELLS, seconds_per_cell=0.06)
+    run = open_run(COIN, config, tmp_path / "killed")
+    driver = start_cli(*words, "--out", tmp_path / "killed")
+    wait_until(lambda: len(cells_of(run)) >= n_before)
+    workers = children_of(driver.pid)
+    driver.kill()
+    driver.wait()
+    wait_until(lambda: not any(map(alive, workers)))
+
+    before = cells_of(run)
+    assert n_before <= len(before) < N_CELLS
+    run_study(COIN, config, out=tmp_path / "killed", workers=1)
+    assert before.items() <= cells_of(run).items()
+    assert len(cells_of(run)) == N_CELLS
+    whole, _ = run_study(COIN, config, out=tmp_path / "whole", workers=1)
+    for name in ("trials.parquet", "tables/summary.csv", "figures/heads.pdf"):
+        assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert verify(run) == []
+    assert not list(run.folder.rglob(f".*{TEMPORARY}"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_stops_fast_says_what_is_stored_and_leaves_a_run_that_resumes(
+    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]], workers: int
+) -> None:
+    slow = (COIN, "--coins.n", 1, "--n-cells", 8, "--seconds-per-cell", 0.8, "--workers", workers)
+    config = CoinConfig(coins={"n": 1}, n_cells=8, seconds_per_cell=0.8)
+    run = open_run(COIN, config, tmp_path)
+    driver = start_cli(*slow, "--out", tmp_path)
+    wait_until(lambda: len(cells_of(run)) >= 2)
+    workers_alive = children_of(driver.pid)
+    pressed = time.monotonic()
+    os.killpg(driver.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    out, err = driver.communicate(timeout=20)
+    assert time.monotonic() - pressed < 3
+    assert driver.returncode == 130
+    assert out == ""
+    assert err.count("\n") == 1
+    n = len(cells_of(run))
+    assert f"{n} of 8 cells are stored and the same command resumes" in err
+    wait_until(lambda: not any(map(alive, workers_alive)))
+    before = cells_of(run)
+    run_study(COIN, config, out=tmp_path, workers=2)
+    assert before.items() <= cells_of(run).items()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
