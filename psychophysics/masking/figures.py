@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cogattn import figures
 from cogattn.psychophysics.masking.channel import Channel
+from cogattn.psychophysics.masking.population import PopulationChannel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +24,7 @@ FREQUENCIES_CPI = np.geomspace(1, 160, 241)
 
 
 def channel_figure(
-    channels: Mapping[str, Channel], people: Sequence[Channel], *, human_label: str = "people"
+    channels: Mapping[str, Channel], people: PopulationChannel, *, human_label: str = "people"
 ) -> Figure:
     """Draw the power gain of each observer's channel over that of people.
 
@@ -30,35 +32,37 @@ def channel_figure(
     ----------
     channels : mapping of str to Channel
         Observers by name; a channel that is not identified is named in the legend and not drawn.
-    people : sequence of Channel
-        One per person, drawn thin; the curve is their geometric mean.
+    people : PopulationChannel
+        Mean over persons; each person's channel is drawn thin.
     human_label : str
         For the legend.
     """
     figure, panels = figures.new_figure(width_in=5.2, height_in=3.3)
     axes = panels[0, 0]
     with figures.style():
-        _draw_people(axes, [channel for channel in people if channel.identified], human_label)
+        _draw_people(axes, people, human_label)
         for colour, (name, channel) in zip(_colours(len(channels)), channels.items(), strict=True):
             _draw_channel(axes, channel, name, colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=1)
         n = figures.count_text([channel.n_trials for channel in channels.values()])
-        figures.caption(figure, f"n = {n} trials; people: n = {len(people)}, thin lines; widths with 95 % intervals")
+        figures.caption(
+            figure,
+            f"n = {n} trials; people: n = {people.n_observers}, thin lines; widths with 95 % intervals",
+        )
     return figure
 
 
-def _draw_people(axes: Axes, people: Sequence[Channel], label: str) -> None:
-    if not people:
-        return
+def _draw_people(axes: Axes, people: PopulationChannel, label: str) -> None:
     colour = figures.COLOURS["human"]
-    for person in people:
-        axes.plot(FREQUENCIES_CPI, person.gain(FREQUENCIES_CPI), color=colour, alpha=0.18, linewidth=0.8)
-    width = np.exp(np.mean([np.log(person.bandwidth_octaves) for person in people]))
-    center = np.exp(np.mean([np.log(person.center_cpi) for person in people]))
-    gain = np.exp2(-((2 * np.log2(FREQUENCIES_CPI / center) / width) ** 2))
-    axes.plot(FREQUENCIES_CPI, gain, color=colour, linewidth=2.2, label=f"{label}: {width:.2f} octaves")
+    for person in people.channels:
+        if person.identified:
+            axes.plot(FREQUENCIES_CPI, person.gain(FREQUENCIES_CPI), color=colour, alpha=0.18, linewidth=0.8)
+    width, center = people.bandwidth_octaves, people.center_cpi.mean
+    gain = np.exp2(-((2 * np.log2(FREQUENCIES_CPI / center) / width.mean) ** 2))
+    text = f"{label}: {width.mean:.2f} [{width.interval[0]:.2f}, {width.interval[1]:.2f}] octaves"
+    axes.plot(FREQUENCIES_CPI, gain, color=colour, linewidth=2.2, label=text)
 
 
 def _draw_channel(axes: Axes, channel: Channel, name: str, colour: str) -> None:
@@ -79,36 +83,42 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame) -> Figure:
     Parameters
     ----------
     accuracy, people : DataFrame
-        Columns observer, noise_sd, nominal_cpi, accuracy, lo, hi, n_trials.
+        Columns observer, noise_sd, mean_cpi, accuracy, lo, hi, n_trials.
     """
     names = [*people["observer"].unique(), *accuracy["observer"].unique()]
     columns = min(len(names), 3)
     n_rows = -(-len(names) // columns)
-    figure, panels = figures.new_figure(n_rows, columns, width_in=2.7 * columns + 0.6, height_in=2.7 * n_rows + 0.5)
+    figure, panels = figures.new_figure(
+        n_rows, columns, width_in=2.7 * columns + 0.6, height_in=2.7 * n_rows + 0.5
+    )
     with figures.style():
         shade = _shades(sorted({*accuracy["noise_sd"], *people["noise_sd"]}))
         for axes, name in zip(panels.flat, names, strict=False):
             table = people if name in set(people["observer"]) else accuracy
             _draw_accuracy(axes, table[table["observer"] == name], shade)
-            axes.set_title(str(name))
+            axes.set_title(textwrap.fill(str(name), 28), fontsize=9)
         for axes in panels.flat[len(names) :]:
             axes.set_axis_off()
         for axes in panels[:, 0]:
             axes.set_ylabel("share correct")
-        handles, labels = panels.flat[-1 if len(names) == panels.size else len(names) - 1].get_legend_handles_labels()
+        handles, labels = panels.flat[
+            -1 if len(names) == panels.size else len(names) - 1
+        ].get_legend_handles_labels()
         figure.legend(handles, labels, title="noise SD", loc="outside right upper")
         per_cell = figures.count_text([people["n_trials"].median(), accuracy["n_trials"].median()])
-        figures.caption(figure, f"median n per dot = {per_cell} trials; bars: 95 % Wilson intervals; dotted: guessing")
+        figures.caption(
+            figure, f"median n per dot = {per_cell} trials; bars: 95 % Wilson intervals; dotted: guessing"
+        )
     return figure
 
 
 def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[float, ...]]) -> None:
     for sd, rows in table.groupby("noise_sd"):
-        rows = rows[rows["n_trials"] > 0].sort_values("nominal_cpi")
+        rows = rows[rows["n_trials"] > 0].sort_values("mean_cpi")
         if sd == 0:
             axes.axhline(rows["n_correct"].sum() / rows["n_trials"].sum(), color=shade[0.0], label="none")
             continue
-        values = rows[["nominal_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
+        values = rows[["mean_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
         figures.draw_estimate(axes, *values, label=f"{sd:g}", colour=shade[float(sd)], line=True)
     axes.axhline(table["guessing"].iloc[0], color="#999999", linestyle=":", linewidth=1)
     _frequency_axis(axes)
@@ -121,7 +131,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame) -> Figure:
     Parameters
     ----------
     thresholds, people : DataFrame
-        Columns observer, nominal_cpi, threshold_sd, lo, hi, n_trials.
+        Columns observer, mean_cpi, threshold_sd, lo, hi, n_trials.
     """
     figure, panels = figures.new_figure(width_in=5.2, height_in=3.3)
     axes = panels[0, 0]
@@ -135,13 +145,17 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame) -> Figure:
         axes.set(yscale="log", ylabel="threshold noise SD")
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
         n = figures.count_text([*thresholds["n_trials"], *people["n_trials"]])
-        figures.caption(figure, f"n per band = {n} trials; bars: 95 % intervals; triangles: open ends")
+        figures.caption(figure, f"n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
     return figure
 
 
 def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str) -> None:
-    values = rows[["nominal_cpi", "threshold_sd", "lo", "hi"]].to_numpy(float).T
+    values = rows[["mean_cpi", "threshold_sd", "lo", "hi"]].to_numpy(float).T
     figures.draw_estimate(axes, *values, label=label, colour=colour, line=True)
+    frequency, threshold, lo, hi = values
+    unknown = ~np.isfinite(threshold)
+    for bound, marker in ((np.where(lo > 0, lo, np.nan), "^"), (np.where(np.isfinite(hi), hi, np.nan), "v")):
+        axes.plot(frequency[unknown], bound[unknown], marker, color=colour, markersize=9, fillstyle="none")
 
 
 def stimulus_sheet(stimuli: NDArray[np.float32], sds: Sequence[float], labels_cpi: Sequence[float]) -> Figure:
@@ -187,7 +201,7 @@ def _frequency_axis(axes: Axes) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(1.2, 160)
+    axes.set_xlim(1.1, 170)
     axes.set_xlabel("frequency, cycles per image")
 
 

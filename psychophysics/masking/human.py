@@ -26,10 +26,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from cogattn.psychophysics.masking.channel import LOWEST_CPI
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel import LOWEST_CPI
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
 """Names of the tables that ship with the package."""
@@ -100,6 +100,11 @@ def read_counts(table: str | Path) -> HumanCounts:
     cell = ["observer", "noise_sd", "band"]
     grouped = trials.groupby(cell, sort=False)["correct"].agg(n_correct="sum", n_trials="size").reset_index()
     return _pivot(grouped, _labels(rows, trials["band"], str(table)))
+
+
+def has_trials(table: str | Path) -> bool:
+    """Whether the table holds trials, a row each, and not counts only."""
+    return str(table) not in PUBLISHED and "n_correct" not in _read_csv(table)
 
 
 def read_trials(table: str | Path) -> pd.DataFrame:

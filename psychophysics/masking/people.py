@@ -49,7 +49,11 @@ class People:
         """Mean maximum-likelihood channel, with each person's."""
         counts = self.counts
         return population_channel(
-            counts.n_correct, counts.n_trials, counts.noise_sds, spectra=self.spectra, confidence=self.confidence
+            counts.n_correct,
+            counts.n_trials,
+            counts.noise_sds,
+            spectra=self.spectra,
+            confidence=self.confidence,
         )
 
     @cached_property
@@ -84,7 +88,7 @@ class People:
         counts = self.counts
         return tabulate_accuracy(
             self.label, counts.n_correct.sum(axis=0), counts.n_trials.sum(axis=0),
-            counts.noise_sds, counts.nominal_cpi, N_ALTERNATIVES, self.confidence,
+            counts.noise_sds, self.spectra, N_ALTERNATIVES, self.confidence,
         )  # fmt: skip
 
     @cached_property
@@ -95,7 +99,7 @@ class People:
             counts.n_correct.sum(axis=0), counts.n_trials.sum(axis=0), counts.noise_sds, counts.nominal_cpi,
             n_alternatives=N_ALTERNATIVES, confidence=self.confidence,
         )  # fmt: skip
-        return table.assign(observer=self.label)
+        return table.assign(observer=self.label, mean_cpi=self.spectra.mean_cpi)
 
     @cached_property
     def channels(self) -> pd.DataFrame:

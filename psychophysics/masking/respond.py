@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cogattn.errors import ConfigError, ObserverError
-from cogattn.observers import build_network
+from cogattn.observers.build import build_network
+from cogattn.observers.readout import Readout
 from cogattn.psychophysics.masking.categories import CATEGORIES, decide
-from cogattn.psychophysics.masking.images import ImageList, list_images
+from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.stimuli import set_contrast
+from cogattn.psychophysics.masking.template import TemplateResponder
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
-    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
 
     from cogattn.observers.network import Network
     from cogattn.psychophysics.masking.config import MaskingConfig
 
+Decision = Literal["mean", "max", "sum"]
 N_IMAGENET_CLASSES = 1000
 
 
@@ -36,10 +40,21 @@ class Respondent:
         ideal observers look at the second.
     n_alternatives : int
         Number of answers it chooses from; 1 / n_alternatives is chance.
+    scores : callable, optional
+        Colour images (n, 3, height, width) in [0, 1] -> scores before softmax (n, n_alternatives), with gradients
+        where the images ask for them. Ideal observers have none.
     """
 
-    answer: Callable[[torch.Tensor, torch.Tensor], np.ndarray]
+    answer: Callable[[Tensor, Tensor], NDArray[np.int64]]
     n_alternatives: int
+    scores: Callable[[Tensor], Tensor] | None = None
+
+    @classmethod
+    def of_scores(cls, scores: Callable[[Tensor], Tensor], n_alternatives: int) -> Respondent:
+        """Build one that answers with the highest score."""
+        return cls(
+            lambda stimuli, _: scores(as_rgb(stimuli)).argmax(-1).cpu().numpy(), n_alternatives, scores
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -52,58 +67,56 @@ def build_respondent(config: MaskingConfig, name: str) -> Respondent:
         If the observer cannot be loaded, or its answers do not fit the categories of the images.
     """
     settings = config.observer
-    images = list_images(config.images, seed=config.seed)
     if settings.kind == "template":
-        return _template(config, images)
+        rng = Streams(config.seed).generator("template")
+        responder = TemplateResponder(settings, config.images.size, rng=rng)
+        return Respondent(responder.answer, settings.n_alternatives)
+    categories = trial_images(config).categories
     network = build_network(settings, name, seed=config.seed)
     if settings.kind == "readout":
-        return _readout(config, network, images)
+        return _readout(config, network)
     if network.n_classes == N_IMAGENET_CLASSES:
-        if images.categories != CATEGORIES:
-            raise ConfigError(
-                f"images must show the 16 categories of Geirhos et al. (2018) to a network that answers with "
-                f"ImageNet classes; got {', '.join(images.categories)}; use observer.kind = readout"
-            )
-        return Respondent(
-            lambda stimuli, _: decide(network.logits(as_rgb(stimuli)).softmax(-1), config.decision).argmax(-1).cpu().numpy(),
-            len(CATEGORIES),
+        _check_categories(categories)
+        return Respondent.of_scores(
+            functools.partial(_category_scores, network, config.decision), len(CATEGORIES)
         )
-    if network.n_classes != len(images.categories):
+    if network.n_classes != len(categories):
         raise ObserverError(
-            f"observer {name} must answer with 1000 ImageNet classes or the {len(images.categories)} categories of the "
+            f"observer {name} must answer with 1000 ImageNet classes or the {len(categories)} categories of the "
             f"images; got {network.n_classes} classes"
         )
-    return Respondent(lambda stimuli, _: network.logits(as_rgb(stimuli)).argmax(-1).cpu().numpy(), network.n_classes)
+    return Respondent.of_scores(functools.partial(_scores, network.logits), network.n_classes)
 
 
-def as_rgb(grey: torch.Tensor) -> torch.Tensor:
+def as_rgb(grey: Tensor) -> Tensor:
     """Repeat grey images (n, height, width) over three colour channels: (n, 3, height, width)."""
     return grey.unsqueeze(1).expand(-1, 3, -1, -1)
 
 
-def clean_stimuli(config: MaskingConfig, images: ImageList, indices: np.ndarray) -> torch.Tensor:
-    """Load images and set their contrast and mean: (n, height, width), without noise."""
+def _check_categories(categories: Sequence[str]) -> None:
+    if tuple(categories) != CATEGORIES:
+        raise ConfigError(
+            "images must show the 16 categories of Geirhos et al. (2018) to a network that answers with ImageNet "
+            f"classes; got {', '.join(categories[:20])}; use observer.kind = readout"
+        )
+
+
+def _scores(answer: Callable[..., Tensor], images: Tensor) -> Tensor:
+    return answer(images, differentiable=images.requires_grad)
+
+
+def _category_scores(network: Network, rule: Decision, images: Tensor) -> Tensor:
+    """Logarithm of the 16 category scores: its softmax gives them back, made to sum to 1."""
+    probabilities = _scores(network.logits, images).softmax(-1)
+    return decide(probabilities, rule).clamp_min(1e-30).log()
+
+
+def _readout(config: MaskingConfig, network: Network) -> Respondent:
+    """Train a linear readout on clean low-contrast stimuli of images that no trial shows."""
     import torch
 
-    grey = torch.stack([torch.from_numpy(images.load(int(index))) for index in indices])
-    return set_contrast(grey, config.stimulus.contrast, config.stimulus.mean_luminance)
-
-
-def _readout(config: MaskingConfig, network: Network, images: ImageList) -> Respondent:
-    """Train a linear readout on clean low-contrast stimuli of images that no trial shows."""
-    from cogattn.observers.readout import Readout
-
-    training = images.training
-    stimuli = clean_stimuli(config, training, np.arange(len(training.ids)))
-    readout = Readout.fit(network, as_rgb(stimuli), training.labels, images.categories)
-    return Respondent(lambda stimuli, _: readout.scores(as_rgb(stimuli)).argmax(-1), len(images.categories))
-
-
-def _template(config: MaskingConfig, images: ImageList) -> Respondent:
-    """An ideal observer with a known channel; its competing images are fixed by the seed."""
-    from cogattn.psychophysics.masking.template import TemplateResponder
-
-    rng = Streams(config.seed).generator("template")
-    n = config.observer.n_alternatives
-    rivals = clean_stimuli(config, images, rng.choice(len(images.ids), size=n - 1, replace=False))
-    return Respondent(TemplateResponder(config.observer, rivals, rng=rng).answer, n)
+    training = training_images(config)
+    grey = torch.from_numpy(np.stack([training.load(index) for index in range(len(training.ids))]))
+    stimuli = set_contrast(grey, config.stimulus.contrast, config.stimulus.mean_luminance)
+    readout = Readout.fit(network, as_rgb(stimuli), training.labels, training.categories)
+    return Respondent.of_scores(functools.partial(_scores, readout.logits), len(training.categories))

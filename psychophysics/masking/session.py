@@ -1,8 +1,7 @@
 """Run the trials of one cell: load images, add noise, ask the observer.
 
 Every trial is one row of the columns `COLUMNS`; what does not apply is empty text or NaN. The task tells
-which rows they are: ``masking``; ``shape_bias`` (cue-conflict images); ``robustness`` (attacked images);
-``skipped`` (an image that cannot be read, with the reason as its note).
+which rows they are: ``masking``, ``shape_bias`` (cue-conflict images) or ``robustness`` (attacked images).
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cogattn.errors import DataError
 from cogattn.psychophysics.masking import human
 from cogattn.psychophysics.masking.adaptive import AdaptiveSession
 from cogattn.psychophysics.masking.design import NO_BAND, crossed_trials, paper_trials
-from cogattn.psychophysics.masking.images import ImageList, list_images
+from cogattn.psychophysics.masking.images import ImageList
+from cogattn.psychophysics.masking.material import trial_images
 from cogattn.psychophysics.masking.noise import spectra
 from cogattn.psychophysics.masking.people import N_ALTERNATIVES
-from cogattn.psychophysics.masking.respond import Respondent, build_respondent
+from cogattn.psychophysics.masking.respond import Respondent, as_rgb, build_respondent
+from cogattn.psychophysics.masking.robustness import answers_under_attack
+from cogattn.psychophysics.masking.shape_bias import list_conflicts, name_conflicts
 from cogattn.seeds import Streams
 from cogattn.study import Cell
 
@@ -42,11 +43,17 @@ COLUMNS = {
     "n_pixels": "int64",
     "texture": "str",
     "epsilon": "float64",
-    "note": "str",
 }
 """Columns of the trials and their types; ``band`` is -1 where there is none."""
 
-_DEFAULTS = {"band": NO_BAND, "noise_sd": np.nan, "n_clipped": 0, "n_pixels": 0, "texture": "", "epsilon": np.nan, "note": ""}
+_DEFAULTS = {
+    "band": NO_BAND,
+    "noise_sd": np.nan,
+    "n_clipped": 0,
+    "n_pixels": 0,
+    "texture": "",
+    "epsilon": np.nan,
+}
 BATCH = 64
 
 
@@ -100,16 +107,18 @@ def _people(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
 
 def _masking(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
     """A stretch of images in the paper's or the crossed design."""
-    images = list_images(config.images, seed=config.seed)
+    images = trial_images(config)
     respondent = build_respondent(config, str(cell["observer"]))
     plan = planned_trials(config, images)
     shown = plan[plan["image"].between(int(cell["start"]), int(cell["stop"]) - 1)]
-    return _finish(config, images, present(config, images, shown, respondent), str(cell["observer"]), respondent)
+    return _finish(
+        config, images, present(config, images, shown, respondent), str(cell["observer"]), respondent
+    )
 
 
 def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
     """One session in which each block of trials is chosen in the light of those before."""
-    images = list_images(config.images, seed=config.seed)
+    images = trial_images(config)
     respondent = build_respondent(config, str(cell["observer"]))
     session = AdaptiveSession(
         spectra(config.noise, config.images.size),
@@ -117,10 +126,13 @@ def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         interval_octaves=config.design.interval_octaves,
         max_trials=config.design.max_trials,
         block=config.design.block,
+        max_sd=config.noise.sds[-1],
         confidence=config.channel.confidence,
         rng=rng.generator("design"),
     )
-    order = _image_order(len(images.ids), config.design.max_trials + config.design.block, rng.generator("images"))
+    order = _image_order(
+        len(images.ids), config.design.max_trials + config.design.block, rng.generator("images")
+    )
     blocks, n_shown = [], 0
     while not session.finished:
         bands, sds = session.next_block()
@@ -128,12 +140,65 @@ def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         rows = present(config, images, block, respondent)
         n_shown += len(bands)
         blocks.append(rows)
-        answered = rows[rows["note"] == ""]
-        correct = answered["response"].to_numpy() == images.labels[answered["image"]]
-        session.update(answered["band"].to_numpy(), answered["noise_sd"].to_numpy(), correct)
-        if answered.empty:
-            raise DataError(f"images must be readable; got {len(rows)} unreadable ones in a row, the last: {rows['note'].iloc[-1]}")
+        correct = rows["response"].to_numpy() == images.labels[rows["image"]]
+        session.update(bands, sds, correct)
     return _finish(config, images, pd.concat(blocks, ignore_index=True), str(cell["observer"]), respondent)
+
+
+def _shape_bias(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
+    """A stretch of cue-conflict images, shown in colour and at full contrast."""
+    conflicts = list_conflicts(config.shape_bias.path)
+    respondent = build_respondent(config, str(cell["observer"]))
+    indices = range(int(cell["start"]), int(cell["stop"]))
+    answers = name_conflicts(conflicts, indices, respondent.scores)
+    shapes = [conflicts.shapes[index] for index in indices]
+    return tidy(
+        task="shape_bias",
+        observer=str(cell["observer"]),
+        image=[conflicts.ids[index] for index in indices],
+        category=shapes,
+        response=answers,
+        correct=[answer == shape for answer, shape in zip(answers, shapes, strict=True)],
+        n_alternatives=respondent.n_alternatives,
+        texture=[conflicts.textures[index] for index in indices],
+    )
+
+
+def _robustness(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    """A stretch of images at full contrast, as they are (epsilon 0) and attacked at each radius."""
+    import torch
+
+    images = trial_images(config)
+    respondent = build_respondent(config, str(cell["observer"]))
+    indices = attacked_images(config, images)[int(cell["start"]) : int(cell["stop"])]
+    labels = images.labels[indices]
+    epsilons = (0.0, *config.robustness.epsilons)
+    answers = answers_under_attack(
+        respondent.scores,
+        as_rgb(torch.from_numpy(_load(images, indices))).contiguous(),
+        torch.from_numpy(labels),
+        epsilons=config.robustness.epsilons,
+        norm=config.robustness.norm,
+        n_steps=config.robustness.n_steps,
+        rng=rng.generator("attack"),
+    )
+    names, n = np.array(images.categories), len(epsilons)
+    return tidy(
+        task="robustness",
+        observer=str(cell["observer"]),
+        image=np.tile(np.array(images.ids)[indices], n),
+        category=np.tile(names[labels], n),
+        response=names[answers.ravel()],
+        correct=answers.ravel() == np.tile(labels, n),
+        n_alternatives=respondent.n_alternatives,
+        epsilon=np.repeat(epsilons, len(indices)),
+    )
+
+
+def attacked_images(config: MaskingConfig, images: ImageList) -> np.ndarray:
+    """Return the images to attack: as many as asked for, drawn by the seed."""
+    order = Streams(config.seed).generator("attacked").permutation(len(images.ids))
+    return np.sort(order[: config.robustness.max_images])
 
 
 def _image_order(n_images: int, n_trials: int, rng: np.random.Generator) -> np.ndarray:
@@ -151,7 +216,7 @@ def example_stimuli(config: MaskingConfig, sds: list[float]) -> np.ndarray:
     """
     import torch
 
-    images = list_images(config.images, seed=config.seed)
+    images = trial_images(config)
     n_bands, n_sds = config.noise.n_bands, len(sds)
     chosen = np.linspace(0, len(images.ids) - 1, n_bands).round().astype(int)
     trials = pd.DataFrame(
@@ -167,17 +232,14 @@ def example_stimuli(config: MaskingConfig, sds: list[float]) -> np.ndarray:
         shown.append(stimuli)
         return np.zeros(len(stimuli), dtype=int)
 
-    rows = present(config, images, trials, Respondent(look, 1))
-    sheet = np.ones((len(trials), config.images.size, config.images.size), dtype=np.float32)
-    sheet[(rows["note"] == "").to_numpy()] = torch.cat(shown).numpy()
-    return sheet.reshape(n_sds, n_bands, *sheet.shape[1:])
+    present(config, images, trials, Respondent(look, 1))
+    return torch.cat(shown).numpy().reshape(n_sds, n_bands, config.images.size, config.images.size)
 
 
-def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, respondent: Respondent) -> pd.DataFrame:
-    """Show `trials` (columns image, band, noise_sd) and return them with response, correct, n_clipped and note.
-
-    An image that cannot be read is skipped: its row has the reason as its note.
-    """
+def present(
+    config: MaskingConfig, images: ImageList, trials: pd.DataFrame, respondent: Respondent
+) -> pd.DataFrame:
+    """Show `trials` (columns image, band, noise_sd) and return them with response and n_clipped."""
     return pd.concat(
         [
             _present_batch(config, images, trials.iloc[start : start + BATCH], respondent)
@@ -194,48 +256,39 @@ def _present_batch(
 
     from cogattn.psychophysics.masking.stimuli import add_noise, set_contrast
 
-    greys, reasons = _load(images, trials["image"].unique())
-    skipped = trials["image"].isin(reasons)
-    shown = trials[~skipped]
-    rows = trials.assign(response=-1, n_clipped=0, note=trials["image"].map(reasons).fillna(""))
-    if shown.empty:
-        return rows
-    order = {index: row for row, index in enumerate(greys)}
-    clean = set_contrast(
-        torch.from_numpy(np.stack(list(greys.values()))), config.stimulus.contrast, config.stimulus.mean_luminance
-    )[[order[index] for index in shown["image"]]]
+    shown, place = np.unique(trials["image"].to_numpy(), return_inverse=True)
+    greys = torch.from_numpy(_load(images, shown))
+    clean = set_contrast(greys, config.stimulus.contrast, config.stimulus.mean_luminance)[
+        torch.from_numpy(place)
+    ]
     stimuli = add_noise(
         clean,
-        _shared_noise(config, images, shown),
-        torch.tensor(shown["noise_sd"].to_numpy(), dtype=torch.float32),
+        _shared_noise(config, images, trials),
+        torch.tensor(trials["noise_sd"].to_numpy(), dtype=torch.float32),
         clipping=config.stimulus.clipping,
-        generators=_redraws(config, images, shown),
+        generators=_redraws(config, images, trials),
     )
-    rows.loc[~skipped, "response"] = respondent.answer(stimuli.images, clean)
-    rows.loc[~skipped, "n_clipped"] = stimuli.n_clipped.numpy()
-    return rows
+    return trials.assign(
+        response=respondent.answer(stimuli.images, clean), n_clipped=stimuli.n_clipped.numpy()
+    )
 
 
-def _redraws(config: MaskingConfig, images: ImageList, shown: pd.DataFrame) -> list[np.random.Generator] | None:
+def _redraws(
+    config: MaskingConfig, images: ImageList, shown: pd.DataFrame
+) -> list[np.random.Generator] | None:
     """Streams for noise pixels that the paper's clipping draws anew; a trial's depend on seed, image, band and SD."""
     if config.stimulus.clipping == "clip":
         return None
     streams = Streams(config.seed).child("redraw")
     return [
-        streams.generator(images.ids[row.image], row.band, f"{row.noise_sd:.6g}") for row in shown.itertuples(index=False)
+        streams.generator(images.ids[row.image], row.band, f"{row.noise_sd:.6g}")
+        for row in shown.itertuples(index=False)
     ]
 
 
-def _load(images: ImageList, indices: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, str]]:
-    """Load each image once: those that can be read, and the reasons for those that cannot."""
-    greys: dict[int, np.ndarray] = {}
-    reasons: dict[int, str] = {}
-    for index in indices:
-        try:
-            greys[int(index)] = images.load(int(index))
-        except DataError as error:
-            reasons[int(index)] = str(error)
-    return greys, reasons
+def _load(images: ImageList, indices: np.ndarray) -> np.ndarray:
+    """Grey images, (n, size, size) in [0, 1]."""
+    return np.stack([images.load(int(index)) for index in indices])
 
 
 def _shared_noise(config: MaskingConfig, images: ImageList, shown: pd.DataFrame) -> torch.Tensor:
@@ -264,18 +317,16 @@ def _finish(
     names = np.array(images.categories)
     labels = images.labels[rows["image"]]
     response = rows["response"].to_numpy()
-    skipped = rows["note"].to_numpy() != ""
     return tidy(
-        task=np.where(skipped, "skipped", "masking"),
+        task="masking",
         observer=observer,
         image=np.array(images.ids)[rows["image"]],
         category=names[labels],
-        response=np.where(skipped, "", names[response]),
+        response=names[response],
         correct=response == labels,
         n_alternatives=respondent.n_alternatives,
         band=rows["band"].to_numpy(),
         noise_sd=rows["noise_sd"].to_numpy(),
         n_clipped=rows["n_clipped"].to_numpy(),
-        n_pixels=np.where(skipped, 0, config.images.size**2),
-        note=rows["note"].to_numpy(),
+        n_pixels=config.images.size**2,
     )

@@ -74,12 +74,12 @@ class MaskingStudy:
 
     def inputs(self, config: MaskingConfig) -> Mapping[str, str]:
         """Fingerprint the images and the human table that the settings name."""
-        from cogattn.psychophysics.masking import human, images, shape_bias
+        from cogattn.psychophysics.masking import human, material, shape_bias
 
         found = {"humans": human.fingerprint(config.humans)}
         if isinstance(config.observer, HumanObserver):
             return found | {"observer": human.fingerprint(config.observer.table)}
-        found["images"] = images.list_images(config.images, seed=config.seed, strict=config.stimulus.strict).fingerprint()
+        found["images"] = material.trial_images(config).fingerprint()
         if config.shape_bias is not None:
             found["shape_bias"] = shape_bias.list_conflicts(config.shape_bias.path).fingerprint()
         return found
@@ -87,7 +87,9 @@ class MaskingStudy:
     def demo(self) -> MaskingConfig:
         """Return a small run on drawn images: a readout on EfficientNet-lite0, about 600 trials."""
         return MaskingConfig(
-            observer=ReadoutObserver(train_per_category=16), images=ProceduralImages(n_images=640), design=PaperDesign()
+            observer=ReadoutObserver(train_per_category=16),
+            images=ProceduralImages(n_images=640),
+            design=PaperDesign(),
         )
 
 
@@ -109,7 +111,9 @@ def _people(table: str) -> list[Cell]:
     from cogattn.psychophysics.masking import human
 
     counts = human.read_counts(table)
-    return [Cell.of(f"{table}, person {person}", task="people", person=str(person)) for person in counts.observers]
+    return [
+        Cell.of(f"{table}, person {person}", task="people", person=str(person)) for person in counts.observers
+    ]
 
 
 def _chunks(n: int, size: int) -> list[tuple[int, int]]:
@@ -117,15 +121,17 @@ def _chunks(n: int, size: int) -> list[tuple[int, int]]:
 
 
 def _masking_cells(config: MaskingConfig, name: str) -> list[Cell]:
-    from cogattn.psychophysics.masking import images
+    from cogattn.psychophysics.masking.material import trial_images
 
-    listed = images.list_images(config.images, seed=config.seed, strict=config.stimulus.strict)
+    listed = trial_images(config)
     if config.design.kind == "adaptive":
         return [Cell.of(f"{name}, adaptive session", task="adaptive", observer=name)]
-    per_image = 1 + config.noise.n_bands * (len(config.noise.sds) - 1) if config.design.kind == "crossed" else 1
+    per_image = (
+        1 + config.noise.n_bands * (len(config.noise.sds) - 1) if config.design.kind == "crossed" else 1
+    )
     return [
         Cell.of(f"{name}, images {start}-{stop - 1}", task="masking", observer=name, start=start, stop=stop)
-        for start, stop in _chunks(len(listed.ids), max(1, TRIALS_PER_CELL // per_image))
+        for start, stop in _chunks(len(listed), max(1, TRIALS_PER_CELL // per_image))
     ]
 
 
@@ -136,7 +142,13 @@ def _shape_bias_cells(config: MaskingConfig, name: str) -> list[Cell]:
 
     n = len(list_conflicts(config.shape_bias.path).ids)
     return [
-        Cell.of(f"{name}, cue-conflict images {start}-{stop - 1}", task="shape_bias", observer=name, start=start, stop=stop)
+        Cell.of(
+            f"{name}, cue-conflict images {start}-{stop - 1}",
+            task="shape_bias",
+            observer=name,
+            start=start,
+            stop=stop,
+        )
         for start, stop in _chunks(n, TRIALS_PER_CELL)
     ]
 
@@ -144,11 +156,17 @@ def _shape_bias_cells(config: MaskingConfig, name: str) -> list[Cell]:
 def _robustness_cells(config: MaskingConfig, name: str) -> list[Cell]:
     if config.robustness is None:
         return []
-    from cogattn.psychophysics.masking import images
+    from cogattn.psychophysics.masking.material import trial_images
 
-    n = min(len(images.list_images(config.images, seed=config.seed).ids), config.robustness.max_images)
+    n = min(len(trial_images(config)), config.robustness.max_images)
     steps_per_image = 1 + 3 * config.robustness.n_steps * len(config.robustness.epsilons)
     return [
-        Cell.of(f"{name}, attacked images {start}-{stop - 1}", task="robustness", observer=name, start=start, stop=stop)
+        Cell.of(
+            f"{name}, attacked images {start}-{stop - 1}",
+            task="robustness",
+            observer=name,
+            start=start,
+            stop=stop,
+        )
         for start, stop in _chunks(n, max(4, TRIALS_PER_CELL * 4 // steps_per_image))
     ]

@@ -15,6 +15,7 @@ from cogattn.psychophysics.masking.channel import Channel, Interval, fit_channel
 from cogattn.psychophysics.masking.clustered import fit_channel_by_images
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.design import count_correct
+from cogattn.psychophysics.masking.material import trial_images
 from cogattn.psychophysics.masking.noise import BandSpectra, spectra
 from cogattn.psychophysics.masking.people import People, read_people
 from cogattn.psychophysics.masking.population import PopulationValue
@@ -65,7 +66,10 @@ class Observed:
                 rng=self._rng("images"),
             )
         return fit_channel(
-            *self.counts, spectra=self.spectra, n_alternatives=self.n_alternatives, confidence=options.confidence
+            *self.counts,
+            spectra=self.spectra,
+            n_alternatives=self.n_alternatives,
+            confidence=options.confidence,
         )
 
     @cached_property
@@ -98,7 +102,7 @@ class Observed:
             n_alternatives=self.n_alternatives,
             confidence=self.config.channel.confidence,
         )
-        return table.assign(observer=self.name)
+        return table.assign(observer=self.name, mean_cpi=self.spectra.mean_cpi)
 
     def _rng(self, name: str) -> np.random.Generator:
         return Streams(self.config.seed).generator("summary", self.name, name)
@@ -109,9 +113,11 @@ def summarise(config: MaskingConfig, trials: pd.DataFrame) -> Results:
     people = read_people(config)
     masking = trials[trials["task"] == "masking"]
     noise = people.spectra if config.observer.kind == "human" else spectra(config.noise, config.images.size)
-    observers = [Observed(str(name), rows, config, noise) for name, rows in masking.groupby("observer", sort=False)]
+    observers = [
+        Observed(str(name), rows, config, noise) for name, rows in masking.groupby("observer", sort=False)
+    ]
     rows = [row for observer in observers for row in channel_rows(observer, people)]
-    rows += side_rows(config, trials, observers, people)
+    beside = side_rows(config, trials, observers)
     accuracy = pd.concat([accuracy_table(observer) for observer in observers], ignore_index=True)
     thresholds = pd.concat([observer.thresholds for observer in observers], ignore_index=True)
     tables = {
@@ -119,17 +125,19 @@ def summarise(config: MaskingConfig, trials: pd.DataFrame) -> Results:
         "thresholds": thresholds,
         "people_accuracy": people.accuracy,
         "people_channels": people.channels,
-        **side_tables(config, trials, observers),
+        **side_tables(config, beside, trials, observers),
     }
     pictures = {
-        "channel": partial(figures.channel_figure, {o.name: o.ml for o in observers}, people.population.channels),
+        "channel": partial(
+            figures.channel_figure, {o.name: o.ml for o in observers}, people.population.channels
+        ),
         "accuracy": partial(figures.accuracy_figure, accuracy, people.accuracy),
         "thresholds": partial(figures.threshold_figure, thresholds, people.thresholds),
     }
     if config.observer.kind != "human":
         pictures["stimuli"] = partial(figures.sheet_of, config)
-    summary = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
-    return Results(summary, tables, pictures, remarks(config, trials, observers, people))
+    summary = pd.DataFrame([*rows, *beside], columns=list(SUMMARY_COLUMNS))
+    return Results(summary, tables, pictures, tuple(remarks(config, trials, observers, people)))
 
 
 def channel_rows(observer: Observed, people: People) -> list[Row]:
@@ -151,7 +159,9 @@ def channel_rows(observer: Observed, people: People) -> list[Row]:
     if paper is not None:
         theirs = people.paper_population
         bandwidth, center, peak = (
-            (theirs.bandwidth_octaves, theirs.center_cpi, theirs.peak_sensitivity) if theirs else (None, None, None)
+            (theirs.bandwidth_octaves, theirs.center_cpi, theirs.peak_sensitivity)
+            if theirs
+            else (None, None, None)
         )
         rows += [
             _row(
@@ -180,7 +190,9 @@ def _row(
     human: PopulationValue | None,
     people: People,
 ) -> Row:
-    mean, (human_lo, human_hi) = (human.mean, human.interval) if human is not None else (np.nan, (np.nan, np.nan))
+    mean, (human_lo, human_hi) = (
+        (human.mean, human.interval) if human is not None else (np.nan, (np.nan, np.nan))
+    )
     return {
         "observer": observer.name, "measure": measure, "unit": unit,
         "estimate": estimate, "lo": interval[0], "hi": interval[1], "n": channel.n_trials,
@@ -193,10 +205,14 @@ def _ratio_row(observer: Observed, people: People) -> Row:
     """Bandwidth of the observer over that of people; the interval joins both by Zou and Donner's (2008) method."""
     ml, human = observer.ml, people.population.bandwidth_octaves
     ratio, lo, hi = ratio_interval(ml.bandwidth_octaves, ml.bandwidth_interval, human.mean, human.interval)
-    return _row(observer, "bandwidth over people's", "ratio", ratio, (lo, hi), ml, None, people) | {"human": 1.0}
+    return _row(observer, "bandwidth over people's", "ratio", ratio, (lo, hi), ml, None, people) | {
+        "human": 1.0
+    }
 
 
-def ratio_interval(a: float, a_interval: Interval, b: float, b_interval: Interval) -> tuple[float, float, float]:
+def ratio_interval(
+    a: float, a_interval: Interval, b: float, b_interval: Interval
+) -> tuple[float, float, float]:
     """Ratio of two independent positive estimates with the interval recovered from theirs, on logarithms.
 
     Parameters
@@ -242,7 +258,7 @@ def _clean_rows(observer: Observed, people: People) -> list[Row]:
 def accuracy_table(observer: Observed) -> pd.DataFrame:
     """Return accuracy by noise SD and band with Wilson intervals."""
     return tabulate_accuracy(
-        observer.name, *observer.counts, observer.spectra.nominal_cpi, observer.n_alternatives,
+        observer.name, *observer.counts, observer.spectra, observer.n_alternatives,
         observer.config.channel.confidence,
     )  # fmt: skip
 
@@ -252,7 +268,7 @@ def tabulate_accuracy(
     n_correct: NDArray,
     n_trials: NDArray,
     noise_sds: NDArray,
-    nominal_cpi: NDArray,
+    spectra: BandSpectra,
     n_alternatives: int,
     confidence: float,
 ) -> pd.DataFrame:
@@ -265,7 +281,8 @@ def tabulate_accuracy(
         {
             "noise_sd": np.asarray(noise_sds)[rows.ravel()],
             "band": bands.ravel(),
-            "nominal_cpi": np.asarray(nominal_cpi)[bands.ravel()],
+            "nominal_cpi": spectra.nominal_cpi[bands.ravel()],
+            "mean_cpi": spectra.mean_cpi[bands.ravel()],
             "accuracy": share.ravel(),
             "lo": lo.ravel(),
             "hi": hi.ravel(),
@@ -285,7 +302,7 @@ def remarks(
     return tuple(
         sentence
         for sentence in (
-            _skipped(trials),
+            _skipped(config),
             _clipped(trials),
             *(_interval_missed(config, observer) for observer in observers),
             people.remark,
@@ -294,12 +311,14 @@ def remarks(
     )
 
 
-def _skipped(trials: pd.DataFrame) -> str:
-    skipped = trials[trials["task"] == "skipped"].drop_duplicates("image")
-    if skipped.empty:
+def _skipped(config: MaskingConfig) -> str:
+    if config.observer.kind == "human":
         return ""
-    shown = "; ".join(f"{row.image}: {row.note}" for row in skipped.head(3).itertuples())
-    return f"{len(skipped)} image(s) could not be read and were skipped ({shown}{'; ...' if len(skipped) > 3 else ''})"
+    skipped = trial_images(config).skipped
+    if not skipped:
+        return ""
+    shown = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
+    return f"{len(skipped)} damaged image(s) were skipped ({shown}{'; ...' if len(skipped) > 3 else ''})"
 
 
 def _clipped(trials: pd.DataFrame) -> str:
@@ -310,7 +329,9 @@ def _clipped(trials: pd.DataFrame) -> str:
     noisy = trials[trials["n_pixels"] > 0]
     worst = noisy.groupby("noise_sd")[["n_clipped", "n_pixels"]].sum()
     top = (worst["n_clipped"] / worst["n_pixels"]).max()
-    return f"{share:.2%} of all pixels fell outside [0, 1] and were clipped, at most {top:.2%} at one noise SD"
+    return (
+        f"{share:.2%} of all pixels fell outside [0, 1] and were clipped, at most {top:.2%} at one noise SD"
+    )
 
 
 def _interval_missed(config: MaskingConfig, observer: Observed) -> str:
@@ -319,7 +340,9 @@ def _interval_missed(config: MaskingConfig, observer: Observed) -> str:
     lo, hi = observer.ml.bandwidth_interval
     goal, n = config.design.interval_octaves, len(observer.trials)
     if hi - lo <= goal:
-        return f"{observer.name}: the interval of the bandwidth came down to {goal:g} octaves after {n} trials"
+        return (
+            f"{observer.name}: the interval of the bandwidth came down to {goal:g} octaves after {n} trials"
+        )
     return (
         f"{observer.name}: the interval of the bandwidth is {hi - lo:.2f} octaves wide after {n} trials, "
         f"design.interval_octaves asked for {goal:g}; raise design.max_trials"

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from cogattn.psychometric import MAX_LAPSE, fit_psychometric
+from cogattn.stats import wilson_interval
 
 
 def band_thresholds(
@@ -41,7 +42,8 @@ def band_thresholds(
     -------
     DataFrame
         A row per band: nominal_cpi, threshold_sd (NaN where the counts do not determine it), lo, hi (0 and inf
-        where open), n_trials, converged.
+        where open), n_trials, converged. Where accuracy stays above the halfway mark at the highest noise SD (or
+        below it at the lowest), that SD is the bound.
     """
     correct, shown, sds = np.asarray(n_correct), np.asarray(n_trials), np.asarray(noise_sds, dtype=float)
     noisy = sds > 0
@@ -55,12 +57,15 @@ def band_thresholds(
         lapse=1 / n_alternatives,
         confidence=confidence,
     )
+    halfway = 1 / n_alternatives + (clean - 1 / n_alternatives) / 2
+    lower, upper = wilson_interval(correct[noisy], shown[noisy], confidence=confidence)  # (n_levels, n_bands)
+    never, always = ~fit.converged & (lower[-1] > halfway), ~fit.converged & (upper[0] < halfway)
     return pd.DataFrame(
         {
             "nominal_cpi": np.asarray(nominal_cpi, dtype=float),
             "threshold_sd": fit.threshold,
-            "lo": fit.lo,
-            "hi": fit.hi,
+            "lo": np.where(never, sds[-1], fit.lo),
+            "hi": np.where(always, sds[noisy][0], fit.hi),
             "n_trials": fit.n,
             "converged": fit.converged,
         }

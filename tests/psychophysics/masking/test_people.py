@@ -78,6 +78,8 @@ def test_band_thresholds_are_recovered():
 
 def test_a_band_that_never_masks_has_no_threshold():
     n_trials = np.full((6, 1), 200)
-    table = band_thresholds(np.full((6, 1), 190), n_trials, [0, 0.01, 0.02, 0.04, 0.08, 0.16], [7], n_alternatives=16)
+    table = band_thresholds(
+        np.full((6, 1), 190), n_trials, [0, 0.01, 0.02, 0.04, 0.08, 0.16], [7], n_alternatives=16
+    )
     assert not table["converged"].iloc[0]
     assert np.isnan(table["threshold_sd"].iloc[0])
