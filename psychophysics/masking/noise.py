@@ -22,12 +22,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cogattn.errors import ConfigError
+from cogattn.psychophysics.masking.pyramid import expected_powers, pyramid_noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
     from cogattn.psychophysics.masking.config import NoiseSettings
 
-BINOMIAL = np.sqrt(2) / 16 * np.array([1.0, 4.0, 6.0, 4.0, 1.0])
 BINS_PER_OCTAVE = 24
-FEW_COEFFICIENTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +103,8 @@ def octave_spectra(n_bands: int = 7, lowest_cpi: float = 1.75, size: int = 224) 
 def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
     """Spectra of the paper's Laplacian-pyramid bands: expected periodograms in closed form.
 
-    With S_k the matrix that takes a row of pixels down k levels and up again, level k of white noise x is
-    ``S_k x S_k' - S_(k+1) x S_(k+1)'``, so its expected periodogram needs no simulation. Scaling each field
-    to a fixed RMS changes the shape of the spectrum where a band has few coefficients (the low-pass has 16
-    and a third of its power at DC); for these the expected *share* of power is computed.
+    They overlap, the lowest is a low-pass with a third of its power at DC, and the highest is a high-pass. See
+    `expected_powers`.
 
     Parameters
     ----------
@@ -123,16 +119,8 @@ def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
     ConfigError
         If the image is too small for so many levels.
     """
-    levels = _pyramid_levels(n_bands, size)
-    smooth = [level.up @ level.down for level in levels] + [np.zeros((size, size))]
-    powers = [_expected_power(a, b) for a, b in pairwise(smooth)]
-    top = powers[0].sum()
-    shares = [
-        _expected_share(level.up, a, b) if len(level.down) < FEW_COEFFICIENTS else power / power.sum()
-        for level, a, b, power in zip(levels, smooth, smooth[1:], powers, strict=False)
-    ]
     nominal = size / 2.0 ** np.arange(n_bands, 0, -1)
-    return _radial(nominal, [top * share for share in reversed(shares)], size)
+    return _radial(nominal, expected_powers(n_bands, size), size)
 
 
 def octave_bands(n_bands: int, lowest_cpi: float, size: int) -> NDArray[np.float64]:
@@ -222,69 +210,6 @@ def octave_noise(
     return torch.fft.irfft2(spectrum, s=(size, size), norm="forward")
 
 
-def pyramid_noise(
-    generators: Sequence[np.random.Generator], bands: Sequence[int], *, size: int, n_bands: int = 7
-) -> Tensor:
-    """The paper's noise: levels of the Laplacian pyramid of white Gaussian noise of SD 1.
-
-    Parameters
-    ----------
-    generators : sequence of Generator, length n
-        One per field; a field depends on its own generator only.
-    bands : sequence of int, length n
-        Band of each field, 0 the low-pass residual.
-    size : int
-        Side in pixels.
-    n_bands : int
-        Levels of the pyramid.
-
-    Returns
-    -------
-    Tensor, shape (n, size, size), float32
-        Root mean square as that of the top level of the same white noise, 0.943 +- 0.004 for 224 pixels.
-    """
-    import torch
-
-    white = torch.empty(len(bands), size, size)
-    for field, generator in zip(white.numpy(), generators, strict=True):
-        generator.standard_normal(dtype=np.float32, out=field)
-    return pyramid_band(white, bands, n_bands=n_bands)
-
-
-def pyramid_band(white: Tensor, bands: Sequence[int], *, n_bands: int = 7) -> Tensor:
-    """One level of each field's Laplacian pyramid, scaled to the root mean square of the field's top level.
-
-    Parameters
-    ----------
-    white : Tensor, shape (n, size, size)
-        Noise to be filtered.
-    bands : sequence of int, length n
-        Band of each field, 0 the low-pass residual.
-    n_bands : int
-        Levels of the pyramid.
-
-    Returns
-    -------
-    Tensor, shape (n, size, size)
-        In the precision of `white`.
-    """
-    import torch
-
-    levels = _pyramid_levels(n_bands, white.shape[-1])
-    matrices = [[torch.from_numpy(m).to(white) for m in (level.down, level.up)] for level in levels]
-    noise = white - _separable(matrices[1][1], _separable(matrices[1][0], white))
-    top = noise.square().mean(dim=(1, 2), keepdim=True)
-    for level in sorted({n_bands - 1 - band for band in bands} - {0}):
-        rows = torch.tensor([i for i, band in enumerate(bands) if n_bands - 1 - band == level])
-        down, up = matrices[level]
-        field = _separable(up, _separable(down, white[rows]))
-        if level + 1 < n_bands:
-            down, up = matrices[level + 1]
-            field = field - _separable(up, _separable(down, white[rows]))
-        noise[rows] = field * (top[rows] / field.square().mean(dim=(1, 2), keepdim=True)).sqrt()
-    return noise
-
-
 @dataclass(frozen=True, eq=False)
 class _HalfPlane:
     """The DFT coefficients of a band that are free to draw, in the flattened layout of rfft2."""
@@ -328,90 +253,6 @@ def _radius_squared(size: int) -> NDArray[np.float64]:
 def _inside(radius2: NDArray[np.float64], low_cpi: float, high_cpi: float) -> NDArray[np.bool_]:
     """Which radii lie in [low, high); the squared edges are rounded so that equal radii compare as equal."""
     return (radius2 >= np.round(low_cpi**2, 9)) & (radius2 < np.round(high_cpi**2, 9))
-
-
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """One-dimensional filters of a pyramid level."""
-
-    down: NDArray[np.float64]  # (n_coefficients, size)
-    up: NDArray[np.float64]  # (size, n_coefficients)
-
-
-@lru_cache(maxsize=16)
-def _pyramid_levels(n_bands: int, size: int) -> tuple[_Level, ...]:
-    """Matrices that take one axis of an image down to each level and up again, the image itself first."""
-    levels = [_Level(np.eye(size), np.eye(size))]
-    for _ in range(n_bands - 1):
-        n = len(levels[-1].down)
-        if n < len(BINOMIAL):
-            raise ConfigError(
-                f"noise.n_bands must be at most {len(levels)} for pyramid bands of {size}-pixel images; "
-                f"got {n_bands}"
-            )
-        reduce, expand = _reduce(n), _expand(n)
-        levels.append(_Level(reduce @ levels[-1].down, levels[-1].up @ expand))
-    return tuple(levels)
-
-
-def _reduce(n: int) -> NDArray[np.float64]:
-    """Blur n samples and keep every second one; shape (ceil(n / 2), n)."""
-    return _blur(n)[::2]
-
-
-def _expand(n: int) -> NDArray[np.float64]:
-    """Set every second of n samples, the others zero, and blur; shape (n, ceil(n / 2))."""
-    return _blur(n)[:, ::2]
-
-
-def _blur(n: int) -> NDArray[np.float64]:
-    """Correlate n samples with the binomial filter, reflected about the end samples; shape (n, n)."""
-    matrix = np.zeros((n, n))
-    for lag, weight in zip(range(-2, 3), BINOMIAL, strict=True):
-        index = np.abs(np.arange(n) + lag)
-        np.add.at(matrix, (np.arange(n), np.minimum(index, 2 * (n - 1) - index)), weight)
-    return matrix
-
-
-def _separable(matrix: Tensor, images: Tensor) -> Tensor:
-    """Apply one matrix to both axes of images; (n, a, a) -> (n, b, b)."""
-    return matrix @ images @ matrix.T
-
-
-def _dft(columns: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """DFT of each column, so scaled that squared magnitudes (of both axes) sum to the mean square."""
-    return np.fft.fft(columns, axis=0) / len(columns)
-
-
-def _expected_power(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected periodogram of ``a x a' - b x b'`` for white x of variance 1; (size, size)."""
-    fa, fb = _dft(a), _dft(b)
-    aa, bb = (np.abs(fa) ** 2).sum(axis=1), (np.abs(fb) ** 2).sum(axis=1)
-    ab = (fa * fb.conj()).sum(axis=1)
-    return np.outer(aa, aa) + np.outer(bb, bb) - 2 * np.outer(ab, ab).real
-
-
-def _expected_share(
-    up: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Expected periodogram of ``a x a' - b x b'`` over its own sum, where `up` has few columns.
-
-    The field lies in the span of `up`. In its principal components it is Gaussian with variances v, and
-    E[v_i z_i^2 / sum_j v_j z_j^2] = integral of v_i / (1 + 2 v_i t) * prod_j (1 + 2 v_j t)^(-1/2) dt, t > 0.
-    """
-    basis = np.linalg.qr(up)[0]  # (size, m)
-    a, b = basis.T @ a, basis.T @ b
-    ab = a @ b.T
-    covariance = np.kron(a @ a.T, a @ a.T) + np.kron(b @ b.T, b @ b.T) - np.kron(ab, ab) - np.kron(ab.T, ab.T)
-    variances, vectors = np.linalg.eigh(covariance)
-    variances = np.clip(variances / variances.sum(), 0, None)
-    log_t = np.linspace(-15, 15, 2001)
-    growth = 1 + 2 * variances[:, None] * np.exp(log_t)  # (m * m, times)
-    density = np.exp(log_t - 0.5 * np.log(growth).sum(axis=0))
-    share = np.trapezoid(variances[:, None] / growth * density, log_t, axis=1)
-    m, transform = basis.shape[1], _dft(basis) * np.sqrt(len(basis))  # columns of unit energy
-    patterns = transform @ vectors.T.reshape(-1, m, m) @ transform.T  # (m * m, size, size)
-    return np.einsum("i,iuv->uv", share, np.abs(patterns) ** 2)
 
 
 def _radial(nominal: NDArray[np.float64], powers: Sequence[NDArray[np.float64]], size: int) -> BandSpectra:

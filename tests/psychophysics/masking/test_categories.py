@@ -8,6 +8,8 @@ import sys
 
 import pytest
 import torch
+from timm.data import ImageNetInfo
+
 from cogattn.psychophysics.masking.categories import (
     CATEGORIES,
     INDICES,
@@ -16,7 +18,6 @@ from cogattn.psychophysics.masking.categories import (
     category_of_wnid,
     decide,
 )
-from timm.data import ImageNetInfo
 
 PUBLISHED_SIZES = (1, 4, 2, 49, 5, 7, 3, 6, 4, 3, 109, 2, 2, 1, 1, 8)
 

@@ -1,4 +1,4 @@
-"""Noise bands: spectra and fields against algebra, simulation and pyrtools."""
+"""Octave bands and the choice of bands: spectra and fields against algebra and simulation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from cogattn.psychophysics.masking.noise import (
     octave_bands,
     octave_noise,
     octave_spectra,
-    pyramid_band,
-    pyramid_noise,
-    pyramid_spectra,
     spectra,
     unit_noise,
 )
@@ -38,17 +35,6 @@ def _periodogram(fields: torch.Tensor) -> np.ndarray:
     """Mean squared DFT coefficients, summing to the mean square."""
     x = fields.double().numpy()
     return (np.abs(np.fft.fft2(x) / x[0].size) ** 2).mean(axis=0)
-
-
-def _pyrtools_band(white: np.ndarray, band: int, n_bands: int) -> np.ndarray:
-    """The paper's recipe on given white noise."""
-    pyramids = pytest.importorskip("pyrtools", reason="pyrtools is the oracle").pyramids
-    pyramid = pyramids.LaplacianPyramid(white, height=n_bands)
-    level, top = pyramid.recon_pyr(levels=n_bands - 1 - band), pyramid.recon_pyr(levels=0)
-    return level * np.sqrt((top**2).mean() / (level**2).mean())
-
-
-# --- octave bands
 
 
 def test_octave_bands_are_adjoining_octaves_about_the_papers_labels():
@@ -112,58 +98,6 @@ def test_low_frequencies_are_kept_apart():
 def test_a_band_without_any_frequency_is_refused():
     with pytest.raises(ConfigError, match=r"noise\.lowest_cpi .* 0\.5 cycles per image"):
         octave_bands(3, 0.5, 224)
-
-
-# --- pyramid bands
-
-
-@pytest.mark.parametrize(("size", "n_bands"), [(224, 7), (128, 5), (63, 4), (49, 4), (33, 3)])
-def test_pyramid_bands_equal_pyrtools_on_the_same_white_noise(size, n_bands):
-    white = np.random.default_rng(size).standard_normal((n_bands, size, size))
-    ours = pyramid_band(torch.from_numpy(white), range(n_bands), n_bands=n_bands).numpy()
-    single = pyramid_band(torch.from_numpy(white).float(), range(n_bands), n_bands=n_bands).numpy()
-    for band in range(n_bands):
-        truth = _pyrtools_band(white[band], band, n_bands)
-        assert np.abs(ours[band] - truth).max() < 1e-12
-        assert np.abs(single[band] - truth).max() < 1e-5
-
-
-def test_every_pyramid_band_has_the_top_levels_rms():
-    fields = pyramid_noise(_generators(70), [i % 7 for i in range(70)], size=224)
-    rms = fields.square().mean(dim=(1, 2)).sqrt().view(10, 7)
-    assert torch.allclose(rms.mean(dim=0), torch.full((7,), 0.943), atol=0.004)
-    assert rms.std() < 0.006
-
-
-def test_pyramid_spectra_sum_to_the_variance_and_are_called_as_in_the_paper():
-    found = pyramid_spectra()
-    assert found.nominal_cpi.tolist() == [1.75, 3.5, 7, 14, 28, 56, 112]
-    assert np.allclose(np.sqrt(found.power.sum(axis=1)), 0.943, atol=5e-4)
-
-
-@pytest.mark.parametrize("band", range(4))
-def test_closed_form_pyramid_spectra_match_simulated_fields(band):
-    n, size = 3000, 56
-    fields = pyramid_noise(_generators(n), [band] * n, size=size, n_bands=4)
-    radius, power = _radius(size), _periodogram(fields)
-    truth = pyramid_spectra(4, size)
-    for low, high in [(0, 0.5), (0.5, 1.2), (1.2, 3), (3, 8), (8, 20), (20, 40)]:
-        measured = power[(radius >= low) & (radius < high)].sum()
-        f = truth.frequencies_cpi
-        assert measured == pytest.approx(truth.power[band, (f >= low) & (f < high)].sum(), rel=0.05, abs=2e-4)
-
-
-def test_pyramid_bands_lie_at_half_their_labels():
-    """Mean frequencies 3.5, 6.6, 13, 28, 88 c/image of bands labelled 7, 14, 28, 56, 112."""
-    assert pyramid_spectra().mean_cpi[2:] == pytest.approx([3.5, 6.6, 13.0, 27.7, 87.7], rel=0.01)
-
-
-def test_too_many_pyramid_levels_are_refused():
-    with pytest.raises(ConfigError, match=r"noise\.n_bands must be at most 7 .* got 8"):
-        pyramid_spectra(8, 224)
-
-
-# --- both
 
 
 @pytest.mark.parametrize("kind", ["octave", "pyramid"])

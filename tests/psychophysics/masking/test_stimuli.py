@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from cogattn.psychophysics.masking.stimuli import add_noise, set_contrast, to_grey
 from PIL import Image
 from scipy.stats import kstest, truncnorm
+
+from cogattn.psychophysics.masking.stimuli import add_noise, set_contrast, to_grey
 
 
 def _images(n: int = 3, size: int = 24, seed: int = 0) -> torch.Tensor:
