@@ -207,10 +207,12 @@ def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Record
 
 def read_mat(path: Path) -> Mapping[str, object]:
     """Read a MATLAB file of any version into dictionaries, lists and arrays (pymatreader; v7.3 also h5py)."""
+    from scipy.io.matlab import MatReadError
+
     reader = _optional("pymatreader")
     try:
         return reader.read_mat(str(path))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
+    except (MatReadError, OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
         raise DataError(f"path must be a readable MATLAB file; got {path} ({_first_line(error)})") from error
 
 

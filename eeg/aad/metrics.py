@@ -163,7 +163,7 @@ def mesd(
         return math.inf
     grid = np.linspace(times[0], times[-1], n_points) if times.size > 1 else times
     curve = np.interp(grid, times, values)
-    return min(_switch_duration(t, p, p0=p0, c=c, n_min=n_min) for t, p in zip(grid, curve, strict=True))
+    return float(np.min(_switch_durations(grid, curve, p0=p0, c=c, n_min=n_min)))
 
 
 def information_rate(accuracy: ArrayLike, window_s: ArrayLike, *, n_speakers: int = 2) -> FloatArray:
@@ -244,26 +244,26 @@ def _usable_points(windows_s: ArrayLike, accuracies: ArrayLike) -> tuple[FloatAr
     return times[values > 0.5], values[values > 0.5]
 
 
-def _switch_duration(window_s: float, p: float, *, p0: float, c: float, n_min: int) -> float:
-    """Expected switch duration for one window length: optimal chain, then its hitting time (eqs. 8-15)."""
+def _switch_durations(window_s: FloatArray, p: FloatArray, *, p0: float, c: float, n_min: int) -> FloatArray:
+    """Expected switch duration of each point: its shortest chain, then its hitting time (eqs. 8-15)."""
     r = p / (1 - p)
-    n = n_min
-    while (_comfort_state(n, r, p0) - 1) / (n - 1) < c:
-        n += 1
-    target = math.ceil(c * (n - 1) + 1)
-    start = np.arange(1, target)
-    steps = (target - start) / (2 * p - 1)
-    steps += p * (r ** -float(target) - r ** (-start.astype(float))) / (2 * p - 1) ** 2
-    weight = (r ** (target + 1.0) - r**target) / (r**target - r)
-    return float(window_s * weight * np.sum(r ** (-start.astype(float)) * steps))
+    n = np.full(p.shape, n_min)
+    short = np.ones(p.shape, dtype=bool)
+    while short.any():
+        short = (_comfort_state(n, r, p0) - 1) / (n - 1) < c
+        n = n + short
+    target = np.ceil(c * (n - 1) + 1)
+    start = np.arange(1, int(target.max()))[:, None]
+    above = r ** -start.astype(float)
+    steps = (target - start) / (2 * p - 1) + p * (r**-target - above) / (2 * p - 1) ** 2
+    total = np.sum(np.where(start < target, above * steps, 0.0), axis=0)
+    return window_s * (r - 1) / (1 - r ** (1 - target)) * total
 
 
-def _comfort_state(n: int, r: float, p0: float) -> int:
+def _comfort_state(n: NDArray[np.integer], r: FloatArray, p0: float) -> FloatArray:
     """Lowest state of the steady-state interval that holds probability `p0` (eq. 8)."""
-    if n * math.log(r) > 700:
-        # ln(r^n (1 - p0) + p0) without overflow
-        return math.floor((n * math.log(r) + math.log(1 - p0)) / math.log(r) + 1)
-    return math.floor(math.log(r**n * (1 - p0) + p0) / math.log(r) + 1)
+    log_r = np.log(r)
+    return np.floor(np.logaddexp(n * log_r + math.log(1 - p0), math.log(p0)) / log_r + 1)
 
 
 def _samples(window_s: float, sfreq: float) -> int:

@@ -93,8 +93,8 @@ def refit_permutation_p(
 
     Ridge weights are linear in the training envelopes, so one leave-one-out pass with every envelope as a
     target of its own gives the decision of any swapping of talkers; the penalty is Ledoit-Wolf's, which no
-    label changes. Ties are broken by the mean margin. Swapping all trials decodes the ignored talker and may do
-    as well, so p cannot fall far below 2 / 2**n_trials.
+    label changes. Ties are broken by the mean margin. Swapping all trials decodes the ignored talker and may
+    do as well, so p cannot fall far below 2 / 2**n_trials.
 
     Parameters
     ----------

@@ -1,0 +1,129 @@
+"""Settings of the attended-speaker study: the field's usual values, or an offline default that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cogattn.config import Settings, StudyConfig
+
+DecoderName = Literal["ridge", "ledoit-wolf", "forward", "cca", "cnn", "attention", "classifier"]
+
+
+class SimulatedSession(Settings):
+    """Listeners drawn from the seed, whose responses are known: the offline default."""
+
+    kind: Literal["simulated"] = "simulated"
+    n_subjects: int = Field(default=8, ge=1)
+    """Listeners."""
+    n_trials: int = Field(default=20, ge=2)
+    """Trials of each."""
+    trial_s: float = Field(default=60.0, ge=10)
+    """Length of a trial in seconds."""
+    n_channels: int = Field(default=32, ge=2, le=256)
+    """EEG channels."""
+    snr_db: float = Field(default=-38.0, ge=-80, le=40)
+    """Variance of the response to speech over that of the background EEG, in decibels; -38 gives correlations
+    near those of real recordings."""
+    unattended_gain: float = Field(default=0.4, ge=0, le=1)
+    """Response to the ignored talker relative to the attended one; 1 leaves nothing to decode."""
+
+
+class FolderSession(Settings):
+    """Recordings of your own or of a public data set: one file per subject in a folder."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    """The folder."""
+    layout: Literal["kul", "dtu", "cnd"] = "kul"
+    """KU Leuven: ``S*.mat``; DTU: ``S*_data_preproc.mat``; CND: ``dataSub*.mat`` and ``dataStim.mat``."""
+    audio: Path | None = None
+    """Folder of the sound files, where the recordings only name them (KU Leuven)."""
+    unit: Literal["uV", "V", "arbitrary"] = "uV"
+    """Unit of the EEG in the files."""
+    attended: str = "attended"
+    """CND: name of the feature that holds the attended envelope."""
+    unattended: str = "unattended"
+    """CND: name of the feature that holds the ignored envelope."""
+
+
+class Preprocessing(Settings):
+    """What is done to EEG and envelopes of each trial, by itself."""
+
+    low_hz: float = Field(default=1.0, gt=0)
+    """Lower edge of the pass band (KU Leuven: 1)."""
+    high_hz: float = Field(default=9.0, gt=0)
+    """Upper edge of the pass band (KU Leuven: 9)."""
+    sfreq: float = Field(default=32.0, gt=0)
+    """Rate in Hz at which decoding runs."""
+    average_reference: bool = True
+    """Subtract the mean of all channels."""
+
+    @model_validator(mode="after")
+    def _band_fits(self) -> Self:
+        if not self.low_hz < self.high_hz < self.sfreq / 2:
+            raise ValueError("low_hz < high_hz < sfreq / 2 must hold")
+        return self
+
+
+class LagSettings(Settings):
+    """The decoder's window of EEG after each envelope sample."""
+
+    tmin_s: float = 0.0
+    """First lag in seconds."""
+    tmax_s: float = 0.25
+    """Last lag in seconds (KU Leuven: 0.25)."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.tmin_s > self.tmax_s:
+            raise ValueError("tmin_s must be at most tmax_s")
+        return self
+
+
+class SwitchSettings(Settings):
+    """The minimal expected switch duration."""
+
+    p0: float = Field(default=0.8, gt=0, lt=1)
+    """Probability of the comfort interval (paper: 0.8)."""
+    c: float = Field(default=0.65, ge=0, lt=1)
+    """Lower edge of the comfort interval (paper: 0.65)."""
+    n_min: int = Field(default=5, ge=2)
+    """Fewest gain states (paper: 5)."""
+
+
+class AadConfig(StudyConfig):
+    """All settings of the study."""
+
+    recordings: Annotated[SimulatedSession | FolderSession, Field(discriminator="kind")] = SimulatedSession()
+    """Whose EEG; the offline default is simulated."""
+    preprocessing: Preprocessing = Preprocessing()
+    """Filter, rate, reference."""
+    decoders: tuple[DecoderName, ...] = Field(default=("ridge", "ledoit-wolf", "cca"), min_length=1)
+    """Which decoders are compared: ridge with a chosen penalty, ridge with Ledoit-Wolf's, the forward model,
+    canonical correlation, and the trainable networks cnn, attention, classifier."""
+    lags: LagSettings = LagSettings()
+    """Of ridge and the networks."""
+    windows_s: tuple[float, ...] = Field(default=(1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0), min_length=1)
+    """Decision windows in seconds."""
+    validation: Literal["trial", "story", "speaker", "envelope"] = "trial"
+    """What is left out together: one trial, a story, a speaker, or all trials that share a sound with it."""
+    control: bool = True
+    """Also train ridge on the ignored talker, which must not decode attention."""
+    switch: SwitchSettings = SwitchSettings()
+    """The minimal expected switch duration."""
+    n_permutations: int = Field(default=999, ge=99)
+    """Of each subject's permutation test."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.decoders)) < len(self.decoders):
+            raise ValueError("decoders must differ from each other")
+        rising = all(b > a for a, b in zip(self.windows_s, self.windows_s[1:], strict=False))
+        if not rising or self.windows_s[0] * self.preprocessing.sfreq < 8:
+            raise ValueError("windows_s must rise, the first holding at least 8 samples")
+        if self.recordings.kind == "simulated" and self.windows_s[-1] > self.recordings.trial_s:
+            raise ValueError("windows_s must fit into recordings.trial_s")
+        return self

@@ -1,0 +1,82 @@
+"""Networks learn what there is to learn on simulated listeners, and nothing where there is nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cogattn.eeg.aad import cross_validate, window_accuracy
+from cogattn.eeg.aad.metrics import accuracy
+from cogattn.eeg.aad.networks import AttentionReconstructor, NetworkReconstructor, SpeakerClassifier
+from cogattn.eeg.simulate import draw_listener, simulate_recording
+from cogattn.errors import DataError
+
+SFREQ = 32.0
+
+
+@pytest.fixture(scope="module")
+def session():
+    rng = np.random.default_rng(1)
+    listener = draw_listener(rng, name="S", n_channels=6, sfreq=SFREQ, snr_db=-12)
+    made = simulate_recording(rng, listener, n_trials=10, duration_s=60, sfreq=SFREQ)
+    return made.eeg, made.stream("attended"), made.stream("unattended")
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "attention"])
+def test_a_reconstructor_decodes_unseen_trials(session, architecture) -> None:
+    eeg, attended, unattended = session
+    decoder = NetworkReconstructor(SFREQ, architecture, n_epochs=12).fit(eeg[:8], attended[:8])
+    decoded = decoder.predict(eeg[8:])
+    right = window_accuracy(decoded, attended[8:], unattended[8:], sfreq=SFREQ, windows_s=[5])
+    assert right[0] > 0.8
+    np.testing.assert_array_equal(decoder.predict(eeg[8]), decoded[0])
+
+
+def test_the_classifier_decodes_unseen_trials_and_is_antisymmetric(session) -> None:
+    eeg, attended, unattended = session
+    model = SpeakerClassifier(SFREQ, n_epochs=15).fit(eeg[:8], attended[:8], unattended[:8])
+    margins = [model.margins(eeg[k], attended[k], unattended[k], window_s=5.0) for k in (8, 9)]
+    swapped = model.margins(eeg[8], unattended[8], attended[8], window_s=5.0)
+    assert accuracy(np.concatenate(margins)) > 0.75
+    np.testing.assert_allclose(swapped, -margins[0], atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_network_and_leaves_the_global_stream_alone(session) -> None:
+    eeg, attended, _ = session
+    state = torch.random.get_rng_state()
+    first, second = (
+        NetworkReconstructor(SFREQ, n_epochs=1).fit(eeg[:2], attended[:2]).predict(eeg[3]) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_attention_looks_ahead_only() -> None:
+    network = AttentionReconstructor(3, context=8)
+    eeg = torch.randn(1, 3, 40)
+    changed = eeg.clone()
+    changed[:, :, :10] += 1
+    changed[:, :, 30:] += 1
+    same = torch.isclose(network(eeg), network(changed))[0]
+    assert same[10:23].all()
+    assert not same[:10].any()
+
+
+def test_a_network_needs_data_and_a_fit(session) -> None:
+    eeg, attended, _ = session
+    with pytest.raises(DataError, match="fitted"):
+        NetworkReconstructor(SFREQ).predict(eeg[0])
+    with pytest.raises(DataError, match="fit into a trial"):
+        NetworkReconstructor(SFREQ, window_s=100).fit(eeg, attended)
+    with pytest.raises(DataError, match="architecture"):
+        NetworkReconstructor(SFREQ, "rnn").fit(eeg[:1], attended[:1])
+    broken = [x.copy() for x in eeg[:2]]
+    broken[1][3, 2] = np.nan
+    with pytest.raises(DataError, match="trial 2, channel 2"):
+        NetworkReconstructor(SFREQ).fit(broken, attended[:2])
+
+
+def test_ridge_is_at_least_as_good_on_so_little_data(session) -> None:
+    ridge = cross_validate(*session, sfreq=SFREQ)
+    assert ridge.accuracy([5])[0] > 0.8
