@@ -92,7 +92,7 @@ def dominant_bands(
     usable : bool array, shape (n_frequencies,)
         False where mains are masked.
     eligible : bool array, shape (n_frequencies,), optional
-        A band must hold at least one such frequency (a response beyond chance, say).
+        Half of a band's usable frequencies must be such (a response beyond chance, say).
     smooth_hz : float
         Full width at half maximum of the Gaussian that both curves are smoothed with.
     alpha : float
@@ -123,7 +123,7 @@ def dominant_bands(
         inside = slice(int(np.floor(low)), int(np.ceil(high)) + 1)
         if height <= critical * heights.std() or not usable[peak]:
             continue
-        if eligible is not None and not (eligible & usable)[inside].any():
+        if eligible is not None and (eligible & usable)[inside].sum() < 0.5 * usable[inside].sum():
             continue
         at = frequencies_hz[inside.start + np.argmax(samples[:, inside], axis=1)]
         low_hz, high_hz = frequencies_hz[0] + spacing * np.array([low, high])

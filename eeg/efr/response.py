@@ -159,15 +159,21 @@ def resample_response(
         )
     cross, power_y, power_e = _block_sums(stimulus, eeg, label)
     counts = np.bincount(label)
-    weights = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples).astype(np.float32)
+    weights = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples).astype(np.float64)
+    totals = weights @ counts
+    kept = weights.sum(axis=1) ** 2 / (n_blocks * (weights**2).sum(axis=1))
+    mean_e = weights @ power_e.T / totals[:, None]  # (sample, frequency)
+    eps = ridge * mean_e.mean(axis=1)
+    n_effective = eeg.n_effective * kept[:, None]
     debiased = np.empty((n_samples, *cross.shape[1::-1]), dtype=np.float32)
     gain = np.empty_like(debiased)
-    for sample, weight in enumerate(weights):
-        total = weight @ counts
-        kept = weight.sum() ** 2 / (n_blocks * (weight**2).sum())
-        means = (cross @ weight / total, power_y @ weight / total, power_e @ weight / total)
-        response = _response(eeg, *means, ridge, eeg.n_effective * kept)
-        debiased[sample], gain[sample] = response.debiased, np.abs(response.transfer)
+    for f in range(len(cross)):
+        mean_cross = weights @ cross[f].T / totals[:, None]  # (sample, channel)
+        mean_y = weights @ power_y[f].T / totals[:, None]
+        size = np.abs(mean_cross)
+        coherence = size**2 / (mean_y * mean_e[:, f, None])
+        debiased[:, :, f] = (n_effective * coherence - 1) / (n_effective - 1)
+        gain[:, :, f] = size / (mean_e[:, f] + eps)[:, None]
     return Resampled(debiased, gain)
 
 

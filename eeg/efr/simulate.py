@@ -42,6 +42,75 @@ class Generator:
     position: float
 
 
+FRONT_TO_BACK = tuple(
+    [
+        "Fp1",
+        "Fpz",
+        "Fp2",
+        "AF7",
+        "AF3",
+        "AFz",
+        "AF4",
+        "AF8",
+        "F7",
+        "F5",
+        "F3",
+        "F1",
+        "Fz",
+        "F2",
+        "F4",
+        "F6",
+        "F8",
+        "FT7",
+        "FC5",
+        "FC3",
+        "FC1",
+        "FCz",
+        "FC2",
+        "FC4",
+        "FC6",
+        "FT8",
+        "T7",
+        "C5",
+        "C3",
+        "C1",
+        "Cz",
+        "C2",
+        "C4",
+        "C6",
+        "T8",
+        "TP7",
+        "CP5",
+        "CP3",
+        "CP1",
+        "CPz",
+        "CP2",
+        "CP4",
+        "CP6",
+        "TP8",
+        "P9",
+        "P7",
+        "P5",
+        "P3",
+        "P1",
+        "Pz",
+        "P2",
+        "P4",
+        "P6",
+        "P8",
+        "P10",
+        "PO7",
+        "PO3",
+        "POz",
+        "PO4",
+        "PO8",
+        "O1",
+        "Oz",
+        "O2",
+        "Iz",
+    ]
+)
+
 CORTEX = Generator(5.0, 2.0, 0.100, 4e-6, 0.4)
 MIDBRAIN = Generator(40.0, 1.0, 0.025, 3e-6, 0.5)
 BRAINSTEM = Generator(90.0, 0.8, 0.008, 1.5e-6, 0.9)
@@ -192,8 +261,15 @@ def simulate_path(
         eeg = path.respond(envelope, sfreq)
         add_noise(eeg, rng, levels, sfreq=sfreq)
         trials.append(Trial(eeg, f"trial {index + 1}", streams={"stimulus": envelope}))
-    names = tuple(f"E{i + 1:02d}" for i in range(path.n_channels))
-    return Recording(subject, sfreq, names, tuple(trials))
+    return Recording(subject, sfreq, electrode_names(path.n_channels), tuple(trials))
+
+
+def electrode_names(n_channels: int) -> tuple[str, ...]:
+    """Names of the 10-20 system from front to back, evenly spaced; E1, E2, ... beyond 64."""
+    if n_channels > len(FRONT_TO_BACK):
+        return tuple(f"E{i + 1}" for i in range(n_channels))
+    places = np.linspace(0, len(FRONT_TO_BACK) - 1, n_channels).round().astype(int)
+    return tuple(FRONT_TO_BACK[place] for place in places)
 
 
 def add_noise(
@@ -265,7 +341,6 @@ def simulate_steady_state(
     topography = np.cos(np.pi / 2 * (np.linspace(-0.5, 0.5, n_channels)))
     eeg = amplitude_v * np.outer(wave, topography)
     add_noise(eeg, rng, noise or NoiseLevels(), sfreq=sfreq)
-    names = tuple(f"E{i + 1:02d}" for i in range(n_channels))
     sweeps = eeg.reshape(n_sweeps, n_times, n_channels)
     trials = tuple(Trial(sweep, f"sweep {i + 1}") for i, sweep in enumerate(sweeps))
-    return Recording("simulated", sfreq, names, trials)
+    return Recording("simulated", sfreq, electrode_names(n_channels), trials)

@@ -1,0 +1,300 @@
+"""The whole analysis of one recording: what it follows, where, what couples, and which bands dominate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.eeg.efr.bands import Band, above_background, dominant_bands
+from cogattn.eeg.efr.config import MainsSettings, SignificanceSettings, SpectrumSettings
+from cogattn.eeg.efr.coupling import Coupling, pair_coupling
+from cogattn.eeg.efr.mains import MainsLine, mains_lines, usable_bins
+from cogattn.eeg.efr.response import (
+    PathResponse,
+    Resampled,
+    block_labels,
+    path_over_time,
+    path_response,
+    resample_response,
+)
+from cogattn.eeg.efr.spectra import (
+    Complexes,
+    Floats,
+    SegmentSpectra,
+    multitaper_segments,
+    welch_segments,
+)
+from cogattn.eeg.efr.surrogates import Chance, false_discovery, shift_chance, shuffle_chance
+
+MOST_BLOCKS = 60
+"""Blocks that a bootstrap resamples; more would cost time and not sharpen an interval."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One number for each frequency, in every bootstrap sample, and the bands that dominate it.
+
+    Parameters
+    ----------
+    value : array, shape (n_frequencies,)
+        Mean decibels above background (response, transfer, csd) or mean debiased coherence (following).
+    lo, hi : array, shape (n_frequencies,)
+        95 % interval.
+    bands : tuple of Band
+        Dominant bands.
+    """
+
+    value: Floats
+    lo: Floats
+    hi: Floats
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything found in one recording.
+
+    Parameters
+    ----------
+    power : array, shape (n_channels, n_frequencies)
+        Time-averaged EEG power density, unit^2 / Hz.
+    response : PathResponse
+        Transfer function and coherence with the envelope.
+    resampled : Resampled
+        Both in every bootstrap sample.
+    chance : Chance
+        Surrogates.
+    q : array, shape (n_channels, n_frequencies)
+        False-discovery rate at which coherence with the envelope is called; 1 where masked.
+    followed : bool array, shape (n_channels, n_frequencies)
+        q and the plain count of surrogates both at or below alpha.
+    over_time : (array (n_stretches,), complex array (n_stretches, n_channels, n_frequencies))
+        Start of each stretch in seconds, and its transfer function.
+    coupling : Coupling
+        Of all pairs.
+    q_lagged : array, shape (n_frequencies, n_channels, n_channels)
+        False-discovery rate of lagged coupling, over pairs and frequencies.
+    lines : list of MainsLine
+        Mains and notches.
+    usable : bool array, shape (n_frequencies,)
+        Not masked.
+    curves : dict of str to Curve
+        ``response`` (EEG power), ``transfer`` (gain), ``following`` (coherence with the envelope), ``csd``.
+    n_segments, n_effective : float
+        Segments, and how many independent ones they are worth.
+    """
+
+    power: Floats
+    response: PathResponse
+    resampled: Resampled
+    chance: Chance
+    q: Floats
+    followed: NDArray[np.bool_]
+    over_time: tuple[Floats, Complexes]
+    coupling: Coupling
+    q_lagged: Floats
+    lines: list[MainsLine]
+    usable: NDArray[np.bool_]
+    curves: dict[str, Curve]
+    n_segments: int
+    n_effective: float
+
+
+def analyse(
+    eeg: Sequence[Floats],
+    envelopes: Sequence[Floats],
+    *,
+    sfreq: float,
+    rng: np.random.Generator,
+    spectrum: SpectrumSettings | None = None,
+    mains: MainsSettings | None = None,
+    significance: SignificanceSettings | None = None,
+) -> Analysis:
+    """Analyse one recording.
+
+    Parameters
+    ----------
+    eeg : sequence of array, each (n_times, n_channels)
+        Trials, any unit.
+    envelopes : sequence of array, each (n_times,)
+        What was heard, sample by sample.
+    sfreq : float
+        Sampling rate in Hz, of both.
+    rng : numpy.random.Generator
+        Draws bootstrap samples and phase shuffles.
+    spectrum, mains, significance : settings, optional
+        Those of `cogattn.eeg.efr.config`.
+
+    Raises
+    ------
+    DataError
+        If trials are too short or few for the settings, or hold no power.
+    """
+    spectrum, mains = spectrum or SpectrumSettings(), mains or MainsSettings()
+    significance = significance or SignificanceSettings()
+
+    def transform(trials: Sequence[Floats]) -> SegmentSpectra:
+        return short_time(trials, sfreq, spectrum)
+
+    stimulus = transform([np.asarray(envelope)[:, None] for envelope in envelopes])
+    spectra = transform(eeg)
+    frequencies_hz, power = spectra.frequencies_hz, spectra.power
+    lines = _lines(frequencies_hz, power, mains)
+    usable = usable_bins(frequencies_hz, lines)
+    chance = _chance(stimulus, spectra, envelopes, rng, significance, transform)
+    q = false_discovery(chance.p, usable, dependent=significance.dependent)
+    followed = (q <= significance.alpha) & (chance.p_counted <= significance.alpha)
+    response = path_response(stimulus, spectra, ridge=spectrum.ridge)
+    resampled = resample_response(
+        stimulus,
+        spectra,
+        rng,
+        n_samples=significance.n_bootstrap,
+        block_s=_block_s(spectra, significance),
+        ridge=spectrum.ridge,
+    )
+    coupling = pair_coupling(spectra)
+    return Analysis(
+        power=power,
+        response=response,
+        resampled=resampled,
+        chance=chance,
+        q=q,
+        followed=followed,
+        over_time=path_over_time(stimulus, spectra, stretch_s=spectrum.stretch_s, ridge=spectrum.ridge),
+        coupling=coupling,
+        q_lagged=_lagged_discoveries(coupling, usable, dependent=significance.dependent),
+        lines=lines,
+        usable=usable,
+        curves=_curves(spectra, response, resampled, followed, usable, rng, significance),
+        n_segments=spectra.n_segments,
+        n_effective=spectra.n_effective,
+    )
+
+
+def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSettings) -> SegmentSpectra:
+    """Short-time spectra by the chosen estimator."""
+    band_hz = (spectrum.low_hz, spectrum.high_hz)
+    if spectrum.estimator == "welch":
+        return welch_segments(
+            trials, sfreq=sfreq, segment_s=spectrum.segment_s, band_hz=band_hz, overlap=spectrum.overlap
+        )
+    return multitaper_segments(
+        trials,
+        sfreq=sfreq,
+        segment_s=spectrum.segment_s,
+        band_hz=band_hz,
+        half_bandwidth_hz=spectrum.half_bandwidth_hz,
+    )
+
+
+def _lines(frequencies_hz: Floats, power: Floats, mains: MainsSettings) -> list[MainsLine]:
+    """Mains lines, none where the settings mask none."""
+    if not mains.mains_hz:
+        return []
+    return mains_lines(
+        frequencies_hz,
+        power,
+        mains_hz=mains.mains_hz,
+        half_width_hz=mains.half_width_hz,
+        edge_hz=mains.edge_hz,
+    )
+
+
+def _chance(
+    stimulus: SegmentSpectra,
+    spectra: SegmentSpectra,
+    envelopes: Sequence[Floats],
+    rng: np.random.Generator,
+    significance: SignificanceSettings,
+    transform: Callable[[Sequence[Floats]], SegmentSpectra],
+) -> Chance:
+    """Surrogates of the chosen kind."""
+    if significance.surrogates == "shift":
+        return shift_chance(stimulus, spectra, min_shift_s=significance.min_shift_s)
+    return shuffle_chance(
+        stimulus, spectra, envelopes, rng, n_surrogates=significance.n_shuffles, transform=transform
+    )
+
+
+def _block_s(spectra: SegmentSpectra, significance: SignificanceSettings) -> float:
+    """Length of a block: as set, but longer where a recording would fall into more than `MOST_BLOCKS`."""
+    duration_s = spectra.n_segments / spectra.n_tapers * spectra.hop_s
+    return max(significance.block_s, duration_s / MOST_BLOCKS)
+
+
+def _lagged_discoveries(coupling: Coupling, usable: NDArray[np.bool_], *, dependent: bool) -> Floats:
+    """False-discovery rates over pairs (each once) and usable frequencies."""
+    n = coupling.p_lagged.shape[1]
+    one, other = np.triu_indices(n, 1)
+    pairs = false_discovery(coupling.p_lagged[:, one, other].T, usable, dependent=dependent)
+    q = np.ones_like(coupling.p_lagged)
+    q[:, one, other] = q[:, other, one] = pairs.T
+    return q
+
+
+def _curves(
+    spectra: SegmentSpectra,
+    response: PathResponse,
+    resampled: Resampled,
+    followed: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    rng: np.random.Generator,
+    significance: SignificanceSettings,
+) -> dict[str, Curve]:
+    """Curves over frequency and their dominant bands."""
+    f = spectra.frequencies_hz
+    power, csd = resampled_levels(
+        spectra, rng, n_samples=significance.n_bootstrap, block_s=significance.block_s
+    )
+    following = np.vstack([response.debiased.mean(axis=0), resampled.debiased.mean(axis=1)])
+    gain = np.concatenate([np.abs(response.transfer)[None], resampled.gain])
+    gain_level = np.exp(2 * np.log(gain).mean(axis=1))  # squared, as power is
+    sources = {
+        "response": (above_background(f, power), None),
+        "transfer": (above_background(f, gain_level), followed.mean(axis=0) >= 0.5),
+        "following": (following, followed.any(axis=0)),
+        "csd": (above_background(f, csd), None),
+    }
+    curves = {}
+    for name, (rows, eligible) in sources.items():
+        bands = dominant_bands(
+            f, rows[0], rows[1:], usable=usable, eligible=eligible, alpha=significance.alpha
+        )
+        lo, hi = np.percentile(rows[1:], [2.5, 97.5], axis=0)
+        curves[name] = Curve(rows[0], lo, hi, tuple(bands))
+    return curves
+
+
+def resampled_levels(
+    spectra: SegmentSpectra, rng: np.random.Generator, *, n_samples: int, block_s: float
+) -> tuple[Floats, Floats]:
+    """Geometric means over channels of power and over pairs of |CSD|, observed and bootstrapped over blocks.
+
+    Returns
+    -------
+    power, csd : array, shape (1 + n_samples, n_frequencies)
+        The first row is observed.
+    """
+    label = block_labels(spectra, block_s)
+    starts = np.flatnonzero(np.diff(label, prepend=-1))
+    n_blocks, n = len(starts), spectra.values.shape[1]
+    weights = np.ones((1 + n_samples, n_blocks), dtype=np.float32)
+    weights[1:] = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples)
+    weights /= weights @ np.bincount(label).astype(np.float32)[:, None]
+    one, other = np.triu_indices(n, 1)
+    power, csd = np.empty((2, len(weights), len(spectra.frequencies_hz)))
+    for f, values in enumerate(spectra.values):
+        scale = np.sqrt((values.real**2 + values.imag**2).mean(axis=1, dtype=np.float64))
+        unit = values / scale[:, None].astype(np.float32)
+        blocks = np.stack([x @ x.conj().T for x in np.split(unit, starts[1:], axis=1)])
+        own = weights @ blocks.real[:, np.arange(n), np.arange(n)]
+        shared = blocks[:, one, other]
+        real, imag = weights @ shared.real, weights @ shared.imag
+        power[:, f] = np.exp(np.log(own).mean(axis=1) + 2 * np.log(scale).mean())
+        level = 0.5 * np.log(real**2 + imag**2 + np.float32(1e-30)).mean(axis=1)
+        csd[:, f] = np.exp(level + (np.log(scale)[one] + np.log(scale)[other]).mean())
+    return power, csd
