@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import RidgeClassifierCV
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -34,10 +33,14 @@ class Readout:
     ----------
     network : Network
         Answers with features.
-    classifier : Pipeline
-        Fitted; scaler and ridge classifier of scikit-learn.
+    weights : Tensor, shape (n_categories, n_features)
+        Of the features as they are; standardisation is folded in.
+    bias : Tensor, shape (n_categories,)
+        Added to the weighted features.
     categories : tuple of str
         Names of the columns of `scores`.
+    penalty : float
+        The ridge penalty that leave-one-out chose.
 
     Examples
     --------
@@ -47,8 +50,10 @@ class Readout:
     """
 
     network: Network
-    classifier: Pipeline
+    weights: Tensor
+    bias: Tensor
     categories: tuple[str, ...]
+    penalty: float
 
     @classmethod
     def fit(cls, network: Network, images: Tensor, labels: ArrayLike, categories: Sequence[str]) -> Readout:
@@ -71,36 +76,41 @@ class Readout:
             If a category has fewer than two images, or a label is no index into `categories`.
         """
         labels = np.asarray(labels)
-        if len(labels) != len(images) or not np.isin(labels, np.arange(len(categories))).all():
-            raise DataError(
-                f"labels must be one index below {len(categories)} per image; "
-                f"got {len(labels)} labels {np.unique(labels)} for {len(images)} images"
-            )
-        counts = np.bincount(labels, minlength=len(categories))
-        if len(counts) < 2 or counts.min() < 2:
-            fewest = (
-                f"{counts.min()} of {categories[int(counts.argmin())]}" if len(counts) > 1 else "one category"
-            )
-            raise DataError(
-                f"a readout must have two categories of two training images or more; got {fewest}"
-            )
-        classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=PENALTIES))
-        return cls(network, classifier.fit(_features(network, images), labels), tuple(categories))
+        _check(labels, len(images), categories)
+        features = (
+            torch.cat([network.features(batch) for batch in images.split(BATCH)]).cpu().double().numpy()
+        )
+        scaler = StandardScaler().fit(features)
+        ridge = RidgeClassifierCV(alphas=PENALTIES).fit(scaler.transform(features), labels)
+        weights = np.atleast_2d(ridge.coef_) / scaler.scale_
+        bias = np.atleast_1d(ridge.intercept_) - weights @ scaler.mean_
+        if len(categories) == 2:  # one regression tells both
+            weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
+        tensors = (torch.from_numpy(array).float().to(network.device) for array in (weights, bias))
+        return cls(network, *tensors, tuple(categories), float(ridge.alpha_))
 
-    def scores(self, images: Tensor) -> NDArray[np.float64]:
+    def logits(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
         """Return one score per category, (n, n_categories), for images (n, 3, height, width) in [0, 1].
 
-        The greatest is the answer. Scores are regressions on +-1, not probabilities.
+        The highest is the answer. Scores are regressions on +-1, not log probabilities.
         """
-        scores = self.classifier.decision_function(_features(self.network, images))
-        return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+        features = self.network.features(images, differentiable=differentiable)
+        return features @ self.weights.to(features.device).T + self.bias.to(features.device)
 
-    @property
-    def penalty(self) -> float:
-        """The ridge penalty that leave-one-out chose."""
-        return float(self.classifier[-1].alpha_)
+    def scores(self, images: Tensor) -> NDArray[np.float32]:
+        """Return the same as an array."""
+        return torch.cat([self.logits(batch) for batch in images.split(BATCH)]).cpu().numpy()
 
 
-def _features(network: Network, images: Tensor) -> NDArray[np.float64]:
-    batches = [network.features(batch) for batch in images.split(BATCH)]
-    return torch.cat(batches).cpu().double().numpy()
+def _check(labels: NDArray, n_images: int, categories: Sequence[str]) -> None:
+    if len(labels) != n_images or not np.isin(labels, np.arange(len(categories))).all():
+        raise DataError(
+            f"labels must be one index below {len(categories)} per image; "
+            f"got {len(labels)} labels {np.unique(labels)} for {n_images} images"
+        )
+    counts = np.bincount(labels, minlength=len(categories))
+    if len(counts) < 2 or counts.min() < 2:
+        fewest = (
+            f"{counts.min()} of {categories[int(counts.argmin())]}" if len(counts) > 1 else "one category"
+        )
+        raise DataError(f"a readout must have two categories of two training images or more; got {fewest}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from cogattn.errors import DataError
@@ -103,3 +106,19 @@ def test_labels_that_do_not_fit_are_refused(network: Network, labels: list[float
 def test_a_category_of_one_image_is_refused_by_name(network: Network, labels: list[int]):
     with pytest.raises(DataError, match="of boat"):
         Readout.fit(network, drawn(4)[0], labels, NAMES[:2])
+
+
+def test_scores_are_scikit_learn_s(network: Network):
+    images, labels = drawn(60, spread=0.1)
+    pipeline = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=PENALTIES))
+    theirs = pipeline.fit(images.flatten(1).double().numpy(), labels)
+    shown = drawn(30, seed=1)[0]
+    expected = theirs.decision_function(shown.flatten(1).double().numpy())
+    np.testing.assert_allclose(Readout.fit(network, images, labels, NAMES).scores(shown), expected, atol=1e-5)
+
+
+def test_gradients_reach_the_images(network: Network):
+    readout = Readout.fit(network, *drawn(60), NAMES)
+    images = drawn(2)[0].requires_grad_()
+    readout.logits(images, differentiable=True)[:, 1].sum().backward()
+    torch.testing.assert_close(images.grad.flatten(1), readout.weights[1].expand(2, -1))
