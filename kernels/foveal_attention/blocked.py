@@ -88,6 +88,8 @@ def backward(
 
 def tiles(call: Call) -> Iterator[Tile]:
     """Cut the call into tiles: gathered where the radius skips enough keys, plain slices elsewhere."""
+    if not call.q.shape[:3].numel() or not call.k.shape[2]:
+        return
     if call.radius is not None and call.k.shape[2] >= SPARSE_FROM_KEYS:
         order, reached = _reached_keys(call)
         if reached.float().mean() < SPARSE_BELOW:
@@ -213,10 +215,9 @@ def _recomputed_backward(
     weights = _weights(_scores(part, gain, bias), log_sum)
     grad_v = weights.mT @ grad_out
     grad_scores = grad_out @ v.mT
-    if out.dtype == wide:
-        delta = (grad_out * out).sum(-1)
-    else:  # a rounded output would leave the rows of grad_scores with a sum that swamps the bias's gradient
-        delta = torch.einsum("bhmn,bhmn->bhm", weights, grad_scores)
+    # the delta of a rounded output would give the rows of grad_scores a sum that swamps the bias's gradient
+    is_exact = out.dtype == wide
+    delta = (grad_out * out).sum(-1) if is_exact else torch.einsum("bhmn,bhmn->bhm", weights, grad_scores)
     grad_scores = grad_scores.sub_(delta[..., None]).mul_(weights)
     grad_content = grad_scores if gain is None else grad_scores * gain
     grad_q = (grad_content @ k).mul_(part.scale)

@@ -8,6 +8,8 @@ argument; the columns hold the bias in the dtype of q, so that half precision wo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
@@ -35,53 +37,43 @@ def obstacle(call: Call) -> str:
 
 def attend(call: Call) -> Tensor:
     """Return the output, (batch, heads, n_queries, dim_v)."""
-    if call.bias == "none" and call.radius is None:
-        return _attend(call, None, None, None)
-    if call.query_position.shape[1] == 1:
-        _, bias = score_terms(call)  # (batch or 1, heads or 1, 1, keys)
-        within = None if call.radius is None else within_radius(call)
-        return _attend(call, None, bias.mT, within)
-    return _attend(call, *_gaussian_columns(call), None)
-
-
-def _gaussian_columns(call: Call) -> tuple[Tensor, Tensor]:
-    """Columns of gazes (..., 2) and of keys (..., 3): two factors of the bias, then the keys' own."""
-    centre = call.key_position.mean(1, keepdim=True)
-    gaze = (call.query_position - centre)[:, None]
-    place = (call.key_position - centre)[:, None]
-    steepness = (call.coefficients / (call.e2 * call.e2))[:, None, None]
-    alone = -0.5 * steepness * (place * place).sum(-1, keepdim=True)
-    return gaze, torch.cat([steepness * place, alone], -1)
-
-
-def _attend(call: Call, gaze: Tensor | None, columns: Tensor | None, within: Tensor | None) -> Tensor:
-    """Plain attention with `columns` of the keys against `gaze` and a last column of ones."""
-    mask = within
-    if call.log_weight is not None:
-        weight = call.log_weight[:, None, :, None]
-        present = ~torch.isneginf(weight)
-        mask = present.mT if mask is None else mask & present.mT
-        weight = weight.masked_fill(~present, 0)
-        columns = weight if columns is None else _add_last(columns, weight)
+    batch, heads, n_queries, _ = call.q.shape
+    rows, columns = [call.q], [call.k]
+    for row, column in _factors(call):
+        rows.append((row / call.scale).expand(batch, heads, n_queries, -1))
+        columns.append(column.expand(batch, heads, -1, -1))
+    mask = _present(call)
     if mask is not None:
-        mask = mask.expand(mask.shape[0], mask.shape[1], call.q.shape[2], -1)
-    q, k, v = call.q, call.k, call.v
-    dim, dim_v = q.shape[-1], v.shape[-1]
-    if columns is not None:
-        batch, heads, n_queries, _ = q.shape
-        ones = q.new_ones(1, 1, 1, 1) if gaze is None else gaze.new_ones((*gaze.shape[:-1], 1))
-        rows = ones if gaze is None else torch.cat([gaze, ones], -1)
-        rows = rows / call.scale
-        q = torch.cat([q, rows.expand(batch, heads, n_queries, -1)], -1)
-        k = torch.cat([k, columns.expand(batch, heads, -1, -1)], -1)
-    width = -(-max(q.shape[-1], dim_v) // COLUMN_MULTIPLE) * COLUMN_MULTIPLE if columns is not None else dim
-    q, k, v = (pad(t, (0, width - t.shape[-1])) if t.shape[-1] < width else t for t in (q, k, v))
+        mask = mask.expand(-1, -1, n_queries, -1)
+    q, k, v = torch.cat(rows, -1), torch.cat(columns, -1), call.v
+    dim_v = v.shape[-1]
+    if q.shape[-1] != dim_v:
+        width = -(-max(q.shape[-1], dim_v) // COLUMN_MULTIPLE) * COLUMN_MULTIPLE
+        q, k, v = (pad(t, (0, width - t.shape[-1])) for t in (q, k, v))
     return scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=call.scale)[..., :dim_v]
 
 
-def _add_last(columns: Tensor, weight: Tensor) -> Tensor:
-    return torch.cat([columns[..., :-1].expand(*_shape(columns, weight), -1), columns[..., -1:] + weight], -1)
+def _factors(call: Call) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows of queries and columns of keys, (batch, heads, n, width), whose products sum to the bias."""
+    ones = call.q.new_ones(1, 1, 1, 1)
+    if call.bias != "none" and call.query_position.shape[1] == 1:
+        _, bias = score_terms(call)
+        yield ones, bias.mT
+    elif call.bias == "gauss":
+        centre = call.key_position.mean(1, keepdim=True)
+        gaze = (call.query_position - centre)[:, None]
+        place = (call.key_position - centre)[:, None]
+        steepness = (call.coefficients / (call.e2 * call.e2))[:, None, None]
+        yield gaze, steepness * place
+        yield ones, -0.5 * steepness * (place * place).sum(-1, keepdim=True)
+    if call.log_weight is not None:
+        yield ones, call.log_weight.masked_fill(torch.isneginf(call.log_weight), 0)[:, None, :, None]
 
 
-def _shape(columns: Tensor, weight: Tensor) -> torch.Size:
-    return torch.broadcast_shapes(columns.shape[:-1], weight.shape[:-1])
+def _present(call: Call) -> Tensor | None:
+    """Mask of the keys that are neither padding nor beyond the radius of the one gaze."""
+    mask = None if call.radius is None else within_radius(call)
+    if call.log_weight is None:
+        return mask
+    there = ~torch.isneginf(call.log_weight)[:, None, None]
+    return there if mask is None else mask & there

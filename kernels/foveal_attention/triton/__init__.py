@@ -22,6 +22,8 @@ def obstacle(call: Call) -> str:
         return "triton is not installed"
     if call.q.device.type != "cuda" and not interpreting:
         return f"triton needs a CUDA device; the tensors are on {call.q.device.type}"
+    if not call.q.numel() or not call.k.numel():
+        return "there is no query or no key"
     if call.bias == "polar":
         return "the polar bias has no triton kernel"
     if dim > MAX_DIM:

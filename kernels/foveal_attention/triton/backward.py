@@ -115,7 +115,7 @@ def query_side_kernel(
             to_alpha += tl.sum(grad_scores * fall, 1)
             mean_alpha += tl.sum(weights * fall, 1)
         if KIND != 0 and (LEARN_BIAS or LEARN_POSITION):
-            steepness = slope(squared, e2, KIND)
+            steepness = slope(squared, e2, KIND, FAST)
             pull = grad_scores * steepness
             drift = weights * steepness
         if KIND != 0 and LEARN_BIAS:
@@ -219,7 +219,7 @@ def key_side_kernel(
         if WEIGHTED and LEARN_BIAS:
             grad_weight += tl.sum(grad_scores, 1)
         if KIND != 0 and LEARN_POSITION:
-            pull = grad_scores * slope(squared, e2, KIND)
+            pull = grad_scores * slope(squared, e2, KIND, FAST)
             to_x += tl.sum(pull * dx, 1)
             to_y += tl.sum(pull * dy, 1)
         grad_k = tl.dot(grad_scores.to(q.dtype), q, grad_k, input_precision=PRECISION, out_dtype=ACC)

@@ -37,13 +37,13 @@ def tiling(kernel: str, dim: int, dtype: torch.dtype, n_queries: int) -> Tiling:
     """
     if INTERPRETING:
         return Tiling(32, 32, 4, 1)
-    wide = dtype == torch.float32 or dim > 64
+    exact = dtype == torch.float32  # multiplied without tensor cores, from registers
     if kernel == "forward":
-        table = Tiling(64, 32, 4, 2) if dtype == torch.float32 else Tiling(128, 64, 8, 3)
+        table = Tiling(64, 32, 4, 2) if exact else Tiling(128, 64, 8, 3)
     elif kernel == "query_side":
-        table = Tiling(64, 32, 4, 2) if wide else Tiling(128, 32, 8, 3)
+        table = Tiling(32, 32, 4, 2) if exact else Tiling(64, 32, 4, 2) if dim > 64 else Tiling(128, 32, 8, 2)
     else:
-        table = Tiling(32, 64, 4, 2) if wide else Tiling(32, 64, 4, 3)
+        table = Tiling(32, 32, 4, 2) if exact else Tiling(32 if dim > 64 else 64, 64, 4, 2)
     if kernel != "key_side" and n_queries <= table.queries // 2:
         return Tiling(max(16, triton.next_power_of_2(n_queries)), table.keys, 4, table.stages)
     return table
@@ -55,8 +55,6 @@ def forward(call: Call) -> tuple[Tensor, Tensor]:
     batch, heads, n_queries, _ = call.q.shape
     out = call.q.new_empty(batch, heads, n_queries, call.v.shape[-1])
     log_sum = call.e2.new_empty(batch, heads, n_queries)
-    if not out.numel():
-        return out, log_sum
     tile = _tiling("forward", call)
     lists = visits(call, tile)
     forward_kernel[(triton.cdiv(n_queries, tile.queries), batch * heads)](

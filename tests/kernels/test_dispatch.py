@@ -1,0 +1,91 @@
+"""The choice of implementation is explained and recorded; wrong input is refused in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from cogattn.kernels import can_run, dispatch, foveal_attention
+
+
+@pytest.fixture
+def arguments(make_problem):
+    problem = make_problem(bias="smooth", dtype=torch.float32, batch=1)
+    return {n: t.detach() if isinstance(t, torch.Tensor) else t for n, t in problem.arguments().items()}
+
+
+def test_the_implementation_used_is_recorded(arguments):
+    for impl in ("reference", "blocked"):
+        foveal_attention(**arguments, impl=impl)
+        assert dispatch.last_used["foveal_attention"] == impl
+    foveal_attention(**arguments)
+    assert dispatch.last_used["foveal_attention"] == "blocked"
+
+
+def test_can_run_gives_the_reason(arguments):
+    assert can_run("blocked", **arguments) == (True, "")
+    able, reason = can_run("folded", **arguments)
+    assert not able
+    assert "no inner product" in reason
+    polar = arguments | {"bias": "polar", "e2": 1.0, "alpha": 0.0, "table": torch.zeros(1, 4, 6)}
+    assert can_run("triton", **polar) == (False, "the polar bias has no triton kernel")
+
+
+def test_an_implementation_that_cannot_run_is_refused_with_the_reason(arguments):
+    with pytest.raises(dispatch.ImplementationError, match="cannot run as 'folded': the smooth bias"):
+        foveal_attention(**arguments, impl="folded")
+
+
+def test_without_triton_the_package_imports_and_says_so():
+    code = """
+import sys
+class NoTriton:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "triton":
+            raise ModuleNotFoundError(name)
+import importlib.util
+true = importlib.util.find_spec
+importlib.util.find_spec = lambda n, p=None: None if n.split(".")[0] == "triton" else true(n, p)
+sys.meta_path.insert(0, NoTriton())
+import torch
+from cogattn.kernels import can_run, foveal_attention
+a = [torch.zeros(1, 1, 3, 8)] * 3 + [torch.zeros(1, 3, 2)] * 2
+foveal_attention(*a)
+assert can_run("triton", *a) == (False, "triton is not installed"), can_run("triton", *a)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_the_kernels_needs_torch_and_triton_alone():
+    code = """
+import sys, torch
+before = {m.split(".")[0] for m in sys.modules}
+import cogattn.kernels
+new = {m.split(".")[0] for m in sys.modules} - before - set(sys.stdlib_module_names)
+assert new <= {"cogattn", "triton"}, new
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"q": torch.zeros(2, 37, 16)}, r"q must have shape \(batch, heads, n, dim\); got \(2, 37, 16\)"),
+        ({"k": torch.zeros(1, 2, 53, 8)}, "k must have shape"),
+        ({"v": torch.zeros(1, 2, 53, 16, dtype=torch.float64)}, "must share dtype"),
+        ({"query_position": torch.zeros(1, 36, 2)}, r"query_position must have shape \(1 or 1, 37 or 1, 2\)"),
+        ({"key_position": torch.zeros(1, 1, 2)}, "key_position must have shape"),
+        ({"log_weight": torch.zeros(53)}, "log_weight must have shape"),
+        ({"alpha": torch.zeros(3)}, r"alpha must be a scalar or one value per head \(2\); got 3"),
+        ({"bias": "linear"}, "bias must be one of smooth, log, gauss, none, polar; got 'linear'"),
+        ({"bias": "polar"}, "table must have shape"),
+        ({"precision": "half"}, "precision must be one of"),
+        ({"impl": "cuda"}, "impl must be one of"),
+    ],
+)
+def test_wrong_input_names_parameter_rule_and_value(arguments, change, message):
+    with pytest.raises(ValueError, match=message):
+        foveal_attention(**(arguments | change))
