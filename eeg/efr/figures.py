@@ -89,7 +89,8 @@ def coupling(trials: pd.DataFrame) -> Figure:
         text = (
             f"{low:.1f}-{high:.1f} Hz; left: raised by volume conduction and reference; middle: by lags only"
         )
-        figures.caption(figure, _caption(rows, text))
+        counts = rows.loc[rows["part"] == "spectrum", "n"]
+        figures.caption(figure, f"n = {figures.count_text(counts)} segments; {text}")
     return figure
 
 

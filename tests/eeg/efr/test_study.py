@@ -101,17 +101,18 @@ def lab(tmp_path):
     """A FIF recording of four channels and the sound, heard from 3 s on; channel Fz follows the sound."""
     rng = np.random.default_rng(0)
     sfreq, seconds = 256, 60
-    envelope = 1 + 0.5 * coloured_noise(rng, (sfreq * seconds, 1), sfreq=sfreq, exponent=0.5)[:, 0].clip(
+    envelope = 1 + 0.4 * coloured_noise(rng, (sfreq * seconds, 1), sfreq=sfreq, exponent=2.0)[:, 0].clip(
         -2, 2
     )
-    carrier = np.repeat(envelope, 16) * np.sin(2 * np.pi * 500 * np.arange(16 * len(envelope)) / 4096)
+    fine = np.interp(np.arange(16 * len(envelope)) / 16, np.arange(len(envelope)), envelope)
+    carrier = fine * np.sin(2 * np.pi * 100 * np.arange(len(fine)) / 4096)
     scipy.io.wavfile.write(tmp_path / "sound.wav", 4096, (carrier / np.abs(carrier).max()).astype(np.float32))
     np.save(tmp_path / "envelope.npy", envelope)
     n = len(envelope) + 5 * sfreq
     eeg = 1e-5 * coloured_noise(rng, (n, 4), sfreq=sfreq).T
-    eeg[0, 3 * sfreq : 3 * sfreq + len(envelope)] += 1e-5 * (envelope - 1)
+    eeg[0, 3 * sfreq : 3 * sfreq + len(envelope)] += 2e-5 * (envelope - 1)
     recorded = np.zeros(n)
-    recorded[3 * sfreq : 3 * sfreq + len(envelope)] = np.abs(carrier).reshape(-1, 16).mean(axis=1)
+    recorded[3 * sfreq : 3 * sfreq + len(envelope)] = carrier[::16]
     info = mne.create_info(["Fz", "Cz", "Pz", "Oz", "AUX1"], sfreq, ["eeg"] * 4 + ["misc"])
     raw = mne.io.RawArray(np.vstack([eeg, recorded]), info, verbose="error")
     raw.set_annotations(mne.Annotations([3.0], [0.0], ["sound"]))

@@ -1,0 +1,156 @@
+"""Envelope-following analysis of one recording beside the same estimators called one by one through scipy and
+mne-connectivity.
+
+    python benchmarks/efr.py --channels 64 --minutes 30 --sfreq 512 --threads 2
+
+Prints a Markdown table. A peer's row is timed on the whole task, or, where it says so, on a part and scaled
+up. No time is printed for an estimate that differs from its peer's by more than the tolerance.
+mne-connectivity is an optional peer: ``pip install mne-connectivity`` into an environment of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable
+
+
+def main() -> None:
+    """Run ours and the peers, check that they agree, print the table."""
+    options = _options()
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(options.threads)
+    import numpy as np
+
+    from cogattn.eeg.efr.analysis import analyse
+    from cogattn.eeg.efr.simulate import AuditoryPath, simulate_path
+
+    rng = np.random.default_rng(0)
+    recording = simulate_path(
+        rng, AuditoryPath(options.channels), duration_s=60 * options.minutes, sfreq=options.sfreq
+    )
+    eeg, envelope = recording.eeg[0], recording.stream("stimulus")[0]
+    seconds, ours = timed(lambda: analyse([eeg], [envelope], sfreq=options.sfreq, rng=rng))
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"{options.channels} channels x {options.minutes:g} min at {options.sfreq:g} Hz, {options.threads} thread(s)\n"
+    )
+    print("| what | how | seconds |\n|---|---|---|")
+    print(f"| whole analysis, peak memory {peak_gb:.2f} GB | cogattn | {seconds:.1f} |")
+    for row in (*scipy_rows(eeg, envelope, options, ours), *mne_connectivity_rows(eeg, options, ours)):
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+def scipy_rows(eeg, envelope, options, ours) -> list[tuple[str, str, str]]:
+    """Welch, coherence, transfer function, all pairs' CSD, shifts and bootstrap through scipy."""
+    import numpy as np
+    from scipy import signal
+
+    n = round(4 * options.sfreq)
+    n_channels = eeg.shape[1]
+    shared = {"fs": options.sfreq, "nperseg": n}
+    f = np.fft.rfftfreq(n, 1 / options.sfreq)
+    inside = np.isin(f.round(6), ours.response.frequencies_hz.round(6))
+    rows = []
+
+    seconds, power = timed(lambda: np.stack([signal.welch(x, **shared)[1] for x in eeg.T]))
+    rows.append(("power", "scipy.signal.welch", gated(seconds, power[:, inside], ours.power)))
+    once, coherence = timed(lambda: np.stack([signal.coherence(x, envelope, **shared)[1] for x in eeg.T]))
+    rows.append(
+        ("coherence", "scipy.signal.coherence", gated(once, coherence[:, inside], ours.response.coherence))
+    )
+
+    def transfer():
+        cross = np.stack([signal.csd(envelope, x, **shared)[1] for x in eeg.T])
+        return cross / signal.welch(envelope, **shared)[1]
+
+    seconds, h = timed(transfer)
+    rows.append(
+        (
+            "transfer function",
+            "scipy.signal.csd / welch",
+            gated(seconds, h[:, inside], ours.response.transfer),
+        )
+    )
+    pairs = [(i, j) for i in range(n_channels) for j in range(i)]
+    sample = pairs[:: max(1, len(pairs) // options.sampled)][: options.sampled]
+    seconds, cross = timed(
+        lambda: np.stack([signal.csd(eeg[:, j], eeg[:, i], **shared)[1] for i, j in sample])
+    )
+    theirs = np.stack([ours.coupling.csd[:, i, j] for i, j in sample])
+    scale = len(pairs) / len(sample)
+    text = f"scipy.signal.csd, {len(sample)} of {len(pairs)} pairs, scaled"
+    rows.append(("CSD of all pairs", text, gated(seconds * scale, cross[:, inside], theirs)))
+    shifts = ours.chance.n_surrogates
+    rows.append((f"{shifts} circular shifts", "scipy.signal.coherence once, scaled", f"{once * shifts:.0f}"))
+    samples = len(ours.resampled.gain)
+    rows.append(
+        (f"{samples} bootstrap samples", "scipy.signal.coherence once, scaled", f"{once * samples:.0f}")
+    )
+    return rows
+
+
+def mne_connectivity_rows(eeg, options, ours) -> list[tuple[str, str, str]]:
+    """Coherency, imaginary part and phase-lag index of all pairs over the same Hann segments."""
+    try:
+        from mne_connectivity import spectral_connectivity_epochs
+    except ImportError:
+        return [("all pairs", "mne-connectivity is not installed", "")]
+    import numpy as np
+
+    n = round(4 * options.sfreq)
+    starts = range(0, len(eeg) - n + 1, n // 2)
+    f = ours.response.frequencies_hz
+    one, other = np.tril_indices(eeg.shape[1], -1)
+    epochs = np.stack([eeg[start : start + n].T for start in starts])
+    epochs -= epochs.mean(axis=2, keepdims=True)
+    rows = []
+    for method, theirs in (
+        ("coh", np.sqrt(ours.coupling.coherence)),
+        ("imcoh", ours.coupling.imaginary),
+        ("wpli", ours.coupling.wpli),
+        ("wpli2_debiased", ours.coupling.debiased_wpli),
+    ):
+        settings = {"mode": "fourier", "sfreq": options.sfreq, "fmin": f[0], "fmax": f[-1]}
+        seconds, found = timed(
+            lambda method=method, settings=settings: spectral_connectivity_epochs(
+                epochs, method=method, indices=(one, other), verbose="error", **settings
+            )
+        )
+        # Its Hann window is the symmetric one, ours the periodic one.
+        mine = theirs[:, one, other].T
+        rows.append(
+            (f"{method} of all pairs", "mne-connectivity", gated(seconds, found.get_data(), mine, 0.02))
+        )
+    return rows
+
+
+def gated(seconds: float, peer, ours, tolerance: float = 1e-3) -> str:
+    """Seconds, or the disagreement where there is one."""
+    import numpy as np
+
+    worst = np.abs(peer - ours).max() / np.abs(peer).max()
+    return f"{seconds:.1f}" if worst < tolerance else f"differs by {worst:.2g}: not timed"
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    """Seconds that `work` takes, and what it returns."""
+    start = time.perf_counter()
+    done = work()
+    return time.perf_counter() - start, done
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--sfreq", type=float, default=512.0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sampled", type=int, default=40, help="pairs that scipy's CSD is timed on")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
