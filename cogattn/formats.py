@@ -52,6 +52,10 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 def read_csv(data: bytes) -> pd.DataFrame:
     """Return the table that `csv_bytes` wrote: floats exact, empty cells missing, text as it stands."""
-    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import csv
 
-    return pd.read_csv(io.BytesIO(data), float_precision="round_trip", keep_default_na=False, na_values=[""])
+    options = csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
+    table = csv.read_csv(io.BytesIO(data), convert_options=options)
+    empty = [pa.field(f.name, pa.float64() if pa.types.is_null(f.type) else f.type) for f in table.schema]
+    return table.cast(pa.schema(empty)).to_pandas()

@@ -9,6 +9,7 @@ import difflib
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 
+from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError
 from cogattn.study import Study
 
@@ -39,9 +40,14 @@ def load_study(name: str) -> Study:
     target = name if ":" in name else _registered_target(name)
     module, _, attribute = target.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"study {name} must be importable; got {error} ({target})") from error
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # a plugin may raise anything while it is imported
+        raise ConfigError(
+            f"study {name} must be importable; got {type(error).__name__}: {error} ({target})"
+        ) from error
+    if not (isinstance(found, type) and issubclass(getattr(found, "Config", object), StudyConfig)):
+        raise ConfigError(f"study {name} must be a class with a Config of settings; got {target}")
+    return found()
 
 
 def _registered_target(name: str) -> str:

@@ -59,7 +59,9 @@ def test_a_poison_cell_is_reported_and_its_neighbours_finish(tmp_path: Path) -> 
     assert starts.count("5") == starts.count("6") == 1
 
 
-def test_several_poison_cells_side_by_side_cost_their_neighbours_no_more_than_one_attempt(tmp_path: Path) -> None:
+def test_several_poison_cells_side_by_side_cost_their_neighbours_no_more_than_one_attempt(
+    tmp_path: Path,
+) -> None:
     config = FaultyConfig(n_cells=7, coins={"n": 1}, poison=(1, 2, 4), marks=tmp_path)
     run = open_run(TARGET, config, tmp_path)
     run.create(1, config)

@@ -1,0 +1,63 @@
+"""Several processes at once: two drivers on one run, many writers of one cell."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from cogattn.catalogue import verify
+from cogattn.execute import open_run, run_study
+from cogattn.store import Run
+from cogattn.testing.coin import CoinConfig
+
+COIN = "cogattn.testing.coin:CoinStudy"
+KEY = "0" * 16
+
+
+def test_two_drivers_on_one_run_both_end_well(
+    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    words = (COIN, "--n-cells", 10, "--seconds-per-cell", 0.02, "--out", tmp_path / "shared", "--json")
+    drivers = [start_cli(*words, "--workers", workers) for workers in (1, 2)]
+    answers = [driver.communicate(timeout=60) for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], answers
+    assert answers[0][0] == answers[1][0]
+    config = CoinConfig(n_cells=10, seconds_per_cell=0.02)
+    shared = open_run(COIN, config, tmp_path / "shared")
+    assert verify(shared) == []
+    assert len(list((shared.folder / "cells").iterdir())) == 20
+    alone, _ = run_study(COIN, config, out=tmp_path / "alone")
+    assert (shared.folder / "trials.parquet").read_bytes() == (alone.folder / "trials.parquet").read_bytes()
+
+
+def test_eight_writers_of_one_cell_never_show_a_torn_file(tmp_path: Path) -> None:
+    config = CoinConfig()
+    run = open_run(COIN, config, tmp_path)
+    run.create(1, config)
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=write_many, args=(run, number)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    n_reads = 0
+    while any(writer.is_alive() for writer in writers):
+        if run.has_cell(KEY):
+            trials = run.read_trials([KEY])
+            assert len(trials) == 1000
+            assert trials["writer"].nunique() == 1
+            n_reads += 1
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    assert n_reads > 0
+    assert not (run.folder / "quarantine").exists()
+    assert len(list((run.folder / "cells").iterdir())) == 1
+
+
+def write_many(run: Run, number: int) -> None:
+    """Write the same cell 50 times, with content that differs between writers: the worst case."""
+    for _ in range(50):
+        run.write_cell(KEY, pd.DataFrame({"writer": [number] * 1000}))
