@@ -36,8 +36,8 @@ class Respondent:
     Parameters
     ----------
     answer : callable
-        (stimuli (n, height, width) in [0, 1], the same stimuli without noise) -> category indices (n,). Only
-        ideal observers look at the second.
+        (stimuli (n, height, width) in [0, 1], the same stimuli without noise, their categories (n,)) -> answered
+        categories (n,). Only ideal observers, which know what may come, look at the second and third.
     n_alternatives : int
         Number of answers it chooses from; 1 / n_alternatives is chance.
     scores : callable, optional
@@ -45,7 +45,7 @@ class Respondent:
         where the images ask for them. Ideal observers have none.
     """
 
-    answer: Callable[[Tensor, Tensor], NDArray[np.int64]]
+    answer: Callable[[Tensor, Tensor, NDArray[np.int64]], NDArray[np.int64]]
     n_alternatives: int
     scores: Callable[[Tensor], Tensor] | None = None
 
@@ -66,12 +66,12 @@ def build_respondent(config: MaskingConfig, name: str) -> Respondent:
     ObserverError
         If the observer cannot be loaded, or its answers do not fit the categories of the images.
     """
-    settings = config.observer
+    settings, categories = config.observer, trial_images(config).categories
     if settings.kind == "template":
         rng = Streams(config.seed).generator("template")
         responder = TemplateResponder(settings, config.images.size, rng=rng)
-        return Respondent(responder.answer, settings.n_alternatives)
-    categories = trial_images(config).categories
+        answer = functools.partial(responder.name, n_categories=len(categories))
+        return Respondent(answer, settings.n_alternatives)
     network = build_network(settings, name, seed=config.seed)
     if settings.kind == "readout":
         return _readout(config, network)

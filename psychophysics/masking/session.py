@@ -228,7 +228,7 @@ def example_stimuli(config: MaskingConfig, sds: list[float]) -> np.ndarray:
     )
     shown: list[torch.Tensor] = []
 
-    def look(stimuli: torch.Tensor, _: torch.Tensor) -> np.ndarray:
+    def look(stimuli: torch.Tensor, *_: object) -> np.ndarray:
         shown.append(stimuli)
         return np.zeros(len(stimuli), dtype=int)
 
@@ -268,9 +268,8 @@ def _present_batch(
         clipping=config.stimulus.clipping,
         generators=_redraws(config, images, trials),
     )
-    return trials.assign(
-        response=respondent.answer(stimuli.images, clean), n_clipped=stimuli.n_clipped.numpy()
-    )
+    response = respondent.answer(stimuli.images, clean, images.labels[trials["image"]])
+    return trials.assign(response=response, n_clipped=stimuli.n_clipped.numpy())
 
 
 def _redraws(
