@@ -93,10 +93,17 @@ def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Netwo
     return Network(
         module,
         name=name,
-        n_classes=module.num_classes,
+        n_classes=_n_classes(module),
         input_size=height,
         mean=tuple(data["mean"]),
         std=tuple(data["std"]),
         interpolation=INTERPOLATIONS[data["interpolation"]],
         device=device,
     )
+
+
+def _n_classes(module: nn.Module) -> int:
+    n_classes = module.num_classes
+    if not isinstance(n_classes, int) or n_classes < 2:
+        raise ObserverError(f"observer.models must be classifiers; got num_classes = {n_classes}")
+    return n_classes

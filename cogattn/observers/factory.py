@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -51,7 +52,7 @@ def call_factory(target: str, *, image_size: int) -> Network:
     return network
 
 
-def _resolve(target: str) -> object:
+def _resolve(target: str) -> Callable[[], object]:
     module_name, _, attribute = target.partition(":")
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))

@@ -67,9 +67,9 @@ def _source(name: str) -> Source:
 
 
 def _row(name: str, source: Source) -> ModelRow:
-    import timm
+    from timm.models import PretrainedCfg, get_pretrained_cfg
 
-    size = timm.get_pretrained_cfg(name).input_size[-1]
+    size = (get_pretrained_cfg(name) or PretrainedCfg()).input_size[-1]
     return ModelRow(name, source != "hub", source, size, None if source == "hub" else _count(name))
 
 

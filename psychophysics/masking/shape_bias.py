@@ -17,6 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class ConflictImages:
             raise DataError(
                 f"{self.ids[index]} must be a readable image; got {error} ({self.folder})"
             ) from None
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
 
     def fingerprint(self) -> str:
         """SHA-256 over names and contents, in hex."""
@@ -191,11 +192,11 @@ def shape_bias(
     shape, by_shape = shape[conflict], (answer == shape)[conflict]
     by_texture = (answer == texture)[conflict]
     category = np.unique(shape, return_inverse=True)[1]
-    options = {"rng": rng, "confidence": confidence, "n_resamples": n_bootstrap}
+    over_images = partial(bootstrap, rng=rng, confidence=confidence, n_resamples=n_bootstrap)
     n_shape, n_texture = int(by_shape.sum()), int(by_texture.sum())
     decided = by_shape[by_shape | by_texture]
-    bias = bootstrap(decided, np.mean, **options) if len(decided) else Estimate(np.nan, np.nan, np.nan, 0)
-    accuracy = bootstrap(np.column_stack([category, by_shape]), _mean_over_categories, **options)
+    bias = over_images(decided, np.mean) if len(decided) else Estimate(np.nan, np.nan, np.nan, 0)
+    accuracy = over_images(np.column_stack([category, by_shape]), _mean_over_categories)
     return ShapeBias(bias, accuracy, n_shape, n_texture, len(shape) - n_shape - n_texture)
 
 
