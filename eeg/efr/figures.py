@@ -24,7 +24,7 @@ MASK_COLOUR = "#DDDDDD"
 CALLED_COLOUR = figures.SERIES[1]
 
 
-def spectra(trials: pd.DataFrame) -> Figure:
+def spectra(trials: pd.DataFrame, alpha: float) -> Figure:
     """Power with its background, and coherence with the envelope over chance; a column for each recording."""
     observers = list(dict.fromkeys(trials["observer"]))[:3]
     figure, panels = figures.new_figure(2, max(2, len(observers)), height_in=5.4)
@@ -32,7 +32,7 @@ def spectra(trials: pd.DataFrame) -> Figure:
         for column, observer in enumerate(observers):
             rows = trials[trials["observer"] == observer]
             _draw_power(panels[0, column], rows)
-            _draw_coherence(panels[1, column], rows)
+            _draw_coherence(panels[1, column], rows, alpha)
             panels[0, column].set_title(observer)
         for axes in panels[:, len(observers) :].flat:
             axes.set_visible(False)
@@ -46,7 +46,7 @@ def spectra(trials: pd.DataFrame) -> Figure:
     return figure
 
 
-def transfer(trials: pd.DataFrame) -> Figure:
+def transfer(trials: pd.DataFrame, alpha: float) -> Figure:
     """Gain and phase of the best followed channels, and gain over time, of the first recording."""
     observer = trials["observer"].iloc[0]
     rows = trials[trials["observer"] == observer]
@@ -55,7 +55,7 @@ def transfer(trials: pd.DataFrame) -> Figure:
         channels, _, coherence = grid(rows, "coherence")
         _, _, q = grid(rows, "coherence", "q")
         for colour, index in zip(figures.SERIES, _best(coherence)[:2], strict=False):
-            _draw_transfer(panels[0, :2], rows, index, channels[index], q[index] <= 0.05, colour)
+            _draw_transfer(panels[0, :2], rows, index, channels[index], q[index] <= alpha, colour)
         panels[0, 0].set(xlabel="frequency (Hz)", ylabel="gain (µV per unit of envelope)", yscale="log")
         panels[0, 1].set(xlabel="frequency (Hz)", ylabel="phase (rad), where followed")
         panels[0, 0].legend(loc="lower left")
@@ -68,7 +68,7 @@ def transfer(trials: pd.DataFrame) -> Figure:
     return figure
 
 
-def coupling(trials: pd.DataFrame) -> Figure:
+def coupling(trials: pd.DataFrame, alpha: float) -> Figure:
     """Coherence of all pairs beside what lags, in the strongest band, and where the envelope is followed."""
     rows = trials[trials["observer"] == trials["observer"].iloc[0]]
     low, high = _shown_band(rows)
@@ -94,7 +94,7 @@ def coupling(trials: pd.DataFrame) -> Figure:
     return figure
 
 
-def steady_state(trials: pd.DataFrame) -> Figure:
+def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
     """Channels' T2circ at each harmonic, and signal-to-noise ratio as sweeps add up."""
     observers = list(dict.fromkeys(trials["observer"]))
     figure, panels = figures.new_figure(1, 2, height_in=3.0)
@@ -114,13 +114,13 @@ def steady_state(trials: pd.DataFrame) -> Figure:
             figures.draw_band(
                 right, middle.index.to_numpy(), middle.to_numpy(), *ends, colour=colour, label=observer
             )
-        left.axhline(-np.log10(0.05), color=figures.COLOURS["reference"], linewidth=0.8)
+        left.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
         left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
         right.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
         right.set(xlabel="sweeps averaged", ylabel=f"signal to noise at {rate:g} Hz (dB)")
         left.legend(loc="upper right")
         n = figures.count_text(trials.loc[trials["part"] == "steady_state", "n"])
-        text = "left: a dot a channel, line: p = .05; right: median and range of channels"
+        text = f"left: a dot a channel, line: p = {alpha:g}; right: median and range of channels"
         figures.caption(figure, f"n = {n} sweeps; {text}")
     return figure
 
@@ -138,7 +138,7 @@ def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
     _shade_mask(axes, rows)
 
 
-def _draw_coherence(axes: Axes, rows: pd.DataFrame) -> None:
+def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
     channels, f, coherence = grid(rows, "coherence")
     _, _, critical = grid(rows, "chance")
     _, _, mean = grid(rows, "chance", "lo")
@@ -152,7 +152,7 @@ def _draw_coherence(axes: Axes, rows: pd.DataFrame) -> None:
     floor = (critical - mean)[best]
     axes.plot(f, floor, color=figures.COLOURS["reference"], linewidth=1, label="chance, 95 %")
     top = max(float(high[best].max()), 1e-3)
-    share = (q <= 0.05).mean(axis=0)
+    share = (q <= alpha).mean(axis=0)
     called = share > 0
     axes.scatter(
         f[called],
@@ -160,7 +160,7 @@ def _draw_coherence(axes: Axes, rows: pd.DataFrame) -> None:
         c=CALLED_COLOUR,
         s=8 * share[called] + 1,
         marker="s",
-        label="channels with q <= .05 (size: share)",
+        label=f"channels with q <= {alpha:g} (size: share)",
     )
     axes.set_ylim(-0.14 * top, 1.35 * top)
     _shade_mask(axes, rows)

@@ -29,15 +29,18 @@ NOT_THEIRS = (
 
 def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
     """Tables, figures and remarks of a run; a summary row for each recording and measure."""
+    alpha = config.significance.alpha
     observers = list(dict.fromkeys(trials["observer"]))
     by_observer = {observer: trials[trials["observer"] == observer] for observer in observers}
-    comparison = pd.concat([_comparison(rows, o) for o, rows in by_observer.items()], ignore_index=True)
-    summary = [_following(rows, observer) for observer, rows in by_observer.items()]
+    comparison = pd.concat(
+        [_comparison(rows, o, alpha) for o, rows in by_observer.items()], ignore_index=True
+    )
+    summary = [_following(rows, observer, alpha) for observer, rows in by_observer.items()]
     summary += [_published(comparison)]
     tables = {
         "reported_bands": comparison,
         "dominant_bands": _dominant(trials),
-        "followed": _followed(trials),
+        "followed": _followed(trials, alpha),
         "mains": _mains(trials),
     }
     if config.steady_state is not None:
@@ -49,7 +52,7 @@ def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
     return Results(
         summary=pd.concat(summary, ignore_index=True)[list(SUMMARY_COLUMNS)],
         tables=tables,
-        figures={name: _later(draw, trials) for name, draw in drawn.items()},
+        figures={name: _later(draw, trials, alpha) for name, draw in drawn.items()},
         remarks=_remarks(config, trials),
     )
 
@@ -60,8 +63,10 @@ def _mains(trials: pd.DataFrame) -> pd.DataFrame:
     return rows.rename(columns={"value": "level_db"}).reset_index(drop=True)
 
 
-def _later(draw: Callable[[pd.DataFrame], Figure], trials: pd.DataFrame) -> Callable[[], Figure]:
-    return lambda: draw(trials)
+def _later(
+    draw: Callable[[pd.DataFrame, float], Figure], trials: pd.DataFrame, alpha: float
+) -> Callable[[], Figure]:
+    return lambda: draw(trials, alpha)
 
 
 def _row(
@@ -72,14 +77,14 @@ def _row(
     return {**ours, "n": int(n), **people, "note": note}
 
 
-def _following(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
+def _following(rows: pd.DataFrame, observer: str, alpha: float) -> pd.DataFrame:
     """How much of the spectrum is followed, and the strongest coherence with its interval."""
     coherence = rows[(rows["part"] == "spectrum") & (rows["measure"] == "coherence") & rows["usable"]]
     n = coherence["n"].iloc[0]
-    called = coherence["q"] <= 0.05
+    called = coherence["q"] <= alpha
     share = _row(
         observer, "followed", "share", called.mean(), np.nan, np.nan, len(coherence),
-        "channels x frequencies with q <= .05; n counts them",
+        f"channels x frequencies with q <= {alpha:g}; n counts them",
     )  # fmt: skip
     best = coherence.loc[coherence["value"].idxmax()]
     where = f"{best['channel']}, {best['frequency_hz']:g} Hz, q = {best['q']:.2g}; the largest of {len(coherence)}"
@@ -88,7 +93,7 @@ def _following(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
     return pd.DataFrame([share, peak])
 
 
-def _comparison(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
+def _comparison(rows: pd.DataFrame, observer: str, alpha: float) -> pd.DataFrame:
     """Published bands, ours, and what speaks for or against them."""
     curve = rows[rows["part"] == "curve"]
     out = []
@@ -102,19 +107,19 @@ def _comparison(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
                 {
                     "observer": observer,
                     "measure": ours,
-                    **_verdict_row(verdict, rows),
+                    **_verdict_row(verdict, rows, alpha),
                     "n": points["n"].iloc[0],
                 }
             )
     return pd.DataFrame(out)
 
 
-def _verdict_row(verdict: Verdict, rows: pd.DataFrame) -> dict[str, object]:
+def _verdict_row(verdict: Verdict, rows: pd.DataFrame, alpha: float) -> dict[str, object]:
     reported, band = verdict.reported, verdict.band
     low, high = reported.low_hz, reported.high_hz
     coherence = rows[(rows["measure"] == "coherence") & (rows["part"] == "spectrum") & rows["usable"]]
     inside = coherence[coherence["frequency_hz"].between(low, high)]
-    followed = inside[inside["q"] <= 0.05]["channel"].nunique() / max(1, coherence["channel"].nunique())
+    followed = inside[inside["q"] <= alpha]["channel"].nunique() / max(1, coherence["channel"].nunique())
     pairs = rows[(rows["part"] == "pair") & (rows["measure"] == "imaginary")]
     pairs = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
     return {
@@ -129,7 +134,7 @@ def _verdict_row(verdict: Verdict, rows: pd.DataFrame) -> dict[str, object]:
         "peak_lo_hz": band.peak_lo_hz if band else np.nan,
         "peak_hi_hz": band.peak_hi_hz if band else np.nan,
         "channels_following": followed if len(inside) else np.nan,
-        "pairs_with_lagged_coupling": (pairs["q"] <= 0.05).mean() if len(pairs) else np.nan,
+        "pairs_with_lagged_coupling": (pairs["q"] <= alpha).mean() if len(pairs) else np.nan,
     }
 
 
@@ -172,12 +177,14 @@ def _published(comparison: pd.DataFrame) -> pd.DataFrame:
 def _detections(trials: pd.DataFrame, config: EfrConfig) -> pd.DataFrame:
     """Channels in which T2circ calls the modulation rate itself."""
     rows = trials[(trials["part"] == "steady_state") & (trials["measure"] == "t2circ")]
-    rate = config.steady_state.modulation_hz
+    rate, alpha = config.steady_state.modulation_hz, config.significance.alpha
     out = []
     for observer, own in rows[np.isclose(rows["frequency_hz"], rate)].groupby("observer", sort=False):
         channels, filtered = own[own["channel"] != FILTERED], own[own["channel"] == FILTERED]
-        note = f"channels with q <= .05 (T2circ); held-out spatial filter: p = {filtered['p'].iloc[0]:.2g}"
-        share = (channels["q"] <= 0.05).mean()
+        note = (
+            f"channels with q <= {alpha:g} (T2circ); held-out spatial filter: p = {filtered['p'].iloc[0]:.2g}"
+        )
+        share = (channels["q"] <= alpha).mean()
         out.append(
             _row(
                 observer,
@@ -201,9 +208,11 @@ def _dominant(trials: pd.DataFrame) -> pd.DataFrame:
     return table.assign(touches_mask=~heights["usable"], n=heights["n"])
 
 
-def _followed(trials: pd.DataFrame) -> pd.DataFrame:
+def _followed(trials: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Channels and frequencies called followed, with coherence, interval, p and q."""
-    rows = trials[(trials["part"] == "spectrum") & (trials["measure"] == "coherence") & (trials["q"] <= 0.05)]
+    rows = trials[
+        (trials["part"] == "spectrum") & (trials["measure"] == "coherence") & (trials["q"] <= alpha)
+    ]
     columns = ["observer", "channel", "frequency_hz", "value", "lo", "hi", "p", "q", "n"]
     return rows[columns].rename(columns={"value": "coherence"}).reset_index(drop=True)
 
