@@ -65,7 +65,8 @@ COLUMN_IN, WIDE_IN = 3.5, 7.2
 
 def style() -> AbstractContextManager[None]:
     """Return a context in which figures have the house style; matplotlib's settings come back after it."""
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC, "backend": matplotlib.get_backend()})
+    defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    return matplotlib.rc_context({**defaults, **RC})
 
 
 def new_figure(
@@ -126,17 +127,18 @@ def draw_estimate(
     colour = colour or COLOURS[role]
     ends = np.abs(np.stack([estimate - lo, hi - estimate]))
     bars = np.where(np.isfinite(ends), ends, 0.0)
-    axes.errorbar(
-        x,
-        estimate,
-        yerr=bars,
-        fmt="o-" if line else "o",
-        color=colour,
-        elinewidth=1.2,
-        label=label or LABELS[role],
-    )
-    for open_ends, marker in ((~np.isfinite(ends[0]), "v"), (~np.isfinite(ends[1]), "^")):
-        axes.plot(x[open_ends], estimate[open_ends], marker, color=colour, markersize=9, fillstyle="none")
+    with style():
+        axes.errorbar(
+            x,
+            estimate,
+            yerr=bars,
+            fmt="o-" if line else "o",
+            color=colour,
+            elinewidth=1.2,
+            label=label or LABELS[role],
+        )
+        for open_ends, marker in ((~np.isfinite(ends[0]), "v"), (~np.isfinite(ends[1]), "^")):
+            axes.plot(x[open_ends], estimate[open_ends], marker, color=colour, markersize=9, fillstyle="none")
 
 
 def draw_band(
@@ -152,8 +154,9 @@ def draw_band(
 ) -> None:
     """Draw a curve with its pointwise interval as a pale band; all arrays of shape (n,)."""
     colour = colour or COLOURS[role]
-    axes.plot(x, middle, color=colour, label=label or LABELS[role])
-    axes.fill_between(x, lo, hi, color=colour, alpha=0.18, linewidth=0)
+    with style():
+        axes.plot(x, middle, color=colour, label=label or LABELS[role])
+        axes.fill_between(x, lo, hi, color=colour, alpha=0.18, linewidth=0)
 
 
 def summary_figure(summary: pd.DataFrame) -> Figure:
