@@ -49,8 +49,3 @@ class Streams:
         import numpy as np
 
         return np.random.default_rng(np.random.SeedSequence(self.entropy(*names)))
-
-    def torch_seed(self, *names: str | int) -> int:
-        """Return a 63-bit seed for ``torch.Generator.manual_seed``."""
-        words = self.entropy(*names)
-        return (words[1] << 31 | words[2] >> 1) & (2**63 - 1)

@@ -53,7 +53,7 @@ class Respondent:
     def of_scores(cls, scores: Callable[[Tensor], Tensor], n_alternatives: int) -> Respondent:
         """Build one that answers with the highest score."""
         return cls(
-            lambda stimuli, _: scores(as_rgb(stimuli)).argmax(-1).cpu().numpy(), n_alternatives, scores
+            lambda stimuli, *_: scores(as_rgb(stimuli)).argmax(-1).cpu().numpy(), n_alternatives, scores
         )
 
 

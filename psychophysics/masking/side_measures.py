@@ -10,7 +10,7 @@ import pandas as pd
 
 from cogattn.psychophysics.masking.consistency import error_consistency
 from cogattn.psychophysics.masking.human import has_trials, read_trials
-from cogattn.psychophysics.masking.networks import PREDICTORS, relate
+from cogattn.psychophysics.masking.networks import MIN_NETWORKS, PREDICTORS, relate
 from cogattn.psychophysics.masking.robustness import robust_accuracy
 from cogattn.psychophysics.masking.shape_bias import shape_bias
 from cogattn.seeds import Streams
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 HUMAN_SHAPE_BIAS = 0.959
 """Ten observers on cue-conflict images, shape / (shape + texture): Geirhos et al. (2019)."""
 N_HUMAN_SHAPE_BIAS = 10
-MIN_NETWORKS = 6
-"""Fewer networks than this say nothing about a relation with three predictors."""
 
 
 def side_rows(

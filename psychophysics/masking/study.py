@@ -74,11 +74,14 @@ class MaskingStudy:
 
     def inputs(self, config: MaskingConfig) -> Mapping[str, str]:
         """Fingerprint the images and the human table that the settings name."""
+        from cogattn.observers.fingerprint import fingerprint
         from cogattn.psychophysics.masking import human, material, shape_bias
 
         found = {"humans": human.fingerprint(config.humans)}
         if isinstance(config.observer, HumanObserver):
             return found | {"observer": human.fingerprint(config.observer.table)}
+        if not isinstance(config.observer, TemplateObserver):
+            found |= fingerprint(config.observer)
         found["images"] = material.trial_images(config).fingerprint()
         if config.shape_bias is not None:
             found["shape_bias"] = shape_bias.list_conflicts(config.shape_bias.path).fingerprint()

@@ -122,15 +122,15 @@ def test_a_missing_folder_is_refused_before_any_work(tmp_path):
 
 def test_a_damaged_image_is_skipped_and_named_or_refused(tmp_path, shared_data):
     source = sorted((shared_data / "masking" / "graysplit" / "0").iterdir())
-    folder = tmp_path / "images"
+    folder = tmp_path / "0"
     folder.mkdir()
     for path in source:
         (folder / path.name).write_bytes(path.read_bytes())
     victim = folder / source[0].name
     victim.write_bytes(victim.read_bytes()[:900])
-    settings = {"observer": {"kind": "template"}, "images": {"kind": "folder", "path": str(folder)}}
+    settings = {"observer": {"kind": "template"}, "images": {"kind": "folder", "path": str(tmp_path)}}
     listed = trial_images(MaskingConfig.parse(settings))
-    assert list(listed.skipped) == [source[0].name]
+    assert list(listed.skipped) == [f"0/{source[0].name}"]
     with pytest.raises(DataError, match=source[0].name):
         trial_images(MaskingConfig.parse(settings | {"stimulus": {"strict": True}}))
 
