@@ -253,10 +253,10 @@ def _curves(
     following = np.vstack([response.debiased.mean(axis=0), resampled.debiased.mean(axis=1)])
     gain = np.concatenate([np.abs(response.transfer)[None], resampled.gain])
     gain_level = np.exp(2 * np.log(gain).mean(axis=1))  # squared, as power is
-    sources = {
+    sources: dict[str, tuple[Floats, NDArray[np.bool_] | None]] = {
         "response": (above_background(f, power), None),
-        "transfer": (above_background(f, gain_level), followed.mean(axis=0) >= 0.5),
-        "following": (following, followed.any(axis=0)),
+        "transfer": (above_background(f, gain_level), np.asarray(followed.mean(axis=0) >= 0.5)),
+        "following": (following, np.asarray(followed.any(axis=0))),
         "csd": (above_background(f, csd), None),
     }
     curves = {}

@@ -8,7 +8,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -243,7 +243,7 @@ def _verdict(
     return Verdict(reported, "reproduced", band, reason + (", beside masked mains" if band.at_mask else ""))
 
 
-def _smoother(usable: NDArray[np.bool_], sd_bins: float):
+def _smoother(usable: NDArray[np.bool_], sd_bins: float) -> Callable[[Floats], Floats]:
     """A function that bridges masked bins by a straight line and smooths over the last axis."""
     index = np.arange(len(usable))
 

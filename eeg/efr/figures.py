@@ -189,7 +189,7 @@ def _draw_over_time(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     image = 10 * np.log10(power[: n_rows * width].reshape(n_rows, width, -1).mean(axis=1))
     f = f[: n_rows * width]
     step = times[1] - times[0] if len(times) > 1 else 1.0
-    edges = [times[0] / 60, (times[-1] + step) / 60, f[0], f[-1]]
+    edges = (times[0] / 60, (times[-1] + step) / 60, f[0], f[-1])
     low, high = np.percentile(image, [2, 98])
     shown = axes.imshow(image, aspect="auto", origin="lower", extent=edges, vmin=low, vmax=high)
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")

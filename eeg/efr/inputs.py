@@ -229,7 +229,7 @@ def _onsets(raw: mne.io.BaseRaw, source: FilesInput, stimulus: Path) -> list[flo
             f"input.audio_channel must be one of {', '.join(raw.ch_names)}; got {source.audio_channel!r}"
         )
     sound, rate = read_audio(stimulus)
-    recorded = raw.get_data(picks=[source.audio_channel])[0]
+    recorded = np.asarray(raw.get_data(picks=source.audio_channel))[0]
     return [audio_onset(recorded, sound, sfreq=float(raw.info["sfreq"]), audio_sfreq=rate).onset_s]
 
 
@@ -240,5 +240,5 @@ def _own_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: FilesInput, su
             f"input.stimuli or input.audio_channel must tell what was heard; got {source.audio_channel!r} "
             f"(subject {subject} has {', '.join(raw.ch_names)})"
         )
-    sound = raw.get_data(picks=[source.audio_channel])[0]
+    sound = np.asarray(raw.get_data(picks=source.audio_channel))[0]
     return np.abs(sound - np.median(sound)) ** config.envelope.power

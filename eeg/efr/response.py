@@ -204,8 +204,8 @@ def _response(
 def _averages(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> tuple[Complexes, Floats, Floats]:
     """Means over segments of Y E* (frequency, channel), |Y|^2 and |E|^2 (frequency,)."""
     sums = _block_sums(stimulus, eeg, np.zeros(eeg.n_segments, dtype=np.intp))
-    cross, power_y, power_e = (total[..., 0] / eeg.n_segments for total in sums)
-    return cross, power_y, power_e
+    n = eeg.n_segments
+    return sums[0][..., 0] / n, sums[1][..., 0] / n, sums[2][..., 0] / n
 
 
 def _block_sums(

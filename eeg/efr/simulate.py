@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
 from cogattn.eeg.efr.spectra import Complexes, Floats
@@ -272,9 +271,7 @@ def electrode_names(n_channels: int) -> tuple[str, ...]:
     return tuple(FRONT_TO_BACK[place] for place in places)
 
 
-def add_noise(
-    eeg: NDArray[np.float64], rng: np.random.Generator, levels: NoiseLevels, *, sfreq: float
-) -> None:
+def add_noise(eeg: Floats, rng: np.random.Generator, levels: NoiseLevels, *, sfreq: float) -> None:
     """Add noise to `eeg`, (n_times, n_channels) in volts, in place and a source at a time."""
     n_times, n_channels = eeg.shape
     place = np.linspace(0, 1, n_channels)

@@ -127,7 +127,7 @@ def _frame(
 
 def _growth(x: Complexes, recording: Recording, rates: Floats) -> pd.DataFrame:
     """Signal-to-noise ratio and p of T2circ in the first n sweeps, at ten counts."""
-    counts = np.unique(np.linspace(max(2, len(x) // 10), len(x), 10).round().astype(int))
+    counts = np.unique(np.linspace(max(2, len(x) // 10), len(x), 10).round().astype(np.intp))
     result = growth(x, counts)
     shape = result.p.shape
     return pd.DataFrame(

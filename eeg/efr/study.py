@@ -64,7 +64,7 @@ class EfrStudy:
 
         recording = inputs.load(config, int(cell["index"]), Streams(config.seed))
         observer = str(cell["observer"])
-        if cell["task"] == "steady_state":
+        if cell["task"] == "steady_state" and config.steady_state is not None:
             return steady.rows_of(recording, config.steady_state, observer)
         analysis = analyse(
             recording.eeg,

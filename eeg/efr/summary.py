@@ -10,7 +10,7 @@ import pandas as pd
 
 from cogattn.eeg.efr import figures
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
-from cogattn.eeg.efr.config import EfrConfig
+from cogattn.eeg.efr.config import EfrConfig, SimulatedInput
 from cogattn.eeg.efr.steady import FILTERED
 from cogattn.eeg.efr.table import grid
 from cogattn.study import SUMMARY_COLUMNS, Results
@@ -45,7 +45,7 @@ def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
     }
     if config.steady_state is not None:
         tables["steady_state"] = _steady(trials)
-        summary += [_detections(trials, config)]
+        summary += [_detections(trials, alpha)]
     drawn = {"spectra": figures.spectra, "transfer": figures.transfer, "coupling": figures.coupling}
     if config.steady_state is not None:
         drawn["steady_state"] = figures.steady_state
@@ -161,23 +161,21 @@ def _bands(rows: pd.DataFrame, measure: str) -> list[Band]:
 def _published(comparison: pd.DataFrame) -> pd.DataFrame:
     """Summary rows: the published band stands in the human columns as middle, lower and upper edge."""
     rows = []
-    for row in comparison.itertuples():
-        reported = f"{row.reported_low_hz:g}-{row.reported_high_hz:g} Hz"
-        measure = f"{row.measure} peak at {reported}"
-        # The interval is of the bootstrap's peaks within the band; widen it to the observed one.
-        lo, hi = np.fmin(row.peak_lo_hz, row.peak_hz), np.fmax(row.peak_hi_hz, row.peak_hz)
-        ours = _row(row.observer, measure, "Hz", row.peak_hz, lo, hi, row.n, f"{row.verdict}: {row.reason}")
-        middle = (row.reported_low_hz + row.reported_high_hz) / 2
-        rows.append(
-            ours | {"human": middle, "human_lo": row.reported_low_hz, "human_hi": row.reported_high_hz}
-        )
+    for row in comparison.to_dict("records"):
+        low, high, peak = row["reported_low_hz"], row["reported_high_hz"], row["peak_hz"]
+        measure = f"{row['measure']} peak at {low:g}-{high:g} Hz"
+        # The interval is of the resampled peaks within the band; widen it to the observed one.
+        lo, hi = np.fmin(row["peak_lo_hz"], peak), np.fmax(row["peak_hi_hz"], peak)
+        note = f"{row['verdict']}: {row['reason']}"
+        ours = _row(row["observer"], measure, "Hz", peak, lo, hi, row["n"], note)
+        rows.append(ours | {"human": (low + high) / 2, "human_lo": low, "human_hi": high})
     return pd.DataFrame(rows)
 
 
-def _detections(trials: pd.DataFrame, config: EfrConfig) -> pd.DataFrame:
+def _detections(trials: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Channels in which T2circ calls the modulation rate itself."""
     rows = trials[(trials["part"] == "steady_state") & (trials["measure"] == "t2circ")]
-    rate, alpha = config.steady_state.modulation_hz, config.significance.alpha
+    rate = rows["frequency_hz"].min()
     out = []
     for observer, own in rows[np.isclose(rows["frequency_hz"], rate)].groupby("observer", sort=False):
         channels, filtered = own[own["channel"] != FILTERED], own[own["channel"] == FILTERED]
@@ -231,8 +229,8 @@ def _remarks(config: EfrConfig, trials: pd.DataFrame) -> tuple[str, ...]:
         remarks.append(
             f"notch filters found at {', '.join(f'{f:g}' for f in notches)} Hz and masked with their edges"
         )
-    if config.input.kind == "simulated":
-        remarks.append(_simulation_remark(config, trials))
+    if isinstance(config.input, SimulatedInput):
+        remarks.append(_simulation_remark(config, config.input, trials))
     remarks.append(
         "coherence between channels is raised by volume conduction and a common reference; only lagged measures "
         "(imaginary coherency, wPLI) speak of coupling"
@@ -240,7 +238,7 @@ def _remarks(config: EfrConfig, trials: pd.DataFrame) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _simulation_remark(config: EfrConfig, trials: pd.DataFrame) -> str:
+def _simulation_remark(config: EfrConfig, source: SimulatedInput, trials: pd.DataFrame) -> str:
     """How well the known transfer function came out where coherence exceeds .3."""
     from cogattn.eeg.efr.inputs import simulated_path
 
@@ -248,9 +246,9 @@ def _simulation_remark(config: EfrConfig, trials: pd.DataFrame) -> str:
     for _, rows in trials.groupby("observer", sort=False):
         channels, f, gain = grid(rows, "gain")
         _, _, coherence = grid(rows, "coherence")
-        if config.positions or config.reference == "average" or len(channels) != config.input.n_channels:
+        if config.positions or config.reference == "average" or len(channels) != source.n_channels:
             return "the simulated path is known for all channels as recorded; compare there"
-        truth = np.abs(simulated_path(config.input).transfer(f))
+        truth = np.abs(simulated_path(source).transfer(f))
         errors.append((np.abs(gain / np.maximum(truth, 1e-30) - 1))[coherence > 0.3])
     pooled = np.concatenate(errors)
     if not len(pooled):

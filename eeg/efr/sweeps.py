@@ -18,7 +18,7 @@ from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.errors import DataError
 
 
-def values_at(sweeps: ArrayLike, *, sfreq: float, frequencies_hz: Sequence[float]) -> Complexes:
+def values_at(sweeps: ArrayLike, *, sfreq: float, frequencies_hz: Sequence[float] | Floats) -> Complexes:
     """Complex amplitude of every sweep at chosen frequencies, without a taper.
 
     Parameters
@@ -129,7 +129,7 @@ class Growth:
     p: Floats
 
 
-def growth(x: ArrayLike, counts: Sequence[int]) -> Growth:
+def growth(x: ArrayLike, counts: Sequence[int] | NDArray[np.intp]) -> Growth:
     """Detect a response in the first n sweeps, for each n in `counts`.
 
     Parameters
@@ -146,7 +146,7 @@ def growth(x: ArrayLike, counts: Sequence[int]) -> Growth:
         If `x` is not complex or `counts` leaves the range.
     """
     values = np.asarray(x)
-    n = np.asarray(counts)
+    n = np.asarray(counts, dtype=np.intp)
     if not np.iscomplexobj(values):
         raise DataError(f"x must be complex, one amplitude per sweep; got {values.dtype}")
     if n.size == 0 or n.min() < 2 or n.max() > len(values):
