@@ -123,6 +123,7 @@ def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
     return _radial(nominal, expected_powers(n_bands, size), size)
 
 
+@lru_cache(maxsize=32)
 def octave_bands(n_bands: int, lowest_cpi: float, size: int) -> NDArray[np.float64]:
     """Edges of octave bands, [low, high) in cycles per image, shape (n_bands, 2).
 
@@ -140,6 +141,7 @@ def octave_bands(n_bands: int, lowest_cpi: float, size: int) -> NDArray[np.float
                 f"noise.lowest_cpi and noise.n_bands must give bands that a {size}-pixel image can hold; "
                 f"got none of its frequencies in the octave about {centre:g} cycles per image"
             )
+    edges.flags.writeable = False
     return edges
 
 

@@ -69,7 +69,7 @@ def pyramid_noise(
             generators[row].standard_normal(dtype=np.float32, out=field)
         coefficients = _separable(levels[index].root, white) if index else white
         noise[rows] = _rebuilt(levels, index, coefficients)
-    return noise * (_top_power(levels) / _power(noise)).sqrt()
+    return noise.mul_(_top_rms(n_bands, size) / _rms(noise))
 
 
 def pyramid_band(white: Tensor, bands: Sequence[int], *, n_bands: int = 7) -> Tensor:
@@ -93,7 +93,7 @@ def pyramid_band(white: Tensor, bands: Sequence[int], *, n_bands: int = 7) -> Te
     noise = white.new_empty(white.shape)
     for index, rows in _by_level(bands, n_bands):
         noise[rows] = _rebuilt(levels, index, _separable(levels[index].down, white[rows]))
-    return noise * (_power(_rebuilt(levels, 0, white)) / _power(noise)).sqrt()
+    return noise.mul_(_rms(_rebuilt(levels, 0, white)) / _rms(noise))
 
 
 def expected_powers(n_bands: int, size: int) -> list[NDArray[np.float64]]:
@@ -172,15 +172,19 @@ def _rebuilt(levels: Sequence[_Level], index: int, coefficients: Tensor) -> Tens
     return field - _separable(levels[index + 1].up, _separable(level.reduce, coefficients))
 
 
-def _power(images: Tensor) -> Tensor:
-    """Mean square of each image; (n, 1, 1)."""
-    return images.square().mean(dim=(1, 2), keepdim=True)
+def _rms(images: Tensor) -> Tensor:
+    """Root mean square of each image; (n, 1, 1)."""
+    import torch
+
+    return torch.linalg.vector_norm(images, dim=(1, 2), keepdim=True) / images.shape[-1]
 
 
-def _top_power(levels: Sequence[_Level]) -> float:
-    """Expected mean square of the top level of white noise of variance 1."""
-    smooth = levels[1].up @ levels[1].down
-    return (len(smooth) ** 2 - 2 * np.trace(smooth) ** 2 + (smooth**2).sum() ** 2) / len(smooth) ** 2
+@lru_cache(maxsize=16)
+def _top_rms(n_bands: int, size: int) -> float:
+    """Expected root mean square of the top level of white noise of SD 1."""
+    level = _pyramid_levels(n_bands, size)[1]
+    smooth = level.up @ level.down
+    return float(np.sqrt(size**2 - 2 * np.trace(smooth) ** 2 + (smooth**2).sum() ** 2) / size)
 
 
 def _reduce(n: int) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ def set_contrast(images: Tensor, contrast: float, mean_luminance: float) -> Tens
     Tensor, shape (n, height, width)
         Inside [0, 1] for the paper's values, not for all others.
     """
-    return (images - images.mean(dim=(1, 2), keepdim=True)) * contrast + mean_luminance
+    return (images - images.mean(dim=(1, 2), keepdim=True)).mul_(contrast).add_(mean_luminance)
 
 
 def add_noise(
@@ -105,30 +105,29 @@ def add_noise(
     ValueError
         If `clipping` is ``reference`` and there are no `generators`.
     """
-    sd = torch.as_tensor(sds, dtype=images.dtype, device=images.device).view(-1, 1, 1)
-    noise = unit_noise * sd
-    total = images + noise
-    n_clipped = ((total < 0) | (total > 1)).sum(dim=(1, 2))
-    if clipping == "reference":
-        if generators is None:
-            raise ValueError(
-                "generators must be given where clipping is 'reference', which redraws; got None"
-            )
-        total = _move_pixels(images, noise, total, sd, generators)
-    return Stimuli(total.clamp(0, 1), n_clipped)
+    if clipping == "reference" and generators is None:
+        raise ValueError("generators must be given where clipping is 'reference', which redraws; got None")
+    sd = torch.as_tensor(sds, dtype=images.dtype, device=images.device)
+    total = (unit_noise * sd.view(-1, 1, 1)).add_(images)
+    leaves = (total.amin(dim=(1, 2)) < 0) | (total.amax(dim=(1, 2)) > 1)
+    n_clipped = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    for i in leaves.nonzero().flatten().tolist():
+        outside = (total[i] < 0) | (total[i] > 1)
+        n_clipped[i] = outside.sum()
+        if generators is not None and clipping == "reference":
+            pixels, noise = images[i, outside], unit_noise[i, outside] * sd[i]
+            total[i, outside] = _moved(pixels, noise, float(sd[i]), generators[i])
+    return Stimuli(total.clamp_(0, 1), n_clipped)
 
 
-def _move_pixels(
-    images: Tensor, noise: Tensor, total: Tensor, sd: Tensor, generators: Sequence[np.random.Generator]
-) -> Tensor:
-    """The paper's treatment of sums outside [0, 1]: move the image pixel, else redraw the noise pixel."""
-    dark, bright = total < 0, total > 1
-    unmovable = (dark & (MARGIN - noise > 1)) | (bright & (1 - MARGIN - noise < 0))
-    moved = torch.where(dark, MARGIN, torch.where(bright, 1 - MARGIN, total))
-    for i in unmovable.flatten(1).any(dim=1).nonzero().flatten().tolist():
-        where = unmovable[i]
-        moved[i, where] = images[i, where] + _truncated(images[i, where], float(sd[i]), generators[i])
-    return moved
+def _moved(pixels: Tensor, noise: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
+    """The paper's answer to sums outside [0, 1], (m,): move the image pixel, else redraw the noise pixel."""
+    dark = pixels + noise < 0
+    total = torch.where(dark, pixels.new_tensor(MARGIN), pixels.new_tensor(1 - MARGIN))
+    unmovable = torch.where(dark, total - noise > 1, total - noise < 0)
+    if unmovable.any():
+        total[unmovable] = pixels[unmovable] + _truncated(pixels[unmovable], sd, generator)
+    return total
 
 
 def _truncated(pixels: Tensor, sd: float, generator: np.random.Generator) -> Tensor:
