@@ -60,10 +60,8 @@ def fetch_(
         As ``cogattn data list`` shows it.
     """
     data_set = _named(name)
-    print(
-        f"{data_set.name}: {data_set.about}; licence: {data_set.licence}; from {data_set.source}",
-        file=sys.stderr,
-    )
+    if isinstance(data_set, Download):
+        print(f"{name}: licence {data_set.licence}; from {data_set.source}", file=sys.stderr)
     cache = cache_folder()
     print(adopt(data_set, source, cache) if source else fetch(data_set, cache, progress=sys.stderr.isatty()))
     return 0
