@@ -15,7 +15,8 @@ import argparse
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 
@@ -41,11 +42,11 @@ def main() -> None:
     )
     print("| what | how | seconds | processor seconds |\n|---|---|---|---|")
     print(f"| whole analysis, peak memory {peak_gb:.2f} GB | cogattn | {seconds} |")
-    for row in (*scipy_rows(eeg, envelope, options, ours), *mne_connectivity_rows(eeg, options, ours)):
+    for row in chain(scipy_rows(eeg, envelope, options, ours), mne_connectivity_rows(eeg, options, ours)):
         print("| " + " | ".join(row) + " |", flush=True)
 
 
-def scipy_rows(eeg, envelope, options, ours) -> list[tuple[str, str, str]]:
+def scipy_rows(eeg, envelope, options, ours) -> Iterator[tuple[str, str, str]]:
     """Welch, coherence, transfer function, all pairs' CSD, shifts and bootstrap through scipy."""
     import numpy as np
     from scipy import signal
@@ -55,26 +56,21 @@ def scipy_rows(eeg, envelope, options, ours) -> list[tuple[str, str, str]]:
     shared = {"fs": options.sfreq, "nperseg": n}
     f = np.fft.rfftfreq(n, 1 / options.sfreq)
     inside = np.isin(f.round(6), ours.response.frequencies_hz.round(6))
-    rows = []
 
     seconds, power = timed(lambda: np.stack([signal.welch(x, **shared)[1] for x in eeg.T]))
-    rows.append(("power", "scipy.signal.welch", gated(seconds, power[:, inside], ours.power)))
+    yield "power", "scipy.signal.welch", gated(seconds, power[:, inside], ours.power)
     once, coherence = timed(lambda: np.stack([signal.coherence(x, envelope, **shared)[1] for x in eeg.T]))
-    rows.append(
-        ("coherence", "scipy.signal.coherence", gated(once, coherence[:, inside], ours.response.coherence))
-    )
+    yield ("coherence", "scipy.signal.coherence", gated(once, coherence[:, inside], ours.response.coherence))
 
     def transfer():
         cross = np.stack([signal.csd(envelope, x, **shared)[1] for x in eeg.T])
         return cross / signal.welch(envelope, **shared)[1]
 
     seconds, h = timed(transfer)
-    rows.append(
-        (
-            "transfer function",
-            "scipy.signal.csd / welch",
-            gated(seconds, h[:, inside], ours.response.transfer),
-        )
+    yield (
+        "transfer function",
+        "scipy.signal.csd / welch",
+        gated(seconds, h[:, inside], ours.response.transfer),
     )
     pairs = [(i, j) for i in range(n_channels) for j in range(i)]
     sample = pairs[:: max(1, len(pairs) // options.sampled)][: options.sampled]
@@ -84,22 +80,20 @@ def scipy_rows(eeg, envelope, options, ours) -> list[tuple[str, str, str]]:
     theirs = np.stack([ours.coupling.csd[:, i, j] for i, j in sample])
     scale = len(pairs) / len(sample)
     text = f"scipy.signal.csd, {len(sample)} of {len(pairs)} pairs, scaled"
-    rows.append(("CSD of all pairs", text, gated(seconds.times(scale), cross[:, inside], theirs)))
+    yield "CSD of all pairs", text, gated(seconds.times(scale), cross[:, inside], theirs)
     shifts = ours.chance.n_surrogates
-    rows.append((f"{shifts} circular shifts", "scipy.signal.coherence once, scaled", str(once.times(shifts))))
+    yield f"{shifts} circular shifts", "scipy.signal.coherence once, scaled", str(once.times(shifts))
     samples = len(ours.resampled.gain)
-    rows.append(
-        (f"{samples} bootstrap samples", "scipy.signal.coherence once, scaled", str(once.times(samples)))
-    )
-    return rows
+    yield (f"{samples} bootstrap samples", "scipy.signal.coherence once, scaled", str(once.times(samples)))
 
 
-def mne_connectivity_rows(eeg, options, ours) -> list[tuple[str, str, str]]:
+def mne_connectivity_rows(eeg, options, ours) -> Iterator[tuple[str, str, str]]:
     """Coherency, imaginary part and phase-lag index of all pairs over the same Hann segments."""
     try:
         from mne_connectivity import spectral_connectivity_epochs
     except ImportError:
-        return [("all pairs", "mne-connectivity is not installed", " | ")]
+        yield "all pairs", "mne-connectivity is not installed", " | "
+        return
     import numpy as np
 
     n = round(4 * options.sfreq)
@@ -108,7 +102,6 @@ def mne_connectivity_rows(eeg, options, ours) -> list[tuple[str, str, str]]:
     one, other = np.tril_indices(eeg.shape[1], -1)
     epochs = np.stack([eeg[start : start + n].T for start in starts])
     epochs -= epochs.mean(axis=2, keepdims=True)
-    rows = []
     for method, theirs in (
         ("coh", np.sqrt(ours.coupling.coherence)),
         ("imcoh", ours.coupling.imaginary),
@@ -123,10 +116,7 @@ def mne_connectivity_rows(eeg, options, ours) -> list[tuple[str, str, str]]:
         )
         # Its Hann window is the symmetric one, ours the periodic one.
         mine = theirs[:, one, other].T
-        rows.append(
-            (f"{method} of all pairs", "mne-connectivity", gated(seconds, found.get_data(), mine, 0.02))
-        )
-    return rows
+        yield (f"{method} of all pairs", "mne-connectivity", gated(seconds, found.get_data(), mine, 0.02))
 
 
 class Seconds(NamedTuple):

@@ -86,8 +86,10 @@ def coupling(trials: pd.DataFrame, alpha: float) -> Figure:
             axes.set_title(title)
             figure.colorbar(image, ax=axes, shrink=0.8)
         _draw_topography(figure, panels[0, 2], rows, low, high)
+        lagged = (pairs.loc[pairs["measure"] == "imaginary", "q"] <= alpha).mean()
         text = (
-            f"{low:.1f}-{high:.1f} Hz; left: raised by volume conduction and reference; middle: by lags only"
+            f"{low:.1f}-{high:.1f} Hz; left: raised by volume conduction and reference; middle: by lags only "
+            f"({100 * lagged:.0f} % of pairs with q <= {alpha:g})"
         )
         counts = rows.loc[rows["part"] == "spectrum", "n"]
         figures.caption(figure, f"n = {figures.count_text(counts)} segments; {text}")
