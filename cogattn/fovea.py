@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cogattn.errors import ObserverError
+from cogattn.kernels import box_means
 from cogattn.observers.network import Network
 from cogattn.retina import Integration, eccentricity_deg
 
@@ -188,7 +189,9 @@ class FoveatedField:
         Tensor, shape (batch, channels, n_gazes, n_points)
             Means over square windows, cut at the edge of the map; points beyond it see the nearest cell.
         """
-        return _box_mean(maps, self._boxes(maps, points_deg, gaze_deg, level, offset_cells))
+        boxes = self._boxes(maps, points_deg, gaze_deg, level, offset_cells)
+        means = box_means(maps, boxes.flatten(0, 1).unsqueeze(0))
+        return means.movedim(-1, 1).unflatten(-1, boxes.shape[:2])
 
     def _boxes(
         self, maps: Tensor, points_deg: Tensor, gaze_deg: Tensor, level: int, offset_cells: float
@@ -234,36 +237,3 @@ def _choose_levels(stages: list[dict], n_levels: int, name: str) -> tuple[list[i
     if len(set(indices)) < n_levels or indices[0] < 0:
         raise ObserverError(f"levels must be at most the stages of {name}; got {n_levels} of {len(stages)}")
     return indices, [strides[index] for index in indices]
-
-
-def _box_mean(maps: Tensor, boxes: Tensor) -> Tensor:
-    """Mean of maps (batch, channels, height, width) over boxes (..., 4) in cells, cut at the edge.
-
-    Four corners of a summed-area table, each interpolated between cells, which is exact for maps that are
-    constant within a cell; gradients reach maps and boxes.
-    """
-    height, width = maps.shape[-2:]
-    table = maps.double().flatten(0, 1).cumsum(-1).cumsum(-2)
-    table = functional.pad(table, (1, 0, 1, 0)).flatten(1).T.contiguous()  # (cells, batch * channels)
-    x = boxes[..., 0::2].double().clamp(0, width)
-    y = boxes[..., 1::2].double().clamp(0, height)
-    index, weight = [], []
-    for side_x, side_y in ((1, 1), (0, 1), (1, 0), (0, 0)):
-        sign = 1.0 if side_x == side_y else -1.0
-        for column, part_x in _between(x[..., side_x], width):
-            for row, part_y in _between(y[..., side_y], height):
-                index.append(row * (width + 1) + column)
-                weight.append(sign * part_x * part_y)
-    area = (x[..., 1] - x[..., 0]) * (y[..., 1] - y[..., 0])
-    weights = torch.stack(weight, -1) / area.unsqueeze(-1)
-    sums = functional.embedding_bag(
-        torch.stack(index, -1).flatten(0, -2), table, per_sample_weights=weights.flatten(0, -2), mode="sum"
-    )
-    return sums.T.to(maps.dtype).unflatten(0, maps.shape[:2]).unflatten(-1, boxes.shape[:-1])
-
-
-def _between(place: Tensor, last: int) -> list[tuple[Tensor, Tensor]]:
-    """The two table entries about a place and their weights."""
-    low = place.detach().floor().clamp(0, last - 1)
-    part = place - low
-    return [(low.long(), 1 - part), (low.long() + 1, part)]

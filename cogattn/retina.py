@@ -171,40 +171,6 @@ INTEGRATIONS: Mapping[str, Integration] = {
 """Integration widths by name; ``uniform`` leaves features as they are."""
 
 
-def ring_windows(
-    radius_cells: int, *, slope: float, cells_per_degree: int, onset_deg: float = 4.0, base_cells: int = 2
-) -> list[int]:
-    """Return eccNET's pooling windows, from the innermost ring outwards.
-
-    Parameters
-    ----------
-    radius_cells : int
-        Half of the map's side, in cells.
-    slope : float
-        Cells of width per cell of eccentricity.
-    cells_per_degree : int
-        Of this map; eccNET rounds it.
-    onset_deg : float
-        Radius of the central disc, whose window is `base_cells`.
-    base_cells : int
-        Smallest window.
-
-    Returns
-    -------
-    list of int
-        Window of the central disc, then of each ring one degree wide out to `radius_cells`; a ring's window
-        follows from its outer border.
-
-    References
-    ----------
-    Gupta et al. (2021), supplementary; rounding is Python's, half to even, as in their code.
-    """
-    n_rings = max(0, math.ceil(radius_cells / cells_per_degree - onset_deg))
-    return [base_cells] + [
-        base_cells + round(slope * ring * cells_per_degree) for ring in range(1, n_rings + 1)
-    ]
-
-
 @dataclass(frozen=True)
 class Tessellation:
     """Log-polar cells about gaze.

@@ -14,7 +14,6 @@ from cogattn.retina import (
     Screen,
     eccentricity_deg,
     log_polar_cells,
-    ring_windows,
     visibility,
 )
 
@@ -76,21 +75,6 @@ def test_width_grows_from_the_onset_by_the_slope_of_its_level() -> None:
     with pytest.raises(ValueError, match="3 levels"):
         integration.slope(0, 3)
     assert (INTEGRATIONS["uniform"].width_deg(e, base_deg=0.3) == 0.3).all()
-
-
-@pytest.mark.parametrize(
-    ("window_px", "cell_px", "slope", "windows"),
-    [
-        (806, 4, 0.07, [2, 3, 3, 4, 4, 5, 5, 6, 6, 7]),
-        (806, 8, 0.16, [2, 3, 3, 4, 5, 5, 6, 6, 7, 8]),
-        (1358, 4, 0.07, 12),
-        (1358, 8, 0.16, 14),
-    ],
-)
-def test_ring_windows_are_eccnets(window_px: int, cell_px: int, slope: float, windows: object) -> None:
-    cells_per_degree = round(30 / cell_px)
-    found = ring_windows(math.ceil(window_px / cell_px) // 2, slope=slope, cells_per_degree=cells_per_degree)
-    assert (found if isinstance(windows, list) else found[-1]) == windows
 
 
 def test_eccnets_fovea_is_as_wide_as_its_rounding_makes_it() -> None:
