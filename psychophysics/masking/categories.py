@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 N_CLASSES = 1000
 
 _WNIDS: dict[str, dict[str, int]] = json.loads(
-    files(__package__).joinpath("data/imagenet16.json").read_text(encoding="utf-8")
+    files("cogattn.psychophysics.masking").joinpath("data/imagenet16.json").read_text(encoding="utf-8")
 )["categories"]
 
 CATEGORIES: tuple[str, ...] = tuple(_WNIDS)

@@ -307,7 +307,7 @@ class _Files:
                 grey = image.convert("L")
         except UNREADABLE as error:
             raise DataError(f"image {image_id} must be readable; got: {_reason(error)}") from None
-        return np.asarray(self._fitted(grey), dtype=np.float32) / 255
+        return np.divide(np.asarray(self._fitted(grey)), 255, dtype=np.float32)
 
     def signature(self, image_id: str) -> str:
         try:

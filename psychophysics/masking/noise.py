@@ -95,7 +95,7 @@ def octave_spectra(n_bands: int = 7, lowest_cpi: float = 1.75, size: int = 224) 
     edges = octave_bands(n_bands, lowest_cpi, size)
     radius2 = _radius_squared(size)
     inside = [_inside(radius2, low, high) for low, high in edges]
-    nominal = lowest_cpi * 2.0 ** np.arange(n_bands)
+    nominal = lowest_cpi * np.exp2(np.arange(n_bands, dtype=np.float64))
     return _radial(nominal, [band / band.sum() for band in inside], size)
 
 
@@ -265,4 +265,5 @@ def _radial(nominal: NDArray[np.float64], powers: Sequence[NDArray[np.float64]],
     _, index = np.unique(ring, return_inverse=True)
     index = index.ravel()
     frequencies = np.bincount(index, radius.ravel()) / np.bincount(index)
-    return BandSpectra(nominal, frequencies, np.stack([np.bincount(index, p.ravel()) for p in powers]))
+    power = np.array([np.bincount(index, p.ravel()) for p in powers], dtype=np.float64)
+    return BandSpectra(nominal, frequencies, power)

@@ -100,7 +100,7 @@ def _paint(parts: list[Part], size: int) -> Field:
     pen = ImageDraw.Draw(image)
     for part in parts:
         pen.polygon((part.outline * fine).ravel().tolist(), fill=255 * part.solid)
-    return np.asarray(image.reduce(OVERSAMPLING), dtype=np.float32) / 255
+    return np.divide(np.asarray(image.reduce(OVERSAMPLING)), 255, dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,8 @@ def _pyramid_levels(n_bands: int, size: int) -> tuple[_Level, ...]:
                 f"noise.n_bands must be at most {index + 1} for pyramid bands of {size}-pixel images; "
                 f"got {n_bands}"
             )
-        levels.append(_Level(down, up, np.linalg.cholesky(down @ down.T), _reduce(n)))
+        root = np.linalg.cholesky(down @ down.T).astype(np.float64)
+        levels.append(_Level(down, up, root, _reduce(n)))
         down, up = _reduce(n) @ down, up @ _expand(n)
     return tuple(levels)
 
