@@ -125,6 +125,27 @@ class ShadedDisc:
         return _coverage(np.hypot(x, y) - self.diameter_deg / 2, pixel_deg), grey
 
 
+@dataclass(frozen=True)
+class Together:
+    """Several items as one, about a common centre; of one luminance.
+
+    Parameters
+    ----------
+    parts : tuple of Item
+        What it is made of.
+    box_deg : float
+        Side of the whole item's square.
+    """
+
+    parts: tuple[Item, ...]
+    box_deg: float
+
+    def paint(self, x: Array, y: Array, *, pixel_deg: float) -> tuple[Array, Array]:
+        """Return coverage and luminance; see `Item`."""
+        painted = [part.paint(x, y, pixel_deg=pixel_deg) for part in self.parts]
+        return np.maximum.reduce([coverage for coverage, _ in painted]), painted[0][1]
+
+
 def bar(
     length_deg: float, width_deg: float, *, box_deg: float, luminance: float, angle_deg: float
 ) -> Strokes:

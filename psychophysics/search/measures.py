@@ -122,7 +122,11 @@ def search_slopes(
 
 
 def asymmetries(
-    table: pd.DataFrame, *, rng: np.random.Generator | None = None, n_resamples: int = N_RESAMPLES
+    table: pd.DataFrame,
+    *,
+    rng: np.random.Generator | None = None,
+    n_resamples: int = N_RESAMPLES,
+    keep_resamples: bool = False,
 ) -> pd.DataFrame:
     """Return the asymmetry of each searcher and task.
 
@@ -132,6 +136,8 @@ def asymmetries(
         Trials as for `search_slopes`, with the columns ``searcher``, ``task``, ``condition`` and ``role``.
     rng, n_resamples
         As for `search_slopes`.
+    keep_resamples : bool
+        Also return the index of every resample, an array in the column ``resampled``.
 
     Returns
     -------
@@ -148,28 +154,25 @@ def asymmetries(
         if (searcher, task, "hard") not in draws or (searcher, task, "easy") not in draws:
             raise DataError(f"an asymmetry needs trials of both conditions; got one ({searcher}, {task})")
         hard, easy = draws[searcher, task, "hard"], draws[searcher, task, "easy"]
-        ratio = hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan
-        rows.append(
-            {
-                "searcher": searcher,
-                "task": task,
-                "hard_slope": hard.slope,
-                "easy_slope": easy.slope,
-                "difference": hard.slope - easy.slope,
-                **dict(
-                    zip(
-                        ("difference_lo", "difference_hi"),
-                        _interval(hard.resampled - easy.resampled),
-                        strict=True,
-                    )
-                ),
-                "ratio": ratio,
-                "index": asymmetry_index(hard.slope, easy.slope),
-                **dict(zip(("lo", "hi"), _interval(_asymmetry(hard.resampled, easy.resampled)), strict=True)),
-                "saturated": min(hard.slope, easy.slope) <= 0,
-                "n": hard.n + easy.n,
-            }
-        )
+        resampled = _asymmetry(hard.resampled, easy.resampled)
+        lo, hi = _interval(resampled)
+        difference_lo, difference_hi = _interval(hard.resampled - easy.resampled)
+        row = {
+            "searcher": searcher,
+            "task": task,
+            "hard_slope": hard.slope,
+            "easy_slope": easy.slope,
+            "difference": hard.slope - easy.slope,
+            "difference_lo": difference_lo,
+            "difference_hi": difference_hi,
+            "ratio": hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan,
+            "index": asymmetry_index(hard.slope, easy.slope),
+            "lo": lo,
+            "hi": hi,
+            "saturated": min(hard.slope, easy.slope) <= 0,
+            "n": hard.n + easy.n,
+        }
+        rows.append(row | {"resampled": resampled} if keep_resamples else row)
     return pd.DataFrame(rows)
 
 

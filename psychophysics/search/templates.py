@@ -1,0 +1,143 @@
+"""What a target looks like to a network: its features on an empty background, wherever it falls on the grid.
+
+A network with strides answers differently to a target between its cells than on them, so a target is shown at
+sixteen places about the middle and what the network says of it is averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from cogattn.fovea import Level
+from cogattn.psychophysics.search.displays import MARGIN_DEG, draw
+from cogattn.psychophysics.search.items import Item
+
+Array = NDArray[np.float64]
+LevelsOf = Callable[[Tensor], list[Level]]
+"""From images (n, 3, height, width) in [0, 1] to feature levels, fine to coarse."""
+
+N_SHIFTS, SHIFT_STEP = 4, 5 / 16
+"""Shifts along each axis at which a target is learned, and their step in cells of the coarsest level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What items look like to one level.
+
+    Parameters
+    ----------
+    kernels : Tensor, shape (n_kinds, channels, k, k)
+        Features of each kind of item, less the background's.
+    offset_cells : float
+        How far an item's centre lies to the right of and below the centre of its cell in a match map, in cells.
+    """
+
+    kernels: Tensor
+    offset_cells: float
+
+
+def learn_templates(
+    levels_of: LevelsOf, kinds: Sequence[Item], *, background: float, pixels_per_degree: float
+) -> list[Template]:
+    """Show each kind of item alone and keep what each level says of it.
+
+    Parameters
+    ----------
+    levels_of : callable
+        The network.
+    kinds : sequence of Item
+        What is learned; all kernels are as large as the largest of them.
+    background : float
+        Luminance from 0 to 1.
+    pixels_per_degree : float
+        Resolution.
+
+    Returns
+    -------
+    list of Template
+        One a level.
+    """
+    box_deg = max(item.box_deg for item in kinds)
+    side_deg = box_deg + 2 * MARGIN_DEG
+
+    def seen(items: Sequence[Item], shift_px: Array) -> list[Level]:
+        centers = np.repeat(shift_px[None] / pixels_per_degree, len(items), axis=0)
+        image = draw(
+            items, centers, background=background, side_deg=side_deg, pixels_per_degree=pixels_per_degree
+        )
+        return levels_of(as_rgb(image))
+
+    empty = seen((), np.zeros(2))
+    steps = SHIFT_STEP * max(level.stride_px for level in empty) * (np.arange(N_SHIFTS) - N_SHIFTS / 2)
+    shifts = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2).round()
+    shown = [[seen((item,), shift) for shift in shifts] for item in kinds]
+    box_px, side_px = box_deg * pixels_per_degree, round(side_deg * pixels_per_degree)
+    return [
+        _average([[at[level] for at in kind] for kind in shown], empty[level], shifts, box_px, side_px)
+        for level in range(len(empty))
+    ]
+
+
+def match_maps(levels: Sequence[Level], background: list[Tensor], templates: list[Template]) -> list[Tensor]:
+    """Correlate a display's features with templates, level by level.
+
+    Parameters
+    ----------
+    levels : sequence of Level
+        Of one display.
+    background : list of Tensor, shape (1, channels, height, width)
+        The same levels of the empty background.
+    templates : list of Template
+        One a level.
+
+    Returns
+    -------
+    list of Tensor, shape (1, n_kinds + 1, height, width)
+        Correlation with each kind, then the display's energy under the template, both in units of the templates'
+        energy. They are averages of features and of their squares, so that they may be pooled like features.
+    """
+    found = []
+    for level, empty, template in zip(levels, background, templates, strict=True):
+        features, kernels = level.maps - empty, template.kernels
+        k = kernels.shape[-1]
+        padding = ((k - 1) // 2, k // 2) * 2
+        own = kernels.square().sum(dim=(1, 2, 3)).clamp(min=torch.finfo(kernels.dtype).tiny)
+        unit = (own * own.mean()).sqrt().view(-1, 1, 1, 1)
+        correlation = functional.conv2d(functional.pad(features, padding), kernels / unit)
+        energy = functional.pad(features.square().sum(1, keepdim=True), padding)
+        under = functional.avg_pool2d(energy, k, 1) * (k * k / own.mean())
+        found.append(torch.cat([correlation, under], dim=1))
+    return found
+
+
+def as_rgb(image: NDArray[np.float32]) -> Tensor:
+    """Return a grey image (height, width) as a batch of one with three channels."""
+    return torch.from_numpy(image).expand(1, 3, *image.shape)
+
+
+def _average(
+    shown: list[list[Level]], empty: Level, shifts_px: Array, box_px: float, side_px: int
+) -> Template:
+    """Cut items out, by kind and shift; shifts are undone to the nearest cell and their remainders averaged."""
+    stride, n_cells = empty.stride_px, empty.maps.shape[-1]
+    k = min(int(np.ceil(box_px / stride)), n_cells)
+    start = round(side_px / 2 / stride - k / 2)
+    corners = np.clip(start + np.round(shifts_px / stride).astype(int), 0, n_cells - k)  # (shifts, 2)
+    kernels = [
+        torch.stack(
+            [
+                (level.maps - empty.maps)[0, :, top : top + k, left : left + k]
+                for level, (left, top) in zip(kind, corners, strict=True)
+            ]
+        ).mean(0)
+        for kind in shown
+    ]
+    offset = float(np.mean((side_px / 2 + shifts_px) / stride - corners))
+    return Template(torch.stack(kernels), offset - (k - 1) // 2 - 0.5)
