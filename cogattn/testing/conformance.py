@@ -173,17 +173,16 @@ def check_imports_no_torch(study: Study) -> None:
     )
 
 
-CHECKS: tuple[Check, ...] = (
+QUICK_CHECKS: tuple[Check, ...] = (
     check_identity,
     check_settings,
     check_round_trip,
     check_plan,
     check_inputs,
     check_imports_no_torch,
-    check_trials,
-    check_cells_are_pure,
-    check_summary,
 )
+"""Those that run no cell."""
+CHECKS: tuple[Check, ...] = (*QUICK_CHECKS, check_trials, check_cells_are_pure, check_summary)
 
 
 def target_of(study: Study) -> str:

@@ -11,14 +11,21 @@ import pytest
 from pydantic import ConfigDict, Field
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.registry import load_study, study_entry_points
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Results
 from cogattn.testing.coin import CoinConfig, CoinStudy
-from cogattn.testing.conformance import check_study
+from cogattn.testing.conformance import QUICK_CHECKS, Check, check_study
 
 
 def test_the_example_study_conforms() -> None:
     check_study(CoinStudy())
+
+
+@pytest.mark.parametrize("check", QUICK_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", study_entry_points())
+def test_registered_studies_pass_the_checks_that_run_no_cell(name: str, check: Check) -> None:
+    check(load_study(name))
 
 
 class BadName(CoinStudy):
