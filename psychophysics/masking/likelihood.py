@@ -47,7 +47,7 @@ N_REPORTED = 3
 BANDWIDTH_LIMITS = (0.2, 20.0)
 """Octaves; an interval that reaches a limit is open on that side."""
 _PEAK_LIMITS = (1e-2, 1e5)
-_STEEPNESS_LIMITS = (0.1, 20.0)
+_STEEPNESS_LIMITS = (0.2, 5.0)
 _TOP_LIMITS = (-5.0, 10.0)
 _LN2 = np.log(2.0)
 
@@ -148,6 +148,10 @@ class ChannelModel:
         by_steepness, by_top = -above * power * exponent, above * expit(-top)
         parts = (by_drive * by_bandwidth, by_drive * by_center, 2 * by_drive, by_steepness, by_top)
         return self.guess + above, np.stack(parts, axis=-1)
+
+    def log_weights(self, theta: Array) -> Array:
+        """Return ln W_b, shape (n, n_bands), for parameters (n, 5)."""
+        return self._weights(theta)[0]
 
     def _weights(self, theta: Array) -> tuple[Array, Array, Array]:
         """ln W_b, and its derivatives by ln BW and log2 f0; each (n, n_bands)."""
