@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from cogattn.eeg.recording import FloatArray, Recording, Trial, resample
 
+from cogattn.eeg.recording import FloatArray, Recording, Trial, resample
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
