@@ -81,14 +81,10 @@ class Backbone:
         Nothing is resized: a pixel stays a pixel. The right and lower edges are repeated up to a multiple of
         the largest stride, so cells cover ``[i * stride, (i + 1) * stride)`` of the image.
         """
-        network, largest = self.network, max(self.strides)
-        mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (network.mean, network.std))
-        height, width = images.shape[-2:]
-        padding = (0, -width % largest, 0, -height % largest)
-        inputs = functional.pad((images - mean) / std, padding, mode="replicate").to(network.device)
+        inputs = image_inputs(self.network, images, multiple=max(self.strides))
         with torch.inference_mode():
             maps = self._module(inputs).forward_intermediates(
-                inputs.contiguous(memory_format=network.memory_format),
+                inputs,
                 indices=self.indices,
                 intermediates_only=True,
             )
@@ -223,6 +219,15 @@ def foveate(
         pixels_per_degree=pixels_per_degree,
         integration=integration,
     )
+
+
+def image_inputs(network: Network, images: Tensor, *, multiple: int) -> Tensor:
+    """Normalise images (n, 3, height, width) in [0, 1] for a network, their last edges repeated to a multiple."""
+    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (network.mean, network.std))
+    height, width = images.shape[-2:]
+    padding = (0, -width % multiple, 0, -height % multiple)
+    inputs = functional.pad((images - mean) / std, padding, mode="replicate").to(network.device)
+    return inputs.contiguous(memory_format=network.memory_format)
 
 
 def _choose_levels(stages: list[dict], n_levels: int, name: str) -> tuple[list[int], list[int]]:

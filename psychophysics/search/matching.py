@@ -46,13 +46,25 @@ N_PROBES = 24
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
-    """What does not change between displays of one condition."""
+class Known:
+    """What does not change between displays of one condition.
+
+    Parameters
+    ----------
+    background : list of Tensor
+        Levels of the empty background.
+    templates : list of Template
+        Targets first, then distractors where they are known.
+    n_targets : int
+        How many of the kinds are targets.
+    expected : tuple of arrays, shape (n,)
+        Eccentricity in degrees, and the target's own match there.
+    """
 
     background: list[Tensor]
     templates: list[Template]
     n_targets: int
-    expected: tuple[Array, Array]  # eccentricity in degrees, the target's own match there
+    expected: tuple[Array, Array]
 
 
 class MatchingSearcher:
@@ -86,11 +98,19 @@ class MatchingSearcher:
     ) -> None:
         self.levels_of, self.name, self.integration = levels_of, name, integration
         self.gain, self.criterion, self.knows_distractors = gain, criterion, knows_distractors
-        self._known: tuple[object, _Known] | None = None
+        self._known: tuple[object, Known] | None = None
 
     def begin(self, display: Display, places: Places, rng: np.random.Generator) -> MatchingView:
         """Pass the display through the network once; `rng` is not used."""
-        return MatchingView(self, self.field(display.image, display), self._knowledge(display), places)
+        return MatchingView(self, self.field(display.image, display), self.knowledge(display), places)
+
+    def weigh(self, matches: Array, distance_deg: Array, known: Known) -> Array:
+        """Return the evidence of matches (n_kinds, n_gazes, n_places) at distances from gaze."""
+        targets, distractors = matches[: known.n_targets], matches[known.n_targets :]
+        rival = self.criterion * np.interp(distance_deg, *known.expected)
+        if len(distractors):
+            rival = np.maximum(rival, distractors.max(axis=0))
+        return self.gain * (targets.max(axis=0) - rival)
 
     def field(self, image: NDArray[np.float32], display: Display) -> FoveatedField:
         """Return the foveated field of an image as large and as fine as a display's."""
@@ -101,14 +121,14 @@ class MatchingSearcher:
             integration=self.integration,
         )
 
-    def _knowledge(self, display: Display) -> _Known:
-        """Templates of a condition; those of the last one are kept."""
+    def knowledge(self, display: Display) -> Known:
+        """Return what is known of a display's condition; that of the last one is kept."""
         key = (display.condition, display.image.shape, display.pixels_per_degree)
         if self._known is None or self._known[0] != key:
             self._known = key, self._study(display)
         return self._known[1]
 
-    def _study(self, display: Display) -> _Known:
+    def _study(self, display: Display) -> Known:
         condition = display.condition
         templates = learn_templates(
             self.levels_of,
@@ -119,7 +139,7 @@ class MatchingSearcher:
         blank = np.full_like(display.image, display.task.background)
         background = [level.maps for level in self.field(blank, display).levels]
         expected = self._expected(display, background, templates)
-        return _Known(background, templates, len(condition.targets), expected)
+        return Known(background, templates, len(condition.targets), expected)
 
     def _expected(
         self, display: Display, background: list[Tensor], templates: list[Template]
@@ -163,7 +183,7 @@ class MatchingView:
     """
 
     def __init__(
-        self, searcher: MatchingSearcher, field: FoveatedField, known: _Known, places: Places
+        self, searcher: MatchingSearcher, field: FoveatedField, known: Known, places: Places
     ) -> None:
         self._searcher, self._field, self._known = searcher, field, known
         self._points = torch.from_numpy(places.points_deg)
@@ -177,11 +197,7 @@ class MatchingView:
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
         distance = np.linalg.norm(self._points.numpy() - np.asarray(gaze_deg)[:, None], axis=-1)
-        rival = self._searcher.criterion * np.interp(distance, *self._known.expected)
-        matches, n = self.matches(gaze_deg), self._known.n_targets
-        if len(matches) > n:
-            rival = np.maximum(rival, matches[n:].max(axis=0))
-        return self._searcher.gain * (matches[:n].max(axis=0) - rival)
+        return self._searcher.weigh(self.matches(gaze_deg), distance, self._known)
 
 
 def read_matches(
@@ -193,8 +209,13 @@ def read_matches(
     -------
     Tensor, shape (n_kinds, n_gazes, n_points)
     """
-    total = torch.zeros(1, dtype=torch.float64)
+    total = torch.zeros(1)
     for index, (level, template) in enumerate(zip(maps, templates, strict=True)):
         seen = field.read(level, points, gaze, level=index, offset_cells=template.offset_cells)[0]
-        total = total + (seen[:-1] / (EPSILON**2 + seen[-1:].clamp(min=0)).sqrt()).double().cpu()
+        total = total + combine(seen)
     return total / len(maps)
+
+
+def combine(seen: Tensor) -> Tensor:
+    """Return correlations (n_kinds, ...) divided by the root of the energy that comes last."""
+    return (seen[:-1] / (EPSILON**2 + seen[-1:].clamp(min=0)).sqrt()).double().cpu()

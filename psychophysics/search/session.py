@@ -101,7 +101,7 @@ def build_searcher(config: SearchConfig, name: str) -> Searcher:
     if config.fovea.place == "inline":
         from cogattn.psychophysics.search.inline import InlineSearcher
 
-        return InlineSearcher(network, name=name, preset=preset, settings=config.matching)
+        return InlineSearcher(network, name=name, preset=preset, **config.matching.model_dump())
     return _matching(config, Backbone(network, n_levels=config.matching.n_levels), name, preset=preset)
 
 

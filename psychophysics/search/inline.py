@@ -1,0 +1,269 @@
+"""eccNET's way: the fovea lies inside the network, between its stages, and moves with every fixation.
+
+In eccNET, VGG16 with average pooling, the window of the third and later pooling layers grows with eccentricity,
+constant within rings of one degree. The first three blocks do not depend on fixation: they are computed once a
+display, in display coordinates, and a fixation only runs the rest. The reference cuts a window about each
+fixation and runs everything; the two agree up to the border and the grid that the gaze falls on.
+
+Any convolutional network of timm can be used: where a stage opens with a 2 x 2 pooling layer (VGG) that layer is
+replaced as in eccNET; where it strides by itself its input is first averaged over windows that grow alike.
+Matching is ours (`matching`); the reference's unnormalised correlation, its scaling of maps and its sharpening,
+whose sizes differ from task to task, are left out.
+
+References
+----------
+Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34, section 2 and its public code.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from timm.models import FeatureListNet
+from torch import Tensor, nn
+
+from cogattn.errors import ObserverError
+from cogattn.fovea import FoveatedField, Level, image_inputs
+from cogattn.kernels import box_means, box_pool, ring_boxes, ring_windows
+from cogattn.observers.network import Network
+from cogattn.psychophysics.search.displays import Display
+from cogattn.psychophysics.search.matching import MatchingSearcher, combine
+from cogattn.psychophysics.search.searcher import Places
+from cogattn.psychophysics.search.templates import as_rgb, match_maps
+from cogattn.retina import INTEGRATIONS, Integration
+
+Array = NDArray[np.float64]
+
+FOVEA_DEG = 4
+"""Radius of eccNET's fovea; with its rounded pixels per degree 4.27 in effect."""
+
+
+class InlineNetwork:
+    """A convolutional network cut where its fovea comes in.
+
+    Parameters
+    ----------
+    network : Network
+        Of timm; it is copied, not changed.
+    integration : Integration
+        Slopes of the window; one for all levels, or one each for the levels after the first and one unused.
+    n_levels : int
+        Depths that are compared. The first is fixation-free.
+
+    Raises
+    ------
+    ObserverError
+        If the network is not a sequence of stages of falling resolution.
+    """
+
+    def __init__(self, network: Network, integration: Integration, *, n_levels: int = 3) -> None:
+        self.network, self.integration, self.n_levels = network, integration, n_levels
+        info = list(network.module.feature_info)
+        strides = [int(stage["reduction"]) for stage in info]
+        convolutional = [
+            i for i, stage in enumerate(info) if strides.index(strides[i]) == i and not _pools(network, stage)
+        ]
+        if len(convolutional) < n_levels or len(set(strides)) == 1:
+            raise ObserverError(
+                f"fovea.place = inline needs a convolutional network of at least {n_levels} stages; got "
+                f"{network.name}; use fovea.place = late"
+            )
+        chosen = convolutional[-n_levels:]
+        self.strides = [strides[i] for i in chosen]
+        self.parts = _cut(network.module, chosen)
+
+    def start(self, images: Tensor) -> Tensor:
+        """Return the first level of images (n, 3, height, width): what does not depend on fixation."""
+        inputs = image_inputs(self.network, images, multiple=self.strides[-1])
+        with torch.inference_mode():
+            return self.parts[0](inputs)
+
+    def levels(
+        self, first: Tensor, gaze_deg: Tensor, *, image_size: tuple[int, int], pixels_per_degree: float
+    ) -> list[Level]:
+        """Return all levels as seen from each gaze.
+
+        Parameters
+        ----------
+        first : Tensor, shape (1, channels, height, width)
+            From `start`.
+        gaze_deg : Tensor, shape (n_gazes, 2)
+            From the image's middle.
+        image_size : tuple of int
+            (height, width) in pixels.
+        pixels_per_degree : float
+            Resolution.
+
+        Returns
+        -------
+        list of Level
+            With maps of shape (n_gazes, channels, height, width).
+        """
+        middle = gaze_deg.new_tensor([image_size[1] / 2, image_size[0] / 2])
+        gaze_px = gaze_deg * pixels_per_degree + middle
+        maps = first.expand(len(gaze_deg), -1, -1, -1)
+        found = [Level(maps, self.strides[0])]
+        with torch.inference_mode():
+            for index, part in enumerate(self.parts[1:]):
+                stride = self.strides[index]
+                slope = self.integration.slope(index, self.n_levels)
+                scale = pixels_per_degree / stride
+                maps = self._pool(part, maps, gaze_px / stride, slope, scale)
+                found.append(Level(maps, self.strides[index + 1]))
+        return found
+
+    def _pool(self, part: nn.Sequential, maps: Tensor, gaze: Tensor, slope: float, scale: float) -> Tensor:
+        """Average about each gaze (n_gazes, 2), in cells of `maps`, and run a stage."""
+        if isinstance(part[0], EccentricPool):
+            pooled = eccentric_pool(maps, gaze, slope=slope, cells_per_degree=round(scale))
+            return part[1:](pooled)
+        pooled = box_pool(maps, gaze[:, None], slope=slope, fovea=self.integration.onset_deg * scale)
+        return part(pooled[:, 0])
+
+
+class EccentricPool(nn.Module):
+    """Marks where a stage's own 2 x 2 pooling was."""
+
+
+def eccentric_pool(maps: Tensor, gaze: Tensor, *, slope: float, cells_per_degree: int) -> Tensor:
+    """Pool maps as eccNET's layer does, stride 2.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (n_gazes, channels, height, width)
+        One map a gaze.
+    gaze : Tensor, shape (n_gazes, 2)
+        In cells of the map.
+    slope : float
+        Growth of the window.
+    cells_per_degree : int
+        Of the map.
+
+    Returns
+    -------
+    Tensor, shape (n_gazes, channels, ceil(height / 2), ceil(width / 2))
+    """
+    height, width = maps.shape[-2:]
+    reach = math.hypot(height, width) / cells_per_degree
+    windows = ring_windows(
+        slope, pixels_per_deg=cells_per_degree, n_rings=max(0, math.ceil(reach - FOVEA_DEG))
+    )
+    boxes = ring_boxes(
+        gaze.unsqueeze(1),
+        height,
+        width,
+        stride=2,
+        windows=windows,
+        fovea=FOVEA_DEG * cells_per_degree,
+        ring=cells_per_degree,
+    )  # (gazes, 1, rows, columns, 4)
+    means = box_means(maps, boxes.flatten(1, 3))
+    return means.movedim(-1, 1).unflatten(-1, boxes.shape[2:4])
+
+
+class InlineSearcher(MatchingSearcher):
+    """Searches with a fovea inside the network.
+
+    Parameters
+    ----------
+    network : Network
+        A convolutional network of timm.
+    name : str
+        What tables call it.
+    preset : str
+        Of `cogattn.retina.INTEGRATIONS`.
+    gain, criterion, knows_distractors, n_levels
+        As for `MatchingSearcher`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        name: str,
+        preset: str,
+        gain: float,
+        criterion: float = 0.5,
+        knows_distractors: bool = False,
+        n_levels: int = 3,
+    ) -> None:
+        self.inline = InlineNetwork(network, INTEGRATIONS[preset], n_levels=n_levels)
+        super().__init__(
+            self._as_at_gaze,
+            name=name,
+            integration=INTEGRATIONS["uniform"],
+            gain=gain,
+            criterion=criterion,
+            knows_distractors=knows_distractors,
+        )
+
+    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> InlineView:
+        """Run the fixation-free stages once; `rng` is not used."""
+        return InlineView(self, display, places)
+
+    def _as_at_gaze(self, images: Tensor) -> list[Level]:
+        """Levels of an image that is all fovea: for what is known of targets and background."""
+        height, width = images.shape[-2:]
+        return self.inline.levels(
+            self.inline.start(images),
+            images.new_zeros(1, 2),
+            image_size=(height, width),
+            pixels_per_degree=float(max(height, width)),
+        )
+
+
+class InlineView:
+    """A display as `InlineSearcher` sees it: the network's later stages are run again for every gaze."""
+
+    def __init__(self, searcher: InlineSearcher, display: Display, places: Places) -> None:
+        self._searcher, self._display = searcher, display
+        self._known = searcher.knowledge(display)
+        self._first = searcher.inline.start(as_rgb(display.image))
+        self._points = torch.from_numpy(places.points_deg)
+
+    def evidence(self, gaze_deg: Array) -> Array:
+        """Return log likelihood ratios; see `View`."""
+        size = (self._display.image.shape[0], self._display.image.shape[1])
+        scale = self._display.pixels_per_degree
+        levels = self._searcher.inline.levels(
+            self._first, torch.tensor(gaze_deg, dtype=torch.float32), image_size=size, pixels_per_degree=scale
+        )
+        field = FoveatedField(
+            levels, image_size=size, pixels_per_degree=scale, integration=INTEGRATIONS["uniform"]
+        )
+        maps = match_maps(levels, self._known.background, self._known.templates)
+        anywhere = torch.zeros(1, 2, dtype=torch.float64)
+        total = torch.zeros(1)
+        for index, (level, template) in enumerate(zip(maps, self._known.templates, strict=True)):
+            seen = field.read(level, self._points, anywhere, level=index, offset_cells=template.offset_cells)
+            total = total + combine(seen[:, :, 0].movedim(1, 0))  # (kinds, gazes, places)
+        distance = np.linalg.norm(self._points.numpy() - np.asarray(gaze_deg)[:, None], axis=-1)
+        return self._searcher.weigh((total / len(maps)).numpy(), distance, self._known)
+
+
+def _pools(network: Network, stage: dict) -> bool:
+    """Whether a stage of timm's feature list ends in its pooling layer, as VGG's last one does."""
+    try:
+        return isinstance(network.module.get_submodule(stage["module"]), nn.MaxPool2d)
+    except AttributeError:
+        return False
+
+
+def _cut(module: nn.Module, stages: list[int]) -> list[nn.Sequential]:
+    """Cut a copy of a network after each of some stages of its feature list; 2 x 2 maxima become averages."""
+    nested = any("." in stage["module"] for stage in module.feature_info)
+    flat = FeatureListNet(copy.deepcopy(module), out_indices=tuple(stages), flatten_sequential=nested)
+    parts: list[list[nn.Module]] = [[]]
+    last = list(flat.return_layers)
+    for name, layer in flat.items():
+        if isinstance(layer, nn.MaxPool2d) and layer.kernel_size == 2:
+            opens = len(parts) > 1 and not parts[-1]
+            layer = EccentricPool() if opens else nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+        parts[-1].append(layer)
+        if name in last:
+            parts.append([])
+    return [nn.Sequential(*part).eval() for part in parts if part][: len(stages)]
