@@ -72,10 +72,10 @@ def main() -> None:
         assert verify(run) == []
     outside = total - forward.seconds - figures.seconds
     print(
-        f"{n_images} trials: {total:.1f} s in all, {forward.seconds:.1f} s forward pass, {figures.seconds:.1f} s figures"
+        f"{n_images} trials: {total:.1f} s; forward pass {forward.seconds:.1f} s, figures {figures.seconds:.1f} s"
     )
     print(
-        f"outside the forward pass, figures apart: {outside:.1f} s, {outside / (total - figures.seconds):.1%} of the run"
+        f"outside the forward pass, figures apart: {outside:.1f} s, {outside / (total - figures.seconds):.1%}"
     )
 
 

@@ -44,13 +44,13 @@ LEVELS_PER_OCTAVE = 2
 PRIOR_SD = {"log_bandwidth": 0.6, "log2_center": 1.2, "log_peak": 1.0, "log_steepness": 0.4, "logit_top": 1.2}
 """SDs of the prior. Its means: 2 octaves, the middle of the bands, a peak sensitivity of 40 (threshold .025),
 steepness 1, and a top that is 0.82 of the way from guessing to perfect."""
-EXPLORED = 0.4
+EXPLORED = 0.3
 """Share of each block that goes round the bands."""
 _N_DRAWS = 24
 _N_PRIOR_POINTS = 2000
 _WALD_MARGIN = 1.4
 _MIN_TRIALS = 128
-_DEVIANCE_EXCESS = 100
+_DEVIANCE_EXCESS = 150
 
 
 class AdaptiveSession:

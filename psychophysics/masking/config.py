@@ -105,12 +105,7 @@ class NoiseSettings(Settings):
     @field_validator("sds")
     @classmethod
     def _rising(cls, sds: tuple[float, ...]) -> tuple[float, ...]:
-        if (
-            len(sds) < 3
-            or sds[0] != 0
-            or any(b <= a for a, b in pairwise(sds))
-            or sds[-1] > 1
-        ):
+        if len(sds) < 3 or sds[0] != 0 or any(b <= a for a, b in pairwise(sds)) or sds[-1] > 1:
             raise ValueError("must start at 0 and rise, with at least two noise levels up to 1")
         return sds
 

@@ -3,8 +3,9 @@
 Each scene shows one object of random proportions, pose, size and place on a textured ground with a little
 clutter. Object and ground have different 1/f textures and differ in luminance by a random amount of either
 sign, a lamp from a random side gives the object relief and a soft shadow, and thin blades in front hide a
-little of it. Sizes of all categories are drawn from one distribution of areas. So luminance, area and texture
-say nothing about the category: it must be recognised by its shape.
+little of it. Sizes of all categories are drawn from one distribution of areas. So area says nothing about the
+category, and luminance and power spectrum next to nothing (a readout on both names .13 of scenes, guessing .06):
+it must be recognised by its shape.
 """
 
 from __future__ import annotations

@@ -128,9 +128,7 @@ def summarise(config: MaskingConfig, trials: pd.DataFrame) -> Results:
         **side_tables(config, beside, trials, observers),
     }
     pictures = {
-        "channel": partial(
-            figures.channel_figure, {o.name: o.ml for o in observers}, people.population
-        ),
+        "channel": partial(figures.channel_figure, {o.name: o.ml for o in observers}, people.population),
         "accuracy": partial(figures.accuracy_figure, accuracy, people.accuracy),
         "thresholds": partial(figures.threshold_figure, thresholds, people.thresholds),
     }
