@@ -93,9 +93,7 @@ def search_functions(trials: pd.DataFrame, networks: Sequence[str]) -> Figure:
             axes.set_xlabel("items")
         panels[0, 0].legend(fontsize=7)
         n = int(trials.groupby(["searcher", "condition", "set_size"])["display"].nunique().min())
-        caption(
-            figure, f"easy and hard as they are for people; n = {n} displays a point; bars: 95 % of the mean"
-        )
+        caption(figure, f"easy and hard as they are for people; n = {n}")
     return figure
 
 
