@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cogattn.atomic import Json, is_temporary, read_regular, sha256_hex
+from cogattn.atomic import is_temporary, read_regular, sha256_hex
 from cogattn.errors import ConfigError, StoreError
+from cogattn.records import ConfigRecord, Manifest, Provenance
 from cogattn.store import (
     CELL_FILE,
     CELLS,
-    CONFIG,
     FIGURES,
     LOCK,
-    MANIFEST,
-    PROVENANCE,
     QUARANTINE,
     RUN_ID,
     STUDY_NAME,
     TABLES,
+    R,
     Run,
     cause,
-    id_of_record,
 )
 
 
@@ -62,31 +60,33 @@ def find_run(root: Path, name: str) -> Run:
 def verify(run: Run) -> list[str]:
     """Re-hash every file of `run`; return one sentence for each that is not as it was written."""
     problems: list[str] = []
-    records = {name: _record(run, name, problems) for name in (CONFIG, PROVENANCE, MANIFEST)}
-    if records[CONFIG] is not None and id_of_record(records[CONFIG]) != (run.study, run.id):
-        problems.append(f"{CONFIG} belongs to another run than {run.study}/{run.id}")
-    listed = (records[MANIFEST] or {}).get("files", {})
+    config = _record(run, ConfigRecord, problems)
+    if config is not None and (config.study, config.run_id) != (run.study, run.id):
+        problems.append(f"{ConfigRecord.file} belongs to another run than {run.study}/{run.id}")
+    _record(run, Provenance, problems)
+    manifest = _record(run, Manifest, problems)
+    listed = manifest.files if manifest else {}
     found = dict(_hashes(run, problems))
     for name, digest in found.items():
         cell = CELL_FILE.fullmatch(name.removeprefix(f"{CELLS}/"))
         if cell and cell[2] != digest:
             problems.append(f"{name} is damaged: its SHA-256 differs from its name")
         elif listed and name not in listed:
-            problems.append(f"{name} is not in {MANIFEST}")
+            problems.append(f"{name} is not in {Manifest.file}")
         elif listed and listed[name] != digest:
-            problems.append(f"{name} is damaged: its SHA-256 differs from {MANIFEST}")
-    known = found.keys() | {CONFIG, PROVENANCE}
+            problems.append(f"{name} is damaged: its SHA-256 differs from {Manifest.file}")
+    known = found.keys() | {ConfigRecord.file, Provenance.file}
     return problems + [f"{name} is missing" for name in listed if name not in known]
 
 
-def _record(run: Run, name: str, problems: list[str]) -> dict[str, Json] | None:
+def _record(run: Run, kind: type[R], problems: list[str]) -> R | None:
     try:
-        record = run.read_record(name)
+        record = run.read(kind)
     except StoreError as error:
         problems.append(str(error))
         return None
-    if record is None and name != MANIFEST:
-        problems.append(f"{name} is missing")
+    if record is None and kind is not Manifest:
+        problems.append(f"{kind.file} is missing")
     return record
 
 
@@ -94,7 +94,7 @@ def _hashes(run: Run, problems: list[str]) -> Iterator[tuple[str, str]]:
     """SHA-256 by relative path of all but the records that carry their own; tell what is no readable file."""
     for path in sorted(run.folder.rglob("*")):
         name = path.relative_to(run.folder).as_posix()
-        if name.split("/")[0] in (QUARANTINE, MANIFEST, LOCK) or is_temporary(path.name):
+        if name.split("/")[0] in (QUARANTINE, Manifest.file, LOCK) or is_temporary(path.name):
             continue
         if name in (CELLS, TABLES, FIGURES) and path.is_dir() and not path.is_symlink():
             continue

@@ -176,7 +176,7 @@ def _place(loc: Sequence[str | int], model: type[Settings]) -> _Place:
             kind = str(parts.pop(0))
             place = _Place(path, groups[kind], path, kind, groups)
         else:
-            place = _Place(path, *groups.values())
+            place = _Place(path, next(iter(groups.values())))
     return place
 
 

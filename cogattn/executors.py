@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import ParamSpec, TypeVar
@@ -104,7 +104,7 @@ def _die_after(driver: multiprocessing.process.BaseProcess) -> None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Give numerical libraries one thread, loaded before or inside; restore at the end."""
     from threadpoolctl import threadpool_limits
 

@@ -224,7 +224,7 @@ def _downloaded(data_set: Download, cache: Path, *, progress: bool) -> Path:
             known_hash=f"sha256:{data_set.sha256}",
             fname=data_set.file_name,
             path=cache,
-            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),  # ty: ignore[invalid-argument-type]
         )
     except ValueError as error:
         got = re.search(r"but got (\w+)", str(error))

@@ -67,7 +67,7 @@ def _walk(model: type[Settings], prefix: str, instance: object) -> Iterator[Flat
         elif info.discriminator:
             yield from _walk_kinds(path, info, groups, default)
         else:
-            yield from _walk(*groups.values(), f"{path}.", default)
+            yield from _walk(next(iter(groups.values())), f"{path}.", default)
 
 
 def _walk_kinds(

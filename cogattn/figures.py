@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import matplotlib
 import numpy as np
+from cycler import cycler
+from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -48,7 +50,7 @@ RC = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
-    "axes.prop_cycle": matplotlib.cycler(color=SERIES),
+    "axes.prop_cycle": cycler(color=SERIES),
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "legend.frameon": False,
@@ -66,7 +68,7 @@ COLUMN_IN, WIDE_IN = 3.5, 7.2
 def style() -> AbstractContextManager[None]:
     """Return a context in which figures have the house style; matplotlib's settings come back after it."""
     defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
-    return matplotlib.rc_context({**defaults, **RC})
+    return matplotlib.rc_context(RcParams({**defaults, **RC}))
 
 
 def new_figure(

@@ -16,19 +16,17 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from cogattn.atomic import Json
 from cogattn.config import StudyConfig
 from cogattn.errors import StoreError
-from cogattn.store import PROVENANCE, Run
+from cogattn.records import Provenance, Session
+from cogattn.store import Run
 from cogattn.study import Study
 
 PACKAGES = ("cogattn", "torch", "timm", "numpy", "scipy", "pandas", "pyarrow")
 MUST_AGREE = ("cogattn", "torch")
 
 
-def collect(
-    study: Study, config: StudyConfig, *, argv: Sequence[str], workers: int, n_cells: int
-) -> dict[str, Json]:
+def collect(study: Study, config: StudyConfig, *, argv: Sequence[str], workers: int, n_cells: int) -> Session:
     """Return one session's record.
 
     Parameters
@@ -42,22 +40,22 @@ def collect(
     n_cells : int
         Cells of the whole plan, so that a reader of the folder can tell the progress.
     """
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "argv": list(argv),
-        "n_cells": n_cells,
-        "workers": workers,
-        "threads_per_worker": 1,
-        "versions": {"python": platform.python_version(), **{name: version_of(name) for name in PACKAGES}},
-        "git": git_commit(Path(__file__).resolve().parents[1]),
-        "platform": platform.platform(),
-        "cpu": cpu_name(),
-        "gpus": list(gpu_names()),
-        "inputs": dict(sorted(study.inputs(config).items())),
-    }
+    return Session(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        argv=tuple(argv),
+        n_cells=n_cells,
+        workers=workers,
+        threads_per_worker=1,
+        versions={"python": platform.python_version(), **{name: version_of(name) for name in PACKAGES}},
+        git=git_commit(Path(__file__).resolve().parents[1]),
+        platform=platform.platform(),
+        cpu=cpu_name(),
+        gpus=gpu_names(),
+        inputs=dict(sorted(study.inputs(config).items())),
+    )
 
 
-def begin_session(run: Run, session: dict[str, Json], *, mix: bool = False) -> None:
+def begin_session(run: Run, session: Session, *, mix: bool = False) -> None:
     """Append `session` to the run's provenance and mark the run as unfinished.
 
     Raises
@@ -66,30 +64,29 @@ def begin_session(run: Run, session: dict[str, Json], *, mix: bool = False) -> N
         If the data differ from an earlier session's, or versions do without `mix`, or the record is damaged.
     """
     with run.lock():
-        record = run.read_record(PROVENANCE) or {"sessions": []}
-        for earlier in record["sessions"]:
-            refuse_mixture(run, earlier, session, mix=mix)
+        check_session(run, session, mix=mix)
+        earlier = run.read(Provenance) or Provenance()
         run.reopen()
-        run.write_record(PROVENANCE, {"sessions": [*record["sessions"], session]})
+        run.write(Provenance(sessions=(*earlier.sessions, session)))
 
 
-def check_session(run: Run, session: dict[str, Json], *, mix: bool = False) -> None:
+def check_session(run: Run, session: Session, *, mix: bool = False) -> None:
     """Refuse, as `begin_session` does, without recording anything."""
-    for earlier in (run.read_record(PROVENANCE) or {"sessions": []})["sessions"]:
+    for earlier in (run.read(Provenance) or Provenance()).sessions:
         refuse_mixture(run, earlier, session, mix=mix)
 
 
-def refuse_mixture(run: Run, earlier: dict[str, Json], now: dict[str, Json], *, mix: bool) -> None:
+def refuse_mixture(run: Run, earlier: Session, now: Session, *, mix: bool) -> None:
     """Raise StoreError, in one sentence, if cells of `now` must not stand beside cells of `earlier`."""
-    names = earlier["inputs"].keys() | now["inputs"].keys()
-    changed = sorted(name for name in names if earlier["inputs"].get(name) != now["inputs"].get(name))
+    names = earlier.inputs.keys() | now.inputs.keys()
+    changed = sorted(name for name in names if earlier.inputs.get(name) != now.inputs.get(name))
     if changed:
         raise StoreError(
             f"the data of run {run.id} must be those it began with; got changed {', '.join(changed)}; "
             f"give another --out, or restore them ({run.folder})"
         )
     for package in MUST_AGREE:
-        before, after = earlier["versions"].get(package), now["versions"].get(package)
+        before, after = earlier.versions.get(package), now.versions.get(package)
         if before != after and not mix:
             raise StoreError(
                 f"{package} must have the version that run {run.id} began with, {before}; got {after}; "

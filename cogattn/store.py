@@ -19,16 +19,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock
+from pydantic import ValidationError
 
 from cogattn.atomic import (
-    Json,
     read_regular,
     sealed,
     sha256_hex,
@@ -39,13 +39,16 @@ from cogattn.atomic import (
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.formats import csv_bytes, parquet_bytes, read_csv, read_parquet
+from cogattn.records import ConfigRecord, Manifest, Provenance, Record
 from cogattn.study import Results
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
+R = TypeVar("R", bound=Record)
 
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
@@ -53,30 +56,17 @@ CELL_KEY = re.compile(r"[0-9a-f]{16}")
 CELL_FILE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{64})\.parquet")
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
-CONFIG, PROVENANCE, MANIFEST, TRIALS, LOCK = (
-    "config.json",
-    "provenance.json",
-    "MANIFEST.json",
-    "trials.parquet",
-    ".lock",
-)
+TRIALS, LOCK = "trials.parquet", ".lock"
 CELLS, TABLES, FIGURES, QUARANTINE = "cells", "tables", "figures", "quarantine"
 
 
 def run_id(study: str, version: int, config: StudyConfig) -> str:
     """Twelve hex digits that name a run: equal for equal study, version and settings and for nothing else."""
-    return _id(study, version, config.canonical())
+    return _config_record(study, version, config).run_id
 
 
-def id_of_record(record: Mapping[str, Json]) -> tuple[Json, str]:
-    """Return study and id of the run that a config.json record belongs to."""
-    canonical = json.dumps(record["config"], sort_keys=True, separators=(",", ":"))
-    return record["study"], _id(record["study"], record["version"], canonical)
-
-
-def _id(study: Json, version: Json, canonical: str) -> str:
-    text = json.dumps([study, version, canonical], separators=(",", ":"))
-    return sha256_hex(text.encode())[:12]
+def _config_record(study: str, version: int, config: StudyConfig) -> ConfigRecord:
+    return ConfigRecord(study=study, version=version, config=json.loads(config.canonical()))
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether tables, figures and manifest have been written for all cells."""
-        return (self.folder / MANIFEST).is_file()
+        return (self.folder / Manifest.file).is_file()
 
     # -- beginning -----------------------------------------------------------------------------------------
 
@@ -135,15 +125,15 @@ class Run:
             raise StoreError(
                 f"run {self.id} must be writable; got {error.strerror} ({error.filename})"
             ) from error
-        record = {"study": self.study, "version": version, "config": json.loads(config.canonical())}
+        record = _config_record(self.study, version, config)
         with self.lock():
             for folder in (self.folder, *map(self.path, (CELLS, TABLES, FIGURES))):
                 sweep_temporaries(folder)
-            if self._intact_record(CONFIG) != record:
-                write_atomically(self.path(CONFIG), sealed(record))
+            if self._intact_config() != record:
+                self.write(record)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None]:
         """Hold the run's lock; a process that dies gives it up."""
         lock = FileLock(self.path(LOCK))
         try:
@@ -159,43 +149,44 @@ class Run:
 
     # -- records -------------------------------------------------------------------------------------------
 
-    def read_record(self, name: str) -> dict[str, Json] | None:
-        """Return a sealed JSON record of the run, None where it is absent.
+    def read(self, kind: type[R]) -> R | None:
+        """Return a record of the run, None where it is absent.
 
         Raises
         ------
         StoreError
             If the record is damaged.
         """
-        path = self.path(name)
+        path = self.path(kind.file)
         try:
-            return unsealed(read_regular(path))
+            return kind.model_validate(unsealed(read_regular(path)))
         except FileNotFoundError:
             return None
+        except ValidationError:
+            reason = "another content than that of such a record"
         except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{name} of run {self.id} must be undamaged; got {cause(error)} ({path})"
-            ) from error
+            reason = cause(error)
+        raise StoreError(f"{kind.file} of run {self.id} must be undamaged; got {reason} ({path})")
 
-    def write_record(self, name: str, record: dict[str, Json]) -> None:
-        """Replace a sealed JSON record of the run."""
-        write_atomically(self.path(name), sealed(record))
+    def write(self, record: Record) -> None:
+        """Replace a record of the run."""
+        write_atomically(self.path(record.file), sealed(record.model_dump(mode="json")))
 
     def reopen(self) -> None:
         """Say that the run is not finished (any more): new cells are about to be computed."""
         try:
-            self.path(MANIFEST).unlink(missing_ok=True)
+            self.path(Manifest.file).unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"{MANIFEST} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
+                f"{Manifest.file} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
             ) from error
 
-    def _intact_record(self, name: str) -> dict[str, Json] | None:
+    def _intact_config(self) -> ConfigRecord | None:
         try:
-            return self.read_record(name)
+            return self.read(ConfigRecord)
         except StoreError as error:
             log.warning("%s; set aside and written again", error)
-            self._quarantine(self.path(name))
+            self._quarantine(self.path(ConfigRecord.file))
             return None
 
     # -- cells ---------------------------------------------------------------------------------------------
@@ -269,7 +260,7 @@ class Run:
         """Return the file's bytes, or None after setting aside what is damaged."""
         try:
             data = read_regular(path)
-            if sha256_hex(data) != CELL_FILE.fullmatch(path.name)[2]:
+            if not path.name.endswith(f"-{sha256_hex(data)}.parquet"):
                 raise ValueError("its SHA-256 differs from its name")
             read_parquet(data)
         except FileNotFoundError:
@@ -334,13 +325,11 @@ class Run:
             for name, data in files.items():
                 write_atomically(self.path(*name.split("/")), data)
             hashes = self._hashes_so_far() | {name: sha256_hex(data) for name, data in files.items()}
-            self.write_record(
-                MANIFEST, {"files": dict(sorted(hashes.items())), "remarks": list(results.remarks)}
-            )
+            self.write(Manifest(files=dict(sorted(hashes.items())), remarks=results.remarks))
 
     def _hashes_so_far(self) -> dict[str, str]:
         """Hashes of the cells, as their names tell, and of the records."""
-        records = [name for name in (CONFIG, PROVENANCE) if self.read_record(name) is not None]
+        records = [kind.file for kind in (ConfigRecord, Provenance) if self.read(kind) is not None]
         cells = {path.name: match[2] for path in self._listing() if (match := CELL_FILE.fullmatch(path.name))}
         hashes = {f"{CELLS}/{name}": digest for name, digest in cells.items()}
         return hashes | {name: sha256_hex(read_regular(self.path(name))) for name in records}
@@ -359,11 +348,11 @@ class Run:
 
     def remarks(self) -> tuple[str, ...]:
         """Sentences that belong under the summary table."""
-        manifest = self.read_record(MANIFEST) or {}
-        return tuple(map(str, manifest.get("remarks") or ()))
+        manifest = self.read(Manifest)
+        return manifest.remarks if manifest else ()
 
     def _read_listed(self, name: str) -> bytes:
-        manifest = self.read_record(MANIFEST)
+        manifest = self.read(Manifest)
         if manifest is None:
             raise StoreError(
                 f"run {self.id} must be finished; got cells only; run the same command again ({self.folder})"
@@ -374,7 +363,7 @@ class Run:
             raise StoreError(
                 f"{name} of run {self.id} must be readable; got {cause(error)} ({self.folder})"
             ) from error
-        if sha256_hex(data) != manifest["files"].get(name):
+        if sha256_hex(data) != manifest.files.get(name):
             raise StoreError(
                 f"{name} of run {self.id} must have the SHA-256 of the manifest; got another; "
                 f"the same command writes it again ({self.folder})"
@@ -393,10 +382,10 @@ class Run:
         return path
 
 
-def _figure_files(stem: str, figure: object) -> dict[str, bytes]:
+def _figure_files(stem: str, figure: Figure) -> dict[str, bytes]:
     from cogattn.figures import render
 
-    return {f"{FIGURES}/{stem}.{ending}": render(figure, ending) for ending in ("pdf", "png")}
+    return {f"{FIGURES}/{stem}.pdf": render(figure, "pdf"), f"{FIGURES}/{stem}.png": render(figure, "png")}
 
 
 def _stem(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cogattn.config import Settings
+from cogattn.config import Settings, merge
 from cogattn.fields import FlatField, flat_fields
 
 GROUP_OF_PLAIN = "Study"
@@ -39,29 +39,32 @@ def nested(flags: Mapping[str, object]) -> dict[str, object]:
         if value is None:
             continue
         *groups, last = name.split("__")
-        inner = values
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[last] = value
+        given: dict[str, object] = {last: value}
+        for group in reversed(groups):
+            given = {group: given}
+        values = merge(values, given)
     return values
 
 
 def _annotation(field: FlatField) -> object:
-    kind = {"flag": bool, "value": str, "list": list[str]}[field.form]
     *groups, last = (part.replace("_", "-") for part in field.path.split("."))
     prefix = "".join(f"{group}." for group in groups)
-    return Annotated[
-        kind | None,
-        Parameter(
-            name=f"--{prefix}{last}",
-            negative=f"--{prefix}no-{last}" if field.form == "flag" else "",
-            help=help_text(field),
-            metavar=_metavar(field),
-            group=field.path.partition(".")[0] if groups else GROUP_OF_PLAIN,
-            consume_multiple=field.form == "list",
-            show_default=False,
-        ),
-    ]
+    parameter = Parameter(
+        name=f"--{prefix}{last}",
+        negative=f"--{prefix}no-{last}" if field.form == "flag" else "",
+        help=help_text(field),
+        metavar=_metavar(field),
+        group=field.path.partition(".")[0] if groups else GROUP_OF_PLAIN,
+        consume_multiple=field.form == "list",
+        show_default=False,
+    )
+    match field.form:
+        case "flag":
+            return Annotated[bool | None, parameter]
+        case "list":
+            return Annotated[list[str] | None, parameter]
+        case "value":
+            return Annotated[str | None, parameter]
 
 
 def help_text(field: FlatField) -> str:

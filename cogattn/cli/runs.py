@@ -12,7 +12,8 @@ from cogattn import catalogue
 from cogattn.catalogue import find_run, list_runs
 from cogattn.cli.tables import aligned, rows_json, summary_text
 from cogattn.errors import StoreError
-from cogattn.store import CONFIG, PROVENANCE, Run
+from cogattn.records import ConfigRecord, Provenance, Session
+from cogattn.store import Run
 
 app = App(name="runs", help="List, show and verify stored runs.", help_format="plaintext")
 Out = Annotated[Path, Parameter(name="--out", help="Folder of runs.")]
@@ -46,14 +47,14 @@ def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
     if json:
         print(rows_json(found.summary()))
         return 0
-    config = found.read_record(CONFIG)
+    config = found.read(ConfigRecord)
     if config is None:
-        raise StoreError(f"run {found.id} must have a {CONFIG}; got none ({found.folder})")
-    print(f"{found.study}/{found.id}: version {config['version']} of the study, {_state(found)}")
-    print(json_module.dumps(config["config"], indent=1))
-    for session in (found.read_record(PROVENANCE) or {}).get("sessions", []):
-        versions = ", ".join(f"{name} {version}" for name, version in session["versions"].items() if version)
-        print(f"started {session['started']} on {session['cpu']} {' '.join(session['gpus'])}: {versions}")
+        raise StoreError(f"run {found.id} must have its settings; got none ({found.folder})")
+    print(f"{found.study}/{found.id}: version {config.version} of the study, {_state(found)}")
+    print(json_module.dumps(config.config, indent=1))
+    for session in _sessions(found):
+        versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if version)
+        print(f"started {session.started} on {', '.join([session.cpu, *session.gpus])}: {versions}")
     if found.finished:
         print(summary_text(found.summary(), found.remarks()))
     return 0
@@ -85,26 +86,22 @@ def verify(*runs: str, out: Out = Path("runs")) -> int:
 
 def _row(run: Run) -> tuple[str, str, str, str, str]:
     try:
-        sessions = (run.read_record(PROVENANCE) or {}).get("sessions", [])
+        sessions = _sessions(run)
     except StoreError:
         return run.study, run.id, "damaged", "-", "-"
-    if not sessions:
-        return run.study, run.id, _state(run), "-", "-"
-    return (
-        run.study,
-        run.id,
-        _state(run),
-        str(sessions[0]["started"]),
-        str(sessions[-1]["versions"]["cogattn"]),
-    )
+    started, version = (sessions[0].started, sessions[-1].versions["cogattn"]) if sessions else ("-", "-")
+    return run.study, run.id, _state(run), started, version or "-"
 
 
 def _state(run: Run) -> str:
     if run.finished:
         return "finished"
     try:
-        sessions = (run.read_record(PROVENANCE) or {}).get("sessions", [])
+        sessions = _sessions(run)
     except StoreError:
         return "damaged"
-    total = sessions[-1]["n_cells"] if sessions else "?"
-    return f"{run.n_stored()} of {total} cells"
+    return f"{run.n_stored()} of {sessions[-1].n_cells if sessions else '?'} cells"
+
+
+def _sessions(run: Run) -> tuple[Session, ...]:
+    return (run.read(Provenance) or Provenance()).sessions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +76,7 @@ def command(name: str) -> Callable[..., int]:
 
     *house, _ = inspect.signature(run, eval_str=True).parameters.values()
     parameters = [*house, *flag_parameters(study.Config)]
-    run.__signature__ = inspect.Signature(parameters)
+    setattr(run, "__signature__", inspect.Signature(parameters))  # noqa: B010 - a function's type has no such field
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__doc__ = inspect.getdoc(type(study))
     return run
@@ -147,7 +147,7 @@ def _run(name: str, config: StudyConfig, *, out: Path, workers: int, mix: bool =
 
 
 @contextmanager
-def _progress_bar(name: str) -> Iterator[OnProgress]:
+def _progress_bar(name: str) -> Generator[OnProgress]:
     from tqdm import tqdm
 
     bars: list[tqdm] = []
@@ -167,7 +167,7 @@ def _progress_bar(name: str) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def _folder(out: Path | None) -> Iterator[Path]:
+def _folder(out: Path | None) -> Generator[Path]:
     if out is not None:
         yield out
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,18 +31,17 @@ def summary_text(summary: pd.DataFrame, remarks: Sequence[str] = ()) -> str:
     return "\n".join([table, *below])
 
 
-def _summary_row(row: dict[str, object], notes: list[str]) -> list[str]:
+def _summary_row(row: Mapping[str, Any], notes: list[str]) -> list[str]:
     note = str(row["note"] or "")
     if note and note not in notes:
         notes.append(note)
-    measure = f"{row['measure']} ({row['unit']})" if row["unit"] else str(row["measure"])
     people = interval_text(row["human"], row["human_lo"], row["human_hi"])
     if people != MISSING and _finite(row["human_n"]):
         people += f", n = {int(row['human_n']):,}"
     return [
         *([str(row["study"])] if "study" in row else []),
         str(row["observer"]),
-        measure,
+        f"{row['measure']} ({row['unit']})" if row["unit"] else str(row["measure"]),
         interval_text(row["estimate"], row["lo"], row["hi"]),
         people,
         f"{int(row['n']):,}" if _finite(row["n"]) else MISSING,
@@ -50,7 +49,7 @@ def _summary_row(row: dict[str, object], notes: list[str]) -> list[str]:
     ]
 
 
-def interval_text(estimate: object, lo: object, hi: object) -> str:
+def interval_text(estimate: float | None, lo: float | None, hi: float | None) -> str:
     """Return ``2.16 [1.72, 2.71]``: three digits of the largest number, as many decimals for all three.
 
     A missing estimate is ``-``; an estimate without an interval stands alone; an open end is ``inf``.
@@ -84,10 +83,10 @@ def rows_json(table: pd.DataFrame) -> str:
     return json.dumps(rows, indent=1, allow_nan=False)
 
 
-def _jsonable(value: object) -> object:
+def _jsonable(value: Any) -> object:
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _finite(value: object) -> bool:
-    return value is not None and math.isfinite(float(value))
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

@@ -19,6 +19,7 @@ from cogattn.errors import ConfigError
 from cogattn.execute import plan
 from cogattn.executors import one_thread
 from cogattn.formats import parquet_bytes, read_parquet
+from cogattn.registry import load_study
 from cogattn.seeds import Streams
 from cogattn.store import FILE_STEM, STUDY_NAME
 from cogattn.study import SUMMARY_COLUMNS, Cell, Results, Study
@@ -45,7 +46,8 @@ def check_study(study: Study) -> None:
         try:
             check(study)
         except AssertionError as error:
-            raise AssertionError(f"{check.__name__}: {error}") from error
+            name = getattr(check, "__name__", str(check))
+            raise AssertionError(f"{name}: {error}") from error
 
 
 def check_identity(study: Study) -> None:
@@ -208,8 +210,13 @@ def _run(study: Study, config: StudyConfig, cell: Cell) -> pd.DataFrame:
         return study.run_cell(config, cell, Streams(config.seed).child(cell.key))
 
 
-@lru_cache(maxsize=2)
 def _demo_trials(study: Study) -> dict[Cell, pd.DataFrame]:
+    return _demo_trials_of(target_of(study))
+
+
+@lru_cache(maxsize=2)
+def _demo_trials_of(target: str) -> dict[Cell, pd.DataFrame]:
+    study = load_study(target)
     config = study.demo()
     return {cell: _run(study, config, cell) for cell in plan(study, config)}
 
@@ -222,8 +229,9 @@ def _demo_results(study: Study) -> Results:
         return study.summarise(study.demo(), trials)
 
 
-def _check_interval(where: str, estimate: object, lo: object, hi: object) -> None:
-    values = [math.nan if value is None else float(value) for value in (estimate, lo, hi)]
+def _check_interval(where: str, *ends: float | None) -> None:
+    """Estimate, lower and upper end; nothing to check where one is missing."""
+    values = [math.nan if value is None else float(value) for value in ends]
     if any(map(math.isnan, values)):
         return
     _require(

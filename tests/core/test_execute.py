@@ -14,7 +14,8 @@ import pytest
 from cogattn.errors import ConfigError, RunFailed, StoreError
 from cogattn.execute import Progress, describe, execute, open_run, plan, run_study
 from cogattn.executors import THREAD_VARIABLES, InlineExecutor, default_workers, one_thread
-from cogattn.provenance import begin_session
+from cogattn.provenance import begin_session, collect
+from cogattn.records import Provenance
 from cogattn.registry import load_study
 from cogattn.store import Run
 from cogattn.study import Cell
@@ -131,7 +132,7 @@ def test_other_versions_are_refused_unless_mixing_is_asked_for(
         run_study(COIN, CoinConfig(), out=tmp_path)
     assert run.finished
     run_study(COIN, CoinConfig(), out=tmp_path, mix=True)
-    assert len(run.read_record("provenance.json")["sessions"]) == 2
+    assert len(run.read(Provenance).sessions) == 2
 
 
 def test_changed_data_are_refused_even_when_mixing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,20 +148,20 @@ def test_changed_data_are_refused_even_when_mixing(tmp_path: Path, monkeypatch: 
 
 def test_provenance_tells_versions_machine_data_and_command(tmp_path: Path) -> None:
     run, _ = run_study(f"{HERE}:DataCoins", CoinConfig(n_cells=1), out=tmp_path, argv=["cogattn", "data"])
-    (session,) = run.read_record("provenance.json")["sessions"]
-    assert {"python", "cogattn", "torch", "timm", "numpy", "scipy"} <= session["versions"].keys()
-    assert session["argv"] == ["cogattn", "data"]
-    assert session["inputs"] == {"coins.csv": "0" * 64}
-    assert (session["n_cells"], session["workers"], session["threads_per_worker"]) == (2, 1, 1)
-    assert session["started"].endswith("+00:00")
-    assert session["cpu"]
-    assert session["platform"]
+    (session,) = run.read(Provenance).sessions
+    assert {"python", "cogattn", "torch", "timm", "numpy", "scipy"} <= session.versions.keys()
+    assert session.argv == ("cogattn", "data")
+    assert session.inputs == {"coins.csv": "0" * 64}
+    assert (session.n_cells, session.workers, session.threads_per_worker) == (2, 1, 1)
+    assert session.started.endswith("+00:00")
+    assert session.cpu
+    assert session.platform
 
 
 def test_provenance_is_not_part_of_the_id(tmp_path: Path) -> None:
     run = open_run(COIN, CoinConfig(), tmp_path)
     run.create(1, CoinConfig())
-    begin_session(run, {"versions": {"torch": "1"}, "inputs": {}, "n_cells": 1})
+    begin_session(run, collect(load_study(COIN), CoinConfig(), argv=["x"], workers=7, n_cells=1))
     assert open_run(COIN, CoinConfig(), tmp_path) == run
 
 

@@ -12,6 +12,7 @@ import pytest
 from cogattn.catalogue import find_run, list_runs, verify
 from cogattn.errors import ConfigError, StoreError
 from cogattn.execute import open_run, run_study
+from cogattn.records import Manifest
 from cogattn.store import Run, run_id
 from cogattn.study import SUMMARY_COLUMNS, Results
 from cogattn.testing.coin import CoinConfig
@@ -126,7 +127,7 @@ def test_a_table_or_figure_cannot_be_named_out_of_the_run(run: Run, name: str) -
 
 def test_the_manifest_lists_every_file_and_nothing_else(tmp_path: Path) -> None:
     run, _ = run_study(COIN, CoinConfig(), out=tmp_path)
-    listed = run.read_record("MANIFEST.json")["files"]
+    listed = run.read(Manifest).files
     there = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
     assert set(listed) == there - {"MANIFEST.json", ".lock"}
     assert {
