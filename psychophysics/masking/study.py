@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from cogattn.observers.config import FactoryObserver, ReadoutObserver, TimmObserver
 from cogattn.psychophysics.masking.config import (
     HumanObserver,
     MaskingConfig,
     PaperDesign,
     ProceduralImages,
-    ReadoutObserver,
     TemplateObserver,
 )
 from cogattn.seeds import Streams
@@ -50,9 +50,13 @@ class MaskingStudy:
         ------
         DataError
             If the images or the table of people cannot be read.
+        ObserverError
+            If timm does not know a model.
         """
         if isinstance(config.observer, HumanObserver):
             return _people(config.observer.table)
+        if isinstance(config.observer, TimmObserver | ReadoutObserver):
+            _check_models(config.observer.models)
         cells: list[Cell] = []
         for name in observer_names(config):
             cells += _masking_cells(config, name)
@@ -103,10 +107,21 @@ def observer_names(config: MaskingConfig) -> tuple[str, ...]:
             return (table,)
         case TemplateObserver(center_cpi=center, bandwidth_octaves=width):
             return (f"template {width:g} octaves at {center:g} c/image",)
-        case observer if observer.kind == "factory":
-            return (observer.target,)
+        case FactoryObserver(target=target):
+            return (target,)
         case observer:
             return observer.models
+
+
+def _check_models(models: Sequence[str]) -> None:
+    """Refuse unknown names before any work; timm, which is slow to load, is asked only about those of no wheel."""
+    from cogattn.observers.wheels import wheel_of
+
+    for name in models:
+        if wheel_of(name) is None:
+            from cogattn.observers.build import check_model_name
+
+            check_model_name(name)
 
 
 def _people(table: str) -> list[Cell]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cogattn.errors import ConfigError, DataError
+from cogattn.errors import ConfigError, DataError, ObserverError
 from cogattn.execute import run_study
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.material import training_images, trial_images
@@ -118,6 +118,11 @@ def test_a_missing_folder_is_refused_before_any_work(tmp_path):
     )
     with pytest.raises(DataError, match="nowhere"):
         MaskingStudy().cells(config)
+
+
+def test_an_unknown_model_is_refused_before_any_work():
+    with pytest.raises(ObserverError, match="resnet50"):
+        MaskingStudy().cells(MaskingConfig.parse({"observer": {"kind": "readout", "models": ["resnet5"]}}))
 
 
 def test_a_damaged_image_is_skipped_and_named_or_refused(tmp_path, shared_data):
