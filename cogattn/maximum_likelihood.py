@@ -35,8 +35,15 @@ _RIDGE = 1e-9
 class Likelihood(Protocol):
     """Log likelihood of parameter vectors, each of one data set out of many."""
 
-    lower: Array
-    upper: Array
+    @property
+    def lower(self) -> Array:
+        """Lower limits, shape (n_parameters,)."""
+        ...
+
+    @property
+    def upper(self) -> Array:
+        """Upper limits, shape (n_parameters,)."""
+        ...
 
     def __call__(self, theta: Array, rows: Rows) -> tuple[Array, Array, Array]:
         """Evaluate ``theta[i]`` on data set ``rows[i]``.
@@ -77,8 +84,8 @@ def binomial(correct: Array, trials: Array, p: Array, slopes: Array) -> tuple[Ar
 
 def binomial_deviance(correct: Array, trials: Array, p: Array) -> Array:
     """Return twice the log likelihood ratio of the saturated model to `p`, summed over cells, shape (n,)."""
-    seen = np.maximum(trials, 1)
-    wrong = trials - correct
+    seen, wrong = np.maximum(trials, 1), trials - correct
+    p = np.clip(p, 1e-15, 1 - 1e-15)
     parts = xlogy(correct, correct / (seen * p)) + xlogy(wrong, wrong / (seen * (1 - p)))
     return 2 * parts.sum(axis=1)
 

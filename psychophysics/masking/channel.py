@@ -25,6 +25,7 @@ from cogattn.psychophysics.masking.paper_fit import (
     GaussianFit,
     fit_gaussian,
     integer_thresholds,
+    least_squares_gaussian,
     noise_ladder,
 )
 
@@ -280,18 +281,14 @@ def _paper(
     levels = noise_ladder(sds)
     noisy = sds > 0
     if not trials[noisy].all():
-        raise DataError(
-            "n_trials must be above 0 in every noisy cell for estimator 'paper'; use estimator 'ml'"
-        )
-    correct_noisy, trials_noisy = correct[noisy], trials[noisy]
-    accuracy = correct_noisy / trials_noisy
-    found = integer_thresholds(accuracy, levels, criterion=criterion)
-    fit = _cached_fit(tuple(map(int, found)), len(levels))
-    drawn = (
-        rng.binomial(trials_noisy.astype(np.int64), accuracy, (n_bootstrap, *accuracy.shape)) / trials_noisy
-    )
-    resampled = integer_thresholds(drawn, levels, criterion=criterion)
-    again = [_cached_fit(tuple(map(int, row)), len(levels)) for row in resampled]
+        raise DataError("n_trials must be above 0 in all cells with noise for estimator 'paper'; use 'ml'")
+    n_noisy = trials[noisy].astype(np.int64)
+    accuracy = correct[noisy] / n_noisy
+    found = tuple(integer_thresholds(accuracy, levels, criterion=criterion).tolist())
+    fit = fit_gaussian(found, n_levels=len(levels))
+    drawn = rng.binomial(n_noisy, accuracy, (n_bootstrap, *accuracy.shape)) / n_noisy
+    resampled = integer_thresholds(drawn, levels, criterion=criterion).tolist()
+    again = [_fit_once(tuple(row), len(levels)) for row in resampled]
     values = np.array([_paper_values(each, levels, lowest_cpi) for each in (fit, *again)])
     intervals = [_percentiles(column, confidence) for column in values[1:].T]
     bandwidth, center, peak = map(float, values[0])
@@ -307,13 +304,14 @@ def _paper(
         reason=fit.reason,
         n_trials=int(trials.sum()),
         confidence=confidence,
-        thresholds=tuple(map(int, found)),
+        thresholds=found,
     )
 
 
-_cached_fit = lru_cache(maxsize=4096)(
-    lambda thresholds, n_levels: fit_gaussian(thresholds, n_levels=n_levels)
-)
+@lru_cache(maxsize=4096)
+def _fit_once(thresholds: tuple[int, ...], n_levels: int) -> GaussianFit:
+    """Resamples repeat the same few integers."""
+    return least_squares_gaussian(thresholds, n_levels=n_levels)
 
 
 def _paper_values(fit: GaussianFit, levels: Array, lowest_cpi: float) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ Subramanian, Sizikova, Majaj, Pelli (2023), NeurIPS, arXiv 2309.13190.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -71,7 +71,7 @@ def published_counts(name: str = "subramanian2023") -> HumanCounts:
         raise DataError(f"humans must be one of {', '.join(PUBLISHED)} or a CSV file; got {name}")
     with _packaged(name).open(encoding="utf-8") as text:
         counts = _from_counts(pd.read_csv(text, dtype=str, keep_default_na=False), name)
-    return HumanCounts(**{**vars(counts), "noise": "pyramid"})
+    return replace(counts, noise="pyramid")
 
 
 def read_counts(table: str | Path) -> HumanCounts:

@@ -286,7 +286,7 @@ def channel_likelihood(
     cells = Cells.grid(noise_sds, trials.shape[-1])
     trials = trials.reshape(len(trials), -1)
     correct = np.asarray(n_correct, dtype=float).reshape(trials.shape)
-    used = trials.any(axis=0)
+    used = np.any(trials, axis=0)
     return ChannelLikelihood(model, cells.take(used), correct[:, used], trials[:, used])
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,21 +123,31 @@ def fit_gaussian(thresholds: Sequence[int] | NDArray[np.int64], *, n_levels: int
     GaussianFit
     """
     counts = np.asarray(thresholds, dtype=float)
+    fit = least_squares_gaussian(thresholds, n_levels=n_levels)
+    if fit.identified and _at_bound(fit.height, n_levels) and _bound_sets_width(counts, fit.sd):
+        return replace(fit, identified=False, reason=f"the bandwidth rests on the bound A <= {n_levels}")
+    return fit
+
+
+def least_squares_gaussian(thresholds: Sequence[int] | NDArray[np.int64], *, n_levels: int) -> GaussianFit:
+    """Fit as `fit_gaussian`, but do not ask whether the bound sets the width: for resamples."""
+    counts = np.asarray(thresholds, dtype=float)
     if np.ptp(counts) == 0:
         return _nothing(f"all bands have the same threshold, {counts[0]:.0f} of {n_levels} SD steps")
     found = _least_squares(counts, n_levels)
     if found is None:
         return _nothing("the paper's least-squares fit does not converge")
     height, mean, sd = found
-    bound = height > n_levels * (1 - 1e-6)
-    if _flat(height, mean, sd, len(counts), bound):
+    if _flat(height, mean, sd, len(counts), _at_bound(height, n_levels)):
         return _nothing("the thresholds fit many Gaussians equally well")
-    note = "the fitted s is negative and counts as its size" if sd < 0 else ""
-    if bound and _bound_sets_width(counts, abs(sd)):
-        return GaussianFit(height, mean, abs(sd), False, f"the bandwidth rests on the bound A <= {n_levels}")
     if FWHM * abs(sd) > len(counts):
         return GaussianFit(height, mean, abs(sd), False, f"wider than the {len(counts)} octaves tested")
+    note = "the fitted s is negative and counts as its size" if sd < 0 else ""
     return GaussianFit(height, mean, abs(sd), True, note)
+
+
+def _at_bound(height: float, n_levels: int) -> bool:
+    return height > n_levels * (1 - 1e-6)
 
 
 def _gaussian(x: NDArray[np.float64], height: float, mean: float, sd: float) -> NDArray[np.float64]:

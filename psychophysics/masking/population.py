@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _REACH = 6.0
-_N_POINTS = 121
-_N_NODES = 25
+_N_POINTS = 81
+_N_NODES = 15
 
 
 class PopulationValue(NamedTuple):
@@ -185,7 +185,7 @@ def _in_units(value: PopulationValue, exponential: np.ufunc) -> PopulationValue:
 def _hierarchical(points: Array, curves: Array, confidence: float) -> PopulationValue:
     """Mean and SD of a normal population from its members' log likelihoods (n, n_points)."""
     span = points[-1] - points[0]
-    sds = np.concatenate([[0.0], np.geomspace(span / 500, span, 60)])
+    sds = np.concatenate([[0.0], np.geomspace(span / 300, span, 40)])
     node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
     at = points[:, None, None] + sds[:, None] * node  # (mean, sd, node)
     log_weight = np.log(weight / weight.sum())
