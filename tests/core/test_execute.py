@@ -17,6 +17,7 @@ from cogattn.executors import THREAD_VARIABLES, InlineExecutor, default_workers,
 from cogattn.provenance import begin_session, collect
 from cogattn.records import Provenance
 from cogattn.registry import load_study
+from cogattn.seeds import Streams
 from cogattn.store import Run
 from cogattn.study import Cell
 from cogattn.testing.coin import CoinConfig, CoinStudy
@@ -79,6 +80,17 @@ def test_no_more_cells_are_under_way_than_there_are_workers(tmp_path: Path) -> N
 
     run_study(COIN, CoinConfig(n_cells=8, seconds_per_cell=0.01), out=tmp_path, workers=3, make_executor=make)
     assert max(widths) <= 3
+
+
+def test_each_cell_has_a_random_stream_of_its_own_made_from_seed_and_key(tmp_path: Path) -> None:
+    config = CoinConfig(n_cells=2, coins={"n": 1}, tosses=64, seed=5)
+    run, _ = run_study(COIN, config, out=tmp_path)
+    cells = plan(load_study(COIN), config)
+    answers = [run.read_trials([cell.key])["correct"].to_numpy() for cell in cells]
+    assert (answers[0] != answers[1]).any()
+    for cell, answer in zip(cells, answers, strict=True):
+        expected = Streams(5).child(cell.key).generator("tosses").random(64) < 0.5
+        assert (answer == expected).all()
 
 
 def test_a_plan_with_a_cell_twice_is_refused_before_any_work(tmp_path: Path) -> None:

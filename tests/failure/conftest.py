@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +34,6 @@ def start_cli() -> Callable[..., subprocess.Popen[str]]:
 
     yield start
     for process in running:
-        if process.poll() is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too, should they have outlived it
         process.communicate()
