@@ -92,7 +92,7 @@ def search_functions(trials: pd.DataFrame, networks: Sequence[str]) -> Figure:
         for axes in panels[-1]:
             axes.set_xlabel("items")
         panels[0, 0].legend(fontsize=7)
-        n = int(trials.groupby(["searcher", "condition", "set_size"])["display"].nunique().min())
+        n = int(trials.groupby(["searcher", "condition", "set_size"])["display"].nunique().to_numpy().min())
         caption(figure, f"easy and hard as they are for people; n = {n}")
     return figure
 

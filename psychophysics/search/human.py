@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 from importlib.resources import files
+from typing import cast
 
 import pandas as pd
 
@@ -40,9 +41,8 @@ def human_slopes() -> pd.DataFrame:
         12 rows: ``task``, ``condition``, ``role``, ``slope_ms`` (ms per item), ``intercept_ms``.
     """
     rows = []
-    for (task, condition, role), times in _read("human_rt.csv").groupby(
-        ["task", "condition", "role"], sort=False
-    ):
+    for key, times in _read("human_rt.csv").groupby(["task", "condition", "role"], sort=False):
+        task, condition, role = cast(tuple[str, str, str], key)
         slope, intercept = fit_line(times["set_size"].to_numpy(float), times["rt_ms"].to_numpy(float))
         rows.append((task, condition, role, float(slope), float(intercept)))
     return pd.DataFrame(rows, columns=["task", "condition", "role", "slope_ms", "intercept_ms"])

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class InlineNetwork:
 
     def __init__(self, network: Network, integration: Integration, *, n_levels: int = 3) -> None:
         self.network, self.integration, self.n_levels = network, integration, n_levels
-        info = list(network.module.feature_info)
+        info = list(cast(Any, network.module).feature_info)
         strides = [int(stage["reduction"]) for stage in info]
         convolutional = [
             i for i, stage in enumerate(info) if strides.index(strides[i]) == i and not _pools(network, stage)
@@ -255,7 +256,7 @@ def _pools(network: Network, stage: dict) -> bool:
 
 def _cut(module: nn.Module, stages: list[int]) -> list[nn.Sequential]:
     """Cut a copy of a network after each of some stages of its feature list; 2 x 2 maxima become averages."""
-    nested = any("." in stage["module"] for stage in module.feature_info)
+    nested = any("." in stage["module"] for stage in cast(Any, module).feature_info)
     flat = FeatureListNet(copy.deepcopy(module), out_indices=tuple(stages), flatten_sequential=nested)
     parts: list[list[nn.Module]] = [[]]
     last = list(flat.return_layers)

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from cogattn.fovea import FoveatedField
 from cogattn.psychophysics.search.displays import Display, draw
-from cogattn.psychophysics.search.searcher import Places
+from cogattn.psychophysics.search.searcher import Places, View
 from cogattn.psychophysics.search.templates import LevelsOf, Template, as_rgb, learn_templates, match_maps
 from cogattn.retina import Integration
 
@@ -100,7 +100,7 @@ class MatchingSearcher:
         self.gain, self.criterion, self.knows_distractors = gain, criterion, knows_distractors
         self._known: tuple[object, Known] | None = None
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> MatchingView:
+    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
         """Pass the display through the network once; `rng` is not used."""
         return MatchingView(self, self.field(display.image, display), self.knowledge(display), places)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ Array = NDArray[np.float64]
 MS_PER_FIXATION = 252.359
 BASE_MS = 376.271
 N_RESAMPLES = 2000
+DECIMALS = 9
+"""Slopes are rounded to so many decimals, so that equal times give a slope of 0 and not of 1e-14."""
 
 
 def reaction_time_ms(n_fixations: ArrayLike) -> Array:
@@ -283,10 +286,10 @@ def _bootstrap_slopes(
         sizes = np.sort(trials["set_size"].unique())
         samples = [displays.loc[size].to_numpy(float) for size in sizes]
         means = np.array([sample.mean() for sample in samples])
-        slope, intercept = fit_line(sizes.astype(float), means)
+        slope, intercept = (v.round(DECIMALS) for v in fit_line(sizes.astype(float), means))
         drawn = [s[rng.integers(len(s), size=(n_resamples, len(s)))].mean(axis=1) for s in samples]
-        resampled = fit_line(sizes.astype(float), np.stack(drawn, axis=-1))[0]
-        found[group] = _Slope(float(slope), float(intercept), resampled, len(displays))
+        resampled = fit_line(sizes.astype(float), np.stack(drawn, axis=-1))[0].round(DECIMALS)
+        found[cast(tuple[str, ...], group)] = _Slope(float(slope), float(intercept), resampled, len(displays))
     return found
 
 

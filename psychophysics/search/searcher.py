@@ -82,7 +82,10 @@ class View(Protocol):
 class Searcher(Protocol):
     """Anything that can look for a display's target."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
 
     def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
         """Take in a display once; `rng` is the searcher's own noise."""
@@ -154,7 +157,11 @@ def search(
             hopeless = presence(log_posterior, places) < rules.quit_below
             for index in running[hopeless]:
                 outcomes[index] = "absent"
-            running, log_posterior, held_back = (a[~hopeless] for a in (running, log_posterior, held_back))
+            running, log_posterior, held_back = (
+                running[~hopeless],
+                log_posterior[~hopeless],
+                held_back[~hopeless],
+            )
             if not len(running):
                 break
         if rules.look == "elm":

@@ -120,17 +120,18 @@ def _lighting() -> Task:
     return Task("lighting", "Lighting", 6.6, 4, 27 / 255, (1, 6, 12), easy, hard)
 
 
+Stroke = tuple[float, float, float, float]
 _LENGTH, _WIDTH = 5.5, 0.55
 _STEM = (-_WIDTH / 2, -_LENGTH / 2, _WIDTH / 2, _LENGTH / 2)
 
 
-def _across(step: int, left: float = -_LENGTH / 2, right: float = _LENGTH / 2) -> tuple[float, ...]:
+def _across(step: int, left: float = -_LENGTH / 2, right: float = _LENGTH / 2) -> Stroke:
     """A horizontal stroke from `step` to `step` + 1 stroke widths below the top."""
     top = -_LENGTH / 2 + step * _WIDTH
     return (left, top, right, top + _WIDTH)
 
 
-def _quarter_turns(strokes: tuple[tuple[float, ...], ...]) -> tuple[Strokes, ...]:
+def _quarter_turns(strokes: tuple[Stroke, ...]) -> tuple[Strokes, ...]:
     item = Strokes(strokes, box_deg=5.9)
     return tuple(replace(item, angle_deg=90.0 * turn) for turn in range(4))
 

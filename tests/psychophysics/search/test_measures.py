@@ -110,6 +110,13 @@ def test_a_slope_of_zero_saturates_the_index_and_is_flagged() -> None:
     assert healthy["ratio"] == pytest.approx(33 / 14)
 
 
+def test_equal_times_have_a_slope_of_exactly_zero() -> None:
+    table = trials({"hard": 0, "easy": 0}).assign(rt_ms=measures.reaction_time_ms(1).item())
+    found = measures.asymmetries(table).iloc[0]
+    assert (found["hard_slope"], found["index"], found["lo"], found["hi"]) == (0, 0, 0, 0)
+    assert found["saturated"]
+
+
 def test_repeated_searches_of_a_display_are_no_further_units() -> None:
     once = trials({"hard": 33, "easy": 14}, sd=50)
     twice = pd.concat([once, once])
