@@ -129,6 +129,19 @@ def test_individual_people_have_the_channels_that_the_study_page_states() -> Non
     assert 25 < fit.deviance.min() < fit.deviance.max() < 70
 
 
+def test_with_the_labels_as_frequencies_people_have_the_channel_of_the_prototype_without_spectra() -> None:
+    """1.47 octaves [1.42, 1.53] pooled; individual deviances from 29 to 56 on 30 df."""
+    counts = published_counts()
+    labels = BandSpectra(counts.nominal_cpi, np.concatenate([[0.0], counts.nominal_cpi]), np.eye(7, 8, k=1))
+    pooled = fit_many(
+        counts.n_correct.sum(axis=0)[None], counts.n_trials.sum(axis=0)[None], counts.noise_sds, labels
+    )
+    assert np.exp(pooled.parameters[0, 0]) == pytest.approx(1.47, abs=0.01)
+    assert np.exp(pooled.intervals[0, 0]) == pytest.approx([1.42, 1.53], abs=0.01)
+    deviance = fit_many(counts.n_correct, counts.n_trials, counts.noise_sds, labels).deviance
+    assert (deviance.min(), deviance.max()) == pytest.approx((29, 56), abs=0.5)
+
+
 def simulated(
     theta: np.ndarray, sds: np.ndarray, spectra: BandSpectra, n: int, n_observers: int = 400
 ) -> tuple[np.ndarray, np.ndarray]:
