@@ -58,7 +58,8 @@ def trials_from_raw(
                 f"every trial must lie within the recording; got {onset_s:g} s + {duration_s:g} s in "
                 f"{raw.n_times / sfreq:g} s (subject {subject}, {name})"
             )
-        trials.append(Trial(raw.get_data(picks=list(channels), start=start, stop=start + length).T, name))
+        data = np.asarray(raw.get_data(picks=np.array(channels), start=start, stop=start + length))
+        trials.append(Trial(data.T, name))
     return Recording(subject, sfreq, channels, tuple(trials)).checked()
 
 

@@ -123,10 +123,10 @@ def _read_wav(path: Path) -> tuple[FloatArray, float]:
 
     rate, samples = wavfile.read(path)
     if np.issubdtype(samples.dtype, np.floating):
-        return samples.astype(np.float64), rate
+        return samples.astype(np.float64), float(rate)
     if samples.dtype == np.uint8:
-        return (samples.astype(np.float64) - 128) / 128, rate
-    return samples / -float(np.iinfo(samples.dtype).min), rate
+        return (samples.astype(np.float64) - 128) / 128, float(rate)
+    return samples / -float(np.iinfo(samples.dtype).min), float(rate)
 
 
 def _read_other(path: Path) -> tuple[FloatArray, float]:
@@ -136,7 +136,8 @@ def _read_other(path: Path) -> tuple[FloatArray, float]:
         raise DataError(
             f"reading {path.suffix} needs soundfile; install cogattn[eeg] or give a WAV"
         ) from error
-    return soundfile.read(path, dtype="float64")
+    samples, rate = soundfile.read(path, dtype="float64")
+    return np.asarray(samples, dtype=np.float64), float(rate)
 
 
 def _checked_sound(sound: FloatArray, sfreq: float) -> FloatArray:

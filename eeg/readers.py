@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -265,7 +265,7 @@ def _volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
     if unit == "uV":
         raw.apply_function(lambda x: x * 1e-6, picks="eeg", channel_wise=False)
     if unit != "arbitrary":
-        check_volts(raw.get_data(picks="eeg").T, where=where)
+        check_volts(np.asarray(raw.get_data(picks="eeg")).T, where=where)
     return raw
 
 
@@ -285,7 +285,7 @@ def _required(content: object, key: str, path: Path):
     return content[key]
 
 
-def _cells(value: object) -> list:
+def _cells(value: Any) -> list:
     """A cell array as a list; MATLAB readers unwrap a cell array of one matrix."""
     return [value] if isinstance(value, np.ndarray) and value.dtype != object else list(value)
 

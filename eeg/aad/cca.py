@@ -79,7 +79,7 @@ class CcaDecoder:
         identity = np.eye(sound_lags.n)
         sounds = [predict(s, identity, sound_lags) for s in first]  # lagged envelope, (n_times, n_lags)
         both = Moments.total([Moments.of(a, s, eeg_lags) for a, s in zip(x, sounds, strict=True)])
-        gram_sound = sum(s.T @ s for s in sounds)
+        gram_sound = sum((s.T @ s for s in sounds), start=np.zeros_like(identity))
         self._solve(both.gram(), gram_sound, both.cross)
         differences = np.concatenate(
             [self._differences(a, s, u, self.window_s) for a, s, u in zip(x, first, second, strict=True)]

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.floating]
 
 
 def checked_eeg(
-    eeg: Sequence[FloatArray],
+    eeg: Sequence[FloatArray] | FloatArray,
     *,
     least: int = 1,
     subject: str | None = None,

@@ -175,7 +175,8 @@ class SpeakerTokens:
         """
         scores = sharpness * np.asarray(r, dtype=np.float64)
         weights = np.exp(scores - scores.max())
-        return np.bincount(self.token(features), weights / weights.sum(), minlength=self.n_tokens)
+        shares = weights / weights.sum()
+        return np.bincount(self.token(features), shares, minlength=self.n_tokens).astype(np.float64)
 
 
 def talker_features(sound: FloatArray, sfreq: float) -> FloatArray:

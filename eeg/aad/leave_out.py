@@ -58,7 +58,7 @@ def solve(moments: Moments, penalties: Sequence[float]) -> FloatArray:
 def solve_left_out(
     parts: Sequence[Moments],
     folds: Sequence[Sequence[int]],
-    penalties: Callable[[int, float], Sequence[float]],
+    penalties: Callable[[int, float], Sequence[float] | FloatArray],
     *,
     tolerance: float = TOLERANCE,
 ) -> Iterator[Fold]:

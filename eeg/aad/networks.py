@@ -17,7 +17,7 @@ Lawhern et al. (2018), J. Neural Eng. 15, 056013 (EEGNet). Vaswani et al. (2017)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -179,13 +179,19 @@ class NetworkReconstructor:
             )
         return self
 
+    @overload
+    def predict(self, eeg: FloatArray) -> FloatArray: ...
+
+    @overload
+    def predict(self, eeg: Sequence[FloatArray]) -> list[FloatArray]: ...
+
     def predict(self, eeg: Sequence[FloatArray] | FloatArray) -> list[FloatArray] | FloatArray:
         """Reconstruct one trial, (n_times,), or each of a list of trials."""
         if not hasattr(self, "network_"):
             raise DataError("a decoder must be fitted before it predicts; call fit first")
         single = isinstance(eeg, np.ndarray) and eeg.ndim == 2
         decoded = []
-        for trial in checked_eeg([eeg] if single else eeg):
+        for trial in checked_eeg(eeg):
             signal = torch.as_tensor(trial.T / self.scale_, dtype=torch.float32, device=_device())[None]
             with torch.inference_mode():
                 decoded.append(self.network_(signal)[0].cpu().numpy().astype(np.float64))

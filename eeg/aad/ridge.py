@@ -13,6 +13,7 @@ Biesmans, Das, Francart and Bertrand (2017), IEEE Trans. Neural Syst. Rehabil. E
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,12 +72,18 @@ class RidgeDecoder:
         self.coef_ = solve(total, [self.alpha_])[:, 0, 0].reshape(lags.n, -1)
         return self
 
+    @overload
+    def predict(self, eeg: FloatArray) -> FloatArray: ...
+
+    @overload
+    def predict(self, eeg: Sequence[FloatArray]) -> list[FloatArray]: ...
+
     def predict(self, eeg: Sequence[FloatArray] | FloatArray) -> list[FloatArray] | FloatArray:
         """Reconstruct the envelope (zero mean), (n_times,), of one trial or of each of a list of trials."""
         if not hasattr(self, "coef_"):
             raise DataError("a decoder must be fitted before it predicts; call fit first")
         single = isinstance(eeg, np.ndarray) and eeg.ndim == 2
-        trials = checked_eeg([eeg] if single else eeg)
+        trials = checked_eeg(eeg)
         lags = checked_lags(self.tmin, self.tmax, self.sfreq, trials)
         if trials[0].shape[1] != self.coef_.shape[1]:
             raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -113,7 +114,7 @@ def _empty(name: str, measure: str, unit: str) -> Row:
     return {"observer": name, "measure": measure, "unit": unit, **nothing, "human_n": 0, "note": ""}
 
 
-def _curve_table(curves: dict[str, pd.DataFrame], rng: Streams) -> pd.DataFrame:
+def _curve_table(curves: Mapping[str, pd.DataFrame], rng: Streams) -> pd.DataFrame:
     rows = []
     for name, curve in curves.items():
         for window_s in curve.columns:
@@ -135,7 +136,7 @@ def _curve_table(curves: dict[str, pd.DataFrame], rng: Streams) -> pd.DataFrame:
 
 
 def _subject_table(
-    config: AadConfig, curves: dict[str, pd.DataFrame], decoded: dict[str, pd.DataFrame]
+    config: AadConfig, curves: Mapping[str, pd.DataFrame], decoded: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     rows = []
     for name, curve in curves.items():
@@ -155,13 +156,13 @@ def _subject_table(
 
 
 def _remarks(
-    config: AadConfig, curves: dict[str, pd.DataFrame], decoded: dict[str, pd.DataFrame]
+    config: AadConfig, curves: Mapping[str, pd.DataFrame], decoded: Mapping[str, pd.DataFrame]
 ) -> tuple[str, ...]:
     remarks = []
     for name, rows in decoded.items():
         p = rows.groupby("subject", sort=False)["p"].first()
         remarks.append(
-            f"{name}: {int((p <= 0.05).sum())} of {len(p)} subjects significant (permutation of trials)"
+            f"{name}: {np.count_nonzero(p <= 0.05)} of {len(p)} subjects significant (permutation of trials)"
         )
     if IGNORED in curves:
         shortest = curves[IGNORED].iloc[:, 0]
@@ -175,7 +176,7 @@ def _remarks(
     return tuple(remarks)
 
 
-def _n_windows(decoded: dict[str, pd.DataFrame], window_s: float) -> int:
+def _n_windows(decoded: Mapping[str, pd.DataFrame], window_s: float) -> int:
     """Windows of this length of all subjects, of the first decoder."""
     rows = next(iter(decoded.values()))
     return max(1, int((rows["window_s"] == window_s).sum()))
