@@ -18,6 +18,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class Backbone:
     """
 
     def __init__(self, network: Network, *, n_levels: int = 3) -> None:
-        module = network.module
+        module: Any = network.module  # of timm
         if not hasattr(module, "forward_intermediates") or not hasattr(module, "feature_info"):
             raise ObserverError(
                 f"a fovea needs a network with forward_intermediates, as timm's have; got {network.name}"
@@ -90,13 +91,13 @@ class Backbone:
             )
         return [Level(m.clone(), stride) for m, stride in zip(maps, self.strides, strict=True)]
 
-    def _module(self, inputs: Tensor) -> nn.Module:
+    def _module(self, inputs: Tensor) -> Any:
         """The module; of a vision transformer a copy whose position codes fit the image."""
         if not self._tokens:
             return self.network.module
         size = (inputs.shape[-2], inputs.shape[-1])
         if self._resized is None or self._resized[0] != size:
-            module = copy.deepcopy(self.network.module)
+            module: Any = copy.deepcopy(self.network.module)
             module.set_input_size(img_size=size)
             self._resized = size, module
         return self._resized[1]

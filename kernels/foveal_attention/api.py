@@ -12,7 +12,7 @@ parameters included; only the radius is not learned. A query without any key wit
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -176,7 +176,8 @@ def foveal_scores(
 
 def can_run(impl: Impl, q: Tensor, k: Tensor, v: Tensor, *positions: Tensor, **settings) -> tuple[bool, str]:
     """Return whether `impl` can run `foveal_attention` on these arguments, and why where it cannot."""
-    defaults = {name: value for name, value in foveal_attention.__kwdefaults__.items() if name != "impl"}
+    defaults = dict(foveal_attention.__kwdefaults__ or {})
+    defaults.pop("impl", None)
     return OPERATOR.can_run(impl, make_call(q, k, v, *positions, **(defaults | settings)))
 
 
@@ -220,7 +221,7 @@ def _attention_op(
     """Output and log-sum-exp (batch, heads, n_queries)."""
     call = Call(
         q, k, v, query_position, key_position, log_weight, coefficients, e2, radius,
-        bias, scale, extent_deg, precision,
+        cast(Bias, bias), scale, extent_deg, cast(Precision, precision),
     )  # fmt: skip
     dispatch.record(OPERATOR.name, impl)
     return _backend(impl).forward(call)
@@ -257,7 +258,7 @@ def _backward_op(
     """Gradients of q, k, v, positions, log_weight, coefficients and e2; empty where not learned."""
     call = Call(
         q, k, v, query_position, key_position, log_weight, coefficients, e2, radius,
-        bias, scale, extent_deg, precision,
+        cast(Bias, bias), scale, extent_deg, cast(Precision, precision),
     )  # fmt: skip
     return list(_backend(impl).backward(call, out, log_sum, grad_out, learns_bias, learns_position))
 

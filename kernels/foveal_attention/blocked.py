@@ -7,6 +7,7 @@ ever held. The backward pass visits the same tiles and recomputes the weights fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -88,7 +89,7 @@ def backward(
 
 def tiles(call: Call) -> Iterator[Tile]:
     """Cut the call into tiles: gathered where the radius skips enough keys, plain slices elsewhere."""
-    if not call.q.shape[:3].numel() or not call.k.shape[2]:
+    if not math.prod(call.q.shape[:3]) or not call.k.shape[2]:
         return
     if call.radius is not None and call.k.shape[2] >= SPARSE_FROM_KEYS:
         order, reached = _reached_keys(call)
@@ -198,7 +199,7 @@ def _weights(scores: Tensor, log_sum: Tensor) -> Tensor:
 
 
 def _fused_backward(part: Call, out: Tensor, log_sum: Tensor, grad_out: Tensor, _: bool) -> Gradients:
-    _, bias = _masked_terms(part)
+    bias = _masked_terms(part)[1]
     none = part.e2.new_zeros(0)
     grads = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
         grad_out, part.q, part.k, part.v, out, log_sum, 0.0, False, attn_mask=bias, scale=part.scale

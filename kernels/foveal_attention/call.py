@@ -124,7 +124,8 @@ def _check_content(q: Tensor, k: Tensor, v: Tensor) -> None:
 def _check_table(table: Tensor | None, heads: int) -> Tensor:
     shape = None if table is None else tuple(table.shape)
     if (
-        shape is None
+        table is None
+        or shape is None
         or len(shape) != 3
         or shape[0] not in (1, heads)
         or shape[1] < 2

@@ -115,7 +115,9 @@ def backward(
         grad_v,
         grad_gaze.sum(1).sum_to_size(call.query_position.shape) if learns_position else grad_gaze,
         grad_place.sum(1).sum_to_size(call.key_position.shape) if learns_position else grad_place,
-        grad_weight.sum(1).sum_to_size(call.log_weight.shape) if grad_weight.dim() > 1 else grad_weight,
+        grad_weight
+        if call.log_weight is None or not learns_bias
+        else grad_weight.sum(1).sum_to_size(call.log_weight.shape),
         grad_alpha.sum((0, 2)).sum_to_size(call.coefficients.shape) if learns_bias else grad_alpha,
         grad_e2.sum((0, 2)).sum_to_size(call.e2.shape) if learns_bias else grad_e2,
     )
