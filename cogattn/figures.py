@@ -103,7 +103,7 @@ def draw_estimate(
     *,
     role: Role = "model",
     label: str | None = None,
-    colour: str | None = None,
+    colour: str | tuple[float, ...] | None = None,
     line: bool = False,
 ) -> None:
     """Draw estimates as dots with their intervals as bars; an infinite end is drawn as an open triangle.

@@ -43,3 +43,7 @@ class FactoryObserver(Settings):
     scores."""
     image_size: int = Field(default=224, ge=16)
     """Side of the images that the module takes, in pixels."""
+
+
+NetworkObserver = TimmObserver | ReadoutObserver | FactoryObserver
+"""Settings that `cogattn.observers.build.build_network` takes."""

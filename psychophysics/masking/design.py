@@ -67,7 +67,7 @@ def crossed_trials(image_ids: Sequence[str], *, sds: Sequence[float], n_bands: i
 
 
 def count_correct(
-    trials: pd.DataFrame, *, n_bands: int, sds: Sequence[float] | None = None
+    trials: pd.DataFrame, *, n_bands: int, sds: Sequence[float] | np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count correct answers and trials by noise SD and band.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -118,8 +118,9 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[
         if sd == 0:
             axes.axhline(rows["n_correct"].sum() / rows["n_trials"].sum(), color=shade[0.0], label="none")
             continue
-        values = rows[["mean_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
-        figures.draw_estimate(axes, *values, label=f"{sd:g}", colour=shade[float(sd)], line=True)
+        x, estimate, lo, hi = rows[["mean_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
+        colour = shade[cast(float, sd)]
+        figures.draw_estimate(axes, x, estimate, lo, hi, label=f"{sd:g}", colour=colour, line=True)
     axes.axhline(table["guessing"].iloc[0], color="#999999", linestyle=":", linewidth=1)
     _frequency_axis(axes)
     axes.set_ylim(0, 1.02)
@@ -158,7 +159,9 @@ def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str) ->
         axes.plot(frequency[unknown], bound[unknown], marker, color=colour, markersize=9, fillstyle="none")
 
 
-def stimulus_sheet(stimuli: NDArray[np.float32], sds: Sequence[float], labels_cpi: Sequence[float]) -> Figure:
+def stimulus_sheet(
+    stimuli: NDArray[np.float32], sds: Sequence[float], labels_cpi: Sequence[float] | NDArray[np.float64]
+) -> Figure:
     """Show stimuli as an observer gets them: a row a noise SD, a column a band.
 
     Parameters

@@ -146,7 +146,11 @@ def octave_bands(n_bands: int, lowest_cpi: float, size: int) -> NDArray[np.float
 
 
 def unit_noise(
-    settings: NoiseSettings, generators: Sequence[np.random.Generator], bands: Sequence[int], *, size: int
+    settings: NoiseSettings,
+    generators: Sequence[np.random.Generator],
+    bands: Sequence[int] | NDArray[np.int64],
+    *,
+    size: int,
 ) -> Tensor:
     """Noise of nominal SD 1 in the bands that `settings` name: `octave_noise` or `pyramid_noise`.
 
@@ -175,7 +179,7 @@ def unit_noise(
 
 def octave_noise(
     generators: Sequence[np.random.Generator],
-    bands: Sequence[int],
+    bands: Sequence[int] | NDArray[np.int64],
     *,
     size: int,
     n_bands: int = 7,

@@ -34,7 +34,11 @@ FEW_COEFFICIENTS = 8
 
 
 def pyramid_noise(
-    generators: Sequence[np.random.Generator], bands: Sequence[int], *, size: int, n_bands: int = 7
+    generators: Sequence[np.random.Generator],
+    bands: Sequence[int] | NDArray[np.int64],
+    *,
+    size: int,
+    n_bands: int = 7,
 ) -> Tensor:
     """The paper's noise, drawn at the level of the pyramid itself.
 
@@ -158,7 +162,7 @@ def _pyramid_levels(n_bands: int, size: int) -> tuple[_Level, ...]:
     return tuple(levels)
 
 
-def _by_level(bands: Sequence[int], n_bands: int) -> list[tuple[int, list[int]]]:
+def _by_level(bands: Sequence[int] | NDArray[np.int64], n_bands: int) -> list[tuple[int, list[int]]]:
     """Level of the pyramid, and which fields are of its band."""
     levels = n_bands - 1 - np.asarray(bands)
     return [(int(level), np.flatnonzero(levels == level).tolist()) for level in np.unique(levels)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from cogattn.observers.config import NetworkObserver
     from cogattn.observers.network import Network
     from cogattn.psychophysics.masking.config import MaskingConfig
 
+Scores = Callable[["Tensor"], "Tensor"]
 Decision = Literal["mean", "max", "sum"]
 N_IMAGENET_CLASSES = 1000
 
@@ -47,7 +49,7 @@ class Respondent:
 
     answer: Callable[[Tensor, Tensor, NDArray[np.int64]], NDArray[np.int64]]
     n_alternatives: int
-    scores: Callable[[Tensor], Tensor] | None = None
+    scores: Scores | None = None
 
     @classmethod
     def of_scores(cls, scores: Callable[[Tensor], Tensor], n_alternatives: int) -> Respondent:
@@ -72,6 +74,7 @@ def build_respondent(config: MaskingConfig, name: str) -> Respondent:
         responder = TemplateResponder(settings, config.images.size, rng=rng)
         answer = functools.partial(responder.name, n_categories=len(categories))
         return Respondent(answer, settings.n_alternatives)
+    settings = cast("NetworkObserver", settings)  # people answer no trials here
     network = build_network(settings, name, seed=config.seed)
     if settings.kind == "readout":
         return _readout(config, network)

@@ -6,19 +6,26 @@ which rows they are: ``masking``, ``shape_bias`` (cue-conflict images) or ``robu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 
 from cogattn.psychophysics.masking import human
 from cogattn.psychophysics.masking.adaptive import AdaptiveSession
+from cogattn.psychophysics.masking.config import (
+    AdaptiveDesign,
+    HumanObserver,
+    MaskingConfig,
+    RobustnessSettings,
+    ShapeBiasSettings,
+)
 from cogattn.psychophysics.masking.design import NO_BAND, crossed_trials, paper_trials
 from cogattn.psychophysics.masking.images import ImageList
 from cogattn.psychophysics.masking.material import trial_images
 from cogattn.psychophysics.masking.noise import spectra
 from cogattn.psychophysics.masking.people import N_ALTERNATIVES
-from cogattn.psychophysics.masking.respond import Respondent, as_rgb, build_respondent
+from cogattn.psychophysics.masking.respond import Respondent, Scores, as_rgb, build_respondent
 from cogattn.psychophysics.masking.robustness import answers_under_attack
 from cogattn.psychophysics.masking.shape_bias import list_conflicts, name_conflicts
 from cogattn.seeds import Streams
@@ -26,8 +33,6 @@ from cogattn.study import Cell
 
 if TYPE_CHECKING:
     import torch
-
-    from cogattn.psychophysics.masking.config import MaskingConfig
 
 COLUMNS = {
     "task": "str",
@@ -89,7 +94,7 @@ def planned_trials(config: MaskingConfig, images: ImageList) -> pd.DataFrame:
 
 def _people(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
     """The trials of one person, from a table of counts or of trials."""
-    counts = human.read_counts(config.observer.table)
+    counts = human.read_counts(cast(HumanObserver, config.observer).table)
     trials = human.as_trials(counts)
     rows = trials[trials["observer"] == cell["person"]]
     return tidy(
@@ -120,19 +125,18 @@ def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
     """One session in which each block of trials is chosen in the light of those before."""
     images = trial_images(config)
     respondent = build_respondent(config, str(cell["observer"]))
+    design = cast(AdaptiveDesign, config.design)
     session = AdaptiveSession(
         spectra(config.noise, config.images.size),
         n_alternatives=respondent.n_alternatives,
-        interval_octaves=config.design.interval_octaves,
-        max_trials=config.design.max_trials,
-        block=config.design.block,
+        interval_octaves=design.interval_octaves,
+        max_trials=design.max_trials,
+        block=design.block,
         max_sd=config.noise.sds[-1],
         confidence=config.channel.confidence,
         rng=rng.generator("design"),
     )
-    order = _image_order(
-        len(images.ids), config.design.max_trials + config.design.block, rng.generator("images")
-    )
+    order = _image_order(len(images.ids), design.max_trials + design.block, rng.generator("images"))
     blocks, n_shown = [], 0
     while not session.finished:
         bands, sds = session.next_block()
@@ -147,10 +151,10 @@ def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
 
 def _shape_bias(config: MaskingConfig, cell: Cell) -> pd.DataFrame:
     """A stretch of cue-conflict images, shown in colour and at full contrast."""
-    conflicts = list_conflicts(config.shape_bias.path)
+    conflicts = list_conflicts(cast(ShapeBiasSettings, config.shape_bias).path)
     respondent = build_respondent(config, str(cell["observer"]))
     indices = range(int(cell["start"]), int(cell["stop"]))
-    answers = name_conflicts(conflicts, indices, respondent.scores)
+    answers = name_conflicts(conflicts, indices, cast(Scores, respondent.scores))
     shapes = [conflicts.shapes[index] for index in indices]
     return tidy(
         task="shape_bias",
@@ -172,14 +176,15 @@ def _robustness(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame
     respondent = build_respondent(config, str(cell["observer"]))
     indices = attacked_images(config, images)[int(cell["start"]) : int(cell["stop"])]
     labels = images.labels[indices]
-    epsilons = (0.0, *config.robustness.epsilons)
+    settings = cast(RobustnessSettings, config.robustness)
+    epsilons = (0.0, *settings.epsilons)
     answers = answers_under_attack(
-        respondent.scores,
+        cast(Scores, respondent.scores),
         as_rgb(torch.from_numpy(_load(images, indices))).contiguous(),
         torch.from_numpy(labels),
-        epsilons=config.robustness.epsilons,
-        norm=config.robustness.norm,
-        n_steps=config.robustness.n_steps,
+        epsilons=settings.epsilons,
+        norm=settings.norm,
+        n_steps=settings.n_steps,
         rng=rng.generator("attack"),
     )
     names, n = np.array(images.categories), len(epsilons)
@@ -198,7 +203,7 @@ def _robustness(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame
 def attacked_images(config: MaskingConfig, images: ImageList) -> np.ndarray:
     """Return the images to attack: as many as asked for, drawn by the seed."""
     order = Streams(config.seed).generator("attacked").permutation(len(images.ids))
-    return np.sort(order[: config.robustness.max_images])
+    return np.sort(order[: cast(RobustnessSettings, config.robustness).max_images])
 
 
 def _image_order(n_images: int, n_trials: int, rng: np.random.Generator) -> np.ndarray:
@@ -280,8 +285,8 @@ def _redraws(
         return None
     streams = Streams(config.seed).child("redraw")
     return [
-        streams.generator(images.ids[row.image], row.band, f"{row.noise_sd:.6g}")
-        for row in shown.itertuples(index=False)
+        streams.generator(images.ids[image], band, f"{noise_sd:.6g}")
+        for image, band, noise_sd in zip(shown["image"], shown["band"], shown["noise_sd"], strict=True)
     ]
 
 

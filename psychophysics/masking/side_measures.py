@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from cogattn.seeds import Streams
 from cogattn.stats import Estimate
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.masking.config import MaskingConfig
+    from cogattn.psychophysics.masking.config import MaskingConfig, RobustnessSettings
     from cogattn.psychophysics.masking.summary import Observed
 
 HUMAN_SHAPE_BIAS = 0.959
@@ -72,7 +72,7 @@ def _robustness_rows(config: MaskingConfig, name: str, trials: pd.DataFrame) -> 
     if trials.empty:
         return []
     clean = trials[trials["epsilon"] == 0].set_index("image")["correct"]
-    norm = config.robustness.norm
+    norm = cast("RobustnessSettings", config.robustness).norm
     rows = []
     for epsilon, attacked in trials[trials["epsilon"] > 0].groupby("epsilon"):
         after = attacked.set_index("image")["correct"].loc[clean.index]

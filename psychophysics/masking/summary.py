@@ -233,7 +233,7 @@ def ratio_interval(
         difference = x - y
         lo = difference - np.hypot(x - x_lo, y_hi - y)
         hi = difference + np.hypot(x_hi - x, y - y_lo)
-    return tuple(float(value) for value in np.exp([difference, lo, hi]))
+    return float(np.exp(difference)), float(np.exp(lo)), float(np.exp(hi))
 
 
 def _clean_rows(observer: Observed, people: People) -> list[Row]:
