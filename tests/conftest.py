@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # parallel workers share the cores; read when numpy and torch are imported
+    os.environ.setdefault(
+        name, "1"
+    )  # parallel workers share the cores; read when numpy and torch are imported
 if not any(Path("/dev").glob("nvidia[0-9]*")):
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before any test imports triton
 
