@@ -14,7 +14,7 @@ a fixed design. For the few hundred trials that an adaptive run takes, the profi
 average 1 + 100 / n_trials times its chi-square expectation (simulated, both kinds of noise, 128 to 960
 trials). Stopping at a given width also favours moments at which the interval is small by chance. So the width
 must hold in two blocks running, and the quantile is multiplied by 1 + 150 / n_trials (after Bartlett): 95 %
-intervals then cover 0.93 to 0.97 of simulated observers (`benchmarks/masking_adaptive.py`).
+intervals then cover 0.93 to 0.96 of simulated observers (`benchmarks/masking_adaptive.py`).
 
 References
 ----------
