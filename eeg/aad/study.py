@@ -81,9 +81,9 @@ class AadStudy:
         return session.fingerprints(config.recordings)
 
     def demo(self) -> AadConfig:
-        """Return a small run on four simulated listeners."""
+        """Return a small run on three simulated listeners."""
         return AadConfig(
-            recordings=SimulatedSession(n_subjects=4, n_trials=12, trial_s=60.0, n_channels=16),
+            recordings=SimulatedSession(n_subjects=3, n_trials=12, trial_s=60.0, n_channels=16),
             n_permutations=199,
         )
 

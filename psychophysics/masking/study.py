@@ -92,7 +92,7 @@ class MaskingStudy:
         return found
 
     def demo(self) -> MaskingConfig:
-        """Return a small run on drawn images: a readout on EfficientNet-lite0, about 600 trials."""
+        """Return a small run on drawn images: a readout on EfficientNet-lite0, 480 trials."""
         return MaskingConfig(
             observer=ReadoutObserver(train_per_category=16),
             images=ProceduralImages(n_images=640),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.psychophysics.masking import figures
+from cogattn.psychophysics.masking.adaptive import fit_adaptive
 from cogattn.psychophysics.masking.channel import Channel, Interval, fit_channel
 from cogattn.psychophysics.masking.clustered import fit_channel_by_images
 from cogattn.psychophysics.masking.config import MaskingConfig
@@ -65,7 +66,8 @@ class Observed:
                 n_bootstrap=options.n_bootstrap,
                 rng=self._rng("images"),
             )
-        return fit_channel(
+        fit = fit_adaptive if self._is_adaptive else fit_channel
+        return fit(
             *self.counts,
             spectra=self.spectra,
             n_alternatives=self.n_alternatives,
@@ -103,6 +105,10 @@ class Observed:
             confidence=self.config.channel.confidence,
         )
         return table.assign(observer=self.name, mean_cpi=self.spectra.mean_cpi)
+
+    @property
+    def _is_adaptive(self) -> bool:
+        return self.config.design.kind == "adaptive" and self.config.observer.kind != "human"
 
     def _rng(self, name: str) -> np.random.Generator:
         return Streams(self.config.seed).generator("summary", self.name, name)
