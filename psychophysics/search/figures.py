@@ -87,17 +87,18 @@ def search_functions(trials: pd.DataFrame, networks: Sequence[str]) -> Figure:
                     axes, source[source["task"] == task], COLOURS["human"] if row == 0 else SERIES[row - 1]
                 )
                 if row == 0:
-                    axes.set_title(TASKS[task].title, fontsize=9)
+                    axes.set_title(TASKS[task].title, fontsize=8)
             panels[row, 0].set_ylabel(f"{name}\ntime (ms)", fontsize=7)
         for axes in panels[-1]:
             axes.set_xlabel("items")
-        panels[0, 0].legend(fontsize=7)
+        panels[0, 0].legend(fontsize=7, loc="upper left")
         n = int(trials.groupby(["searcher", "condition", "set_size"])["display"].nunique().to_numpy().min())
         caption(figure, f"easy and hard as they are for people; n = {n}")
     return figure
 
 
 def _draw_functions(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    axes.set_xticks(sorted(rows["set_size"].unique()))
     for role, marker, line in (("easy", EASY_MARKER, "-"), ("hard", HARD_MARKER, "--")):
         own = rows[rows["role"] == role]
         if "display" in own:
