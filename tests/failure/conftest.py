@@ -28,6 +28,9 @@ def start_cli() -> Callable[..., subprocess.Popen[str]]:
             text=True,
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # a shell's background job ignores it
         )
         running.append(process)
         return process
