@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 FREQUENCIES_CPI = np.geomspace(1, 160, 241)
 
 
-def channel_figure(
-    channels: Mapping[str, Channel], people: PopulationChannel, *, human_label: str = "people"
-) -> Figure:
+def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel) -> Figure:
     """Draw the power gain of each observer's channel over that of people.
 
     Parameters
@@ -34,13 +32,11 @@ def channel_figure(
         Observers by name; a channel that is not identified is named in the legend and not drawn.
     people : PopulationChannel
         Mean over persons; each person's channel is drawn thin.
-    human_label : str
-        For the legend.
     """
     figure, panels = figures.new_figure(width_in=5.2, height_in=3.3)
     axes = panels[0, 0]
     with figures.style():
-        _draw_people(axes, people, human_label)
+        _draw_people(axes, people, "people")
         for colour, (name, channel) in zip(_colours(len(channels)), channels.items(), strict=True):
             _draw_channel(axes, channel, name, colour)
         _frequency_axis(axes)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
 from cogattn.psychophysics.masking.human import HumanCounts, read_counts
 from cogattn.psychophysics.masking.noise import BandSpectra, pyramid_spectra, spectra
 from cogattn.psychophysics.masking.population import PopulationChannel, population_channel
@@ -83,8 +84,6 @@ class People:
     @cached_property
     def accuracy(self) -> pd.DataFrame:
         """Pooled accuracy by noise SD and band, with Wilson intervals over all trials."""
-        from cogattn.psychophysics.masking.summary import tabulate_accuracy
-
         counts = self.counts
         return tabulate_accuracy(
             self.label, counts.n_correct.sum(axis=0), counts.n_trials.sum(axis=0),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.psychophysics.masking import figures
+from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
 from cogattn.psychophysics.masking.adaptive import fit_adaptive
 from cogattn.psychophysics.masking.channel import Channel, Interval, fit_channel
 from cogattn.psychophysics.masking.clustered import fit_channel_by_images
@@ -265,38 +266,6 @@ def accuracy_table(observer: Observed) -> pd.DataFrame:
         observer.name, *observer.counts, observer.spectra, observer.n_alternatives,
         observer.config.channel.confidence,
     )  # fmt: skip
-
-
-def tabulate_accuracy(
-    name: str,
-    n_correct: NDArray,
-    n_trials: NDArray,
-    noise_sds: NDArray,
-    spectra: BandSpectra,
-    n_alternatives: int,
-    confidence: float,
-) -> pd.DataFrame:
-    """Return one row per noise SD and band with the share correct, its Wilson interval and the counts."""
-    rows, bands = np.indices(n_trials.shape)
-    lo, hi = wilson_interval(n_correct, n_trials, confidence=confidence)
-    with np.errstate(invalid="ignore"):
-        share = n_correct / n_trials
-    table = pd.DataFrame(
-        {
-            "noise_sd": np.asarray(noise_sds)[rows.ravel()],
-            "band": bands.ravel(),
-            "nominal_cpi": spectra.nominal_cpi[bands.ravel()],
-            "mean_cpi": spectra.mean_cpi[bands.ravel()],
-            "accuracy": share.ravel(),
-            "lo": lo.ravel(),
-            "hi": hi.ravel(),
-            "n_correct": n_correct.ravel(),
-            "n_trials": n_trials.ravel(),
-            "guessing": 1 / n_alternatives,
-        }
-    )
-    table.insert(0, "observer", name)
-    return table[table["n_trials"] > 0].reset_index(drop=True)
 
 
 def remarks(
