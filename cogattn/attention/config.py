@@ -1,0 +1,63 @@
+"""Settings of the attention modules; a study nests them among its own."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cogattn.config import Settings
+
+
+class _Heads(Settings):
+    width: int = Field(default=128, ge=1)
+    """Features of a token; a multiple of `heads`."""
+    heads: int = Field(default=4, ge=1)
+    """Attention heads."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads; got {self.width} and {self.heads}")
+        return self
+
+
+class FovealAttentionConfig(_Heads):
+    """Attention that falls with eccentricity."""
+
+    bias: Literal["smooth", "log", "gauss", "none"] = "smooth"
+    """How it falls; `cogattn.kernels.foveal_attention` has the formulae."""
+    alpha: float = 0.0
+    """Strength at the start, dimensionless; 0 is plain attention, 2 in `log` is areal cortical magnification."""
+    e2_deg: float = Field(default=0.75, gt=0)
+    """Eccentricity scale at the start; 0.75 is Horton and Hoyt's of human V1."""
+    radius_deg: float | None = Field(default=None, ge=0)
+    """Largest eccentricity that is attended; none for no limit."""
+
+
+class ObjectAttentionConfig(_Heads):
+    """Attention to objects by distance and direction from gaze."""
+
+    n_knots: int = Field(default=8, ge=2)
+    """Rings of the log-polar table."""
+    e2_deg: float = Field(default=1.0, gt=0)
+    """Eccentricity at which rings turn from equally to logarithmically spaced; fixed."""
+    extent_deg: float = Field(default=20.0, gt=0)
+    """Eccentricity of the last ring; the table is constant beyond."""
+    area_weight: float = 0.0
+    """Factor of an object's log area at the start; at 1 an object counts as the patches that it covers."""
+    n_pair_features: int = Field(default=0, ge=0)
+    """Features of (gaze, object) pairs that the caller adds, such as how often an object was looked at."""
+
+
+class ObjectTransformerConfig(ObjectAttentionConfig):
+    """Encoder of objects and decoder of fixations, in blocks of `ObjectAttention`."""
+
+    encoder_layers: int = Field(default=2, ge=0)
+    """Blocks over the objects."""
+    decoder_layers: int = Field(default=2, ge=0)
+    """Blocks over the fixations."""
+    feedforward: int = Field(default=256, ge=1)
+    """Hidden features of a block's two-layer network."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Part of the features dropped in training, on each residual branch."""

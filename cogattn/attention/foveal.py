@@ -1,0 +1,77 @@
+"""Attention from gazes to places, with a learned fall over eccentricity in each head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cogattn.attention.config import FovealAttentionConfig
+from cogattn.attention.heads import Heads
+from cogattn.kernels import foveal_attention
+
+
+class FovealAttention(nn.Module):
+    """Multi-head attention whose scores fall with the distance between gaze and key.
+
+    Parameters
+    ----------
+    config : FovealAttentionConfig
+        Size, kind of bias and where its parameters start.
+
+    Attributes
+    ----------
+    alpha : Parameter, shape (heads,)
+        Strength of the bias, of either sign; a negative one prefers the periphery.
+    log_e2 : Parameter, shape (heads,)
+        ln of each head's eccentricity scale over ``config.e2_deg``, so that the scale stays positive.
+
+    Notes
+    -----
+    With ``alpha`` 0 and no radius this is multi-head scaled dot-product attention. Positions may be in any unit,
+    such as seconds along x for the samples of a signal, as long as ``e2_deg`` and ``radius_deg`` are in it.
+
+    Examples
+    --------
+    >>> attend = FovealAttention(FovealAttentionConfig(width=64, heads=4))
+    >>> seen = attend(fixations, patches, gaze_deg, patch_deg)   # (2, 5, 64), (2, 196, 64), (2, 5, 2), (1, 196, 2)
+    >>> seen.shape
+    (2, 5, 64)
+    """
+
+    def __init__(self, config: FovealAttentionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.projections = Heads(config.width, config.heads)
+        self.alpha = nn.Parameter(torch.full((config.heads,), config.alpha))
+        self.log_e2 = nn.Parameter(torch.zeros(config.heads))
+
+    def forward(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        query_position: Tensor,
+        key_position: Tensor,
+        *,
+        log_weight: Tensor | None = None,
+    ) -> Tensor:
+        """Return what each query sees.
+
+        Parameters
+        ----------
+        queries, keys : Tensor, shape (batch, n_queries, width) and (batch, n_keys, width)
+            Tokens.
+        query_position, key_position : Tensor, shape (batch or 1, n, 2)
+            Where queries look and keys lie, in degrees; differentiable.
+        log_weight : Tensor, shape (batch or 1, n_keys), optional
+            ln of the number or area that a key stands for; -inf for padding.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_queries, width)
+        """
+        q, k, v = self.projections.split(queries, keys)
+        attended = foveal_attention(
+            q, k, v, query_position, key_position, log_weight=log_weight, bias=self.config.bias,
+            alpha=self.alpha, e2=self.config.e2_deg * self.log_e2.exp(), radius=self.config.radius_deg,
+        )  # fmt: skip
+        return self.projections.merge(attended)
