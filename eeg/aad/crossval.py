@@ -18,7 +18,7 @@ from cogattn.eeg.aad import metrics
 from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import predict
 from cogattn.eeg.aad.leave_out import solve_left_out
-from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid
+from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
@@ -167,7 +167,7 @@ def leave_one_out(
     each = [[k] for k in range(len(x))]
     for fold in solve_left_out(problem.parts, each, lambda _, trace: candidates(trace)):
         k = fold.index
-        r[k] = metrics.correlation(predict(x[k], fold.weights[:, :, 0], lags), y[k])
+        r[k] = pooled_correlation(problem.parts[k], fold.weights)[:, 0]
         used[k] = fold.penalties
     return LeaveOneOut(r, used)
 

@@ -11,17 +11,19 @@ few (``outside``), so exactly
 
     G = Toeplitz(R) - outside' outside.
 
-R costs n small products instead of one large one, is tiny to store, adds over trials, and multiplies a
-vector at the cost of a dense product, so that leave-one-out never forms a trial's G. All of it is float64.
+R comes from short Fourier transforms, is tiny to store, adds over trials, and multiplies a vector in the
+Fourier domain of the lags, so that leave-one-out never forms a trial's G. All of it is float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 
 FloatArray = NDArray[np.floating]
 
@@ -77,14 +79,16 @@ class Moments:
 
     @classmethod
     def of(cls, x: FloatArray, y: FloatArray, lags: Lags) -> Moments:
-        """Moments of one trial: x of shape (n_times, n_channels), y of shape (n_times, n_targets)."""
+        """Moments of one trial: x of shape (n_times, n_channels), y of shape (n_times, n_targets), centred."""
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        n_times = x.shape[0]
-        r = np.stack([x[: max(n_times - d, 0)].T @ x[d:] for d in range(lags.n)])
         cross = x.T @ _shifted(y, lags)  # (channels, lags * targets)
         cross = cross.reshape(x.shape[1], lags.n, y.shape[1]).transpose(1, 0, 2)
         return cls(
-            r, _outside_rows(x, lags), cross.reshape(-1, y.shape[1]), np.einsum("tk,tk->k", y, y), n_times
+            _correlations(x, lags.n),
+            _outside_rows(x, lags),
+            cross.reshape(-1, y.shape[1]),
+            np.einsum("tk,tk->k", y, y),
+            x.shape[0],
         )
 
     @classmethod
@@ -97,6 +101,11 @@ class Moments:
             cross += part.cross
             power += part.power
         return cls(r, np.concatenate([p.outside for p in parts]), cross, power, sum(p.n_times for p in parts))
+
+    @property
+    def column_sums(self) -> FloatArray:
+        """Sums of the lagged matrix's columns; x has no mean, so they are what the outside rows lack."""
+        return -self.outside.sum(axis=0)
 
     @property
     def trace(self) -> float:
@@ -118,13 +127,20 @@ class Moments:
     def gram_times(self, weights: FloatArray) -> FloatArray:
         """X'X @ weights for weights of shape (n_lags * n_channels, n_columns), X'X not formed."""
         n_lags, n_channels, _ = self.r.shape
-        descending = np.ascontiguousarray(_two_sided(self.r)[::-1]).reshape(-1, n_channels)
-        blocks = weights.reshape(n_lags, n_channels, -1)
-        out = -(self.outside.T @ (self.outside @ weights))
-        for j in range(n_lags):
-            rows = descending[(n_lags - 1 - j) * n_channels : (2 * n_lags - 1 - j) * n_channels]
-            out += rows @ blocks[j]
+        size = next_fast_len(2 * n_lags - 1, real=True)
+        moved = rfft(weights.reshape(n_lags, n_channels, -1), size, axis=0)
+        out = irfft(self._spectrum @ moved, size, axis=0)[:n_lags].reshape(weights.shape)
+        out -= self.outside.T @ (self.outside @ weights)
         return out
+
+    @cached_property
+    def _spectrum(self) -> NDArray[np.complexfloating]:
+        """sum_d R(d) exp(i w d) over d = -(n_lags - 1) ... n_lags - 1, (frequencies, channels, channels)."""
+        half = rfft(self.r, next_fast_len(2 * self.r.shape[0] - 1, real=True), axis=0)
+        both = half.conj()
+        both += half.transpose(0, 2, 1)
+        both -= self.r[0]
+        return both
 
 
 def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
@@ -138,6 +154,23 @@ def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
         to, source = _overlap(lags.first + i, n_times)
         out[to] += parts[source, i]
     return out
+
+
+def _correlations(x: FloatArray, n: int) -> FloatArray:
+    """R(d) for d = 0 ... n - 1, from Fourier transforms of blocks: one small product per frequency."""
+    n_times, n_channels = x.shape
+    size = next_fast_len(max(3 * n, 64), real=True)
+    block = size - n + 1  # within a transform, x(s + d) with s in the block does not wrap around
+    n_blocks = -(-n_times // block)
+    padded = np.zeros((n_blocks * block + n - 1, n_channels))
+    padded[:n_times] = x
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, size, axis=0)[::block]
+    ahead = np.array(blocks.transpose(2, 1, 0), order="C")  # (size, channels, blocks)
+    spectrum = rfft(ahead, axis=0)
+    ahead[block:] = 0
+    own = rfft(ahead, axis=0, overwrite_x=True)
+    cross = np.conj(own, out=own) @ spectrum.transpose(0, 2, 1)  # (frequencies, channels, channels)
+    return irfft(cross, size, axis=0, overwrite_x=True)[:n]
 
 
 def _two_sided(r: FloatArray) -> FloatArray:

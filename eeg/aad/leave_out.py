@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,32 +126,33 @@ def _solve_iteratively(
     ridges: FloatArray,
     tolerance: float,
 ) -> list[FloatArray]:
-    """Preconditioned conjugate gradients in the eigenbasis, columns ordered (fold, penalty, target)."""
+    """Preconditioned conjugate gradients in the eigenbasis, a column for each (fold, penalty, target)."""
     values, vectors = basis
     n_folds, n_penalties = ridges.shape
     n_features, n_targets = total.cross.shape
-    kept = np.array([1 - m.n_times / total.n_times for m in left])
-    shift = np.repeat(ridges, n_targets, axis=1)  # (folds, width)
-    diagonal = values[:, None, None] + shift  # (features, folds, width)
-    inverse = 1 / (values[:, None, None] * kept[:, None] + shift)
-    cross = np.stack([total.cross - m.cross for m in left], axis=1)  # (features, folds, targets)
-    rhs = np.tile(_times(vectors.T, cross), (1, 1, n_penalties))
+    width = n_penalties * n_targets
+    fold_of = np.repeat(np.arange(n_folds), width)
+    shift = np.repeat(ridges, n_targets)
+    kept = 1 - np.array([m.trace for m in left]) / total.trace
+    cross = vectors.T @ np.concatenate([total.cross - m.cross for m in left], axis=1)
+    target_of = fold_of * n_targets + np.tile(np.arange(n_targets), n_folds * n_penalties)
 
-    def system(x: FloatArray, active: NDArray[np.intp]) -> FloatArray:
-        rotated = _times(vectors, x)
-        for column, fold in enumerate(active):
-            rotated[:, column] = left[fold].gram_times(np.ascontiguousarray(rotated[:, column]))
-        return diagonal[:, active] * x - _times(vectors.T, rotated)
+    def system(x: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        rotated = vectors @ x
+        ends = np.searchsorted(fold_of[columns], np.arange(n_folds + 1))
+        for fold, (start, stop) in enumerate(pairwise(ends)):
+            if stop > start:
+                rotated[:, start:stop] = left[fold].gram_times(rotated[:, start:stop])
+        return (values[:, None] + shift[columns]) * x - vectors.T @ rotated
 
-    solution, unsolved = _conjugate_gradients(system, rhs, inverse, tolerance)
-    weights = _times(vectors, solution)
-    result = []
-    for fold in range(n_folds):
-        if unsolved[fold]:
-            result.append(_solve_directly(total, left[fold], ridges[fold]))
-        else:
-            result.append(weights[:, fold].reshape(n_features, n_penalties, n_targets))
-    return result
+    inverse = 1 / (values[:, None] * kept[fold_of] + shift)
+    solution, is_open = _conjugate_gradients(system, cross[:, target_of], inverse, tolerance)
+    weights = (vectors @ solution).reshape(n_features, n_folds, n_penalties, n_targets)
+    unsolved = is_open.reshape(n_folds, width).any(axis=1)
+    return [
+        _solve_directly(total, left[fold], ridges[fold]) if unsolved[fold] else weights[:, fold]
+        for fold in range(n_folds)
+    ]
 
 
 def _conjugate_gradients(
@@ -159,42 +161,34 @@ def _conjugate_gradients(
     inverse: FloatArray,
     tolerance: float,
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Solve for every column of rhs (features, folds, width); return the solution and which folds failed."""
-    goal = tolerance**2 * _dots(rhs, inverse * rhs)
-    active = np.arange(rhs.shape[1])
-    solution = inverse * rhs
-    residual = rhs - system(solution, active)
+    """Solve for every column of rhs (features, columns); return the solution and which columns stay open."""
+    columns = np.arange(rhs.shape[1])
+    solution, x, residual = np.zeros_like(rhs), np.zeros_like(rhs), rhs.copy()
     step = inverse * residual
     rho = _dots(residual, step)
-    x = solution
+    goal = tolerance**2 * rho
     for _ in range(MAX_STEPS):
-        open_folds = (rho > goal).any(axis=1)
-        if not open_folds.all():
-            solution[:, active] = x
-            active, goal, rho = active[open_folds], goal[open_folds], rho[open_folds]
-            x, residual, step = x[:, open_folds], residual[:, open_folds], step[:, open_folds]
-        if not active.size:
+        is_open = rho > goal
+        if not is_open.all():
+            solution[:, columns] = x
+            columns, goal, rho, inverse = columns[is_open], goal[is_open], rho[is_open], inverse[:, is_open]
+            x, residual, step = x[:, is_open], residual[:, is_open], step[:, is_open]
+        if not columns.size:
             break
-        image = system(step, active)
+        image = system(step, columns)
         curvature = _dots(step, image)
         length = np.divide(rho, curvature, out=np.zeros_like(rho), where=curvature > 0)
-        x = x + length * step
-        residual = residual - length * image
-        preconditioned = inverse[:, active] * residual
+        x += length * step
+        residual -= length * image
+        preconditioned = inverse * residual
         previous, rho = rho, _dots(residual, preconditioned)
-        step = preconditioned + np.divide(rho, previous, out=np.zeros_like(rho), where=previous > 0) * step
+        step *= np.divide(rho, previous, out=np.zeros_like(rho), where=previous > 0)
+        step += preconditioned
     else:
-        solution[:, active] = x
-    unsolved = np.zeros(rhs.shape[1], dtype=bool)
-    unsolved[active] = True
-    return solution, unsolved
+        solution[:, columns] = x
+    return solution, np.isin(np.arange(rhs.shape[1]), columns)
 
 
 def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Inner products over the first axis."""
-    return np.einsum("ijk,ijk->jk", a, b)
-
-
-def _times(matrix: FloatArray, x: FloatArray) -> FloatArray:
-    """Matrix times (features, folds, width) over the features."""
-    return (matrix @ x.reshape(x.shape[0], -1)).reshape(matrix.shape[0], *x.shape[1:])
+    """Inner products of the columns."""
+    return np.einsum("ij,ij->j", a, b)

@@ -113,7 +113,7 @@ def selection_scores(
     for solution in solutions if leaves else ():
         for i, score in scored[leaves[solution.index]]:
             held_out = Moments.total([problem.parts[k] for k in score])
-            totals[i] += pooled_correlation(held_out, solution.weights)
+            totals[i] += pooled_correlation(held_out, solution.weights).mean(axis=1)
             counts[i] += 1
     for i in single:
         (only,) = _others(n_trials, folds[i])
@@ -123,13 +123,15 @@ def selection_scores(
 
 
 def pooled_correlation(moments: Moments, weights: FloatArray) -> FloatArray:
-    """Correlation of prediction and target over all trials of `moments`, mean over targets."""
+    """Correlation of prediction and target over all samples of `moments`, (n_penalties, n_targets)."""
     n_features, n_penalties, n_targets = weights.shape
     flat = weights.reshape(n_features, -1)
-    variance = np.einsum("ij,ij->j", flat, moments.gram_times(flat)).reshape(n_penalties, n_targets)
+    energy = np.einsum("ij,ij->j", flat, moments.gram_times(flat))
+    offset = (moments.column_sums @ flat) ** 2 / moments.n_times
+    variance = np.maximum(energy - offset, 0).reshape(n_penalties, n_targets)
     shared = np.einsum("fpt,ft->pt", weights, moments.cross)
-    scale = np.sqrt(np.maximum(variance, 0) * moments.power)
-    return np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0).mean(axis=1)
+    scale = np.sqrt(variance * moments.power)
+    return np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0)
 
 
 def ledoit_wolf_alpha(problem: Problem, trials: Sequence[int]) -> float:
