@@ -114,7 +114,7 @@ def trigger_events(
     occurring = [*texts, *numbers]
     found = [(onset_s, code) for onset_s, code in occurring if code in codes]
     if not found:
-        known = sorted({code for _, code in (numbers or texts)}, key=str)
+        known = sorted({code for _, code in (numbers or texts)})
         raise DataError(f"codes must occur in the recording; got {list(codes)}, which has {known[:20]}")
     return sorted(found, key=lambda event: event[0])
 

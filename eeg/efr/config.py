@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
 
@@ -34,7 +34,70 @@ class SimulatedInput(Settings):
     """Mains frequency of the simulated pickup."""
 
 
-class FilesInput(Settings):
+class SimulatedSweepsInput(Settings):
+    """Listeners who hear one short sound again and again: an ASSR or FFR whose size is known."""
+
+    kind: Literal["simulated_sweeps"] = "simulated_sweeps"
+    n_listeners: int = Field(default=1, ge=1, le=200)
+    """Recordings."""
+    n_channels: int = Field(default=8, ge=1, le=64)
+    """Electrodes."""
+    sfreq: float = Field(default=512.0, ge=64)
+    """Sampling rate in Hz."""
+    modulation_hz: float = Field(default=40.0, gt=0)
+    """Modulation rate or F0 of the sound; must complete whole cycles in a sweep."""
+    glide_hz: float = Field(default=0.0, ge=0)
+    """F0 swings by this much about its mean within each sweep, once up and once down."""
+    n_sweeps: int = Field(default=200, ge=10)
+    """Repetitions; every other one upside down, labelled ``positive`` and ``negative``."""
+    sweep_s: float = Field(default=1.0, gt=0)
+    """Length of the sound and of a sweep in seconds."""
+    envelope_uv: float = Field(default=0.4, ge=0)
+    """Amplitude of the response to the envelope in the best channel, in microvolts; 0 makes a null."""
+    fine_structure_uv: float = Field(default=0.0, ge=0)
+    """Amplitude of the response to the fine structure, at the fourth harmonic."""
+    delay_s: float = Field(default=0.007, ge=0)
+    """Latency of the response."""
+
+
+class Played(Settings):
+    """What was heard during recordings, and when it began."""
+
+    stimuli: tuple[Path, ...] = ()
+    """Sounds (wav) or envelopes (npy, at `envelope_sfreq`): one for all recordings, or one for each of
+    `stimuli_by`. For ``cnd`` the dataStim file; for ``kul`` the folder of the sounds, when the files hold no
+    envelopes."""
+    stimuli_by: Literal["recording", "trigger"] = "recording"
+    """What several stimuli belong to, in order: the recordings, or `triggers`, each the start of its own."""
+    align: Literal["start", "trigger", "audio"] = "start"
+    """``start``: sound and recording begin together; ``trigger``: at each of `triggers`; ``audio``: where the
+    sound is found in `audio_channel` by cross-correlation of their envelopes."""
+    triggers: tuple[str, ...] = ()
+    """Trigger codes or annotation texts at which a sound starts. A number is a value of the trigger channel
+    or, without such a channel, the number in an annotation (``7`` finds ``Stimulus/S  7``)."""
+    audio_channel: str = ""
+    """Channel of the recording that holds the sound. Without `stimuli` its own envelope is the stimulus."""
+    trial_s: float | None = Field(default=None, gt=0)
+    """Analysed from each onset, in seconds; to the sound's end when absent, at most to the next onset."""
+    envelope_sfreq: float = Field(default=512.0, gt=0)
+    """Sampling rate of npy envelopes, in Hz."""
+    unit: Literal["auto", "V", "uV", "arbitrary"] = "auto"
+    """Of the EEG. ``auto``: as the file says, and microvolts for MATLAB layouts; ``uV``: microvolts in a file
+    that does not say so; ``arbitrary``: not volts, units are not checked."""
+
+    @model_validator(mode="after")
+    def _onsets_are_told(self) -> Self:
+        if self.align == "trigger" and not self.triggers:
+            raise ValueError("triggers must name a code or text when align is trigger")
+        if self.align == "audio" and not (self.audio_channel and self.stimuli):
+            raise ValueError("audio_channel and stimuli must be named when align is audio")
+        by_trigger = self.stimuli_by == "trigger"
+        if by_trigger and (self.align != "trigger" or len(self.stimuli) != len(self.triggers)):
+            raise ValueError("stimuli must be one for each of triggers, and align trigger")
+        return self
+
+
+class FilesInput(Played):
     """Recordings on disk, each with what was played."""
 
     kind: Literal["files"] = "files"
@@ -42,25 +105,11 @@ class FilesInput(Settings):
     """BDF, EDF, BrainVision, EEGLAB, FIF or GDF files (continuous); MATLAB files of the layouts below."""
     layout: Literal["continuous", "kul", "dtu", "cnd"] = "continuous"
     """``continuous``: align to `stimuli`; the others bring their own envelopes (`stream` picks one)."""
-    stimuli: tuple[Path, ...] = ()
-    """One sound (wav) or envelope (npy, at `envelope_sfreq`) for each recording, or one for all; for ``cnd``
-    the dataStim file; for ``kul`` the folder of the sounds, when the files hold no envelopes."""
-    align: Literal["start", "trigger", "audio"] = "start"
-    """``start``: sound and recording begin together; ``trigger``: at each of `triggers`; ``audio``: where the
-    sound is found in `audio_channel`."""
-    triggers: tuple[str, ...] = ()
-    """Trigger codes or annotation texts at which the sound starts."""
-    audio_channel: str = ""
-    """Channel of the recording that holds the sound. Without `stimuli` its own envelope is the stimulus."""
     stream: str = "attended"
-    """Stream of a layout that holds several."""
-    envelope_sfreq: float = Field(default=512.0, gt=0)
-    """Sampling rate of npy envelopes, in Hz."""
-    unit: Literal["V", "uV", "arbitrary"] = "V"
-    """``uV`` for files that hold microvolts without saying so."""
+    """Stream of a layout that holds several (for ``cnd`` the name of a feature)."""
 
 
-class BidsInput(Settings):
+class BidsInput(Played):
     """Recordings of a BIDS data set; needs the extra ``eeg``."""
 
     kind: Literal["bids"] = "bids"
@@ -70,12 +119,10 @@ class BidsInput(Settings):
     """Labels, without ``sub-``."""
     task: str
     """Task label."""
-    stimulus: Path
-    """Sound (wav) or envelope (npy) that every subject heard."""
-    triggers: tuple[str, ...] = ()
-    """Event texts at which it starts; the recording's start when there is none."""
-    envelope_sfreq: float = Field(default=512.0, gt=0)
-    """Sampling rate of an npy envelope, in Hz."""
+    session: str | None = None
+    """Session label, without ``ses-``."""
+    run: str | None = None
+    """Run label, without ``run-``."""
 
 
 class EnvelopeSettings(Settings):
@@ -145,29 +192,61 @@ class SignificanceSettings(Settings):
 
 
 class SteadyStateSettings(Settings):
-    """A modulation rate to test in sweeps cut from the recording (ASSR, EFR to tones)."""
+    """A rate to test in sweeps cut from the recording: ASSR, EFR to tones, FFR at F0."""
 
     modulation_hz: float = Field(gt=0)
-    """Modulation rate in Hz."""
-    n_harmonics: int = Field(default=3, ge=1, le=20)
+    """Modulation rate or F0 in Hz."""
+    n_harmonics: int = Field(default=3, ge=1, le=40)
     """Harmonics tested, the rate itself included."""
     sweep_s: float = Field(default=1.0, gt=0)
-    """Length of a sweep: whole cycles of the modulation rate, whole samples."""
+    """Length of a sweep: whole cycles of the rate, whole samples."""
+    start_s: float = Field(default=0.0, ge=0)
+    """Left out at the start of every trial (the onset response), in seconds."""
     n_side: int = Field(default=10, ge=2)
     """Neighbouring bins on each side for F-test and signal-to-noise ratio of the average."""
+    alternating: bool = False
+    """Every other sweep heard the sound upside down: test envelope and fine structure apart."""
+    inverted: tuple[str, ...] = ()
+    """Those of the input's triggers at which the sound was upside down: the same, told by the triggers."""
+    f0_low_hz: float | None = Field(default=None, gt=0)
+    """Track F0 of stimulus and average response from this frequency on; needs the stimulus."""
+    f0_high_hz: float | None = Field(default=None, gt=0)
+    """Highest F0 that is searched."""
+    f0_window_s: float = Field(default=0.04, gt=0)
+    """Window of the tracking: two periods of the lowest F0 or more."""
+    delay_s: float = Field(default=0.007, ge=0)
+    """Latency that tracking allows the response."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.alternating and self.inverted:
+            raise ValueError("alternating and inverted must not both be given")
+        low, high = self.f0_low_hz, self.f0_high_hz
+        if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+            raise ValueError("f0_low_hz and f0_high_hz must both be given and rise")
+        if low is not None and self.f0_window_s * low < 2:
+            raise ValueError("f0_window_s must hold two periods of f0_low_hz")
+        return self
 
 
 class EfrConfig(StudyConfig):
     """All settings of the study."""
 
-    input: Annotated[SimulatedInput | FilesInput | BidsInput, Field(discriminator="kind")] = SimulatedInput()
+    input: Annotated[
+        SimulatedInput | SimulatedSweepsInput | FilesInput | BidsInput, Field(discriminator="kind")
+    ] = SimulatedInput()
     """What was recorded while what was heard."""
+    following: bool = True
+    """Analyse spectra, transfer function, coherence and coupling; off for short repeated sounds, which only
+    `steady_state` tests."""
     positions: tuple[str, ...] = ()
     """Channels analysed (the published study has four, unnamed); all when empty."""
     sfreq: float = Field(default=512.0, ge=64)
     """Recordings at a higher rate are resampled to this one, in Hz."""
-    reference: Literal["none", "average"] = "none"
-    """Re-reference to the average of the channels, or leave as recorded."""
+    reference: Literal["none", "average", "channels"] = "none"
+    """Leave as recorded, or subtract the average of all EEG channels or of `reference_channels`."""
+    reference_channels: tuple[str, ...] = ()
+    """Such as both mastoids; they are left out of the analysis."""
     envelope: EnvelopeSettings = EnvelopeSettings()
     """Sound to envelope."""
     spectrum: SpectrumSettings = SpectrumSettings()
@@ -177,20 +256,32 @@ class EfrConfig(StudyConfig):
     significance: SignificanceSettings = SignificanceSettings()
     """Surrogates, intervals, false discoveries."""
     steady_state: SteadyStateSettings | None = None
-    """Also test a modulation rate, sweep by sweep."""
-
-    @field_validator("positions")
-    @classmethod
-    def _two_or_more(cls, positions: tuple[str, ...]) -> tuple[str, ...]:
-        if len(positions) == 1 or len(set(positions)) != len(positions):
-            raise ValueError("must be empty or name at least two different channels")
-        return positions
+    """Also test a modulation rate or F0, sweep by sweep."""
 
     @model_validator(mode="after")
-    def _rates_hold(self) -> Self:
-        rate = min(self.sfreq, self.input.sfreq) if self.input.kind == "simulated" else self.sfreq
+    def _consistent(self) -> Self:
+        if len(set(self.positions)) != len(self.positions):
+            raise ValueError("positions must be different channels")
+        if self.following and len(self.positions) == 1:
+            raise ValueError("positions must be empty or name at least two channels, unless following is off")
+        if (self.reference == "channels") != bool(self.reference_channels):
+            raise ValueError("reference_channels must be named when reference is channels, and only then")
+        if not self.following and self.steady_state is None:
+            raise ValueError("steady_state must be given when following is off")
+        simulated = self.input.kind in ("simulated", "simulated_sweeps")
+        rate = min(self.sfreq, self.input.sfreq) if simulated else self.sfreq
         if self.spectrum.high_hz >= rate / 2:
             raise ValueError(f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz")
-        if self.input.kind == "files" and len(self.input.stimuli) not in (0, 1, len(self.input.recordings)):
-            raise ValueError("input.stimuli must be one for all recordings or one for each")
+        self._check_sounds()
         return self
+
+    def _check_sounds(self) -> None:
+        """Stimuli fit recordings, and inverted sweeps fit triggers."""
+        source = self.input
+        if isinstance(source, Played):
+            n = len(source.recordings) if isinstance(source, FilesInput) else len(source.subjects)
+            if source.stimuli_by == "recording" and len(source.stimuli) not in (0, 1, n):
+                raise ValueError("input.stimuli must be one for all recordings or one for each")
+            inverted = self.steady_state.inverted if self.steady_state else ()
+            if not set(inverted) <= set(source.triggers):
+                raise ValueError("steady_state.inverted must be among input.triggers")

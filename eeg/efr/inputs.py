@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput
-from cogattn.eeg.efr.spectra import Floats
+from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput, SimulatedSweepsInput
+from cogattn.eeg.efr.cutting import STIMULUS, cut
 from cogattn.eeg.recording import Recording
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
-    import mne
-
     from cogattn.eeg.efr.simulate import AuditoryPath
-
-STIMULUS = "stimulus"
-NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|exg|erg|gsr|resp|temp)", re.I)
-"""Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 
 
 def listeners(config: EfrConfig) -> list[str]:
     """Names of the recordings, unique, in order; raise ConfigError where two files share one."""
     source = config.input
-    if isinstance(source, SimulatedInput):
+    if isinstance(source, SimulatedInput | SimulatedSweepsInput):
         return [f"listener {i + 1}" for i in range(source.n_listeners)]
     if isinstance(source, BidsInput):
         return [f"sub-{subject}" for subject in source.subjects]
@@ -48,7 +39,7 @@ def files(config: EfrConfig) -> dict[str, Path]:
         return named | {f"stimulus {path.name}": path for path in source.stimuli}
     if isinstance(source, BidsInput):
         folders = {f"sub-{s}": source.root / f"sub-{s}" for s in source.subjects}
-        return folders | {"stimulus": source.stimulus}
+        return folders | {f"stimulus {path.name}": path for path in source.stimuli}
     return {}
 
 
@@ -83,19 +74,28 @@ def load(config: EfrConfig, index: int, rng: Streams) -> Recording:
     source = config.input
     if isinstance(source, SimulatedInput):
         recording = simulated(source, rng.child("listener", index))
+    elif isinstance(source, SimulatedSweepsInput):
+        recording = simulated_sweeps(source, rng.child("listener", index))
     elif isinstance(source, BidsInput):
-        recording = _bids(config, source, source.subjects[index])
+        recording = _bids(config, source, index)
     else:
         recording = _file(config, source, index)
-    if config.positions:
-        recording = recording.picked(config.positions)
-    if config.reference == "average":
-        recording = recording.referenced("average")
+    recording = _referenced(recording, config)
     if recording.sfreq > config.sfreq:
         recording = recording.resampled(config.sfreq)
-    if len(recording.channels) < 2:
+    if config.following and len(recording.channels) < 2:
         raise DataError(f"a recording must have at least two EEG channels; got {recording.channels}")
     return recording.checked()
+
+
+def _referenced(recording: Recording, config: EfrConfig) -> Recording:
+    """Subtract the reference, and keep the chosen positions without the reference channels."""
+    if config.reference == "average":
+        recording = recording.referenced("average")
+    elif config.reference == "channels":
+        recording = recording.referenced(config.reference_channels)
+    kept = [name for name in config.positions or recording.channels if name not in config.reference_channels]
+    return recording if tuple(kept) == recording.channels else recording.picked(kept)
 
 
 def simulated(source: SimulatedInput, rng: Streams) -> Recording:
@@ -112,6 +112,24 @@ def simulated(source: SimulatedInput, rng: Streams) -> Recording:
     )
 
 
+def simulated_sweeps(source: SimulatedSweepsInput, rng: Streams) -> Recording:
+    """Simulate one listener to a repeated sound of alternating polarity."""
+    from cogattn.eeg.efr.simulate import simulate_steady_state
+
+    return simulate_steady_state(
+        rng.generator("simulation"),
+        modulation_hz=source.modulation_hz,
+        amplitude_v=1e-6 * source.envelope_uv,
+        fine_structure_v=1e-6 * source.fine_structure_uv,
+        glide_hz=source.glide_hz,
+        delay_s=source.delay_s,
+        n_sweeps=source.n_sweeps,
+        sweep_s=source.sweep_s,
+        sfreq=source.sfreq,
+        n_channels=source.n_channels,
+    )
+
+
 def simulated_path(source: SimulatedInput) -> AuditoryPath:
     """The auditory path that `simulated` passes the envelope through."""
     from cogattn.eeg.efr.simulate import AuditoryPath
@@ -121,45 +139,28 @@ def simulated_path(source: SimulatedInput) -> AuditoryPath:
     return replace(path, generators=scaled)
 
 
-def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> Floats:
-    """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
-    from cogattn.eeg.envelope import Envelope, read_audio
-    from cogattn.eeg.recording import resample
-
-    if path.suffix.lower() == ".npy":
-        try:
-            envelope = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"an envelope must be a readable npy file; got {path} ({error})") from error
-        if envelope.ndim != 1:
-            raise DataError(f"an envelope must be one row of numbers; got shape {envelope.shape} ({path})")
-        return resample(envelope.astype(np.float64), npy_sfreq, sfreq)
-    sound, rate = read_audio(path)
-    return Envelope(kind=config.envelope.method, sfreq=sfreq, power=config.envelope.power)(sound, rate)
-
-
 def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
     from cogattn.eeg import readers
 
-    path = source.recordings[index]
-    stimulus = source.stimuli[0 if len(source.stimuli) == 1 else index] if source.stimuli else None
+    path, stimuli = source.recordings[index], _stimuli_of(source, index)
     if source.layout == "continuous":
-        raw = readers.read_raw(path, unit=source.unit)
-        return _cut(raw, config, source, stimulus, path.stem)
+        raw = readers.read_raw(path, unit="V" if source.unit == "auto" else source.unit)
+        return cut(raw, config, source, stimuli, path.stem)
+    unit = "uV" if source.unit == "auto" else source.unit
     if source.layout == "dtu":
-        recording = readers.read_dtu(path, unit=source.unit)
+        recording = readers.read_dtu(path, unit=unit)
     elif source.layout == "cnd":
-        if stimulus is None:
+        if not stimuli:
             raise ConfigError("input.stimuli must name the dataStim file when input.layout is cnd")
-        recording = readers.read_cnd(path, stimulus, unit=source.unit)
+        recording = readers.read_cnd(path, stimuli[0], unit=unit)
     else:
         from cogattn.eeg.envelope import Envelope
 
-        recording = readers.read_kul(path, unit=source.unit)
-        if stimulus is not None:
+        recording = readers.read_kul(path, unit=unit)
+        if stimuli:
             settings = config.envelope
             envelope = Envelope(kind=settings.method, sfreq=recording.sfreq, power=settings.power)
-            recording = readers.with_audio(recording, stimulus, envelope)
+            recording = readers.with_audio(recording, stimuli[0], envelope)
     heard = recording.stream(source.stream)
     trials = tuple(
         replace(trial, streams={STIMULUS: np.asarray(stream).reshape(len(stream), -1).mean(axis=1)})
@@ -168,77 +169,23 @@ def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
     return replace(recording, trials=trials)
 
 
-def _bids(config: EfrConfig, source: BidsInput, subject: str) -> Recording:
+def _bids(config: EfrConfig, source: BidsInput, index: int) -> Recording:
     from cogattn.eeg import readers
 
-    raw = readers.read_bids(source.root, subject=subject, task=source.task)
-    files_like = FilesInput(
-        recordings=(source.root,),
-        align="trigger" if source.triggers else "start",
-        triggers=source.triggers,
-        envelope_sfreq=source.envelope_sfreq,
+    subject = source.subjects[index]
+    raw = readers.read_bids(
+        source.root,
+        subject=subject,
+        task=source.task,
+        session=source.session,
+        run=source.run,
+        unit="V" if source.unit == "auto" else source.unit,
     )
-    return _cut(raw, config, files_like, source.stimulus, subject)
+    return cut(raw, config, source, _stimuli_of(source, index), subject)
 
 
-def _cut(
-    raw: mne.io.BaseRaw, config: EfrConfig, source: FilesInput, stimulus: Path | None, subject: str
-) -> Recording:
-    """Cut a continuous recording at the sound's onsets, and put the envelope beside it."""
-    from cogattn.eeg.alignment import trials_from_raw
-
-    sfreq = float(raw.info["sfreq"])
-    picks = _eeg_channels(raw.copy().pick("eeg").ch_names, config, source)
-    if stimulus is None:
-        envelope, onsets = _own_envelope(raw, config, source, subject), [0.0]
-    else:
-        envelope = envelope_of(stimulus, config, sfreq, source.envelope_sfreq)
-        onsets = _onsets(raw, source, stimulus)
-    room = min(raw.n_times - round(onset * sfreq) for onset in onsets)
-    gaps = [round((b - a) * sfreq) for a, b in pairwise(onsets)]
-    n_times = min([len(envelope), room, *gaps])
-    recording = trials_from_raw(raw, onsets, duration_s=n_times / sfreq, subject=subject, picks=picks)
-    trials = tuple(replace(trial, streams={STIMULUS: envelope[:n_times]}) for trial in recording.trials)
-    return replace(recording, trials=trials, unit="arbitrary" if source.unit == "arbitrary" else "V")
-
-
-def _eeg_channels(names: Sequence[str], config: EfrConfig, source: FilesInput) -> list[str]:
-    """The chosen positions, or every channel that is not something else by its name."""
-    if config.positions:
-        missing = [name for name in config.positions if name not in names]
-        if missing:
-            raise DataError(f"positions must be among {', '.join(names)}; got {missing[0]!r}")
-        return list(config.positions)
-    return [name for name in names if name != source.audio_channel and not NOT_EEG.match(name)]
-
-
-def _onsets(raw: mne.io.BaseRaw, source: FilesInput, stimulus: Path) -> list[float]:
-    """Seconds at which the sound starts."""
-    from cogattn.eeg.alignment import audio_onset, trigger_onsets
-    from cogattn.eeg.envelope import read_audio
-
-    if source.align == "start":
-        return [0.0]
-    if source.align == "trigger":
-        if not source.triggers:
-            raise ConfigError("input.triggers must name a code or text when input.align is trigger")
-        codes = [int(t) if t.lstrip("-").isdigit() else t for t in source.triggers]
-        return trigger_onsets(raw, codes)
-    if source.audio_channel not in raw.ch_names:
-        raise DataError(
-            f"input.audio_channel must be one of {', '.join(raw.ch_names)}; got {source.audio_channel!r}"
-        )
-    sound, rate = read_audio(stimulus)
-    recorded = np.asarray(raw.get_data(picks=source.audio_channel))[0]
-    return [audio_onset(recorded, sound, sfreq=float(raw.info["sfreq"]), audio_sfreq=rate).onset_s]
-
-
-def _own_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: FilesInput, subject: str) -> Floats:
-    """Envelope of the sound that was recorded along with the EEG: rectified, for its rate is the EEG's."""
-    if source.audio_channel not in raw.ch_names:
-        raise DataError(
-            f"input.stimuli or input.audio_channel must tell what was heard; got {source.audio_channel!r} "
-            f"(subject {subject} has {', '.join(raw.ch_names)})"
-        )
-    sound = np.asarray(raw.get_data(picks=source.audio_channel))[0]
-    return np.abs(sound - np.median(sound)) ** config.envelope.power
+def _stimuli_of(source: FilesInput | BidsInput, index: int) -> tuple[Path, ...]:
+    """What was heard in recording `index`: all stimuli where they belong to triggers, else its own or none."""
+    if source.stimuli_by == "trigger" or len(source.stimuli) <= 1:
+        return source.stimuli
+    return (source.stimuli[index],)

@@ -302,42 +302,63 @@ def simulate_steady_state(
     sfreq: float,
     n_channels: int = 8,
     n_harmonics: int = 3,
+    fine_structure_v: float = 0.0,
+    glide_hz: float = 0.0,
+    delay_s: float = 0.007,
     noise: NoiseLevels | None = None,
 ) -> Recording:
-    """Simulate a steady-state response: harmonics of the modulation rate, each a third weaker, in noise.
+    """Simulate the response to a sound that repeats, every other time upside down, in noise.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Draws noise and phases.
     modulation_hz : float
-        Modulation rate; must complete whole cycles in a sweep for the sweeps to be alike.
+        Modulation rate or mean F0; must complete whole cycles in a sweep for the sweeps to be alike.
     amplitude_v : float
-        Amplitude of the fundamental in volts in the best channel, the middle one; 0 makes a null.
+        Amplitude of the fundamental in volts in the best channel, the middle one; harmonics are each a third
+        weaker; 0 makes a null. The polarity of the sound does not matter to it.
     n_sweeps : int
         Trials of the recording.
     sweep_s, sfreq : float
         Length of a sweep in seconds and sampling rate in Hz.
     n_channels, n_harmonics : int
         How many.
+    fine_structure_v : float
+        Amplitude of the response at the fourth harmonic that turns over with the sound.
+    glide_hz : float
+        F0 is ``modulation_hz + glide_hz sin(2 pi t / sweep_s)`` within each sweep.
+    delay_s : float
+        Latency.
     noise : NoiseLevels, optional
         Defaults are those of the class.
 
     Returns
     -------
     Recording
-        One trial for each sweep, volts.
+        One trial for each sweep, volts, labelled by ``condition``: ``positive``, ``negative``, ``positive``...
+        The stream ``stimulus`` holds the envelope 1 + cos(phase).
     """
     n_times = round(sweep_s * sfreq)
-    time_s = np.arange(n_sweeps * n_times) / sfreq
-    wave = np.zeros(len(time_s))
+    time_s = np.arange(n_times) / sfreq
+
+    def cycles(t: Floats) -> Floats:
+        swing = glide_hz * sweep_s / (2 * np.pi) * (1 - np.cos(2 * np.pi * t / sweep_s))
+        return 2 * np.pi * (modulation_hz * t + swing)
+
+    heard = cycles(time_s - delay_s)
+    wave = np.zeros(n_times)
     for harmonic in range(1, n_harmonics + 1):
-        if harmonic * modulation_hz < sfreq / 2:
-            turns = 2 * np.pi * harmonic * modulation_hz * time_s + rng.uniform(0, 2 * np.pi)
-            wave += (2 / 3) ** (harmonic - 1) * np.cos(turns)
+        if harmonic * (modulation_hz + glide_hz) < sfreq / 2:
+            wave += (2 / 3) ** (harmonic - 1) * np.cos(harmonic * heard + rng.uniform(0, 2 * np.pi))
+    signs = np.where(np.arange(n_sweeps) % 2, -1.0, 1.0)
+    waves = amplitude_v * wave + fine_structure_v * np.outer(signs, np.cos(4 * heard))
     topography = np.cos(np.pi / 2 * (np.linspace(-0.5, 0.5, n_channels)))
-    eeg = amplitude_v * np.outer(wave, topography)
+    eeg = np.outer(waves.ravel(), topography if n_channels > 1 else np.ones(1))
     add_noise(eeg, rng, noise or NoiseLevels(), sfreq=sfreq)
-    sweeps = eeg.reshape(n_sweeps, n_times, n_channels)
-    trials = tuple(Trial(sweep, f"sweep {i + 1}") for i, sweep in enumerate(sweeps))
+    streams = {"stimulus": 1 + np.cos(cycles(time_s))}
+    trials = tuple(
+        Trial(sweep, f"sweep {i + 1}", streams, {"condition": "positive" if signs[i] > 0 else "negative"})
+        for i, sweep in enumerate(eeg.reshape(n_sweeps, n_times, n_channels))
+    )
     return Recording("simulated", sfreq, electrode_names(n_channels), trials)

@@ -50,7 +50,10 @@ class EfrStudy:
                 raise DataError(f"{name} must exist; got {path}")
         cells = []
         for index, observer in enumerate(inputs.listeners(config)):
-            cells.append(Cell.of(f"{observer}, following", observer=observer, index=index, task="following"))
+            if config.following:
+                cells.append(
+                    Cell.of(f"{observer}, following", observer=observer, index=index, task="following")
+                )
             if config.steady_state is not None:
                 cells.append(
                     Cell.of(f"{observer}, steady state", observer=observer, index=index, task="steady_state")

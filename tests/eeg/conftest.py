@@ -34,7 +34,7 @@ def write_edf(
         for row, name in zip(values, names, strict=True)
     ]
     if status is not None:
-        span = (-(2**23), 2**23 - 1)
+        span = (-(2**23), 2**23 - 1) if path.suffix == ".bdf" else (-(2**15), 2**15 - 1)
         signals.append(
             kinds[1](
                 np.asarray(status, dtype=float),

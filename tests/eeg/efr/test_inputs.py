@@ -1,0 +1,306 @@
+"""Recordings of every format reach the study from its command, aligned to what was heard.
+
+In each, channel Fz follows the envelope and the others do not, so a recording that is read or aligned wrongly
+shows no coherence.
+"""
+
+from __future__ import annotations
+
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io.wavfile
+import scipy.signal
+
+from cogattn.cli import main
+from cogattn.eeg.efr import inputs
+from cogattn.eeg.efr.config import EfrConfig, FilesInput
+from cogattn.eeg.efr.study import EfrStudy
+from cogattn.eeg.simulate import coloured_noise
+from cogattn.errors import ConfigError, DataError
+from cogattn.seeds import Streams
+
+pytest.importorskip("pymatreader")
+pytest.importorskip("edfio")
+SFREQ, SECONDS = 128, 60
+NAMES = ("Fz", "Cz", "Pz", "Oz")
+COMMON = ["--sfreq", "128", "--spectrum.high-hz", "40", "--significance.n-bootstrap", "50"]
+COMMON += ["--input.envelope-sfreq", "128", "--envelope.method", "hilbert"]
+
+
+def heard_envelope(seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    slow = coloured_noise(rng, (SFREQ * SECONDS, 1), sfreq=SFREQ, exponent=1.0)[:, 0]
+    return 1 + 0.4 * slow.clip(-2, 2)
+
+
+def scalp(*heard: tuple[int, np.ndarray], seed: int = 1) -> np.ndarray:
+    """Microvolts, (4, n_times): Fz follows each envelope from its start (in seconds) on; 5 s are left."""
+    start_s, envelope = heard[-1]
+    n_times = (start_s + 5) * SFREQ + len(envelope)
+    eeg = 10 * coloured_noise(np.random.default_rng(seed), (n_times, 4), sfreq=SFREQ).T
+    for start_s, envelope in heard:
+        eeg[0, start_s * SFREQ :][: len(envelope)] += 20 * (envelope - 1)
+    return eeg
+
+
+def status(n_times: int, *events: tuple[int, int]) -> np.ndarray:
+    """A trigger channel with 5-sample pulses, (second, code)."""
+    channel = np.zeros(n_times)
+    for start_s, code in events:
+        channel[start_s * SFREQ :][:5] = code
+    return channel
+
+
+def write_wav(path, envelope: np.ndarray) -> None:
+    """A 29-Hz tone of this envelope, full scale 1, at 32 times the rate."""
+    fine = np.interp(np.arange(32 * len(envelope)) / 32, np.arange(len(envelope)), envelope)
+    carrier = fine * np.sin(2 * np.pi * 29 * np.arange(len(fine)) / (32 * SFREQ))
+    scipy.io.wavfile.write(path, 32 * SFREQ, (carrier / np.abs(carrier).max()).astype(np.float32))
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """An empty folder but for the sound and its envelope; commands run in it."""
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "sound.wav", heard_envelope())
+    np.save(tmp_path / "sound.npy", heard_envelope())
+    return tmp_path
+
+
+@pytest.fixture
+def settings_of(monkeypatch):
+    """Settings as `cogattn efr` makes them from its flags."""
+    taken = []
+    monkeypatch.setattr(
+        "cogattn.cli.studies._run_and_print", lambda name, config, **_: taken.append(config) or 0
+    )
+
+    def parse(*words: str) -> EfrConfig:
+        assert main(["efr", *COMMON, *words]) == 0
+        return taken[-1]
+
+    return parse
+
+
+def largest_coherence(config: EfrConfig) -> pd.Series:
+    study = EfrStudy()
+    (cell,) = study.cells(config)
+    trials = study.run_cell(config, cell, Streams(0).child(cell.key))
+    return study.summarise(config, trials).summary.set_index("measure").loc["largest coherence"]
+
+
+def assert_follows(config: EfrConfig, channel: str = "Fz") -> None:
+    best = largest_coherence(config)
+    assert best["note"].startswith(f"{channel},")
+    assert best["lo"] > 0.3
+
+
+@pytest.mark.parametrize("name", ["a.edf", "a.bdf", "a.vhdr", "a.set", "a_raw.fif"])
+def test_every_continuous_format_is_analysed(lab, eeg_files, settings_of, name):
+    eeg = scalp((0, heard_envelope()))
+    eeg_files.CONTINUOUS[name](lab / name, eeg, SFREQ, NAMES)
+    config = settings_of("--input.kind", "files", "--input.recordings", name, "--input.stimuli", "sound.wav")
+    assert_follows(config)
+
+
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, settings_of, version):
+    own, other = heard_envelope(0), heard_envelope(5)
+    eeg = [scalp((0, own), seed=k)[:, : len(own)].T for k in (1, 2)]
+    bands = [np.stack([own, other] if k == 0 else [other, own], axis=1)[:, None] / 2 for k in (0, 1)]
+    eeg_files.save[version](lab / "S3.mat", eeg_files.kul_content(eeg, bands, SFREQ))
+    words = ("--input.kind", "files", "--input.recordings", "S3.mat", "--input.layout", "kul")
+    assert_follows(settings_of(*words), "ch1")
+    ignored = largest_coherence(settings_of(*words, "--input.stream", "unattended"))
+    assert ignored["estimate"] < 0.3
+
+
+def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, settings_of):
+    own, other = heard_envelope(0), heard_envelope(5)
+    content = eeg_files.kul_content([scalp((0, own))[:, : len(own)].T], [own[:, None, None]], SFREQ)
+    del content["trials"][0]["Envelope"]
+    eeg_files.save["v7"](lab / "S3.mat", content)
+    (lab / "sounds").mkdir()
+    write_wav(lab / "sounds" / "part1_track1_dry.wav", own)
+    write_wav(lab / "sounds" / "part1_track2_dry.wav", other)
+    words = ("--input.recordings", "S3.mat", "--input.layout", "kul", "--input.stimuli", "sounds")
+    config = settings_of("--input.kind", "files", *words)
+    assert_follows(config, "ch1")
+    assert set(EfrStudy().inputs(config)) == {"recording S3.mat", "stimulus sounds"}
+
+
+def test_the_dtu_layout_is_analysed(lab, eeg_files, settings_of):
+    own, other = heard_envelope(0)[:, None], heard_envelope(5)[:, None]
+    eeg = [scalp((0, own[:, 0]), seed=k)[:, : len(own)].T for k in (1, 2)]
+    eeg_files.save["v7"](lab / "S1.mat", eeg_files.dtu_content(eeg, [own] * 2, [other] * 2, SFREQ))
+    words = ("--input.kind", "files", "--input.recordings", "S1.mat", "--input.layout", "dtu")
+    assert_follows(settings_of(*words), "ch1")
+
+
+def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, settings_of):
+    own, other = heard_envelope(0), heard_envelope(5)
+    features = np.empty((2, 1), dtype=object)
+    features[0, 0], features[1, 0] = other[:, None], own[:, None]
+    eeg_files.save_cnd(lab, [scalp((0, own))[:, : len(own)].T], features, ["music", "speech"], sfreq=SFREQ)
+    words = ("--input.recordings", "dataSub1.mat", "--input.stimuli", "dataStim.mat", "--input.layout", "cnd")
+    assert_follows(settings_of("--input.kind", "files", *words, "--input.stream", "speech"), "ch1")
+    with pytest.raises(DataError, match=r"'attended'.*music"):
+        inputs.load(settings_of("--input.kind", "files", *words), 0, Streams(0))
+
+
+def test_bids_subjects_are_analysed_from_their_events_on(lab, eeg_files, settings_of):
+    for subject in ("01", "02"):
+        eeg = scalp((3, heard_envelope()), seed=int(subject))
+        eeg_files.write_bids(lab / "bids", eeg, SFREQ, NAMES, subject=subject, events=[("story", 3.0)])
+    words = ["--input.kind", "bids", "--input.root", "bids", "--input.task", "listen"]
+    words += ["--input.stimuli", "sound.npy", "--input.align", "trigger", "--input.triggers", "story"]
+    assert_follows(settings_of(*words, "--input.subjects", "02"))
+    both = settings_of(*words, "--input.subjects", "01", "02")
+    assert inputs.listeners(both) == ["sub-01", "sub-02"]
+    assert len(EfrStudy().inputs(both)) == 3
+
+
+@pytest.mark.parametrize("name", ["a.bdf", "a.vhdr", "a.edf"])
+def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers(
+    lab, eeg_files, settings_of, name
+):
+    first, second = heard_envelope(0), heard_envelope(5)
+    eeg = scalp((3, first), (70, second), (140, first))
+    events = [(3, 7), (70, 12), (140, 7)]
+    if name == "a.vhdr":
+        markers = [(f"S{code:3d}", start_s * SFREQ) for start_s, code in events]
+        eeg_files.write_brainvision(lab / name, eeg, SFREQ, NAMES, markers=markers)
+    else:
+        eeg_files.write_edf(lab / name, eeg, SFREQ, NAMES, status=status(eeg.shape[1], *events))
+    words = ["--input.kind", "files", "--input.recordings", name, "--input.align", "trigger"]
+    one = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
+    assert len(inputs.load(one, 0, Streams(0)).trials) == 2
+    assert_follows(one)
+    np.save(lab / "second.npy", second)
+    words += ["--input.triggers", "7", "12", "--input.stimuli", "sound.npy", "second.npy"]
+    both = settings_of(*words, "--input.stimuli-by", "trigger")
+    trials = inputs.load(both, 0, Streams(0)).trials
+    assert [trial.labels["condition"] for trial in trials] == ["7", "12", "7"]
+    assert_follows(both)
+    missing = settings_of(*words[:6], "--input.triggers", "9", "--input.stimuli", "sound.npy")
+    with pytest.raises(DataError, match=r"\[9\], which has \[7, 12\]"):
+        inputs.load(missing, 0, Streams(0))
+
+
+@pytest.fixture
+def taped(lab):
+    """A FIF recording with the sound from 3 s on in AUX1, and an annotation there."""
+    envelope = heard_envelope()
+    eeg = scalp((3, envelope))
+    recorded = np.zeros(eeg.shape[1])
+    recorded[3 * SFREQ :][: len(envelope)] = envelope * np.sin(
+        2 * np.pi * 29 * np.arange(len(envelope)) / SFREQ
+    )
+    info = mne.create_info([*NAMES, "AUX1"], SFREQ, ["eeg"] * 4 + ["misc"])
+    raw = mne.io.RawArray(np.vstack([1e-6 * eeg, recorded]), info, verbose="error")
+    raw.set_annotations(mne.Annotations([3.0], [0.0], ["sound"]))
+    raw.save(lab / "a_raw.fif", verbose="error")
+    return lab
+
+
+@pytest.mark.parametrize("stimulus", ["sound.wav", "sound.npy"])
+@pytest.mark.parametrize(
+    "align", [("trigger", "--input.triggers", "sound"), ("audio", "--input.audio-channel", "AUX1")]
+)
+def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(
+    taped, settings_of, stimulus, align
+):
+    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", stimulus]
+    recording = inputs.load(settings_of(*words, "--input.align", *align), 0, Streams(0))
+    assert recording.channels == NAMES
+    heard, truth = recording.stream("stimulus")[0], heard_envelope()
+    assert len(heard) == len(truth)
+    assert np.corrcoef(heard, truth)[0, 1] > 0.95
+    assert np.corrcoef(heard, recording.eeg[0][:, 0])[0, 1] > 0.4
+
+
+def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, settings_of):
+    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.audio-channel", "AUX1"]
+    assert_follows(settings_of(*words))
+    cut = settings_of(
+        *words, "--input.align", "trigger", "--input.triggers", "sound", "--input.trial-s", "55"
+    )
+    assert [len(trial.eeg) for trial in inputs.load(cut, 0, Streams(0)).trials] == [55 * SFREQ]
+    assert_follows(cut)
+
+
+def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
+    eeg = scalp((3, heard_envelope()))
+    eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))
+    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.align", "trigger"]
+    words += ["--input.triggers", "7", "--input.stimuli", "sound.npy", "--workers", "1"]
+    assert main(["efr", *COMMON, *words]) == 0
+    out, err = capsys.readouterr()
+    assert "largest coherence" in out
+    assert "Traceback" not in err
+
+
+def test_a_reference_is_subtracted_before_positions_are_picked(lab, eeg_files, settings_of):
+    eeg = scalp((0, heard_envelope()))
+    eeg_files.write_fif(lab / "a_raw.fif", eeg, SFREQ, NAMES)
+    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", "sound.npy"]
+    words += ["--positions", "Fz", "Cz"]
+    average = inputs.load(settings_of(*words, "--reference", "average"), 0, Streams(0))
+    n = average.eeg[0].shape[0]
+    np.testing.assert_allclose(average.eeg[0], 1e-6 * (eeg - eeg.mean(axis=0))[:2, :n].T, atol=1e-11)
+    mastoid = settings_of(*words, "--reference", "channels", "--reference-channels", "Oz")
+    np.testing.assert_allclose(
+        inputs.load(mastoid, 0, Streams(0)).eeg[0], 1e-6 * (eeg[:2] - eeg[3])[:, :n].T, atol=1e-11
+    )
+
+
+def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_path):
+    """A second of the recorded sound, cut out, resampled and in noise, is found where it was."""
+    folder = shared_data / "efr" / "music_attention_edf"
+    for path, start_s in zip(sorted(folder.glob("*.edf")), (2.5, 0.4), strict=True):
+        raw = mne.io.read_raw_edf(path, preload=True, verbose="error")
+        audio = raw.get_data(picks=["AUX69"])[0]
+        first = round(start_s * 2048)
+        excerpt = scipy.signal.resample_poly(audio[first : first + 2048] - audio.mean(), 4, 1)
+        excerpt += 0.1 * excerpt.std() * np.random.default_rng(0).standard_normal(len(excerpt))
+        sound = (excerpt / np.abs(excerpt).max()).astype(np.float32)
+        scipy.io.wavfile.write(tmp_path / "cut.wav", 8192, sound)
+        source = FilesInput(
+            recordings=(path,), stimuli=(tmp_path / "cut.wav",), align="audio", audio_channel="AUX69"
+        )
+        config = EfrConfig(input=source, positions=("Fz", "Cz", "Pz", "Oz"), envelope={"method": "hilbert"})
+        recording = inputs.load(config, 0, Streams(0))
+        assert recording.sfreq == 512
+        whole = raw.get_data(picks=["Cz"])[0]
+        found = recording.eeg[0][:, 1]
+        expected = scipy.signal.resample_poly(whole, 1, 4, padtype="edge")[first // 4 :][: len(found)]
+        assert np.corrcoef(found, expected)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"align": "trigger"}, "triggers must name"),
+        ({"align": "audio"}, "audio_channel and stimuli"),
+        ({"stimuli": ["a.wav", "b.wav", "c.wav"]}, "one for all recordings or one for each"),
+        (
+            {"stimuli": ["a.wav"], "stimuli_by": "trigger", "triggers": ["1", "2"], "align": "trigger"},
+            "one for each",
+        ),
+    ],
+)
+def test_onsets_that_cannot_be_told_are_refused(settings, sentence):
+    source = {"kind": "files", "recordings": ["x.bdf", "y.bdf"], **settings}
+    with pytest.raises(ConfigError, match=sentence):
+        EfrConfig.parse({"input": source})
+
+
+def test_sounds_that_overrun_the_next_onset_are_refused(lab, eeg_files, settings_of):
+    eeg = scalp((3, heard_envelope()))
+    eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7), (4, 7)))
+    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.align", "trigger"]
+    config = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
+    with pytest.raises(DataError, match=r"room before the next onset.*1 s for 60 s.*trial 1"):
+        inputs.load(config, 0, Streams(0))
