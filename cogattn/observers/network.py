@@ -17,6 +17,9 @@ from cogattn.errors import ObserverError
 
 Interpolation = Literal["bilinear", "bicubic"]
 
+CPU_BATCH = 4
+"""Images at once on a CPU, where larger activations are allocated anew in every layer (64: a third of the speed)."""
+
 
 class Network:
     """A frozen classifier in evaluation mode.
@@ -109,10 +112,12 @@ class Network:
     def _answer(self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool) -> Tensor:
         self._check(images)
         with torch.enable_grad() if differentiable else torch.inference_mode():
-            inputs = self.preprocess(images.to(self.device, torch.float32)).contiguous(
-                memory_format=self.memory_format
-            )
-            return forward(inputs).to(images.device)
+            parts = images.split(CPU_BATCH) if self.device.type == "cpu" else (images,)
+            return torch.cat([self._forward(forward, part) for part in parts])
+
+    def _forward(self, forward: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        inputs = self.preprocess(images.to(self.device, torch.float32))
+        return forward(inputs.contiguous(memory_format=self.memory_format)).to(images.device)
 
     def _check(self, images: Tensor) -> None:
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():

@@ -6,7 +6,11 @@ which rows they are: ``masking``, ``shape_bias`` (cue-conflict images) or ``robu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -34,6 +38,10 @@ from cogattn.study import Cell
 if TYPE_CHECKING:
     import torch
 
+    from cogattn.psychophysics.masking.stimuli import Stimuli
+
+T, Made = TypeVar("T"), TypeVar("Made")
+
 COLUMNS = {
     "task": "str",
     "observer": "str",
@@ -59,7 +67,7 @@ _DEFAULTS = {
     "texture": "",
     "epsilon": np.nan,
 }
-BATCH = 64
+BATCH = 32
 
 
 def run(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
@@ -245,18 +253,33 @@ def present(
     config: MaskingConfig, images: ImageList, trials: pd.DataFrame, respondent: Respondent
 ) -> pd.DataFrame:
     """Show `trials` (columns image, band, noise_sd) and return them with response and n_clipped."""
+    batches = [trials.iloc[start : start + BATCH] for start in range(0, len(trials), BATCH)]
+    shown = _one_ahead(partial(_stimuli, config, images), batches)
     return pd.concat(
         [
-            _present_batch(config, images, trials.iloc[start : start + BATCH], respondent)
-            for start in range(0, len(trials), BATCH)
+            batch.assign(
+                response=respondent.answer(stimuli.images, clean, images.labels[batch["image"]]),
+                n_clipped=stimuli.n_clipped.numpy(),
+            )
+            for batch, (stimuli, clean) in zip(batches, shown, strict=True)
         ],
         ignore_index=True,
     )
 
 
-def _present_batch(
-    config: MaskingConfig, images: ImageList, trials: pd.DataFrame, respondent: Respondent
-) -> pd.DataFrame:
+def _one_ahead(make: Callable[[T], Made], jobs: Iterable[T]) -> Iterator[Made]:
+    """Yield ``make(job)`` in order; while the caller works on one, a thread makes the next."""
+    coming: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        for job in jobs:
+            coming.append(pool.submit(make, job))
+            if len(coming) == 2:
+                yield coming.popleft().result()
+        yield from (last.result() for last in coming)
+
+
+def _stimuli(config: MaskingConfig, images: ImageList, trials: pd.DataFrame) -> tuple[Stimuli, torch.Tensor]:
+    """Make the stimuli of `trials`, and the same without noise."""
     import torch
 
     from cogattn.psychophysics.masking.stimuli import add_noise, set_contrast
@@ -273,8 +296,7 @@ def _present_batch(
         clipping=config.stimulus.clipping,
         generators=_redraws(config, images, trials),
     )
-    response = respondent.answer(stimuli.images, clean, images.labels[trials["image"]])
-    return trials.assign(response=response, n_clipped=stimuli.n_clipped.numpy())
+    return stimuli, clean
 
 
 def _redraws(
