@@ -35,6 +35,7 @@ from cogattn.psychophysics.search.displays import Display
 from cogattn.psychophysics.search.matching import MatchingSearcher, combine
 from cogattn.psychophysics.search.searcher import Places
 from cogattn.psychophysics.search.templates import as_rgb, match_maps
+from cogattn.psychophysics.search.winograd import hasten
 from cogattn.retina import INTEGRATIONS, Integration
 
 Array = NDArray[np.float64]
@@ -106,8 +107,7 @@ class InlineNetwork:
         """
         middle = gaze_deg.new_tensor([image_size[1] / 2, image_size[0] / 2])
         gaze_px = gaze_deg * pixels_per_degree + middle
-        maps = first.expand(len(gaze_deg), -1, -1, -1)
-        found = [Level(maps, self.strides[0])]
+        maps, found = first, [Level(first.expand(len(gaze_deg), -1, -1, -1), self.strides[0])]
         with torch.inference_mode():
             for index, part in enumerate(self.parts[1:]):
                 stride = self.strides[index]
@@ -118,12 +118,13 @@ class InlineNetwork:
         return found
 
     def _pool(self, part: nn.Sequential, maps: Tensor, gaze: Tensor, slope: float, scale: float) -> Tensor:
-        """Average about each gaze (n_gazes, 2), in cells of `maps`, and run a stage."""
+        """Average about each gaze (n_gazes, 2), in cells of `maps`, which are one gaze's or all's; run a stage."""
         if isinstance(part[0], EccentricPool):
             pooled = eccentric_pool(maps, gaze, slope=slope, cells_per_degree=round(scale))
             return part[1:](pooled)
-        pooled = box_pool(maps, gaze[:, None], slope=slope, fovea=self.integration.onset_deg * scale)
-        return part(pooled[:, 0])
+        gaze = gaze.view(len(maps), -1, 2)
+        pooled = box_pool(maps, gaze, slope=slope, fovea=self.integration.onset_deg * scale)
+        return part(pooled.flatten(0, 1))
 
 
 class EccentricPool(nn.Module):
@@ -135,8 +136,8 @@ def eccentric_pool(maps: Tensor, gaze: Tensor, *, slope: float, cells_per_degree
 
     Parameters
     ----------
-    maps : Tensor, shape (n_gazes, channels, height, width)
-        One map a gaze.
+    maps : Tensor, shape (n_gazes or 1, channels, height, width)
+        One map a gaze, or one for all.
     gaze : Tensor, shape (n_gazes, 2)
         In cells of the map.
     slope : float
@@ -162,8 +163,8 @@ def eccentric_pool(maps: Tensor, gaze: Tensor, *, slope: float, cells_per_degree
         fovea=FOVEA_DEG * cells_per_degree,
         ring=cells_per_degree,
     )  # (gazes, 1, rows, columns, 4)
-    means = box_means(maps, boxes.flatten(1, 3))
-    return means.movedim(-1, 1).unflatten(-1, boxes.shape[2:4])
+    means = box_means(maps, boxes.view(len(maps), -1, 4))
+    return means.view(len(gaze), *boxes.shape[2:4], -1).movedim(-1, 1)
 
 
 class InlineSearcher(MatchingSearcher):
@@ -218,32 +219,49 @@ class InlineSearcher(MatchingSearcher):
 
 
 class InlineView:
-    """A display as `InlineSearcher` sees it: the network's later stages are run again for every gaze."""
+    """A display as `InlineSearcher` sees it: the network's later stages are run again for every new gaze."""
 
     def __init__(self, searcher: InlineSearcher, display: Display, places: Places) -> None:
         self._searcher, self._display = searcher, display
         self._known = searcher.knowledge(display)
         self._first = searcher.inline.start(as_rgb(display.image))
         self._points = torch.from_numpy(places.points_deg)
+        self._first_match = self._match([Level(self._first, searcher.inline.strides[0])], first=0)
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
-        size = (self._display.image.shape[0], self._display.image.shape[1])
-        scale = self._display.pixels_per_degree
-        levels = self._searcher.inline.levels(
-            self._first, torch.tensor(gaze_deg, dtype=torch.float32), image_size=size, pixels_per_degree=scale
-        )
-        field = FoveatedField(
-            levels, image_size=size, pixels_per_degree=scale, integration=INTEGRATIONS["uniform"]
-        )
-        maps = match_maps(levels, self._known.background, self._known.templates)
-        anywhere = torch.zeros(1, 2, dtype=torch.float64)
-        total = torch.zeros(1)
-        for index, (level, template) in enumerate(zip(maps, self._known.templates, strict=True)):
-            seen = field.read(level, self._points, anywhere, level=index, offset_cells=template.offset_cells)
-            total = total + combine(seen[:, :, 0].movedim(1, 0))  # (kinds, gazes, places)
         distance = np.linalg.norm(self._points.numpy() - np.asarray(gaze_deg)[:, None], axis=-1)
-        return self._searcher.weigh((total / len(maps)).numpy(), distance, self._known)
+        return self._searcher.weigh(self.matches(gaze_deg), distance, self._known)
+
+    def matches(self, gaze_deg: Array) -> Array:
+        """Return the match of each kind with every place from every gaze, (n_kinds, n_gazes, n_places)."""
+        new, again = np.unique(np.asarray(gaze_deg), axis=0, return_inverse=True)
+        inline = self._searcher.inline
+        levels = inline.levels(
+            self._first,
+            torch.tensor(new, dtype=torch.float32),
+            image_size=(self._display.image.shape[0], self._display.image.shape[1]),
+            pixels_per_degree=self._display.pixels_per_degree,
+        )
+        total = self._first_match + self._match(levels[1:], first=1)
+        return (total / inline.n_levels).numpy()[:, again.reshape(-1)]
+
+    def _match(self, levels: list[Level], *, first: int) -> Tensor:
+        """Sum over some levels, of which the first is level `first`, (n_kinds, n_gazes, n_places)."""
+        field = FoveatedField(
+            levels,
+            image_size=(self._display.image.shape[0], self._display.image.shape[1]),
+            pixels_per_degree=self._display.pixels_per_degree,
+            integration=INTEGRATIONS["uniform"],
+        )
+        known = slice(first, first + len(levels))
+        templates = self._known.templates[known]
+        maps = match_maps(levels, self._known.background[known], templates)
+        anywhere, total = torch.zeros(1, 2, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        for index, (level, template) in enumerate(zip(maps, templates, strict=True)):
+            seen = field.read(level, self._points, anywhere, level=index, offset_cells=template.offset_cells)
+            total = total + combine(seen[:, :, 0].movedim(1, 0))
+        return total
 
 
 def _pools(network: Network, stage: dict) -> bool:
@@ -255,7 +273,10 @@ def _pools(network: Network, stage: dict) -> bool:
 
 
 def _cut(module: nn.Module, stages: list[int]) -> list[nn.Sequential]:
-    """Cut a copy of a network after each of some stages of its feature list; 2 x 2 maxima become averages."""
+    """Cut a copy of a network after each of some stages of its feature list, with faster layers where there are any.
+
+    Maxima over 2 x 2 become averages.
+    """
     nested = any("." in stage["module"] for stage in cast(Any, module).feature_info)
     flat = FeatureListNet(copy.deepcopy(module), out_indices=tuple(stages), flatten_sequential=nested)
     parts: list[list[nn.Module]] = [[]]
@@ -267,4 +288,4 @@ def _cut(module: nn.Module, stages: list[int]) -> list[nn.Sequential]:
         parts[-1].append(layer)
         if name in last:
             parts.append([])
-    return [nn.Sequential(*part).eval() for part in parts if part][: len(stages)]
+    return [cast(nn.Sequential, hasten(nn.Sequential(*part).eval())) for part in parts if part][: len(stages)]

@@ -107,14 +107,44 @@ def match_maps(levels: Sequence[Level], background: list[Tensor], templates: lis
     for level, empty, template in zip(levels, background, templates, strict=True):
         features, kernels = level.maps - empty, template.kernels
         k = kernels.shape[-1]
-        padding = ((k - 1) // 2, k // 2) * 2
         own = kernels.square().sum(dim=(1, 2, 3)).clamp(min=torch.finfo(kernels.dtype).tiny)
         unit = (own * own.mean()).sqrt().view(-1, 1, 1, 1)
-        correlation = functional.conv2d(functional.pad(features, padding), kernels / unit)
-        energy = functional.pad(features.square().sum(1, keepdim=True), padding)
+        energy = functional.pad(features.square().sum(1, keepdim=True), ((k - 1) // 2, k // 2) * 2)
         under = functional.avg_pool2d(energy, k, 1) * (k * k / own.mean())
-        found.append(torch.cat([correlation, under], dim=1))
+        found.append(torch.cat([correlate(features, kernels / unit), under], dim=1))
     return found
+
+
+def correlate(maps: Tensor, kernels: Tensor) -> Tensor:
+    """Correlate maps with a few large kernels.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (batch, channels, height, width)
+        Zero beyond their edges.
+    kernels : Tensor, shape (n_kinds, channels, k, k)
+        Cell ``(k - 1) // 2`` along each axis lies on the place that is told.
+
+    Returns
+    -------
+    Tensor, shape (batch, n_kinds, height, width)
+
+    Notes
+    -----
+    The convolution of the same name with one output channel a kernel is far below a CPU's speed. Here a row of a
+    kernel is one matrix product over channels, whose columns are then shifted and added.
+    """
+    (n_kinds, _, k, _), (height, width) = kernels.shape, maps.shape[-2:]
+    flat, last = maps.flatten(2), k - 1
+    total = maps.new_zeros(len(maps), n_kinds, height + last, width + last)
+    for row in range(k):
+        weights = kernels[:, :, row].movedim(1, -1).flatten(0, 1)  # (n_kinds * k, channels)
+        products = (weights @ flat).unflatten(1, (n_kinds, k)).unflatten(-1, (height, width))
+        lines = total[:, :, last - row : last - row + height]
+        for column in range(k):
+            lines[..., last - column : last - column + width] += products[:, :, column]
+    start = k // 2
+    return total[..., start : start + height, start : start + width]
 
 
 def as_rgb(image: NDArray[np.float32]) -> Tensor:

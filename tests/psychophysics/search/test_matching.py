@@ -21,6 +21,7 @@ from cogattn.psychophysics.search.inline import InlineNetwork, InlineSearcher, e
 from cogattn.psychophysics.search.matching import MatchingSearcher
 from cogattn.psychophysics.search.searcher import Places, search
 from cogattn.psychophysics.search.tasks import find_condition
+from cogattn.psychophysics.search.templates import correlate
 from cogattn.retina import INTEGRATIONS
 
 
@@ -91,6 +92,15 @@ def test_the_network_sees_a_display_once() -> None:
     assert len(calls) - before == 1
 
 
+@pytest.mark.parametrize(("k", "size"), [(1, (5, 7)), (2, (6, 6)), (3, (4, 9)), (8, (5, 5))])
+def test_correlation_is_the_plain_convolution(k: int, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64)
+    kernels = torch.randn(4, 3, k, k, generator=generator, dtype=torch.float64)
+    padded = functional.pad(maps, ((k - 1) // 2, k // 2) * 2)
+    assert_close(correlate(maps, kernels), functional.conv2d(padded, kernels))
+
+
 def test_knowing_the_distractors_speaks_against_them() -> None:
     shown = display("t_in_l", 3, ppd=8)
     places = Places.of(shown, pitch_deg=0.5)
@@ -142,6 +152,29 @@ def test_eccentric_pooling_is_eccnets_ring_by_ring(size: int, slope: float, cell
     assert_close(ours, eccnet_pool(maps, slope, cells_per_degree), rtol=1e-5, atol=1e-5)
 
 
+def test_inline_vgg_is_the_references_network_about_the_middle() -> None:
+    """Blocks of convolutions with ring-by-ring pooling between them, written out from the definition."""
+    net, size = network("vgg11"), 384
+    convolutions = [m for m in net.module.features if isinstance(m, torch.nn.Conv2d)]
+    blocks = [convolutions[a:b] for a, b in ((0, 1), (1, 2), (2, 4), (4, 6), (6, 8))]
+    pools = ((0.0, 30), (0.0, 15), (0.07, 8), (0.16, 4))
+    maps = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    inline = InlineNetwork(net, INTEGRATIONS["eccnet"])
+    with torch.inference_mode():
+        first, expected = inline.parts[0](maps), []
+        for index, block in enumerate(blocks):
+            for convolution in block:
+                maps = functional.relu(convolution(maps))
+            if index >= 2:
+                expected.append(maps)
+            if index < 4:
+                maps = eccnet_pool(maps, *pools[index])
+        ours = inline.levels(first, torch.zeros(1, 2), image_size=(size, size), pixels_per_degree=30)
+    assert len(expected[0].unique()) > 1000
+    for level, reference in zip(ours, expected, strict=True):
+        assert (level.maps - reference).norm() < 1e-5 * reference.norm()
+
+
 @pytest.mark.parametrize("name", ["resnet18", "tf_efficientnet_lite0"])
 def test_inline_network_without_slope_is_the_plain_network(name: str) -> None:
     net = network(name)
@@ -174,6 +207,18 @@ def test_inline_searcher_finds_targets() -> None:
     own = InlineSearcher(network(), name="net", preset="eccnet", gain=100.0)
     found = search(own, display(n=4), rules=RulesSettings(), rng=np.random.default_rng(0), n_searches=2)
     assert [f.outcome for f in found] == ["found", "found"]
+
+
+def test_gazes_are_seen_alone_as_in_company() -> None:
+    own = InlineSearcher(network("vgg11"), name="net", preset="v2", gain=100.0)
+    shown = display(n=4)
+    view = own.begin(shown, Places.of(shown, pitch_deg=0.5), np.random.default_rng(0))
+    gazes = np.array([[2.0, -1.0], [0.0, 0.0], [2.0, -1.0]])
+    together = view.evidence(gazes)
+    alone = np.concatenate([view.evidence(gaze[None]) for gaze in gazes])
+    assert together == pytest.approx(alone, abs=1e-2)
+    assert (together[0] == together[2]).all()
+    assert np.abs(together[0] - together[1]).max() > 1
 
 
 def test_transformers_have_no_inline_fovea() -> None:
