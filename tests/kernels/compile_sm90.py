@@ -2,6 +2,8 @@
 
 Run as a script in a process of its own, because triton decides once per process whether it interprets:
 ``python compile_sm90.py '{"kernel": "forward", "dim": 64, "dtype": "bfloat16", "bias": "log"}' ...``
+The list kernel and box pooling, which have no loop over scores, are ``{"kernel": "visits"}`` and
+``{"kernel": "box_means"}``.
 """
 
 from __future__ import annotations
@@ -11,19 +13,39 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from triton.compiler import ASTSource, CompiledKernel
 
+from cogattn.kernels.box_pool.triton import box_means_kernel
 from cogattn.kernels.foveal_attention.call import make_call
 from cogattn.kernels.foveal_attention.triton import launch
 from cogattn.kernels.foveal_attention.triton.backward import key_side_kernel, query_side_kernel
 from cogattn.kernels.foveal_attention.triton.forward import forward_kernel
+from cogattn.kernels.foveal_attention.triton.visits import visits_kernel
 
 KERNELS = {"forward": forward_kernel, "query_side": query_side_kernel, "key_side": key_side_kernel}
+SMALL = {
+    "visits": (
+        visits_kernel,
+        "i32",
+        {
+            "BLOCK_ROWS": 128,
+            "BLOCK_COLUMNS": 64,
+            "CHUNK": 16,
+            "ROWS_WEIGHTED": False,
+            "COLUMNS_WEIGHTED": True,
+        }
+        | {"FAST": True, "row_weight_ptr": None},
+    ),
+    "box_means": (box_means_kernel, "i32", {"TAPS": 2, "BOX_BLOCK": 16, "CHANNEL_BLOCK": 64}),
+}
+TARGET = GPUTarget("cuda", 90, 32)
 TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 CONTENT = {"q", "k", "v", "out", "grad_out", "grad_q", "grad_k", "grad_v"}
 
@@ -59,18 +81,40 @@ def compile_kernel(
         absent |= {"radius_ptr", "count_ptr", "index_ptr"}
     compiled = triton.compile(
         _source(KERNELS[kernel], constants | dict.fromkeys(absent), TYPES[content.dtype]),
-        target=GPUTarget("cuda", 90, 32),
+        target=TARGET,
         options=options,
     )
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        Path(file.name).write_bytes(compiled.asm["cubin"])
-        code = _resources(Path(file.name)) | _loop(Path(file.name), chosen)
+    with _cubin(compiled) as cubin:
+        code = _resources(cubin) | _loop(_instructions(cubin), chosen)
     return {
         "kernel": kernel,
         "tile": list(vars(chosen).values()),
         "shared": compiled.metadata.shared,
         **code,
     }
+
+
+def compile_small(kernel: str) -> dict[str, object]:
+    """Registers, spills and shared memory of a kernel without tensor cores."""
+    function, integers, constants = SMALL[kernel]
+    signature = {
+        name: "constexpr"
+        if name in constants
+        else "*" + ("i32" if name in ("count_ptr", "index_ptr") else "fp32")
+        if name.endswith("_ptr")
+        else integers
+        for name in function.arg_names
+    }
+    compiled = triton.compile(ASTSource(function, signature, constexprs=constants), target=TARGET)
+    with _cubin(compiled) as cubin:
+        return {"kernel": kernel, "shared": compiled.metadata.shared, **_resources(cubin)}
+
+
+@contextmanager
+def _cubin(compiled: CompiledKernel) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        Path(file.name).write_bytes(compiled.asm["cubin"])
+        yield Path(file.name)
 
 
 def _source(function: triton.JITFunction, constants: dict[str, object], content_type: str) -> ASTSource:
@@ -103,12 +147,15 @@ def _resources(cubin: Path) -> dict[str, int]:
     }
 
 
-def _loop(cubin: Path, tile: launch.Tiling) -> dict[str, float]:
-    """Instructions of the longest loop, per score and lane, and the number of tensor-core instructions."""
+def _instructions(cubin: Path) -> list[re.Match]:
+    """Address, name and operands of each instruction."""
     instruction = re.compile(r"\s+/\*([0-9a-f]{4,})\*/\s+(?:@!?U?P\w+ )?([A-Z0-9]+)(.*);")
-    code = [
-        m for line in _tool("cuobjdump", "-sass", str(cubin)).splitlines() if (m := instruction.match(line))
-    ]
+    lines = _tool("cuobjdump", "-sass", str(cubin)).splitlines()
+    return [m for line in lines if (m := instruction.match(line))]
+
+
+def _loop(code: list[re.Match], tile: launch.Tiling) -> dict[str, float]:
+    """Instructions of the longest loop, per score and lane, its tensor-core instructions, and all atomic ones."""
     at = {int(m[1], 16): i for i, m in enumerate(code)}
     loops = [
         range(start, i + 1)
@@ -120,6 +167,7 @@ def _loop(cubin: Path, tile: launch.Tiling) -> dict[str, float]:
     names = [code[i][2] for i in max(loops, key=len)]
     scores = tile.queries * tile.keys / (32 * tile.warps)  # of a tile, per lane
     return {
+        "atomic": sum(m[2].startswith(("ATOM", "RED")) and m[2] != "REDUX" for m in code),
         "tensor_core": sum(name in ("HGMMA", "HMMA") for name in names),
         "per_score": round(len(names) / scores, 1),
         "special_per_score": round(names.count("MUFU") / scores, 2),
@@ -128,5 +176,6 @@ def _loop(cubin: Path, tile: launch.Tiling) -> dict[str, float]:
 
 if __name__ == "__main__":
     for variant in map(json.loads, sys.argv[1:]):
-        sys.stdout.write(json.dumps(compile_kernel(**variant)) + "\n")
+        found = compile_small(**variant) if variant["kernel"] in SMALL else compile_kernel(**variant)
+        sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,21 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are first imported
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-6, torch.float16: 1e-3, torch.bfloat16: 1e-2}
+
+
+def device_of(impl: str) -> str:
+    """Triton's kernels are tested where they run: on a GPU if there is one."""
+    return "cuda" if impl == "triton" and torch.cuda.is_available() else "cpu"
+
+
+@pytest.fixture
+def fresh_memory_holds_nan() -> Iterator[None]:
+    """Tensors made empty hold NaN, so that an element no kernel writes cannot pass."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 @dataclass
@@ -30,15 +45,18 @@ class Problem:
         """Tensors that require a gradient, by name."""
         return {n: t for n, t in self.arguments().items() if isinstance(t, Tensor) and t.requires_grad}
 
-    def answers(self, function: Callable[..., Tensor], impl: str) -> dict[str, Tensor]:
-        """The output and the gradient of every learned tensor."""
-        device = "cuda" if impl == "triton" and torch.cuda.is_available() else "cpu"
-        moved = {
-            name: value.detach().to(device).requires_grad_(value.requires_grad)
+    def placed(self, impl: str) -> dict[str, object]:
+        """The arguments as new leaves, on the device where `impl` is tested."""
+        return {
+            name: value.detach().to(device_of(impl)).requires_grad_(value.requires_grad)
             if isinstance(value, Tensor)
             else value
             for name, value in self.arguments().items()
         }
+
+    def answers(self, function: Callable[..., Tensor], impl: str) -> dict[str, Tensor]:
+        """The output and the gradient of every learned tensor."""
+        moved = self.placed(impl)
         out = function(**moved, impl=impl)
         names = list(self.learned())
         weights = torch.cos(torch.arange(out.numel(), dtype=torch.float64) * 1.7).reshape(out.shape)

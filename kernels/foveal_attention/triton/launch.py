@@ -145,7 +145,7 @@ def visits(call: Call, tile: Tiling, *, transposed: bool = False) -> BlockLists 
         row.shape[1], column.shape[1], call.radius.shape[0],
         BLOCK_ROWS=row_block, BLOCK_COLUMNS=column_block, CHUNK=max(1, CHUNK_POSITIONS // column_block),
         ROWS_WEIGHTED=row_weight is not None, COLUMNS_WEIGHTED=column_weight is not None,
-        FAST=not INTERPRETING,
+        FAST=not INTERPRETING, enable_fp_fusion=True,
     )  # fmt: skip
     return lists
 

@@ -29,12 +29,14 @@ VARIANTS = {
     "key side": ({"kernel": "key_side", "learns_position": True}, 56, 4.2),
     "key side, wide": ({"kernel": "key_side", "dim": 128}, 50, 3.2),
 }
+SMALL = {"block lists": {"kernel": "visits"}, "box means": {"kernel": "box_means"}}
 
 
 @pytest.fixture(scope="module")
 def compiled():
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    variants = [json.dumps(variant) for variant, *_ in VARIANTS.values()]
+    named = {name: variant for name, (variant, *_) in VARIANTS.items()} | SMALL
+    variants = [json.dumps(variant) for variant in named.values()]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *variants],
         env=environment | {"TRITON_DEFAULT_FP_FUSION": "1"},
@@ -43,7 +45,7 @@ def compiled():
         check=True,
         timeout=280,
     )
-    return dict(zip(VARIANTS, map(json.loads, done.stdout.splitlines()), strict=True))
+    return dict(zip(named, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
 @pytest.mark.slow
@@ -53,7 +55,15 @@ def test_code_is_lean(compiled, name):
     variant, per_score, special = VARIANTS[name]
     assert code["stack_bytes"] <= 512
     assert code["shared"] < SHARED_MEMORY
+    assert code["atomic"] == 0
     if variant.get("dtype") != "float32":
         assert code["tensor_core"] > 0
         assert code["per_score"] <= per_score
         assert code["special_per_score"] <= special
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_small_kernels_compile_without_spills(compiled, name):
+    assert compiled[name]["stack_bytes"] == 0
+    assert compiled[name]["shared"] < SHARED_MEMORY

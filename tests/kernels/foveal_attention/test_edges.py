@@ -10,13 +10,7 @@ from cogattn.kernels import foveal_attention
 IMPLS = ["reference", "blocked", "triton"]
 
 
-@pytest.fixture(autouse=True)
-def fresh_memory_holds_nan():
-    """Tensors made empty hold NaN, so that an element no kernel writes cannot pass."""
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = True
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("fresh_memory_holds_nan")
 
 
 def device(impl):

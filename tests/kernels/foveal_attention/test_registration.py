@@ -11,11 +11,11 @@ from cogattn.kernels.foveal_attention.call import make_call
 
 def operator_arguments(make_problem, impl, **kw):
     problem = make_problem(dtype=torch.float32, batch=1, heads=1, n_queries=5, n_keys=9, **kw)
-    tensors, settings = problem.tensors, problem.settings
+    placed = problem.placed(impl)
     call = make_call(
-        *tensors.values(), log_weight=settings.get("log_weight"), bias=settings["bias"],
-        alpha=settings.get("alpha", 0.0), e2=settings.get("e2", 1.0), radius=settings["radius"],
-        table=settings.get("table"), extent_deg=6.0, scale=None, precision="ieee",
+        *(placed[name] for name in problem.tensors), log_weight=placed.get("log_weight"), bias=placed["bias"],
+        alpha=placed.get("alpha", 0.0), e2=placed.get("e2", 1.0), radius=placed["radius"],
+        table=placed.get("table"), extent_deg=6.0, scale=None, precision="ieee",
     )  # fmt: skip
     leaves = [
         t.detach().requires_grad_() if isinstance(t, torch.Tensor) and t.requires_grad else t for t in call
