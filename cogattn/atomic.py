@@ -126,10 +126,12 @@ def _host() -> str:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process still runs; one that died and waits for its parent (a zombie) does not."""
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # another user's process, or a system without /proc
         return True
-    return True
+    return state != "Z"

@@ -25,17 +25,8 @@ def create_from_hub(model_name: str) -> nn.Module:
     ObserverError
         If there are none, the hub is out of reach and its cache does not hold them, or the download fails.
     """
-    if not has_weights(model_name):
-        raise ObserverError(
-            f"observer.weights must be random or a file, since timm has no weights for {model_name}; got auto"
-        )
+    check_reach(model_name)
     cached = cached_file(model_name)
-    if cached is None and not _answers():
-        raise ObserverError(
-            f"the weights of {model_name} are on the model hub, out of reach now ({constants.ENDPOINT}). "
-            "Without it there are tf_efficientnet_lite0, observer.weights = random or a .safetensors or .pth "
-            "file, and observer.kind = factory (`cogattn models` lists what is installed)"
-        )
     overlay = {"file": cached} if cached else None
     try:
         return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay=overlay)
@@ -44,6 +35,23 @@ def create_from_hub(model_name: str) -> nn.Module:
         raise ObserverError(
             f"the weights of {model_name} must load from {cached or constants.ENDPOINT}; got {cause}"
         ) from error
+
+
+def check_reach(model_name: str) -> None:
+    """Raise ObserverError unless timm publishes weights for `model_name` and they can be had now.
+
+    They can if they are in the hub's cache, or if the hub answers.
+    """
+    if not has_weights(model_name):
+        raise ObserverError(
+            f"observer.weights must be random or a file, since timm has no weights for {model_name}; got auto"
+        )
+    if cached_file(model_name) is None and not _answers():
+        raise ObserverError(
+            f"the weights of {model_name} are on the model hub, out of reach now ({constants.ENDPOINT}). "
+            "Without it there are tf_efficientnet_lite0, observer.weights = random or a .safetensors or .pth "
+            "file, and observer.kind = factory (`cogattn models` lists what is installed)"
+        )
 
 
 def has_weights(model_name: str) -> bool:

