@@ -279,4 +279,4 @@ def _add(target: Tensor, images: slice, index: Index, value: Tensor, dim: int = 
     if isinstance(index, slice):
         rows[(slice(None),) * dim + (index,)] += value
     else:
-        rows.index_add_(dim, index, value)
+        rows.index_add_(dim, index, value.to(rows.dtype))

@@ -90,6 +90,15 @@ def test_content_gradients_without_learned_bias(make_problem, assert_agree, impl
     check(problem, impl, assert_agree)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_content_gradients_of_gathered_tiles(make_problem, assert_agree, dtype):
+    problem = make_problem(bias="log", radius=1.5, n_queries=130, n_keys=700, dtype=dtype)
+    for name, tensor in problem.arguments().items():
+        if isinstance(tensor, torch.Tensor):
+            tensor.requires_grad_(name in ("q", "k", "v"))
+    check(problem, "blocked", assert_agree)
+
+
 @pytest.mark.parametrize("impl", ["blocked", "triton"])
 @pytest.mark.parametrize("learned", ["alpha", "key_position", "log_weight"])
 def test_each_gradient_alone(make_problem, assert_agree, impl, learned):
