@@ -32,8 +32,10 @@ def task(n_trials: int):
     rng = np.random.default_rng(0)
     listener = draw_listener(rng, name="S1", n_channels=64, sfreq=SFREQ, snr_db=-15)
     made = simulate_recording(rng, listener, n_trials=n_trials, duration_s=60, sfreq=SFREQ)
-    eeg = [x / 1e-5 for x in made.eeg]
-    return [x - x.mean(axis=0) for x in eeg], [y - y.mean() for y in made.stream("attended")]
+    for x in made.eeg:
+        x -= x.mean(axis=0)
+        x /= 1e-5
+    return made.eeg, [y - y.mean() for y in made.stream("attended")]
 
 
 def run_ours(n_trials: int, dtype: str) -> dict:

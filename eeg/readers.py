@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cogattn.eeg.envelope import Envelope, read_audio
+from cogattn.eeg.montage import standard_channels
 from cogattn.eeg.recording import FloatArray, Recording, Trial, check_volts, resample
 from cogattn.errors import DataError
 
@@ -82,7 +83,8 @@ def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
     Each holds ``RawData.EegData`` (n_times, n_channels), ``FileHeader.SampleRate``, ``attended_ear`` (L, R),
     ``stimuli`` {left, right} and optionally ``Envelope.AudioData`` (n_times, n_bands, 2) for left and right,
     which is summed over bands. Labels: ``attended_audio``, ``unattended_audio``, ``side``, ``story``,
-    ``experiment``, ``repetition``; `with_audio` turns the first two into streams.
+    ``experiment``, ``repetition``; `with_audio` turns the first two into streams. The files name no channel;
+    64 of them are in the order of the BioSemi cap that was worn.
 
     References
     ----------
@@ -94,7 +96,8 @@ def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
     trials = [_kul_trial(cell, i, path) for i, cell in enumerate(cells)]
     rates = {float(_required(_required(cell, "FileHeader", path), "SampleRate", path)) for cell in cells}
     subject = str(cells[0].get("subject", Path(path).stem)) if cells else Path(path).stem
-    return _trial_recording(trials, rates, subject, unit)
+    n_channels = trials[0].eeg.shape[-1] if trials else 0
+    return _trial_recording(trials, rates, subject, unit, standard_channels(64) if n_channels == 64 else None)
 
 
 def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
@@ -242,7 +245,13 @@ def _kul_trial(cell: Mapping, index: int, path: Path) -> Trial:
     return Trial(eeg, f"trial {index + 1}", streams, labels)
 
 
-def _trial_recording(trials: Sequence[Trial], rates: set[float], subject: str, unit: Unit) -> Recording:
+def _trial_recording(
+    trials: Sequence[Trial],
+    rates: set[float],
+    subject: str,
+    unit: Unit,
+    channels: Sequence[str] | None = None,
+) -> Recording:
     """Assemble, scale to volts and check."""
     if not trials:
         raise DataError(f"a recording must hold at least one trial; got none (subject {subject})")
@@ -250,9 +259,9 @@ def _trial_recording(trials: Sequence[Trial], rates: set[float], subject: str, u
         raise DataError(f"all trials must have one sampling rate; got {sorted(rates)} Hz (subject {subject})")
     if unit == "uV":
         trials = [replace(trial, eeg=trial.eeg * 1e-6) for trial in trials]
-    channels = tuple(f"ch{i + 1}" for i in range(trials[0].eeg.shape[-1]))
+    names = channels or [f"ch{i + 1}" for i in range(trials[0].eeg.shape[-1])]
     return Recording(
-        subject, rates.pop(), channels, tuple(trials), "arbitrary" if unit == "arbitrary" else "V"
+        subject, rates.pop(), tuple(names), tuple(trials), "arbitrary" if unit == "arbitrary" else "V"
     ).checked()
 
 

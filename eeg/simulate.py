@@ -91,14 +91,20 @@ def speech_envelope(rng: np.random.Generator, *, duration_s: float, sfreq: float
 
 
 def speech_kernel(
-    rng: np.random.Generator, *, n_channels: int, sfreq: float, jitter: float = 0.15
+    rng: np.random.Generator,
+    *,
+    n_channels: int,
+    sfreq: float,
+    jitter: float = 0.15,
+    position: FloatArray | None = None,
 ) -> FloatArray:
     """Draw a P1-N1-P2 response function, shape (n_lags, n_channels), over 0-0.4 s.
 
-    `jitter` is the relative scatter of latencies and amplitudes; topographies are smooth along the channels.
+    `jitter` is the relative scatter of latencies and amplitudes; topographies are smooth along `position`, the
+    place of each channel between 0 (front) and 1 (back); channels are equally spaced when absent.
     """
     lags_s = np.arange(round(0.4 * sfreq) + 1) / sfreq
-    position = np.linspace(0, 1, n_channels)
+    position = np.linspace(0, 1, n_channels) if position is None else position
     kernel = np.zeros((lags_s.size, n_channels))
     for latency_s, width_s, amplitude in ((0.05, 0.015, 0.6), (0.1, 0.025, -1.0), (0.19, 0.04, 0.8)):
         latency = latency_s * (1 + jitter * rng.standard_normal() / 2)
@@ -132,14 +138,18 @@ def draw_listener(
     sfreq: float,
     snr_db: float = -15.0,
     unattended_gain: float = 0.4,
+    position: FloatArray | None = None,
 ) -> Listener:
-    """Draw a subject: kernels (the ignored talker's weaker by `unattended_gain`) and noise sources."""
-    attended = speech_kernel(rng, n_channels=n_channels, sfreq=sfreq)
-    unattended = unattended_gain * speech_kernel(rng, n_channels=n_channels, sfreq=sfreq)
+    """Draw a subject: kernels (the ignored talker's weaker by `unattended_gain`) and noise sources.
+
+    `position` is the place of each channel as in `speech_kernel`.
+    """
+    place = np.linspace(0, 1, n_channels) if position is None else position
+    attended = speech_kernel(rng, n_channels=n_channels, sfreq=sfreq, position=place)
+    unattended = unattended_gain * speech_kernel(rng, n_channels=n_channels, sfreq=sfreq, position=place)
     n_sources = max(2, n_channels // 2)
     centres = rng.uniform(-0.2, 1.2, n_sources)[:, None]
-    position = np.linspace(0, 1, n_channels)[None, :]
-    mixing = np.exp(-0.5 * ((position - centres) / 0.2) ** 2) * rng.choice([-1.0, 1.0], (n_sources, 1))
+    mixing = np.exp(-0.5 * ((place - centres) / 0.2) ** 2) * rng.choice([-1.0, 1.0], (n_sources, 1))
     return Listener(name, attended, unattended, snr_db, mixing)
 
 
@@ -197,6 +207,7 @@ def simulate_recording(
     sfreq: float,
     artefacts: Artefacts | None = None,
     stories: Sequence[FloatArray] | None = None,
+    channels: Sequence[str] | None = None,
 ) -> Recording:
     """Simulate a two-talker session in which the attended talker alternates between two, A and B.
 
@@ -215,6 +226,8 @@ def simulate_recording(
     stories : pair of arrays, optional
         Envelopes of real speech of talkers A and B at `sfreq`, at least ``n_trials * duration_s`` long;
         trials take successive pieces. Speech-like envelopes are drawn when absent.
+    channels : sequence of str, optional
+        Names; E1, E2, ... when absent.
 
     Returns
     -------
@@ -235,8 +248,8 @@ def simulate_recording(
         eeg = simulate_eeg(rng, listener, attended, unattended, sfreq=sfreq, artefacts=artefacts)
         labels = {"speaker": "AB"[i % 2], "story": f"part {i + 1}"}
         trials.append(Trial(eeg, f"trial {i + 1}", {"attended": attended, "unattended": unattended}, labels))
-    channels = tuple(f"E{i + 1}" for i in range(listener.attended_trf.shape[1]))
-    return Recording(listener.name, sfreq, channels, tuple(trials))
+    names = channels or [f"E{i + 1}" for i in range(listener.attended_trf.shape[1])]
+    return Recording(listener.name, sfreq, tuple(names), tuple(trials))
 
 
 def simulate_switches(

@@ -19,6 +19,16 @@ _MODULE_OF = {
         "window_margins",
     ),
     "ridge": ("RidgeDecoder",),
+    "significance": (
+        "binomial_interval",
+        "binomial_threshold",
+        "chance_interval",
+        "chance_threshold",
+        "permutation_p",
+        "refit_permutation_p",
+    ),
+    "splits": ("audit_split", "audit_windows", "leave_one_out_folds"),
+    "streaming": ("StreamingDecoder", "SwitchFilter"),
 }
 _HOME = {name: module for module, names in _MODULE_OF.items() for name in names}
 

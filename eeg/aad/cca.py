@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
-from cogattn.eeg.aad.metrics import correlation
+from cogattn.eeg.aad.metrics import window_correlation
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
@@ -81,9 +81,10 @@ class CcaDecoder:
         both = Moments.total([Moments.of(a, s, eeg_lags) for a, s in zip(x, sounds, strict=True)])
         gram_sound = sum((s.T @ s for s in sounds), start=np.zeros_like(identity))
         self._solve(both.gram(), gram_sound, both.cross)
-        differences = np.concatenate(
-            [self._differences(a, s, u, self.window_s) for a, s, u in zip(x, first, second, strict=True)]
+        pairs = (
+            self._correlations(a, pair, self.window_s) for a, *pair in zip(x, first, second, strict=True)
         )
+        differences = np.concatenate([one - other for one, other in pairs])
         if len(differences) < 2:
             raise DataError(
                 f"window_s must fit into the training trials at least twice; got {self.window_s:g} s"
@@ -92,16 +93,20 @@ class CcaDecoder:
         self.weights_ = np.linalg.solve(scatter, differences.mean(axis=0))
         return self
 
+    def scores(self, eeg: FloatArray, sounds: Sequence[FloatArray], *, window_s: float) -> FloatArray:
+        """Match of each sound with the EEG in successive windows of one trial, (n_sounds, n_windows)."""
+        if not hasattr(self, "weights_"):
+            raise DataError("a decoder must be fitted before it decides; call fit first")
+        x = checked_eeg([eeg])
+        streams = [checked_streams([sound], x, name="envelope")[0] for sound in sounds]
+        return self._correlations(x[0], streams, window_s) @ self.weights_
+
     def margins(
         self, eeg: FloatArray, first: FloatArray, second: FloatArray, *, window_s: float
     ) -> FloatArray:
         """Evidence for `first` over `second` in successive windows of one trial; positive means first."""
-        if not hasattr(self, "weights_"):
-            raise DataError("a decoder must be fitted before it decides; call fit first")
-        x = checked_eeg([eeg])
-        a = checked_streams([first], x, name="first")
-        b = checked_streams([second], x, name="second")
-        return self._differences(x[0], a[0], b[0], window_s) @ self.weights_
+        one, other = self.scores(eeg, [first, second], window_s=window_s)
+        return one - other
 
     def _lags(self) -> tuple[Lags, Lags]:
         sound = Lags.forward(0.0, self.stimulus_context_s, self.sfreq)
@@ -125,16 +130,9 @@ class CcaDecoder:
         self.stimulus_filters_ = solve_triangular(factors[1].T, right[:k].T, lower=False)
         self.canonical_ = values[:k]
 
-    def _differences(
-        self, x: FloatArray, first: FloatArray, second: FloatArray, window_s: float
-    ) -> FloatArray:
-        """Correlation differences of each component in each window, (n_windows, n_components)."""
+    def _correlations(self, x: FloatArray, sounds: Sequence[FloatArray], window_s: float) -> FloatArray:
+        """Correlation of each component in each window, (n_sounds, n_windows, n_components)."""
         eeg_lags, sound_lags = self._lags()
-        neural = predict(x, self.eeg_filters_, eeg_lags)
-        played = [predict(s, self.stimulus_filters_, sound_lags) for s in (first, second)]
-        length = round(window_s * self.sfreq)
-        n_windows = x.shape[0] // length
-        shaped = [
-            v[: n_windows * length].reshape(n_windows, length, -1).swapaxes(0, 1) for v in (neural, *played)
-        ]
-        return correlation(shaped[0], shaped[1]) - correlation(shaped[0], shaped[2])
+        neural, length = predict(x, self.eeg_filters_, eeg_lags), round(window_s * self.sfreq)
+        played = (predict(sound, self.stimulus_filters_, sound_lags) for sound in sounds)
+        return np.stack([window_correlation(neural, heard, length=length) for heard in played])

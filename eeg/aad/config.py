@@ -29,6 +29,9 @@ class SimulatedSession(Settings):
     near those of real recordings."""
     unattended_gain: float = Field(default=0.4, ge=0, le=1)
     """Response to the ignored talker relative to the attended one; 1 leaves nothing to decode."""
+    speech: tuple[Path, Path] | None = None
+    """Sound files of two talkers, at least n_trials times trial_s long, whose envelopes are used; speech-like
+    envelopes are drawn when absent."""
 
 
 class FolderSession(Settings):
@@ -94,6 +97,32 @@ class SwitchSettings(Settings):
     """Fewest gain states (paper: 5)."""
 
 
+class TrainingSettings(Settings):
+    """How the networks are trained; every fifth training trial is held out to tune."""
+
+    window_s: float = Field(default=5.0, gt=0)
+    """Length of a training window in seconds."""
+    n_epochs: int = Field(default=20, ge=1)
+    """Passes over the windows at most; the one with the lowest held-out loss is kept."""
+    batch_size: int = Field(default=32, ge=1)
+    """Windows at a time."""
+    learning_rates: tuple[float, ...] = Field(default=(3e-3,), min_length=1)
+    """Of several, the one with the lowest held-out loss is kept."""
+    weight_decays: tuple[float, ...] = Field(default=(1e-3,), min_length=1)
+    """Of several, the one with the lowest held-out loss is kept."""
+
+
+class SignificanceSettings(Settings):
+    """Each subject's test: the talkers are swapped in random whole trials."""
+
+    method: Literal["auto", "refit", "swap"] = "auto"
+    """refit: swap in training and test and fit every decoder again, which is exact; fast for ridge, slow for
+    the others. swap: only in the test of the finished decoders; too liberal where trials train each other's
+    decoders. auto: refit for ridge, swap for the others."""
+    n_permutations: int = Field(default=999, ge=19)
+    """Random swaps."""
+
+
 class AadConfig(StudyConfig):
     """All settings of the study."""
 
@@ -108,14 +137,17 @@ class AadConfig(StudyConfig):
     """Of ridge and the networks."""
     windows_s: tuple[float, ...] = Field(default=(1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0), min_length=1)
     """Decision windows in seconds."""
-    validation: Literal["trial", "story", "speaker", "envelope"] = "trial"
-    """What is left out together: one trial, a story, a speaker, or all trials that share a sound with it."""
+    validation: Literal["trial", "story", "speaker", "subject", "envelope"] = "trial"
+    """What is left out together: one trial, a story, a speaker, a whole subject (decoders then come from the
+    other subjects), or all trials that share a sound with the tested one."""
     control: bool = True
-    """Also train ridge on the ignored talker, which must not decode attention."""
+    """Also train ridge on the ignored talker, as a control that should stay near chance."""
+    training: TrainingSettings = TrainingSettings()
+    """Of the networks."""
+    significance: SignificanceSettings = SignificanceSettings()
+    """Each subject's test against chance."""
     switch: SwitchSettings = SwitchSettings()
     """The minimal expected switch duration."""
-    n_permutations: int = Field(default=999, ge=99)
-    """Of each subject's permutation test."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -126,4 +158,6 @@ class AadConfig(StudyConfig):
             raise ValueError("windows_s must rise, the first holding at least 8 samples")
         if self.recordings.kind == "simulated" and self.windows_s[-1] > self.recordings.trial_s:
             raise ValueError("windows_s must fit into recordings.trial_s")
+        if self.validation == "subject" and getattr(self.recordings, "n_subjects", 2) < 2:
+            raise ValueError("validation by subject needs recordings of at least two subjects")
         return self

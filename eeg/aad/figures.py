@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
+from cogattn.eeg.montage import head_info
 from cogattn.figures import COLOURS, SERIES, caption, draw_band, new_figure, style
 
 if TYPE_CHECKING:
+    import mne
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -30,9 +34,8 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
         axes.set_xscale("log")
         axes.set_xticks(windows, [f"{w:g}" for w in windows])
         axes.minorticks_off()
-        axes.set_ylim(
-            min(0.0, float(table["accuracy"].min())) if table["accuracy"].min() < 0.3 else 0.3, 1.02
-        )
+        lowest = float(np.nanmin(table[["accuracy", "lo"]].to_numpy(float)))
+        axes.set_ylim(min(0.3, max(0.0, lowest - 0.02)), 1.02)
         axes.set_xlabel("decision window (s)")
         axes.set_ylabel("accuracy")
         axes.legend(loc="best")
@@ -64,6 +67,9 @@ def switch_figure(subjects: pd.DataFrame) -> Figure:
             )
             axes.plot([i - 0.25, i + 0.25], [min(np.median(values), top)] * 2, color=SERIES[i % len(SERIES)])
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
         axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
         axes.set_ylabel("switch duration, MESD (s)")
         count = subjects.groupby("decoder")["subject"].nunique().max()
@@ -72,31 +78,70 @@ def switch_figure(subjects: pd.DataFrame) -> Figure:
 
 
 def response_figure(response: pd.DataFrame) -> Figure:
-    """Response to the attended talker: every channel's mean course, and its topography over lags."""
+    """Response to the attended talker: every channel's course, and its topography.
+
+    Scalp maps at the two largest peaks where a standard montage knows all channels, else channels by lag.
+    """
     mean = response.groupby(["lag_s", "channel"], sort=False)["amplitude"].mean().unstack("channel") * 1e6
+    mean = mean[list(dict.fromkeys(response["channel"]))]
+    info = head_info(list(mean.columns))
+    figure, panels = new_figure(1, 2 if info is None else 3, height_in=2.9 if info is None else 2.5)
+    courses, *maps = panels[0]
     lags_ms = 1e3 * mean.index.to_numpy(float)
-    figure, panels = new_figure(1, 2, height_in=2.9)
     with style():
-        courses, picture = panels[0]
         courses.plot(lags_ms, mean.to_numpy(), color=COLOURS["model"], alpha=0.35, linewidth=0.8)
         courses.axvline(0, color=COLOURS["reference"], linewidth=0.8)
         courses.set_xlabel("lag (ms)")
-        courses.set_ylabel("amplitude (µV per envelope SD)")
+        courses.set_ylabel("µV per envelope SD")
         courses.set_title("all channels")
-        bound = float(np.abs(mean.to_numpy()).max())
-        image = picture.imshow(
-            mean.to_numpy().T,
-            aspect="auto",
-            origin="lower",
-            extent=(lags_ms[0], lags_ms[-1], 0.5, mean.shape[1] + 0.5),
-            cmap="RdBu_r",
-            vmin=-bound,
-            vmax=bound,
-        )
-        picture.set_xlabel("lag (ms)")
-        picture.set_ylabel("channel")
-        picture.set_title("channels by lag")
-        figure.colorbar(image, ax=picture, label="µV per SD")
+        if info is None:
+            _draw_channels(maps[0], mean, lags_ms)
+        else:
+            _draw_heads(maps, mean, info, courses)
         n = response["subject"].nunique()
         caption(figure, f"n = {n} listeners, mean; forward model of the attended envelope")
     return figure
+
+
+def _draw_heads(maps: Sequence[Axes], mean: pd.DataFrame, info: mne.Info, courses: Axes) -> None:
+    """Scalp maps at the largest peaks of the spread over channels, between 0 and 350 ms, in order."""
+    from mne.viz import plot_topomap
+    from scipy.signal import find_peaks
+
+    lags_s = mean.index.to_numpy(float)
+    power = np.where((lags_s > 0) & (lags_s < 0.35), mean.std(axis=1).to_numpy(), 0.0)
+    peaks, _ = find_peaks(power)
+    shown = sorted(sorted(peaks, key=lambda i: -power[i])[: len(maps)]) or [int(power.argmax())]
+    bound = float(np.abs(mean.to_numpy()[shown]).max())
+    for axes in maps[len(shown) :]:
+        axes.set_axis_off()
+    for axes, i in zip(maps, shown, strict=False):
+        image, _ = plot_topomap(
+            mean.iloc[i].to_numpy(),
+            info,
+            axes=axes,
+            show=False,
+            contours=4,
+            cmap="RdBu_r",
+            vlim=(-bound, bound),
+        )
+        axes.set_title(f"{1e3 * lags_s[i]:.0f} ms")
+        courses.axvline(1e3 * lags_s[i], color=COLOURS["reference"], linewidth=0.8, linestyle=":")
+    axes.figure.colorbar(image, ax=list(maps[: len(shown)]), label="µV per SD", shrink=0.7)
+
+
+def _draw_channels(axes: Axes, mean: pd.DataFrame, lags_ms: np.ndarray) -> None:
+    bound = float(np.abs(mean.to_numpy()).max())
+    image = axes.imshow(
+        mean.to_numpy().T,
+        aspect="auto",
+        origin="lower",
+        extent=(lags_ms[0], lags_ms[-1], 0.5, mean.shape[1] + 0.5),
+        cmap="RdBu_r",
+        vmin=-bound,
+        vmax=bound,
+    )
+    axes.set_xlabel("lag (ms)")
+    axes.set_ylabel("channel")
+    axes.set_title("channels by lag")
+    axes.figure.colorbar(image, ax=axes, label="µV per SD")

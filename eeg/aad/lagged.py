@@ -17,9 +17,8 @@ Fourier domain of the lags, so that leave-one-out never forms a trial's G. All o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +94,8 @@ class Moments:
     def total(cls, parts: Sequence[Moments]) -> Moments:
         """Moments of several trials together."""
         first = parts[0]
+        if len(parts) == 1:
+            return first
         r, cross, power = first.r.copy(), first.cross.copy(), first.power.copy()
         for part in parts[1:]:
             r += part.r
@@ -126,21 +127,24 @@ class Moments:
 
     def gram_times(self, weights: FloatArray) -> FloatArray:
         """X'X @ weights for weights of shape (n_lags * n_channels, n_columns), X'X not formed."""
+        return self.gram_operator()(weights)
+
+    def gram_operator(self) -> Callable[[FloatArray], FloatArray]:
+        """`gram_times` that remembers its Fourier transform, for repeated use."""
         n_lags, n_channels, _ = self.r.shape
         size = next_fast_len(2 * n_lags - 1, real=True)
-        moved = rfft(weights.reshape(n_lags, n_channels, -1), size, axis=0)
-        out = irfft(self._spectrum @ moved, size, axis=0)[:n_lags].reshape(weights.shape)
-        out -= self.outside.T @ (self.outside @ weights)
-        return out
+        half = rfft(self.r, size, axis=0)
+        spectrum = half.conj()  # becomes sum_d R(d) exp(i w d) over d = -(n_lags - 1) ... n_lags - 1
+        spectrum += half.transpose(0, 2, 1)
+        spectrum -= self.r[0]
 
-    @cached_property
-    def _spectrum(self) -> NDArray[np.complexfloating]:
-        """sum_d R(d) exp(i w d) over d = -(n_lags - 1) ... n_lags - 1, (frequencies, channels, channels)."""
-        half = rfft(self.r, next_fast_len(2 * self.r.shape[0] - 1, real=True), axis=0)
-        both = half.conj()
-        both += half.transpose(0, 2, 1)
-        both -= self.r[0]
-        return both
+        def times(weights: FloatArray) -> FloatArray:
+            moved = rfft(weights.reshape(n_lags, n_channels, -1), size, axis=0)
+            out = irfft(spectrum @ moved, size, axis=0)[:n_lags].reshape(weights.shape)
+            out -= self.outside.T @ (self.outside @ weights)
+            return out
+
+        return times
 
 
 def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
@@ -170,7 +174,7 @@ def _correlations(x: FloatArray, n: int) -> FloatArray:
     ahead[block:] = 0
     own = rfft(ahead, axis=0, overwrite_x=True)
     cross = np.conj(own, out=own) @ spectrum.transpose(0, 2, 1)  # (frequencies, channels, channels)
-    return irfft(cross, size, axis=0, overwrite_x=True)[:n]
+    return irfft(cross, size, axis=0, overwrite_x=True)[:n].copy()
 
 
 def _two_sided(r: FloatArray) -> FloatArray:

@@ -24,7 +24,7 @@ FloatArray = NDArray[np.floating]
 TOLERANCE = 1e-7
 """Residual, relative to the right-hand side in the preconditioner's norm, at which a column is done."""
 MAX_STEPS = 60
-_CHUNK_ELEMENTS = 2**19
+_CHUNK_ELEMENTS = 2**18
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _chunks(folds: Sequence[Sequence[int]], elements_per_fold: int) -> Iterator[
 def _diagonalise(total: Moments) -> tuple[FloatArray, FloatArray]:
     from scipy.linalg import eigh
 
-    values, vectors = eigh(total.gram(), overwrite_a=True, check_finite=False, driver="evd")
+    values, vectors = eigh(total.gram().T, overwrite_a=True, check_finite=False, driver="evd")
     return np.maximum(values, 0), vectors
 
 
@@ -137,12 +137,14 @@ def _solve_iteratively(
     cross = vectors.T @ np.concatenate([total.cross - m.cross for m in left], axis=1)
     target_of = fold_of * n_targets + np.tile(np.arange(n_targets), n_folds * n_penalties)
 
+    left_out = [m.gram_operator() for m in left]
+
     def system(x: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
         rotated = vectors @ x
         ends = np.searchsorted(fold_of[columns], np.arange(n_folds + 1))
         for fold, (start, stop) in enumerate(pairwise(ends)):
             if stop > start:
-                rotated[:, start:stop] = left[fold].gram_times(rotated[:, start:stop])
+                rotated[:, start:stop] = left_out[fold](rotated[:, start:stop])
         return (values[:, None] + shift[columns]) * x - vectors.T @ rotated
 
     inverse = 1 / (values[:, None] * kept[fold_of] + shift)

@@ -109,6 +109,15 @@ def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
     return np.divide((a * b).sum(axis=0), scale, out=np.zeros(np.shape(scale)), where=scale > 0)
 
 
+def window_correlation(x: FloatArray, y: FloatArray, *, length: int) -> FloatArray:
+    """Correlation of (n_times,) or (n_times, n_columns) in windows of `length` samples, (n_windows, ...)."""
+    n_windows = x.shape[0] // length
+    if not n_windows:
+        raise DataError(f"a window must fit into a trial; got {length} samples in {x.shape[0]}")
+    cut = (v[: n_windows * length].reshape(n_windows, length, *v.shape[1:]).swapaxes(0, 1) for v in (x, y))
+    return correlation(*cut)
+
+
 def mesd(
     windows_s: ArrayLike,
     accuracies: ArrayLike,

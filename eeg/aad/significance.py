@@ -1,14 +1,24 @@
-"""Is a decoding better than chance? Binomial over windows, permutation over trials, circular shifts.
+"""Is a decoding better than chance? Refitted permutation, binomial with the right spread, circular shifts.
 
-Windows of one trial share its noise and its decoder, and leave-one-out decoders share their training data: in
-pure noise their accuracies scatter more than a binomial. `binomial_threshold` and `permutation_p` (which swap
-the talkers of finished reconstructions) are therefore approximate; `refit_permutation_p` swaps the talkers of
-whole trials in training and test alike and refits every decoder, which is exact, and is the one to report.
+Leave-one-out decisions are not independent coins, even with one decision a trial and no sound played twice. In pure
+noise trial k is decided by sum_j K(k, j), where K compares what trial j's label taught with what trial k's label
+asks; half of each term is the same in K(j, k). A pair of trials that agree by accident makes *both* right. For
+linear decoders the margins of two trials then correlate by 1 / (2 (n - 1)) and their signs by 2 / pi of that, so
+that the number of correct trials has 1 + 1 / pi = 1.32 times a binomial's variance, however many trials there are
+(`LEAVE_ONE_OUT_DISPERSION`; simulation agrees). The excess vanishes where the response to speech dominates what a
+decoder learns, and where decoders come from other people's trials.
+
+- `refit_permutation_p` swaps the talkers of whole trials in training and test and refits: exact, the one to report.
+- `chance_interval` and `chance_threshold` have the spread above; safe in all these cases.
+- `binomial_interval`, `binomial_threshold` and `permutation_p` (which swaps the talkers of finished
+  reconstructions) take decisions as independent: right for decoders from other data, too liberal in leave-one-out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +31,9 @@ from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
+
+LEAVE_ONE_OUT_DISPERSION = 1 + 1 / math.pi
+"""Variance of the number of correct leave-one-out decisions in pure noise, over a binomial's."""
 
 
 def binomial_threshold(n: int, *, alpha: float = 0.05) -> float:
@@ -44,6 +57,30 @@ def binomial_interval(n: int, *, confidence: float = 0.95) -> tuple[float, float
 
     low, high = binom.interval(confidence, n, 0.5)
     return float(low) / n, float(high) / n
+
+
+def chance_interval(
+    n: int, *, confidence: float = 0.95, dispersion: float = LEAVE_ONE_OUT_DISPERSION
+) -> tuple[float, float]:
+    """Shares of correct decisions between which chance falls, decisions being dependent.
+
+    Parameters
+    ----------
+    n : int
+        Decisions.
+    confidence : float
+        Least probability of the interval.
+    dispersion : float
+        Variance of the number of correct decisions over a binomial's, at least 1: the default in
+        leave-one-out, 1 for decoders trained on other data. Numbers follow the beta-binomial of that variance.
+    """
+    low, high = _chance(n, dispersion).interval(confidence)
+    return float(low) / n, float(high) / n
+
+
+def chance_threshold(n: int, *, alpha: float = 0.05, dispersion: float = LEAVE_ONE_OUT_DISPERSION) -> float:
+    """Smallest share k / n with P(at least k | chance) at most `alpha`; parameters as in `chance_interval`."""
+    return float(_chance(n, dispersion).isf(alpha) + 1) / n
 
 
 def permutation_p(
@@ -87,9 +124,11 @@ def refit_permutation_p(
     sfreq: float,
     tmin: float = 0.0,
     tmax: float = 0.25,
+    train_on: Literal["attended", "unattended"] = "attended",
+    folds: Sequence[tuple[Sequence[int], Sequence[int]]] | None = None,
     n_permutations: int = 1000,
 ) -> float:
-    """One-sided p of the number of trials decoded, every decoder refitted to the swapped talkers.
+    """One-sided p of the number of trials whose attended talker is decoded, refitted to every swap of talkers.
 
     Ridge weights are linear in the training envelopes, so one leave-one-out pass with every envelope as a
     target of its own gives the decision of any swapping of talkers; the penalty is Ledoit-Wolf's, which no
@@ -102,6 +141,11 @@ def refit_permutation_p(
         As in `cross_validate`; a trial is one decision.
     rng : numpy.random.Generator
         Draws the swaps.
+    train_on : {"attended", "unattended"}
+        Which talker the decoder learns to reconstruct; the second is a control.
+    folds : sequence of (train, test), optional
+        Trials of each fold, as from `leave_one_out_folds`; one trial at a time when absent. They stay as they
+        are when talkers are swapped.
     n_permutations : int
         How many.
 
@@ -116,10 +160,32 @@ def refit_permutation_p(
     sounds = [
         np.hstack([a / np.linalg.norm(a), u / np.linalg.norm(u)]) for a, u in zip(first, second, strict=True)
     ]
-    kernel = _sound_kernel(Problem.of(x, sounds, checked_lags(tmin, tmax, sfreq, x)))
-    swaps = np.vstack([np.zeros(len(x), dtype=int), rng.integers(0, 2, (n_permutations, len(x)))])
-    scores = np.array([_swapped_score(kernel, swap) for swap in swaps])
-    return float((1 + np.sum(scores[1:] >= scores[0] - 1e-12)) / (1 + n_permutations))
+    each = range(len(x))
+    splits = folds or [([j for j in each if j != k], [k]) for k in each]
+    kernel = _sound_kernel(Problem.of(x, sounds, checked_lags(tmin, tmax, sfreq, x)), splits)
+    if train_on == "unattended":
+        kernel = kernel[..., ::-1]
+    return permuted_p(lambda swap: trial_score(_swapped_margins(kernel, swap)), len(x), rng, n_permutations)
+
+
+def permuted_p(
+    score: Callable[[NDArray[np.integer]], float],
+    n_trials: int,
+    rng: np.random.Generator,
+    n_permutations: int,
+) -> float:
+    """One-sided p of `score` of no swap among random swaps (1 where a trial's talkers are exchanged)."""
+    swaps = rng.integers(0, 2, (n_permutations, n_trials))
+    observed = score(np.zeros(n_trials, dtype=int))
+    reached = sum(score(swap) >= observed - 1e-12 for swap in swaps)
+    return float((1 + reached) / (1 + n_permutations))
+
+
+def trial_score(margins: FloatArray) -> float:
+    """Trials decoded, plus a fraction that breaks ties by the mean margin; margins of shape (n_trials,)."""
+    spread = np.abs(margins).sum()
+    tie_breaker = 0.25 * margins.sum() / spread if spread > 0 else 0.0
+    return float(np.sum(margins > 0) + 0.5 * np.sum(margins == 0) + tie_breaker)
 
 
 def shift_null(
@@ -134,7 +200,19 @@ def shift_null(
     return np.array([float(correlation(reconstruction, np.roll(envelope, s))) for s in shifts])
 
 
-def _sound_kernel(problem: Problem) -> FloatArray:
+def _chance(n: int, dispersion: float):
+    """Beta-binomial of mean n / 2 whose variance is `dispersion` times the binomial's."""
+    from scipy.stats import betabinom, binom
+
+    if n < 1 or dispersion < 1:
+        raise DataError(f"n must be positive and dispersion at least 1; got {n}, {dispersion}")
+    if dispersion >= n or dispersion == 1:
+        return binom(n, 0.5)
+    shape = ((n - 1) / (dispersion - 1) - 1) / 2
+    return betabinom(n, shape, shape)
+
+
+def _sound_kernel(problem: Problem, splits: Sequence[tuple[Sequence[int], Sequence[int]]]) -> FloatArray:
     """Match of trial k's talkers with what trial j's talkers teach, (k, talker, j, talker)."""
     n = len(problem.parts)
     wide = []
@@ -143,17 +221,16 @@ def _sound_kernel(problem: Problem) -> FloatArray:
         cross[:, 2 * j : 2 * j + 2] = part.cross
         wide.append(Moments(part.r, part.outside, cross, np.ones(2 * n), part.n_times))
     penalty = ledoit_wolf_alpha(problem, range(n)) / n
+    left_out = [sorted(set(range(n)) - set(train)) for train, _ in splits]
     kernel = np.zeros((n, 2, n, 2))
-    for fold in solve_left_out(wide, [[k] for k in range(n)], lambda _, trace: [penalty * (n - 1)]):
-        k = fold.index
-        kernel[k] = (problem.parts[k].cross.T @ fold.weights[:, 0]).reshape(2, n, 2)
+    for fold in solve_left_out(wide, left_out, lambda i, _: [penalty * len(splits[i][0])]):
+        for k in splits[fold.index][1]:
+            kernel[k] = (problem.parts[k].cross.T @ fold.weights[:, 0]).reshape(2, n, 2)
     return kernel
 
 
-def _swapped_score(kernel: FloatArray, swap: NDArray[np.integer]) -> float:
-    """Trials decoded when talkers are exchanged where swap is 1, plus a tie-breaking fraction."""
+def _swapped_margins(kernel: FloatArray, swap: NDArray[np.integer]) -> FloatArray:
+    """Margin of every trial when talkers are exchanged where swap is 1."""
     each = np.arange(swap.size)
     chosen = kernel[:, :, each, swap].sum(axis=2)  # (trials, talkers): match with the decoder of the others
-    margin = chosen[each, swap] - chosen[each, 1 - swap]
-    spread = np.abs(margin).sum()
-    return float(np.sum(margin > 0) + (0.5 * margin.sum() / spread if spread > 0 else 0.0))
+    return chosen[each, swap] - chosen[each, 1 - swap]

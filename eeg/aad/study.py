@@ -1,8 +1,9 @@
 """Attended-speaker decoding: can EEG tell which of two talkers a listener follows, and how fast?
 
-Every subject's trials are decoded by decoders of that subject's other trials. The study reports accuracy
-against window length, the minimal expected switch duration and significance, beside a control that should
-stay near chance: a decoder of the ignored talker. `session` decodes, `summary` weighs.
+Every trial is decoded by a decoder that has not seen it: of the subject's other trials, stories or speakers, or of
+other subjects. The study reports accuracy against window length, the minimal expected switch duration, bits per
+minute, d', the attended sound's rank among foreign ones and significance, beside a control that should stay near
+chance: a decoder of the ignored talker. `session` decodes, `summary` weighs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cogattn.eeg.aad.config import AadConfig, SimulatedSession
-from cogattn.errors import DataError
+from cogattn.eeg.aad.config import AadConfig, SignificanceSettings, SimulatedSession
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Results
 
@@ -45,7 +45,9 @@ class AadStudy:
         DataError
             If the folder holds no recording.
         """
-        subjects = _subjects(config)
+        from cogattn.eeg.aad.sources import subjects_of
+
+        subjects = subjects_of(config.recordings)
         cells = [
             Cell.of(f"{subject}, {decoder}", subject=subject, decoder=decoder, train_on="attended")
             for decoder in config.decoders
@@ -74,28 +76,13 @@ class AadStudy:
 
     def inputs(self, config: AadConfig) -> Mapping[str, str]:
         """Fingerprint the recordings."""
-        if isinstance(config.recordings, SimulatedSession):
-            return {}
-        from cogattn.eeg.aad import session
+        from cogattn.eeg.aad.sources import fingerprints
 
-        return session.fingerprints(config.recordings)
+        return fingerprints(config.recordings)
 
     def demo(self) -> AadConfig:
         """Return a small run on three simulated listeners."""
         return AadConfig(
             recordings=SimulatedSession(n_subjects=3, n_trials=12, trial_s=60.0, n_channels=16),
-            n_permutations=199,
+            significance=SignificanceSettings(n_permutations=199),
         )
-
-
-def _subjects(config: AadConfig) -> list[str]:
-    if isinstance(config.recordings, SimulatedSession):
-        return [f"listener {i + 1}" for i in range(config.recordings.n_subjects)]
-    from cogattn.eeg.aad import session
-
-    found = list(session.subject_files(config.recordings))
-    if not found:
-        raise DataError(
-            f"recordings.path must hold {config.recordings.layout} files; got {config.recordings.path}"
-        )
-    return found

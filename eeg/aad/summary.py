@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.aad import figures
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.aad.metrics import information_rate, mesd
+from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
 from cogattn.eeg.aad.session import IGNORED, columns_of
-from cogattn.eeg.aad.significance import binomial_interval
+from cogattn.eeg.aad.significance import LEAVE_ONE_OUT_DISPERSION, chance_interval
 from cogattn.seeds import Streams
-from cogattn.stats import bootstrap
+from cogattn.stats import Estimate, bootstrap
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 FloatArray = NDArray[np.floating]
@@ -25,16 +25,17 @@ Row = dict[str, object]
 
 def summarise(config: AadConfig, trials: pd.DataFrame) -> Results:
     """Build the summary, tables and figures of a run."""
-    decoded = columns_of(trials, "decoding")
+    decoded = columns_of(trials, "window")
     curves = {name: accuracy_curves(rows) for name, rows in decoded.items()}
     rng = Streams(config.seed).child("aad", "summary")
-    summary = pd.DataFrame(
-        [row for name, curve in curves.items() for row in _rows(config, name, curve, decoded[name], rng)],
-        columns=list(SUMMARY_COLUMNS),
-    )
+    subjects = _subject_table(config, curves, columns_of(trials, "trial"))
+    rows = [
+        row for name, curve in curves.items()
+        for row in _rows(config, name, curve, subjects[subjects["decoder"] == name], rng)
+    ]  # fmt: skip
     table = _curve_table(curves, rng)
-    subjects = _subject_table(config, curves, decoded)
-    chance = {w: binomial_interval(_n_windows(decoded, w)) for w in config.windows_s}
+    n_windows = next(iter(decoded.values())).groupby("window_s").size()
+    chance = {w: _chance(config, int(n_windows[w])) for w in config.windows_s}
     drawn = {
         "accuracy": partial(figures.accuracy_figure, table, chance),
         "switch_duration": partial(figures.switch_figure, subjects),
@@ -43,7 +44,10 @@ def summarise(config: AadConfig, trials: pd.DataFrame) -> Results:
     if len(response):
         drawn["response"] = partial(figures.response_figure, response)
     return Results(
-        summary, {"accuracy": table, "subjects": subjects}, drawn, _remarks(config, curves, decoded)
+        pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)),
+        {"accuracy": table, "subjects": subjects},
+        drawn,
+        tuple(_remarks(curves, subjects, chance)),
     )
 
 
@@ -52,66 +56,75 @@ def accuracy_curves(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["subject", "window_s"], sort=False)["correct"].mean().unstack("window_s")
 
 
-def switch_duration(config: AadConfig, curve: pd.Series | FloatArray, windows_s: FloatArray) -> float:
+def switch_duration(config: AadConfig, curve: FloatArray, windows_s: FloatArray) -> float:
     """MESD of one curve in seconds."""
     settings = config.switch
-    return mesd(windows_s, np.asarray(curve), p0=settings.p0, c=settings.c, n_min=settings.n_min)
+    return mesd(windows_s, curve, p0=settings.p0, c=settings.c, n_min=settings.n_min)
 
 
-def _rows(config: AadConfig, name: str, curve: pd.DataFrame, rows: pd.DataFrame, rng: Streams) -> list[Row]:
-    """Summary rows of one decoder: accuracy at a short and a long window, MESD, significant subjects."""
-    windows_s = curve.columns.to_numpy(dtype=float)
-    values = curve.to_numpy(dtype=float)
-    found = []
+def _chance(config: AadConfig, n_windows: int) -> tuple[float, float]:
+    """95 % of chance; decisions depend on each other where trials teach each other's decoders."""
+    dispersion = 1.0 if config.validation == "subject" else LEAVE_ONE_OUT_DISPERSION
+    return chance_interval(n_windows, dispersion=dispersion)
+
+
+def _rows(
+    config: AadConfig, name: str, curve: pd.DataFrame, subjects: pd.DataFrame, rng: Streams
+) -> Iterator[Row]:
+    """Summary rows of one decoder."""
+    windows_s, values = curve.columns.to_numpy(dtype=float), curve.to_numpy(dtype=float)
+
+    def over_subjects(measure: str, each: FloatArray, unit: str) -> Row:
+        interval = bootstrap(each, lambda v: float(np.mean(v)), rng=rng.generator(name, measure))
+        return _row(name, measure, unit, interval, "mean over subjects")
+
     for i in sorted({int(np.argmin(np.abs(windows_s - 5))), len(windows_s) - 1}):
-        measure = f"accuracy at {windows_s[i]:g} s"
-        stream = rng.generator(name, measure)
-        interval = bootstrap(values[:, i], lambda v: float(np.mean(v)), rng=stream)
-        found.append(_row(name, measure, "share", interval))
-
-    def of_mean(subjects: FloatArray) -> float:
-        return switch_duration(config, subjects.mean(axis=0), windows_s)
-
-    duration = of_mean(values)
-    measure = "switch duration"
-    if math.isfinite(duration):
-        drawn = [
-            of_mean(values[index])
-            for index in rng.generator(name, measure).integers(0, len(values), (200, len(values)))
-        ]
-        lo, hi = (
-            np.percentile(drawn, [2.5, 97.5], method="inverted_cdf") if len(values) > 1 else (np.nan, np.nan)
-        )
-        found.append(
-            {
-                **_empty(name, measure, "s"),
-                "estimate": duration,
-                "lo": float(lo),
-                "hi": float(hi),
-                "n": len(values),
-                "note": "MESD of the mean curve",
-            }
-        )
-    return found
+        yield over_subjects(f"accuracy at {windows_s[i]:g} s", values[:, i], "share")
+    yield over_subjects("bits per minute", subjects["bits_per_minute"].to_numpy(float), "bits/min")
+    yield over_subjects("d'", subjects["d_prime"].to_numpy(float), "SD")
+    rank = subjects["foreign_rank"].to_numpy(float)
+    if np.isfinite(rank).all():
+        yield over_subjects("rank among foreign sounds", rank, "share")
+    for measure, note, duration in (
+        ("switch duration", "MESD of the mean curve", _of_mean(config, windows_s)),
+        ("switch duration, median", "median of the subjects' MESD", _median_of_each(config, windows_s)),
+    ):
+        estimate = duration(values)
+        if math.isfinite(estimate):
+            drawn = rng.generator(name, measure).integers(0, len(values), (200, len(values)))
+            ends = np.percentile(
+                [duration(values[index]) for index in drawn], [2.5, 97.5], method="inverted_cdf"
+            )
+            lo, hi = ends if len(values) > 1 else (np.nan, np.nan)
+            yield _row(name, measure, "s", Estimate(estimate, float(lo), float(hi), len(values)), note)
 
 
-def _row(name: str, measure: str, unit: str, interval) -> Row:
+def _of_mean(config: AadConfig, windows_s: FloatArray):
+    return lambda values: switch_duration(config, values.mean(axis=0), windows_s)
+
+
+def _median_of_each(config: AadConfig, windows_s: FloatArray):
+    # not np.median: the mean of a finite and an infinite duration would be infinite
+    return lambda values: float(
+        np.percentile([switch_duration(config, v, windows_s) for v in values], 50, method="inverted_cdf")
+    )
+
+
+def _row(name: str, measure: str, unit: str, interval: Estimate, note: str) -> Row:
     lo, hi = interval.lo, interval.hi
-    if interval.n > 1 and not np.isfinite([lo, hi]).all():
+    if interval.n > 1 and np.isnan([lo, hi]).any():
         lo = hi = interval.estimate  # all subjects equal
-    return {
-        **_empty(name, measure, unit),
-        "estimate": interval.estimate,
-        "lo": lo,
-        "hi": hi,
-        "n": interval.n,
-        "note": "mean over subjects",
-    }
-
-
-def _empty(name: str, measure: str, unit: str) -> Row:
     nothing = dict.fromkeys(("human", "human_lo", "human_hi"), np.nan)
-    return {"observer": name, "measure": measure, "unit": unit, **nothing, "human_n": 0, "note": ""}
+    found = {"estimate": interval.estimate, "lo": lo, "hi": hi, "n": interval.n}
+    return {
+        "observer": name,
+        "measure": measure,
+        "unit": unit,
+        **found,
+        **nothing,
+        "human_n": 0,
+        "note": note,
+    }
 
 
 def _curve_table(curves: Mapping[str, pd.DataFrame], rng: Streams) -> pd.DataFrame:
@@ -121,62 +134,47 @@ def _curve_table(curves: Mapping[str, pd.DataFrame], rng: Streams) -> pd.DataFra
             values = curve[window_s].to_numpy(dtype=float)
             interval = bootstrap(values, lambda v: float(np.mean(v)), rng=rng.generator(name, str(window_s)))
             rate = float(information_rate(interval.estimate, window_s))
-            rows.append(
-                {
-                    "decoder": name,
-                    "window_s": window_s,
-                    "accuracy": interval.estimate,
-                    "lo": interval.lo,
-                    "hi": interval.hi,
-                    "n_subjects": interval.n,
-                    "bits_per_minute": rate,
-                }
-            )
-    return pd.DataFrame(rows)
+            rows.append((name, window_s, interval.estimate, interval.lo, interval.hi, interval.n, rate))
+    columns = ["decoder", "window_s", "accuracy", "lo", "hi", "n_subjects", "bits_per_minute"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _subject_table(
-    config: AadConfig, curves: Mapping[str, pd.DataFrame], decoded: Mapping[str, pd.DataFrame]
+    config: AadConfig, curves: Mapping[str, pd.DataFrame], by_trial: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
+    """One row per decoder and subject."""
     rows = []
     for name, curve in curves.items():
         windows_s = curve.columns.to_numpy(dtype=float)
-        p = decoded[name].groupby("subject", sort=False)["p"].first()
-        for subject, values in curve.iterrows():
+        for subject, scores in by_trial[name].groupby("subject", sort=False):
+            values = curve.loc[subject].to_numpy(dtype=float)
             rows.append(
                 {
                     "decoder": name,
                     "subject": subject,
                     "mesd_s": switch_duration(config, values, windows_s),
-                    "p": float(p[subject]),
-                    **{f"accuracy_{w:g}s": float(values[w]) for w in windows_s},
+                    "bits_per_minute": float(information_rate(values, windows_s).max()),
+                    "d_prime": attention_index(scores["attended"], scores["unattended"]),
+                    "foreign_rank": float(scores["rank"].mean()),
+                    "p": float(scores["p"].iloc[0]),
+                    "test": scores["test"].iloc[0],
+                    **{f"accuracy_{w:g}s": v for w, v in zip(windows_s, values, strict=True)},
                 }
             )
     return pd.DataFrame(rows)
 
 
 def _remarks(
-    config: AadConfig, curves: Mapping[str, pd.DataFrame], decoded: Mapping[str, pd.DataFrame]
-) -> tuple[str, ...]:
-    remarks = []
-    for name, rows in decoded.items():
-        p = rows.groupby("subject", sort=False)["p"].first()
-        remarks.append(
-            f"{name}: {np.count_nonzero(p <= 0.05)} of {len(p)} subjects significant (permutation of trials)"
-        )
+    curves: Mapping[str, pd.DataFrame], subjects: pd.DataFrame, chance: Mapping[float, tuple[float, float]]
+) -> Iterator[str]:
+    for name, rows in subjects.groupby("decoder", sort=False):
+        hits = int((rows["p"] <= 0.05).sum())
+        test = rows["test"].iloc[0]
+        yield f"{name}: {hits} of {len(rows)} subjects significant (talkers of whole trials swapped; {test})"
     if IGNORED in curves:
         shortest = curves[IGNORED].iloc[:, 0]
-        _, high = binomial_interval(_n_windows({IGNORED: decoded[IGNORED]}, float(config.windows_s[0])))
-        if shortest.mean() > high:
-            remarks.append(
-                f"the control decodes attention ({shortest.mean():.2f}): a leak, or responses of equal form"
-            )
-    infinite = [name for name, curve in curves.items() if not (curve.mean() > 0.5).any()]
-    remarks += [f"{name}: no accuracy above chance, so no switch duration" for name in infinite]
-    return tuple(remarks)
-
-
-def _n_windows(decoded: Mapping[str, pd.DataFrame], window_s: float) -> int:
-    """Windows of this length of all subjects, of the first decoder."""
-    rows = next(iter(decoded.values()))
-    return max(1, int((rows["window_s"] == window_s).sum()))
+        if shortest.mean() > chance[float(shortest.name)][1]:
+            yield f"the control decodes attention ({shortest.mean():.2f}): a leak, or responses of equal form"
+    for name, curve in curves.items():
+        if not (curve.mean() > 0.5).any():
+            yield f"{name}: no accuracy above chance, so no switch duration"

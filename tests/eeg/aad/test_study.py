@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.io import savemat
+from scipy.io import savemat, wavfile
 
+from cogattn.eeg.aad import cross_validate
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.aad.session import IGNORED
+from cogattn.eeg.aad.figures import response_figure
+from cogattn.eeg.aad.session import IGNORED, decode, pool_of, prepared
+from cogattn.eeg.aad.sources import load
 from cogattn.eeg.aad.study import AadStudy
-from cogattn.eeg.simulate import draw_listener, simulate_recording
+from cogattn.eeg.envelope import Envelope, read_audio
+from cogattn.eeg.simulate import draw_listener, simulate_recording, speech_envelope
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 
@@ -30,7 +34,7 @@ def small(**changes) -> AadConfig:
             "kind": "simulated", "n_subjects": 2, "n_trials": 6, "trial_s": 30, "n_channels": 6, "snr_db": -22
         },
         "windows_s": [2, 10, 30],
-        "n_permutations": 99,
+        "significance": {"n_permutations": 99},
     }  # fmt: skip
     return AadConfig.parse({**base, **changes})
 
@@ -61,11 +65,44 @@ def test_the_response_peaks_after_the_sound(finished) -> None:
 
 def test_rows_are_tidy(finished) -> None:
     _, trials = finished
-    decoded = trials[trials["task"] == "decoding"]
+    decoded = trials[trials["task"] == "window"]
     assert set(decoded["response"]) <= {"attended", "unattended", "tie"}
     np.testing.assert_array_equal(decoded["correct"] == 1, decoded["response"] == "attended")
     per_cell = decoded.groupby(["observer", "subject"]).size().unique()
     assert per_cell.tolist() == [6 * (15 + 3 + 1)]
+
+
+def test_every_subject_gets_all_measures(finished) -> None:
+    config, trials = finished
+    results = STUDY.summarise(config, trials)
+    subjects = results.tables["subjects"].set_index(["decoder", "subject"])
+    decoded = subjects.loc[list(config.decoders)]
+    assert (decoded["d_prime"] > 0.5).all()
+    assert (decoded["foreign_rank"] > 0.7).all()
+    assert (decoded["bits_per_minute"] > 0.3).all()
+    assert np.isfinite(decoded["mesd_s"]).all()
+    assert subjects.loc[IGNORED, "d_prime"].mean() < decoded.loc["ridge", "d_prime"].mean() - 1
+    assert set(subjects.loc["ridge", "test"]) == {"refit"}
+    assert set(subjects.loc["cca", "test"]) == {"swap, approximate"}
+    measures = results.summary.groupby("observer")["measure"].agg(set)["ridge"]
+    assert measures >= {
+        *("accuracy at 2 s", "accuracy at 30 s", "switch duration", "switch duration, median"),
+        *("d'", "bits per minute", "rank among foreign sounds"),
+    }
+
+
+def test_d_prime_and_rank_are_those_of_the_reconstruction(finished) -> None:
+    config, trials = finished
+    rows = trials[(trials["task"] == "trial") & (trials["observer"] == "ridge")]
+    own = prepared(config, "listener 1")
+    decoding = cross_validate(
+        own.eeg, own.stream("attended"), own.stream("unattended"), sfreq=own.sfreq, subject="listener 1"
+    )
+    rows = rows[rows["subject"] == "listener 1"]
+    # the study chooses the penalty over other blocks of trials; the same penalty gives the same numbers
+    np.testing.assert_allclose(rows["attended"], decoding.r_attended, atol=0.02)
+    np.testing.assert_allclose(rows["unattended"], decoding.r_unattended, atol=0.02)
+    assert ((rows["rank"] * 10) % 0.5 < 1e-9).all()  # five other trials of two sounds each
 
 
 def test_the_plan_has_a_cell_per_subject_decoder_control_and_response() -> None:
@@ -87,6 +124,87 @@ def test_the_plan_has_a_cell_per_subject_decoder_control_and_response() -> None:
 def test_settings_that_cannot_be_are_refused(changes, path) -> None:
     with pytest.raises(ConfigError, match=path):
         small(**changes)
+
+
+def test_other_subjects_decoders_decode_and_their_swap_test_is_exact() -> None:
+    shared = {
+        "kind": "simulated",
+        "n_subjects": 3,
+        "n_trials": 6,
+        "trial_s": 30,
+        "n_channels": 6,
+        "snr_db": -12,
+    }
+    config = small(recordings=shared, validation="subject", decoders=["ridge"], control=False)
+    pool = pool_of(config, "listener 2")
+    ((train, test),) = pool.splits("subject")
+    assert {pool.facts[k].subject for k in train} == {"listener 1", "listener 3"}
+    assert {pool.facts[k].subject for k in test} == {"listener 2"}
+    cell = STUDY.cells(config)[1]
+    rows = STUDY.run_cell(config, cell, Streams(0).child(cell.key))
+    assert set(rows["test"].dropna()) == {"swap"}
+    with pytest.raises(ConfigError, match="two subjects"):
+        small(recordings={**shared, "n_subjects": 1}, validation="subject")
+
+
+@pytest.mark.parametrize(("validation", "n_train"), [("trial", 5), ("story", 5), ("speaker", 3)])
+def test_the_scheme_of_validation_is_what_is_left_out(validation, n_train) -> None:
+    config = small(validation=validation, decoders=["ridge"])
+    pool = pool_of(config, "listener 1")
+    splits = pool.splits(validation)
+    assert {len(train) for train, _ in splits} == {n_train}
+    assert sorted(k for _, test in splits for k in test) == list(pool.own)
+    assert decode(config, pool, "ridge").keys() == set(pool.own)
+
+
+def test_a_decoder_that_is_not_linear_can_be_refitted_too() -> None:
+    few = {"kind": "simulated", "n_subjects": 1, "n_trials": 4, "trial_s": 30, "n_channels": 4, "snr_db": -12}
+    significance = {"method": "refit", "n_permutations": 19}
+    config = small(recordings=few, decoders=["cca"], control=False, significance=significance)
+    cell = STUDY.cells(config)[0]
+    rows = STUDY.run_cell(config, cell, Streams(0).child(cell.key))
+    scores = rows[rows["task"] == "trial"]
+    assert set(scores["test"]) == {"refit"}
+    assert 1 / 20 <= scores["p"].iloc[0] <= 0.5  # 16 swaps, of which the truth's own may be drawn again
+
+
+def test_real_speech_is_used_and_fingerprinted(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        loudness = np.repeat(speech_envelope(rng, duration_s=62, sfreq=64.0), 125)
+        wavfile.write(tmp_path / f"{name}.wav", 8000, 0.1 * loudness * rng.standard_normal(loudness.size))
+    files = [str(tmp_path / f"{name}.wav") for name in "ab"]
+    spoken = {
+        "kind": "simulated",
+        "n_subjects": 1,
+        "n_trials": 2,
+        "trial_s": 30,
+        "n_channels": 4,
+        "speech": files,
+    }
+    recording = load(small(recordings=spoken), "listener 1")
+    sound, rate = read_audio(tmp_path / "b.wav")
+    np.testing.assert_array_equal(
+        recording.stream("attended")[1], Envelope(sfreq=64.0)(sound, rate)[30 * 64 : 60 * 64]
+    )
+    assert STUDY.inputs(small(recordings=spoken)).keys() == {"speech/a.wav", "speech/b.wav"}
+    with pytest.raises(DataError, match="stories must last 90 s"):
+        load(small(recordings={**spoken, "n_trials": 3}), "listener 1")
+
+
+def test_scalp_maps_are_drawn_where_the_electrodes_are_known(finished) -> None:
+    _, trials = finished
+    response = trials[trials["task"] == "response"]
+    assert len(response_figure(response).axes) == 4  # courses, two heads, colour bar
+    unknown = response.assign(channel="ch" + response["channel"])
+    assert [a.get_title(loc="left") for a in response_figure(unknown).axes][1] == "channels by lag"
+
+
+def test_the_control_is_announced_when_it_decodes(finished) -> None:
+    config, trials = finished
+    leaky = trials.copy()
+    leaky.loc[(leaky["observer"] == IGNORED) & (leaky["task"] == "window"), "correct"] = 1.0
+    assert any("control decodes attention" in r for r in STUDY.summarise(config, leaky).remarks)
 
 
 def dtu_folder(folder, *, damage: str = "") -> None:

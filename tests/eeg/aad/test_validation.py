@@ -11,13 +11,17 @@ from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
 from cogattn.eeg.aad.lagged import Lags
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.eeg.aad.significance import (
+    LEAVE_ONE_OUT_DISPERSION,
     _sound_kernel,
-    _swapped_score,
+    _swapped_margins,
     binomial_interval,
     binomial_threshold,
+    chance_interval,
+    chance_threshold,
     permutation_p,
     refit_permutation_p,
     shift_null,
+    trial_score,
 )
 from cogattn.eeg.aad.splits import (
     TrialFacts,
@@ -58,13 +62,59 @@ def subject(seed: int, *, response: float, n_trials: int = 20):
     return eeg, *sounds
 
 
-def test_false_positives_stay_inside_the_binomial_interval_with_shuffled_speakers() -> None:
+def leave_one_out_shares(n_subjects: int, *, response: float) -> np.ndarray:
+    shares = []
+    for seed in range(n_subjects):
+        decoding = cross_validate(*subject(seed, response=response), sfreq=SFREQ)
+        shares.append(np.mean(decoding.r_attended > decoding.r_unattended))
+    return np.array(shares)
+
+
+def test_false_positives_stay_inside_the_binomial_interval_where_only_the_label_is_arbitrary() -> None:
     low, high = binomial_interval(20)
-    inside = 0
-    for seed in range(200):
-        decoding = cross_validate(*subject(seed, response=1.0), sfreq=SFREQ)
-        inside += low <= np.mean(decoding.r_attended > decoding.r_unattended) <= high
-    assert inside >= 0.93 * 200
+    shares = leave_one_out_shares(200, response=1.0)
+    assert np.sum((shares >= low) & (shares <= high)) >= 0.93 * 200
+
+
+def test_pure_noise_stays_inside_the_interval_of_leave_one_out() -> None:
+    shares = leave_one_out_shares(200, response=0.0)
+    low, high = chance_interval(20)
+    assert np.sum((shares >= low) & (shares <= high)) >= 0.93 * 200
+    assert np.mean(shares >= chance_threshold(20)) <= binom.isf(0.01, 200, 0.05) / 200
+
+
+def test_leave_one_out_in_noise_scatters_as_predicted_because_trials_teach_each_other() -> None:
+    # margins of a linear decoder with random kernels: of pairs of trials, or of a second session's trials
+    rng = np.random.default_rng(0)
+    n_trials, n_features, n_sessions = 20, 400, 4000
+    ratio = {}
+    for case in ("each other", "second session"):
+        right = np.empty(n_sessions)
+        for i in range(n_sessions):
+            asks, taught = rng.standard_normal((2, n_trials, n_features))  # attended minus, plus unattended
+            labels = (asks + taught) / 2
+            kernel = asks @ labels.T
+            if case == "each other":
+                margins = kernel.sum(axis=1) - np.diagonal(kernel)
+            else:
+                margins = asks @ rng.standard_normal(n_features)
+            right[i] = np.sum(margins > 0)
+        ratio[case] = right.var() / (n_trials / 4)
+    assert abs(ratio["each other"] - LEAVE_ONE_OUT_DISPERSION) < 0.08
+    assert abs(ratio["second session"] - 1) < 0.08
+
+
+@pytest.mark.parametrize("n", [1, 2, 20, 60, 4320])
+def test_chance_intervals_have_their_spread(n: int) -> None:
+    low, high = chance_interval(n)
+    plain = binomial_interval(n)
+    assert low <= plain[0] < plain[1] <= high
+    assert chance_interval(n, dispersion=1.0) == plain
+    assert chance_threshold(n, dispersion=1.0) == pytest.approx(binomial_threshold(n))
+    if n > 1000:
+        assert (high - 0.5) / (plain[1] - 0.5) == pytest.approx(LEAVE_ONE_OUT_DISPERSION**0.5, rel=0.02)
+    with pytest.raises(DataError, match="dispersion"):
+        chance_interval(n, dispersion=0.5)
 
 
 def test_refitted_permutations_are_exact_in_pure_noise_and_find_an_effect() -> None:
@@ -84,6 +134,23 @@ def test_refitted_permutations_are_exact_in_pure_noise_and_find_an_effect() -> N
     made = simulate_recording(rng, listener, n_trials=10, duration_s=20, sfreq=SFREQ)
     streams = made.stream("attended"), made.stream("unattended")
     assert refit_permutation_p(made.eeg, *streams, rng, sfreq=SFREQ, n_permutations=199) <= 0.02
+    halves = [(list(range(5)), list(range(5, 10))), (list(range(5, 10)), list(range(5)))]
+    assert refit_permutation_p(made.eeg, *streams, rng, sfreq=SFREQ, folds=halves, n_permutations=199) <= 0.02
+
+
+def test_the_decoder_of_the_ignored_talker_is_not_significant() -> None:
+    rng = np.random.default_rng(0)
+    listener = draw_listener(rng, name="S", n_channels=8, sfreq=SFREQ, snr_db=-22)
+    made = simulate_recording(rng, listener, n_trials=12, duration_s=30, sfreq=SFREQ)
+    streams = made.stream("attended"), made.stream("unattended")
+    p = {
+        train_on: refit_permutation_p(
+            made.eeg, *streams, rng, sfreq=SFREQ, train_on=train_on, n_permutations=199
+        )
+        for train_on in ("attended", "unattended")
+    }
+    assert p["attended"] <= 0.02
+    assert p["unattended"] > 0.1
 
 
 def test_refitted_permutation_agrees_with_cross_validation_on_the_truth() -> None:
@@ -94,7 +161,8 @@ def test_refitted_permutation_agrees_with_cross_validation_on_the_truth() -> Non
         np.hstack([a / np.linalg.norm(a), u / np.linalg.norm(u)]) for a, u in zip(first, second, strict=True)
     ]
     problem = Problem.of(x, sounds, Lags.backward(0.0, 0.25, SFREQ))
-    score = _swapped_score(_sound_kernel(problem), np.zeros(6, dtype=int))
+    kernel = _sound_kernel(problem, [([j for j in range(6) if j != k], [k]) for k in range(6)])
+    score = trial_score(_swapped_margins(kernel, np.zeros(6, dtype=int)))
     penalty = ledoit_wolf_alpha(problem, range(6)) * 5 / 6
     scaled = [a[:, 0] for a in sounds], [u[:, 1] for u in sounds]
     decoding = cross_validate(eeg, *scaled, sfreq=SFREQ, alphas=[penalty])
