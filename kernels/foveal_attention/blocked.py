@@ -51,6 +51,7 @@ class Tile(NamedTuple):
 
 def forward(call: Call) -> tuple[Tensor, Tensor]:
     """Return the output and the natural log-sum-exp of the scores (batch, heads, n_queries)."""
+    call = _aligned(call)
     batch, heads, n_queries, _ = call.q.shape
     out = call.q.new_zeros(batch, heads, n_queries, call.v.shape[-1])
     log_sum = call.e2.new_zeros(batch, heads, n_queries)
@@ -67,6 +68,7 @@ def backward(
     call: Call, out: Tensor, log_sum: Tensor, grad_out: Tensor, learns_bias: bool, learns_position: bool
 ) -> Gradients:
     """Gradients of all tensors from that of the output; those not learned are empty."""
+    call, grad_out = _aligned(call), _dense(grad_out)
     wide = call.e2.dtype
     learned = (learns_position, learns_position, learns_bias, learns_bias, learns_bias)
     tensors = (call.query_position, call.key_position, call.log_weight, call.coefficients, call.e2)
@@ -85,6 +87,15 @@ def backward(
         rows = (_take(t[tile.images], tile.queries) for t in (out, log_sum, grad_out))
         _accumulate(grads, step(_part(call, tile), *rows, any_bias), tile)
     return grads._replace(k=grads.k.to(call.k.dtype), v=grads.v.to(call.v.dtype))
+
+
+def _aligned(call: Call) -> Call:
+    """The call with rows of unit stride, as torch's flash attention reads them without asking (torch 2.11)."""
+    return call._replace(q=_dense(call.q), k=_dense(call.k), v=_dense(call.v))
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def tiles(call: Call) -> Iterator[Tile]:

@@ -95,7 +95,7 @@ from cogattn.kernels import box_pool, foveal_attention
 q, place = torch.zeros(1, 1, 600, 8, requires_grad=True), torch.rand(1, 600, 2)
 foveal_attention(q, q, q, place, place, radius=0.1).sum().backward()
 box_pool(torch.zeros(1, 2, 4, 4), place[:, :3])
-assert {"pydantic", "pytest"} <= refused and not refused & {m.split(".")[0] for m in sys.modules}
+assert "pytest" in refused and not refused & {m.split(".")[0] for m in sys.modules}
 """
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
 

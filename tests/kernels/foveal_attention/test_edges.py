@@ -69,19 +69,27 @@ def test_gradients_are_finite_where_the_gaze_is_on_a_key(make_problem, kind):
         torch.testing.assert_close(answers[1][name], truth)
 
 
+@pytest.mark.parametrize("learns_bias", [False, True])
 @pytest.mark.parametrize("impl", IMPLS)
-def test_memory_layout_does_not_matter(make_problem, impl):
+def test_memory_layout_does_not_matter(make_problem, impl, learns_bias):
     problem = make_problem(bias="smooth", radius=4.0, dtype=torch.float32, batch=1)
-    arguments = {
-        n: t.detach().to(device(impl)) if isinstance(t, torch.Tensor) else t
-        for n, t in problem.arguments().items()
-    }
-    plain = foveal_attention(**arguments, impl=impl)
-    arguments["q"] = arguments["q"].transpose(1, 2).contiguous().transpose(1, 2)
-    arguments["k"] = arguments["k"].mT.contiguous().mT
-    arguments["v"] = arguments["v"].repeat_interleave(2, 2)[:, :, ::2]
-    arguments["key_position"] = arguments["key_position"].mT.contiguous().mT
-    torch.testing.assert_close(foveal_attention(**arguments, impl=impl), plain, rtol=1e-6, atol=1e-6)
+    arguments = {n: t.detach() if isinstance(t, torch.Tensor) else t for n, t in problem.placed(impl).items()}
+
+    def answers(**changed):
+        moved = arguments | changed
+        leaves = [moved[n].requires_grad_() for n in ("q", "k", "v")]
+        moved["alpha"].requires_grad_(learns_bias)
+        out = foveal_attention(**moved, impl=impl)
+        return [out, *torch.autograd.grad(out.square().sum(), leaves)]
+
+    scattered = answers(
+        q=arguments["q"].transpose(1, 2).contiguous().transpose(1, 2),
+        k=arguments["k"].mT.contiguous().mT,
+        v=arguments["v"].repeat_interleave(2, 2)[:, :, ::2],
+        key_position=arguments["key_position"].mT.contiguous().mT,
+    )
+    for got, want in zip(scattered, answers(), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("impl", ["blocked", "triton"])
