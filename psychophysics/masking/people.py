@@ -15,7 +15,7 @@ from cogattn.psychophysics.masking.human import HumanCounts, read_counts
 from cogattn.psychophysics.masking.noise import BandSpectra, pyramid_spectra, spectra
 from cogattn.psychophysics.masking.population import PopulationChannel, population_channel
 from cogattn.psychophysics.masking.thresholds import band_thresholds
-from cogattn.stats import Estimate, random_effects
+from cogattn.stats import Estimate, random_effects, wilson_interval
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig
@@ -71,12 +71,15 @@ class People:
 
     @cached_property
     def clean_accuracy(self) -> Estimate:
-        """Mean over persons of the accuracy without noise, with its t interval."""
+        """Mean over persons of the accuracy without noise, with its t interval (of one person, Wilson's)."""
         clean = self.counts.noise_sds == 0
         n = self.counts.n_trials[:, clean].sum(axis=(1, 2))
         n_correct = self.counts.n_correct[:, clean].sum(axis=(1, 2))
         if not n.any():
             return Estimate(np.nan, np.nan, np.nan, 0)
+        if len(n) == 1:
+            lo, hi = wilson_interval(n_correct[0], n[0], confidence=self.confidence)
+            return Estimate(float(n_correct[0] / n[0]), float(lo), float(hi), 1)
         share = n_correct[n > 0] / n[n > 0]
         mean = random_effects(share, np.zeros(len(share)), confidence=self.confidence)
         return Estimate(mean.mean, mean.lo, mean.hi, mean.n)
@@ -129,6 +132,8 @@ class People:
         """Who they are."""
         n_trials = int(self.counts.n_trials.sum())
         pooled = self.population.pooled
+        if len(self.counts.observers) == 1:
+            return f"people: {self.name}, 1 observer, {n_trials:,} trials; interval over trials, not over persons"
         return (
             f"people: {self.name}, {len(self.counts.observers)} observers, {n_trials:,} trials; mean and interval over "
             f"persons (their pooled counts scatter {pooled.dispersion:.1f} times as much as binomial ones)"

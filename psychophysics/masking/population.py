@@ -99,7 +99,7 @@ def population_channel(
     Parameters
     ----------
     n_correct, n_trials : arrays of int, shape (n_observers, n_sds, n_bands)
-        Counts of at least two observers.
+        Counts. Of one observer the mean is their own, with the interval over trials, and there is no spread.
     noise_sds, estimator, spectra, n_alternatives, criterion, confidence, nominal_cpi
         As for `fit_channel`.
 
@@ -110,11 +110,11 @@ def population_channel(
     Raises
     ------
     DataError
-        If there are fewer than two observers, or the arrays do not fit together.
+        If there is no observer, or the arrays do not fit together.
     """
     correct, trials = np.asarray(n_correct), np.asarray(n_trials)
-    if correct.ndim != 3 or len(correct) < 2:
-        raise DataError(f"n_correct must hold two observers or more; got an array of shape {correct.shape}")
+    if correct.ndim != 3 or not len(correct):
+        raise DataError(f"n_correct must hold one observer or more; got an array of shape {correct.shape}")
     stacked = [np.concatenate([counts, counts.sum(axis=0, keepdims=True)]) for counts in (correct, trials)]
     *channels, pooled = fit_channels(
         *stacked,
@@ -126,7 +126,9 @@ def population_channel(
         confidence=confidence,
         nominal_cpi=nominal_cpi,
     )
-    if estimator == "paper":
+    if len(channels) == 1:
+        values = _own_values(pooled)
+    elif estimator == "paper":
         values = _paper_values(channels, confidence)
     else:
         values = _ml_values(correct, trials, noise_sds, spectra, n_alternatives, confidence)
@@ -138,6 +140,17 @@ def population_channel(
         n_observers=len(channels),
         n_trials=int(trials.sum()),
     )
+
+
+def _own_values(channel: Channel) -> list[PopulationValue]:
+    return [
+        PopulationValue(value, interval, np.nan, (0.0, np.inf))
+        for value, interval in (
+            (channel.bandwidth_octaves, channel.bandwidth_interval),
+            (channel.center_cpi, channel.center_interval),
+            (channel.peak_sensitivity, channel.peak_interval),
+        )
+    ]
 
 
 def _paper_values(channels: list[Channel], confidence: float) -> list[PopulationValue]:

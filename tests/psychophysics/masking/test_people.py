@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
@@ -47,6 +50,25 @@ def test_a_run_of_people_reproduces_each_person_s_own_fit(people):
     assert tuple(results.summary.columns) == SUMMARY_COLUMNS
     row = results.summary[results.summary["measure"] == "bandwidth"].iloc[0]
     assert row["estimate"] == pytest.approx(people.population.channels[2].bandwidth_octaves)
+
+
+def test_a_table_of_one_person_has_that_person_s_interval(people, tmp_path):
+    published = pd.read_csv(resources.files("cogattn.psychophysics.masking") / "data" / "human_counts.csv")
+    first = published["observer"].iloc[0]
+    published[published["observer"] == first].to_csv(tmp_path / "one.csv", index=False)
+    observer = {"kind": "human", "table": str(tmp_path / "one.csv")}
+    config = MaskingConfig.parse({"observer": observer, "noise": {"bands": "pyramid"}})
+    alone, among = read_people(config).population, people.population.channels[0]
+    assert alone.bandwidth_octaves.interval == pytest.approx(among.bandwidth_interval)
+    assert np.isnan(alone.bandwidth_octaves.sd)
+    study = MaskingStudy()
+    results = study.summarise(config, study.run_cell(config, study.cells(config)[0], Streams(0)))
+    row = results.summary.set_index("measure").loc["bandwidth"]
+    assert (row["human_lo"], row["human_hi"]) == pytest.approx(among.bandwidth_interval)
+    clean = results.summary[results.summary["measure"].str.startswith("accuracy")].iloc[0]
+    assert 0 <= clean["human_lo"] <= clean["human"] <= clean["human_hi"] <= 1
+    assert any("over trials" in remark for remark in results.remarks)
+    results.figures["channel"]()
 
 
 def test_ratio_of_equal_estimates_is_one_and_its_interval_joins_both():
