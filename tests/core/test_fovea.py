@@ -86,6 +86,25 @@ def test_pooled_features_are_means_over_windows_that_grow_with_eccentricity() ->
             assert_close(seen[:, :, row, column], window_mean(maps, column + 0.5, row + 0.5, width))
 
 
+@pytest.mark.parametrize("name", INTEGRATIONS)
+def test_every_preset_widens_each_level_by_its_own_slope(name: str) -> None:
+    preset, generator = INTEGRATIONS[name], torch.Generator().manual_seed(0)
+    levels = [
+        Level(torch.randn(1, 2, 32 // stride, 32 // stride, generator=generator).double(), stride)
+        for stride in (1, 2, 4)
+    ]
+    field = FoveatedField(levels, image_size=(32, 32), pixels_per_degree=1.0, integration=preset)
+    gaze = torch.tensor([[-11.0, -8.0]], dtype=torch.float64)
+    for index, (level, seen) in enumerate(zip(levels, field.features(gaze), strict=True)):
+        slope = preset.slopes[index % len(preset.slopes)]
+        for cell in range(level.maps.shape[-1]):
+            middle = (cell + 0.5) * level.stride_px - 16
+            eccentricity = float((torch.tensor([middle, middle]) - gaze[0]).norm())
+            width = 1 + slope * max(0.0, eccentricity - preset.onset_deg) / level.stride_px  # in cells
+            want = window_mean(level.maps, cell + 0.5, cell + 0.5, width)
+            assert_close(seen[:, 0, :, cell, cell], want)
+
+
 def window_mean(maps: torch.Tensor, x: float, y: float, width: float) -> torch.Tensor:
     """Mean over a square window with fractional edges, cell by cell."""
     total, area = torch.zeros(maps.shape[:2], dtype=maps.dtype), 0.0
