@@ -6,6 +6,8 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.config import SearchConfig
@@ -13,15 +15,20 @@ from cogattn.psychophysics.search.human import human_asymmetry, human_slopes, hu
 from cogattn.psychophysics.search.measures import N_RESAMPLES, agreement, asymmetries, search_slopes
 from cogattn.psychophysics.search.study import network_names
 from cogattn.seeds import Streams
+from cogattn.stats import wilson_interval
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 N_HUMAN_SLOPES = 12
 
 
 def summarise(config: SearchConfig, trials: pd.DataFrame) -> Results:
-    """Fit slopes to target-present searches and weigh them."""
+    """Fit slopes to target-present searches and weigh them.
+
+    The summary holds networks, task by task, and how they compare with people where all tasks were run; of controls
+    it holds the mean. Everything else is in the tables.
+    """
     trials = trials.rename(columns={"observer": "searcher"})
-    present = trials[trials["target_present"]]
+    present, absent = trials[trials["target_present"]], trials[~trials["target_present"]]
     rng = Streams(config.seed)
     slopes = search_slopes(present, rng=rng.generator("slopes"), n_resamples=config.n_bootstrap)
     slopes = slopes.merge(
@@ -32,21 +39,27 @@ def summarise(config: SearchConfig, trials: pd.DataFrame) -> Results:
     means = mean_indices(present, rng=rng.generator("means"), n_resamples=config.n_bootstrap)
     fits = agreements(slopes)
     against = against_untrained(config, index)
-    summary = pd.DataFrame([*_index_rows(index), *_mean_rows(means), *_agreement_rows(fits)])
+    tables = {
+        "slopes": slopes,
+        "asymmetry": index,
+        "means": means,
+        "agreement": fits,
+        "untrained": against,
+        "outcomes": outcomes(trials),
+        "published": published_models(),
+    }
+    if len(absent):
+        tables["slopes_absent"] = search_slopes(
+            absent, rng=rng.generator("absent"), n_resamples=config.n_bootstrap
+        )
+    networks = network_names(config)
     return Results(
-        summary=summary[list(SUMMARY_COLUMNS)],
-        tables={
-            "slopes": slopes,
-            "asymmetry": index,
-            "agreement": fits,
-            "untrained": against,
-            "outcomes": outcomes(trials),
-            "published": published_models(),
-        },
+        summary=pd.DataFrame(_summary_rows(networks, tables), columns=list(SUMMARY_COLUMNS)),
+        tables=tables,
         figures={
-            "asymmetry": partial(figures.asymmetry_figure, index, network_names(config)),
-            "search_functions": partial(figures.search_functions, present, network_names(config)),
-            "slopes": partial(figures.slope_figure, slopes, network_names(config)),
+            "asymmetry": partial(figures.asymmetry_figure, index, networks),
+            "search_functions": partial(figures.search_functions, present, networks),
+            "slopes": partial(figures.slope_figure, slopes, networks),
             "stimuli": partial(figures.stimuli, config),
         },
         remarks=tuple(_remarks(config, index, against, trials)),
@@ -99,8 +112,9 @@ def against_untrained(config: SearchConfig, index: pd.DataFrame) -> pd.DataFrame
     -------
     DataFrame
         ``searcher``, ``task``, ``index``, ``lo``, ``hi``, ``human_index``, ``human_polarity`` (is the index above 0),
-        ``sure`` (is its interval), ``untrained_mean``, ``untrained_lo``, ``untrained_hi`` (smallest and largest of
-        the copies), ``outside`` (does the index lie outside them), ``n_untrained``. Empty without such controls.
+        ``sure`` (is its interval), ``untrained_mean``, ``untrained_min``, ``untrained_max``, ``untrained_lo``,
+        ``untrained_hi`` (where one more copy would be expected, 95 %), ``above`` (is the index above that interval),
+        ``n_untrained``. Empty without such controls.
     """
     rows = []
     for network in network_names(config):
@@ -110,19 +124,35 @@ def against_untrained(config: SearchConfig, index: pd.DataFrame) -> pd.DataFrame
             values = copies.loc[copies["task"] == row["task"], "index"].to_numpy(float)
             if not len(values):
                 continue
+            lo, hi = prediction_interval(values)
             rows.append(
                 {
                     **{k: row[k] for k in ("searcher", "task", "index", "lo", "hi", "human_index")},
                     "human_polarity": row["index"] > 0,
                     "sure": row["lo"] > 0,
                     "untrained_mean": values.mean(),
-                    "untrained_lo": values.min(),
-                    "untrained_hi": values.max(),
-                    "outside": not values.min() <= row["index"] <= values.max(),
+                    "untrained_min": values.min(),
+                    "untrained_max": values.max(),
+                    "untrained_lo": lo,
+                    "untrained_hi": hi,
+                    "above": row["index"] > hi,
                     "n_untrained": len(values),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def prediction_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return where one more value would be expected, by Student's t; NaN for fewer than two values.
+
+    A sixth copy lies outside the range of five in one case of three, outside this interval in one of twenty.
+    """
+    own = np.asarray(values, dtype=float)
+    if len(own) < 2:
+        return np.nan, np.nan
+    quantile = float(stats.t.ppf((1 + confidence) / 2, len(own) - 1))
+    half = quantile * own.std(ddof=1) * np.sqrt(1 + 1 / len(own))
+    return float(own.mean() - half), float(own.mean() + half)
 
 
 def outcomes(trials: pd.DataFrame) -> pd.DataFrame:
@@ -159,7 +189,17 @@ def _row(searcher: str, measure: str, unit: str, values: tuple[float, float, flo
     }
 
 
-def _index_rows(index: pd.DataFrame) -> list[dict]:
+def _summary_rows(networks: tuple[str, ...], tables: dict[str, pd.DataFrame]) -> list[dict]:
+    complete = tables["slopes"]["condition"].nunique() == N_HUMAN_SLOPES
+    rows = _index_rows(networks, tables["asymmetry"]) + _absent_rows(networks, tables["outcomes"])
+    return (
+        rows + _mean_rows(tables["means"]) + _agreement_rows(networks, tables["agreement"])
+        if complete
+        else rows
+    )
+
+
+def _index_rows(networks: tuple[str, ...], index: pd.DataFrame) -> list[dict]:
     return [
         _row(
             row["searcher"],
@@ -168,15 +208,42 @@ def _index_rows(index: pd.DataFrame) -> list[dict]:
             (row["index"], row["lo"], row["hi"]),
             row["n"],
             human=row["human_index"],
-            note="saturated: a slope is 0 or below" if row["saturated"] else "",
+            note="; ".join(_beside(row, index)),
         )
-        for row in index.to_dict("records")
+        for row in index[index["searcher"].isin(networks)].to_dict("records")
     ]
 
 
+def _beside(row: dict, index: pd.DataFrame) -> list[str]:
+    """What a reader of one index should know."""
+    notes = ["saturated: a slope is 0 or below"] if row["saturated"] else []
+    same_task = index[index["task"] == row["task"]].set_index("searcher")["index"]
+    copies = same_task[same_task.index.str.startswith(f"{row['searcher']}, untrained ")]
+    if len(copies):
+        notes.append(f"{len(copies)} untrained: {copies.min():.2f} to {copies.max():.2f}")
+    if f"{row['searcher']}, no fovea" in same_task:
+        notes.append(f"no fovea: {same_task[row['searcher'] + ', no fovea']:.2f}")
+    return notes
+
+
+def _absent_rows(networks: tuple[str, ...], counts: pd.DataFrame) -> list[dict]:
+    """How often a network did not notice that there was no target."""
+    rows = []
+    for network in networks:
+        own = counts[(counts["searcher"] == network) & ~counts["target_present"].astype(bool)]
+        if own.empty:
+            continue
+        errors, searches = int(own["errors"].sum()), int(own["searches"].sum())
+        lo, hi = wilson_interval(errors, searches)
+        values = (errors / searches, float(lo), float(hi))
+        rows.append(
+            _row(network, "no answer, target absent", "proportion", values, searches, note="n searches")
+        )
+    return rows
+
+
 def _mean_rows(means: pd.DataFrame) -> list[dict]:
-    human = human_asymmetry()
-    complete = len(human)
+    human = float(np.mean(list(human_asymmetry().values())))
     return [
         _row(
             row["searcher"],
@@ -184,20 +251,17 @@ def _mean_rows(means: pd.DataFrame) -> list[dict]:
             "index",
             (row["mean"], row["lo"], row["hi"]),
             row["n"],
-            human=float(np.mean(list(human.values()))) if row["n_tasks"] == complete else np.nan,
-            note="" if row["n_tasks"] == complete else f"{row['n_tasks']} of {complete} tasks",
+            human=human,
         )
         for row in means.to_dict("records")
     ]
 
 
-def _agreement_rows(fits: pd.DataFrame) -> list[dict]:
+def _agreement_rows(networks: tuple[str, ...], fits: pd.DataFrame) -> list[dict]:
     rows = []
-    for row in fits.to_dict("records"):
-        n = row["n_conditions"]
-        note = "" if n == N_HUMAN_SLOPES else f"{n} of {N_HUMAN_SLOPES} conditions"
+    for row in fits[fits["searcher"].isin(networks)].to_dict("records"):
         r = tuple(row[k] for k in ("correlation", "correlation_lo", "correlation_hi"))
-        rows.append(_row(row["searcher"], "correlation with human slopes", "r", r, n, note=note))
+        rows.append(_row(row["searcher"], "correlation with human slopes", "r", r, row["n_conditions"]))
         gain = (row["log_likelihood"], np.nan, np.nan)
         rows.append(
             _row(
@@ -225,10 +289,12 @@ def _remarks(
         )
         if len(against):
             rows = against[against["searcher"] == network]
-            both = int(
-                (rows["human_polarity"] & rows["outside"] & (rows["index"] > rows["untrained_hi"])).sum()
+            copies, above = int(rows["n_untrained"].max()), rows["human_polarity"] & rows["above"]
+            largest = rows["human_polarity"] & (rows["index"] > rows["untrained_max"])
+            remarks.append(
+                f"Of these it is above all {copies} untrained copies in {int(largest.sum())}, above the 95 % interval "
+                f"of one more in {int(above.sum())}."
             )
-            remarks.append(f"Above all {config.n_random} untrained copies in {both} of them.")
         if own["saturated"].any():
             remarks.append(f"{network}: index saturated in {', '.join(own.loc[own['saturated'], 'task'])}.")
     limits = int((trials["response"] == "none").sum())

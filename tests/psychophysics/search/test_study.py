@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
 
 from cogattn.errors import ConfigError
 from cogattn.psychophysics.search import session, summary
-from cogattn.psychophysics.search.config import DisplaySettings, MatchingSettings, SearchConfig
+from cogattn.psychophysics.search.config import (
+    DisplaySettings,
+    FoveaSettings,
+    MatchingSettings,
+    RulesSettings,
+    SearchConfig,
+)
 from cogattn.psychophysics.search.human import human_asymmetry, human_slopes
 from cogattn.psychophysics.search.measures import BASE_MS, MS_PER_FIXATION
 from cogattn.psychophysics.search.study import SearchStudy, searcher_names
@@ -111,6 +120,10 @@ def test_a_searcher_with_human_slopes_gets_the_human_indices_and_the_ceiling() -
     assert len(against) == 6
     assert against["human_polarity"].all()
     assert against["sure"].all()
+    assert (against["untrained_lo"] <= against["untrained_min"]).all()
+    assert (against["untrained_max"] <= against["untrained_hi"]).all()
+    controls = results.summary[results.summary["observer"] != network]
+    assert set(controls["measure"]) == {"asymmetry, mean"}
     assert any("6 of 6" in remark for remark in results.remarks)
     for name, draw in results.figures.items():
         if name != "stimuli":
@@ -126,14 +139,23 @@ def test_saturated_indices_are_flagged_in_the_summary() -> None:
     assert results.tables["untrained"].empty
 
 
-def test_incomplete_tasks_have_no_human_mean_and_say_so() -> None:
-    study = SearchStudy()
-    cells = [c for c in study.cells(TINY) if c["searcher"] == "chance"]
-    trials = pd.concat([study.run_cell(TINY, c, Streams(0).child(c.key)) for c in cells], ignore_index=True)
-    rows = summary.summarise(TINY, trials).summary.set_index("measure")
-    assert math.isnan(rows.loc["asymmetry, mean", "human"])
-    assert rows.loc["asymmetry, mean", "note"] == "1 of 6 tasks"
-    assert rows.loc["correlation with human slopes", "note"] == "2 of 12 conditions"
+def test_runs_of_some_tasks_say_nothing_of_the_mean_and_of_all_slopes() -> None:
+    config, study = TINY.model_copy(update={"controls": ("random_weights",), "n_random": 2}), SearchStudy()
+    trials = pd.concat(
+        [study.run_cell(config, c, Streams(0).child(c.key)) for c in study.cells(config)], ignore_index=True
+    )
+    results = summary.summarise(config, trials)
+    assert results.summary["measure"].tolist() == ["asymmetry, lighting"]
+    assert "2 untrained: " in results.summary["note"].item()
+    assert results.tables["means"]["n_tasks"].tolist() == [1, 1, 1]
+
+
+def test_one_more_value_lies_in_its_prediction_interval_as_often_as_promised() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.normal(0.3, 0.2, (4000, 6))
+    inside = [lo <= last <= hi for *five, last in draws for lo, hi in [summary.prediction_interval(five)]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+    assert all(math.isnan(bound) for bound in summary.prediction_interval([0.1]))
 
 
 def test_controls_run_without_a_network() -> None:
@@ -160,3 +182,57 @@ def test_eccnets_fovea_needs_three_levels() -> None:
     with pytest.raises(ConfigError, match="n_levels must be 3"):
         SearchConfig.parse({"fovea": {"preset": "eccnet"}, "matching": {"n_levels": 2}})
     assert MatchingSettings().n_levels == 3
+
+
+def test_vgg16_of_a_weights_file_searches_with_its_fovea_inside(tmp_path: Path) -> None:
+    path = tmp_path / "vgg16.pth"
+    torch.manual_seed(0)
+    state = timm.create_model("vgg16").state_dict()
+    torch.save(state, path)
+    config = SearchConfig.parse(
+        {
+            "observer": {"models": ["vgg16"], "weights": str(path)},
+            "tasks": ["lighting"],
+            "displays": {"n_displays": 2, "pixels_per_degree": 8},
+            "fovea": {"place": "inline", "preset": "eccnet"},
+            "rules": {"temperature": 0},
+            "controls": [],
+            "n_searches": 1,
+        }
+    )
+    cell = SearchStudy().cells(config)[0]
+    searcher = session.build_searcher(config, str(cell["searcher"]))
+    path.unlink()  # half a gigabyte
+    convolution = searcher.inline.parts[0][0]
+    assert (convolution.weight == state["features.0.weight"]).all()
+    trials = session.run(config, cell, Streams(0).child(cell.key))
+    assert trials["correct"].all()
+    assert len(trials) == 6
+
+
+@pytest.mark.parametrize("place", ["late", "inline"])
+def test_networks_give_up_on_displays_without_a_target_and_are_reported(place: str) -> None:
+    config = TINY.model_copy(
+        update={
+            "displays": DisplaySettings(n_displays=3, pixels_per_degree=8, target_absent=True),
+            "fovea": FoveaSettings(place=place),
+            "rules": RulesSettings(quit_below=0.2),
+            "controls": (),
+            "n_searches": 2,
+        }
+    )
+    study = SearchStudy()
+    trials = pd.concat([study.run_cell(config, c, Streams(0).child(c.key)) for c in study.cells(config)])
+    present, absent = (trials[trials["target_present"] == shown] for shown in (True, False))
+    assert (absent["response"] == "absent").mean() > (present["response"] == "absent").mean() + 0.3
+    assert not absent["response"].eq("present").any()
+    truth = trials["target_present"].map({True: "present", False: "absent"})
+    assert (trials["correct"] == (trials["response"] == truth)).all()
+    results = study.summarise(config, trials)
+    own = results.summary.set_index("measure").loc["no answer, target absent"]
+    assert own["estimate"] == pytest.approx((absent["response"] == "none").mean())
+    assert own["lo"] < own["hi"]
+    assert len(results.tables["slopes_absent"]) == 2
+    outcomes = results.tables["outcomes"]
+    assert outcomes["searches"].sum() == len(trials)
+    assert outcomes["errors"].sum() == (~trials["correct"]).sum()
