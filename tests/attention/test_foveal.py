@@ -125,6 +125,13 @@ def test_it_learns_how_steeply_a_teacher_falls(stir):
     torch.testing.assert_close(student.log_e2.exp().detach(), torch.ones(2), rtol=1e-2, atol=0)
 
 
+def test_it_compiles_without_a_graph_break(scene, stir):
+    module = stir(attention(bias="log", alpha=1.0, radius_deg=6.0))
+    torch._dynamo.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*scene.arguments()), module(*scene.arguments()))
+
+
 def test_heads_must_divide_the_width():
     with pytest.raises(ValidationError, match="width must be a multiple of heads; got 16 and 3"):
         FovealAttentionConfig(width=16, heads=3)

@@ -145,6 +145,21 @@ def test_pair_features_reach_decoder_and_pointer(scene, stir):
     assert head.geometry.pair_weight.grad.abs().max() > 0
 
 
+def test_a_step_compiles_without_a_graph_break(scene, stir):
+    decoder, head = stir(ObjectDecoder(CONFIG)), stir(PointerHead(CONFIG))
+
+    def logits(queries, objects, gaze, position):
+        return head(decoder(queries, gaze, objects, position), objects, gaze, position)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(logits, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*scene.arguments()), logits(*scene.arguments()))
+    weights = [decoder.blocks[0].attend.geometry.polar, head.geometry.polar, head.end]
+    answers = (torch.autograd.grad(f(*scene.arguments()).square().sum(), weights) for f in (compiled, logits))
+    for got, want in zip(*answers, strict=True):
+        torch.testing.assert_close(got, want)
+
+
 def test_a_pointer_learns_saccades_of_four_degrees_to_the_right():
     """Content says nothing; the place looked at next lies 4 degrees to the right of gaze, on a lattice of 2."""
     place = torch.cartesian_prod(torch.arange(-8.0, 9.0, 2), torch.arange(-4.0, 5.0, 2))
