@@ -143,6 +143,7 @@ class _Level:
     up: NDArray[np.float64]  # (size, m) to the image
     root: NDArray[np.float64]  # (m, m) root of the covariance that white noise has at this level
     reduce: NDArray[np.float64]  # (ceil(m / 2), m) to the next level
+    expand: NDArray[np.float64]  # (m, ceil(m / 2)) back from it
 
 
 @lru_cache(maxsize=16)
@@ -157,7 +158,7 @@ def _pyramid_levels(n_bands: int, size: int) -> tuple[_Level, ...]:
                 f"got {n_bands}"
             )
         root = np.linalg.cholesky(down @ down.T).astype(np.float64)
-        levels.append(_Level(down, up, root, _reduce(n)))
+        levels.append(_Level(down, up, root, _reduce(n), _expand(n)))
         down, up = _reduce(n) @ down, up @ _expand(n)
     return tuple(levels)
 
@@ -171,10 +172,10 @@ def _by_level(bands: Sequence[int] | NDArray[np.int64], n_bands: int) -> list[tu
 def _rebuilt(levels: Sequence[_Level], index: int, coefficients: Tensor) -> Tensor:
     """The part of an image that one level holds: (n, m, m) Gaussian-pyramid coefficients -> (n, size, size)."""
     level = levels[index]
-    field = _separable(level.up, coefficients) if index else coefficients
-    if index + 1 == len(levels):
-        return field
-    return field - _separable(levels[index + 1].up, _separable(level.reduce, coefficients))
+    if index + 1 < len(levels):
+        smooth = _separable(level.expand, _separable(level.reduce, coefficients))
+        coefficients = coefficients - smooth
+    return _separable(level.up, coefficients) if index else coefficients
 
 
 def _rms(images: Tensor) -> Tensor:
