@@ -47,6 +47,8 @@ class _Blind:
 class IdealSearcher:
     """Knows the target up to noise that grows with eccentricity, and nothing of how items look.
 
+    Noise is drawn anew at each fixation; sums over fixations are ideal, ``rules.memory = 1``.
+
     Parameters
     ----------
     foveal_dprime : float
@@ -67,7 +69,7 @@ class IdealSearcher:
 
 
 class _IdealView:
-    """Noisy templates at the centre of every grid cell; evidence is summed over fixations by the view."""
+    """Noisy templates at the centre of every grid cell."""
 
     def __init__(
         self, searcher: IdealSearcher, display: Display, places: Places, rng: np.random.Generator

@@ -24,7 +24,7 @@ from cogattn.psychophysics.search.searcher import (
     Searcher,
     inhibition,
     next_fixation_density,
-    saccade_log_prior,
+    priority,
 )
 
 Array = NDArray[np.float64]
@@ -120,6 +120,11 @@ def densities_along(
     densities : array, shape (n, n_places)
     fixated : array of int, shape (n,)
         The place nearest to each fixation.
+
+    Raises
+    ------
+    DataError
+        If endless inhibition leaves no place for a fixation, every cell having been visited.
     """
     places = Places.of(display, pitch_deg=rules.pitch_deg)
     view = searcher.begin(display, places, rng)
@@ -129,9 +134,14 @@ def densities_along(
     densities = []
     for fixation in np.asarray(fixations_deg, dtype=float):
         belief = rules.memory * belief + view.evidence(gaze)
-        log_posterior = belief - inhibition(visits, rules)[:, places.cells]
-        log_posterior = log_posterior + saccade_log_prior(gaze, places, rules)
-        densities.append(next_fixation_density(log_posterior, rules.temperature)[0])
+        held_back = inhibition(visits, rules)[:, places.cells]
+        if np.isinf(held_back).all():
+            raise DataError(
+                "rules.inhibition must be finite for scanpaths that go on after every cell was visited; got "
+                f"{len(fixations_deg)} fixations on {places.n_cells} cells"
+            )
+        worth = priority(belief, held_back, gaze, places, rules)
+        densities.append(next_fixation_density(worth, rules.temperature)[0])
         gaze = fixation[None]
         visits += 1
         cell = int(cell_of(display.task, fixation))

@@ -152,22 +152,15 @@ def search(
     while len(running):
         belief[running] = rules.memory * belief[running] + view.evidence(gaze[running])
         held_back = inhibition(visits[running], rules)[:, places.cells]
-        log_posterior = belief[running] - held_back
         if rules.quit_below > 0:
-            hopeless = presence(log_posterior, places) < rules.quit_below
+            hopeless = presence(belief[running] - held_back, places) < rules.quit_below
             for index in running[hopeless]:
                 outcomes[index] = "absent"
-            running, log_posterior, held_back = (
-                running[~hopeless],
-                log_posterior[~hopeless],
-                held_back[~hopeless],
-            )
+            running, held_back = running[~hopeless], held_back[~hopeless]
             if not len(running):
                 break
-        if rules.look == "elm":
-            log_posterior = expected_information(log_posterior, places, e2_deg=rules.e2_deg) - held_back
-        log_posterior = log_posterior + saccade_log_prior(gaze[running], places, rules)
-        chosen = choose(log_posterior, rules.temperature, rng)
+        worth = priority(belief[running], held_back, gaze[running], places, rules)
+        chosen = choose(worth, rules.temperature, rng)
         gaze[running], cells = places.points_deg[chosen], places.cells[chosen]
         visits[running] += 1
         visits[running, cells] = 0
@@ -206,6 +199,26 @@ def presence(log_posterior: Array, places: Places) -> Array:
     with np.errstate(over="ignore"):
         odds = np.exp(np.minimum(log_posterior, 700)).mean(axis=-1)
     return odds / (1 + odds)
+
+
+def priority(belief: Array, held_back: Array, gaze_deg: Array, places: Places, rules: RulesSettings) -> Array:
+    """Return what each place is worth a fixation, in nats up to a constant.
+
+    Parameters
+    ----------
+    belief : array, shape (n, n_places)
+        Evidence kept so far.
+    held_back : array, shape (n, n_places)
+        Inhibition of the cells that places lie in.
+    gaze_deg : array, shape (n, 2)
+        Where each search looks.
+    places, rules
+        As in `search`.
+    """
+    worth = belief - held_back
+    if rules.look == "elm":
+        worth = expected_information(worth, places, e2_deg=rules.e2_deg) - held_back
+    return worth + saccade_log_prior(gaze_deg, places, rules)
 
 
 def expected_information(log_posterior: Array, places: Places, *, e2_deg: float) -> Array:

@@ -19,7 +19,7 @@ import pandas as pd
 from cogattn.fovea import Backbone
 from cogattn.observers import build_network
 from cogattn.observers.config import TimmObserver
-from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
 from cogattn.psychophysics.search.controls import ChanceSearcher, IdealSearcher, PixelLevels
 from cogattn.psychophysics.search.displays import Display, make_display
 from cogattn.psychophysics.search.matching import LevelsOf, MatchingSearcher
@@ -36,18 +36,24 @@ RESPONSES = {"found": "present", "absent": "absent", "limit": "none"}
 def run(config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
     """Return the trials of one cell; see the module for the columns."""
     searcher = build_searcher(config, str(cell["searcher"]))
+    rules = rules_of(config, searcher.name)
     tables = []
     for number, display in displays_of(config, str(cell["condition"]), int(cell["start"]), int(cell["stop"])):
         name = (display.set_size, number, int(display.target is not None))
         found = search(
             searcher,
             display,
-            rules=config.rules,
+            rules=rules,
             rng=rng.generator("search", *name),
             n_searches=config.n_searches,
         )
         tables.append(_trials(searcher.name, display, number, found))
     return pd.concat(tables, ignore_index=True)
+
+
+def rules_of(config: SearchConfig, name: str) -> RulesSettings:
+    """Return how a searcher looks around: all alike, but that the ideal one never forgets."""
+    return config.rules.model_copy(update={"memory": 1.0}) if name == "ideal" else config.rules
 
 
 def displays_of(

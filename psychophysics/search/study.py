@@ -27,7 +27,7 @@ class SearchStudy:
     """Visual-search asymmetry in six tasks."""
 
     name: ClassVar[str] = "search"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[SearchConfig] = SearchConfig
     reference: ClassVar[str] = (
         "@inproceedings{gupta2021visual,\n"

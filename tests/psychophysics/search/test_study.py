@@ -168,6 +168,11 @@ def test_controls_run_without_a_network() -> None:
         assert len(session.run(TINY, cell, Streams(0))) == 24
 
 
+def test_the_ideal_searcher_alone_never_forgets() -> None:
+    assert session.rules_of(TINY, "ideal").memory == 1
+    assert session.rules_of(TINY, "chance") == TINY.rules
+
+
 def test_untrained_copies_differ_from_each_other_and_from_the_trained_network() -> None:
     config = TINY.model_copy(update={"controls": ("random_weights",), "n_random": 2})
     weights = []
