@@ -140,7 +140,6 @@ def _adaptive(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         interval_octaves=design.interval_octaves,
         max_trials=design.max_trials,
         block=design.block,
-        max_sd=config.noise.sds[-1],
         confidence=config.channel.confidence,
         rng=rng.generator("design"),
     )
