@@ -123,7 +123,7 @@ class CrossedDesign(Settings):
 
 
 class AdaptiveDesign(Settings):
-    """Band and noise SD (0 to .226, half octaves apart) chosen block by block where they tell most about the bandwidth."""
+    """Band and noise SD (0 to .226, half octaves apart) chosen where they tell most about the bandwidth."""
 
     kind: Literal["adaptive"] = "adaptive"
     interval_octaves: float = Field(default=0.5, gt=0)
