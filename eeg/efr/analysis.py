@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cogattn.eeg.efr.bands import Band, above_background, dominant_bands
 from cogattn.eeg.efr.config import MainsSettings, SignificanceSettings, SpectrumSettings
 from cogattn.eeg.efr.coupling import Coupling, pair_coupling
+from cogattn.eeg.efr.lags import MARGIN_HZ, lag_smoother
 from cogattn.eeg.efr.mains import MainsLine, mains_lines, usable_bins
 from cogattn.eeg.efr.response import (
     PathResponse,
@@ -139,23 +140,36 @@ def analyse(
     def transform(trials: Sequence[Floats]) -> SegmentSpectra:
         return short_time(trials, sfreq, spectrum)
 
-    stimulus = transform([np.asarray(envelope)[:, None] for envelope in envelopes])
-    spectra = transform(eeg)
+    # The transfer function is smoothed over a wider band than is reported; all else is of that band.
+    wide_stimulus = transform([np.asarray(envelope)[:, None] for envelope in envelopes])
+    wide = transform(eeg)
+    band_hz = (spectrum.low_hz, spectrum.high_hz)
+    stimulus, spectra = wide_stimulus.within(band_hz), wide.within(band_hz)
     frequencies_hz, power = spectra.frequencies_hz, spectra.power
     lines = _lines(frequencies_hz, power, mains)
     usable = usable_bins(frequencies_hz, lines)
-    chance = _chance(stimulus, spectra, envelopes, rng, significance, transform)
+    chance = _chance(stimulus, spectra, envelopes, rng, significance, lambda x: transform(x).within(band_hz))
     q = false_discovery(chance.p, usable, dependent=significance.dependent)
     followed = (q <= significance.alpha) & (chance.p_counted <= significance.alpha)
-    response = path_response(stimulus, spectra, ridge=spectrum.ridge)
+    response = path_response(wide_stimulus, wide, ridge=spectrum.ridge)
     resampled = resample_response(
-        stimulus,
-        spectra,
+        wide_stimulus,
+        wide,
         rng,
         n_samples=significance.n_bootstrap,
         block_s=_block_s(spectra, significance),
         ridge=spectrum.ridge,
     )
+    start_s, transfer = path_over_time(
+        wide_stimulus, wide, stretch_s=spectrum.stretch_s, ridge=spectrum.ridge
+    )
+    if _smooths(spectrum):
+        masked = usable_bins(wide.frequencies_hz, _lines(wide.frequencies_hz, wide.power, mains))
+        smoother = lag_smoother(
+            wide, low_s=spectrum.lag_low_s, high_s=spectrum.lag_high_s, band_hz=band_hz, usable=masked
+        )
+        response, resampled = response.smoothed(smoother), resampled.smoothed(smoother)
+        transfer = smoother(transfer)
     coupling = pair_coupling(spectra)
     return Analysis(
         power=power,
@@ -164,7 +178,7 @@ def analyse(
         chance=chance,
         q=q,
         followed=followed,
-        over_time=path_over_time(stimulus, spectra, stretch_s=spectrum.stretch_s, ridge=spectrum.ridge),
+        over_time=(start_s, transfer),
         coupling=coupling,
         q_lagged=_lagged_discoveries(coupling, usable, dependent=significance.dependent),
         lines=lines,
@@ -176,8 +190,13 @@ def analyse(
 
 
 def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSettings) -> SegmentSpectra:
-    """Short-time spectra by the chosen estimator."""
+    """Short-time spectra by the chosen estimator; beyond the band where the transfer function is smoothed."""
     band_hz = (spectrum.low_hz, spectrum.high_hz)
+    if _smooths(spectrum):
+        band_hz = (
+            1 / spectrum.segment_s,
+            min(spectrum.high_hz + MARGIN_HZ, sfreq / 2 - 1 / spectrum.segment_s),
+        )
     if spectrum.estimator == "welch":
         return welch_segments(
             trials, sfreq=sfreq, segment_s=spectrum.segment_s, band_hz=band_hz, overlap=spectrum.overlap
@@ -189,6 +208,10 @@ def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSetting
         band_hz=band_hz,
         half_bandwidth_hz=spectrum.half_bandwidth_hz,
     )
+
+
+def _smooths(spectrum: SpectrumSettings) -> bool:
+    return spectrum.smooth and spectrum.estimator == "welch"
 
 
 def _lines(frequencies_hz: Floats, power: Floats, mains: MainsSettings) -> list[MainsLine]:

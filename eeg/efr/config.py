@@ -151,6 +151,13 @@ class SpectrumSettings(Settings):
     """Highest analysed frequency."""
     ridge: float = Field(default=1e-6, ge=0)
     """Regularisation of the transfer function, in parts of the envelope's mean power density."""
+    smooth: bool = True
+    """Smooth the transfer function over frequency as far as a response between the two lags below allows
+    (Welch's only)."""
+    lag_low_s: float = -0.1
+    """The response to a click is taken to begin after this lag in seconds, ..."""
+    lag_high_s: float = Field(default=0.4, gt=0)
+    """... and to be over at this one."""
     stretch_s: float = Field(default=60.0, gt=0)
     """Resolution in time of the time-varying transfer function, in seconds."""
 
@@ -158,6 +165,9 @@ class SpectrumSettings(Settings):
     def _band_rises(self) -> Self:
         if self.high_hz - self.low_hz < 4 / self.segment_s:
             raise ValueError("spectrum.high_hz must exceed spectrum.low_hz by several bins (1 / segment_s)")
+        width_s = self.lag_high_s - self.lag_low_s
+        if width_s <= 0 or max(self.lag_high_s, -self.lag_low_s) + 0.2 * width_s > 0.4 * self.segment_s:
+            raise ValueError("spectrum.lag_low_s and lag_high_s must rise and stay well within segment_s")
         return self
 
 

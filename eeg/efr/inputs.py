@@ -43,26 +43,6 @@ def files(config: EfrConfig) -> dict[str, Path]:
     return {}
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's files.
-
-    A header that keeps its samples in files beside it (BrainVision, EEGLAB) is hashed together with them.
-    """
-    import hashlib
-
-    from cogattn.atomic import sha256_file
-
-    if path.is_dir():
-        members = sorted(member for member in path.rglob("*") if member.is_file())
-    else:
-        beside = (path.with_suffix(ending) for ending in (".eeg", ".vmrk", ".fdt", ".dat"))
-        members = [path, *(other for other in beside if other != path and other.is_file())]
-    if len(members) == 1:
-        return sha256_file(members[0])
-    lines = [f"{member.relative_to(path.parent)} {sha256_file(member)}" for member in members]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
 def load(config: EfrConfig, index: int, rng: Streams) -> Recording:
     """Return recording `index` with the stream ``stimulus``, picked, referenced, resampled and checked.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.eeg.efr.lags import LagSmoother
 from cogattn.eeg.efr.spectra import Complexes, Floats, SegmentSpectra
 from cogattn.errors import DataError
 
@@ -30,6 +31,8 @@ class PathResponse:
         In Hz.
     transfer : complex array, shape (n_channels, n_frequencies)
         EEG unit per envelope unit; a response that lags by d seconds has phase -2 pi f d.
+    n_transfer : float or array, shape (n_frequencies,)
+        Independent averages behind `transfer`.
     coherence : array, shape (n_channels, n_frequencies)
         Squared, 0-1, biased by about 1 / n_effective.
     debiased : array, shape (n_channels, n_frequencies)
@@ -40,9 +43,32 @@ class PathResponse:
 
     frequencies_hz: Floats
     transfer: Complexes
+    n_transfer: float | Floats
     coherence: Floats
     debiased: Floats
     shrinkage: Floats
+
+    @property
+    def relative_error(self) -> Floats:
+        """Standard error of |transfer| over |transfer| by theory, sqrt((1 - g2) / (2 n g2)), (channel, frequency).
+
+        References
+        ----------
+        Bendat and Piersol (2010), Random Data, 4th ed., equation 9.90.
+        """
+        coherence = np.clip(self.debiased, 1e-9, 1)
+        return np.sqrt((1 - coherence) / (2 * self.n_transfer * coherence))
+
+    def smoothed(self, smoother: LagSmoother) -> PathResponse:
+        """The response at the smoother's frequencies, the transfer function smoothed."""
+        return PathResponse(
+            frequencies_hz=self.frequencies_hz[smoother.kept],
+            transfer=smoother(self.transfer),
+            n_transfer=smoother.n_averages,
+            coherence=self.coherence[:, smoother.kept],
+            debiased=self.debiased[:, smoother.kept],
+            shrinkage=self.shrinkage[smoother.kept],
+        )
 
 
 @dataclass(frozen=True)
@@ -53,12 +79,21 @@ class Resampled:
     ----------
     debiased : array, shape (n_samples, n_channels, n_frequencies)
         Debiased squared coherence.
-    gain : array, shape (n_samples, n_channels, n_frequencies)
-        |H1|.
+    transfer : complex array, shape (n_samples, n_channels, n_frequencies)
+        Transfer function.
     """
 
     debiased: Floats
-    gain: Floats
+    transfer: Complexes
+
+    @property
+    def gain(self) -> Floats:
+        """|transfer|."""
+        return np.abs(self.transfer)
+
+    def smoothed(self, smoother: LagSmoother) -> Resampled:
+        """Every sample at the smoother's frequencies, the transfer function smoothed."""
+        return Resampled(self.debiased[..., smoother.kept], smoother(self.transfer))
 
     def interval(self, name: str, confidence: float) -> tuple[Floats, Floats]:
         """Percentile interval of ``debiased`` or ``gain``, two arrays (n_channels, n_frequencies)."""
@@ -166,15 +201,14 @@ def resample_response(
     eps = ridge * mean_e.mean(axis=1)
     n_effective = eeg.n_effective * kept[:, None]
     debiased = np.empty((n_samples, *cross.shape[1::-1]), dtype=np.float32)
-    gain = np.empty_like(debiased)
+    transfer = np.empty(debiased.shape, dtype=np.complex64)
     for f in range(len(cross)):
         mean_cross = weights @ cross[f].T / totals[:, None]  # (sample, channel)
         mean_y = weights @ power_y[f].T / totals[:, None]
-        size = np.abs(mean_cross)
-        coherence = size**2 / (mean_y * mean_e[:, f, None])
+        coherence = (mean_cross.real**2 + mean_cross.imag**2) / (mean_y * mean_e[:, f, None])
         debiased[:, :, f] = (n_effective * coherence - 1) / (n_effective - 1)
-        gain[:, :, f] = size / (mean_e[:, f] + eps)[:, None]
-    return Resampled(debiased, gain)
+        transfer[:, :, f] = mean_cross / (mean_e[:, f] + eps)[:, None]
+    return Resampled(debiased, transfer)
 
 
 def block_labels(spectra: SegmentSpectra, block_s: float) -> NDArray[np.intp]:
@@ -195,6 +229,7 @@ def _response(
     return PathResponse(
         frequencies_hz=eeg.frequencies_hz,
         transfer=(cross / (power_e + eps)[:, None]).T,
+        n_transfer=n_effective,
         coherence=coherence.T,
         debiased=((n_effective * coherence - 1) / max(n_effective - 1, 1e-9)).T,
         shrinkage=power_e / (power_e + eps),

@@ -43,6 +43,8 @@ class SegmentSpectra:
         Entries per stretch of time: segments lie taper by taper, ``n_tapers`` for each window.
     independence : float
         Effective over actual number of segments, 1 when they do not overlap.
+    window : array, shape (n_window,), optional
+        Welch's window, sampled every ``1 / (n_window spacing)`` seconds; None with several tapers.
     """
 
     frequencies_hz: Floats
@@ -51,6 +53,7 @@ class SegmentSpectra:
     hop_s: float
     n_tapers: int = 1
     independence: float = 1.0
+    window: Floats | None = None
 
     @property
     def n_segments(self) -> int:
@@ -63,15 +66,44 @@ class SegmentSpectra:
         return self.n_segments * self.independence
 
     @property
+    def duration_s(self) -> float:
+        """Time analysed, in seconds."""
+        return self.n_segments / self.n_tapers * self.hop_s
+
+    @property
+    def coverage(self) -> float:
+        """How evenly the windows cover time, 0-1: part of `duration_s` that an average over many bins is worth."""
+        window, step_s = self._window()
+        hop = round(self.hop_s / step_s)
+        total = sum(
+            np.pad(piece, (0, hop - len(piece)))
+            for piece in np.split(window**2, range(hop, len(window), hop))
+        )
+        return float(np.mean(total) ** 2 / np.mean(total**2))
+
+    def taper_overlap(self, lags_s: Floats) -> Floats:
+        """Autocorrelation of the window: the factor by which H1 shrinks a response that comes so much later."""
+        window, step_s = self._window()
+        correlation = np.correlate(window, window, mode="full")[len(window) - 1 :]
+        return np.interp(np.abs(lags_s), np.arange(len(window)) * step_s, correlation / correlation[0])
+
+    def _window(self) -> tuple[Floats, float]:
+        if self.window is None:
+            raise DataError("lags must be smoothed after Welch's method; multitaper smooths by its bandwidth")
+        spacing = self.frequencies_hz[1] - self.frequencies_hz[0]
+        return self.window, float(1 / (spacing * len(self.window)))
+
+    @property
     def power(self) -> Floats:
         """Power density, shape (n_signals, n_frequencies), unit^2 / Hz."""
         squares = np.einsum("fst,fst->fs", self.values.real, self.values.real)
         squares = squares + np.einsum("fst,fst->fs", self.values.imag, self.values.imag)
         return squares.T / self.n_segments
 
-    def picked(self, signals: Sequence[int] | slice) -> SegmentSpectra:
-        """Return the spectra of some signals, in this order."""
-        return replace(self, values=self.values[:, signals])
+    def within(self, band_hz: tuple[float, float]) -> SegmentSpectra:
+        """Return the spectra of the bins within a band, both edges included; a view."""
+        kept = _bins_within(self.frequencies_hz, band_hz)
+        return replace(self, frequencies_hz=self.frequencies_hz[kept], values=self.values[kept])
 
 
 def welch_segments(
@@ -131,6 +163,7 @@ def welch_segments(
         trial=np.concatenate(of_trial),
         hop_s=hop / sfreq,
         independence=_independence(window, hop, sum(map(len, of_trial))),
+        window=window,
     )
 
 

@@ -89,8 +89,9 @@ class EfrStudy:
     def inputs(self, config: EfrConfig) -> Mapping[str, str]:
         """Fingerprint every recording and stimulus that the settings name."""
         from cogattn.eeg.efr import inputs
+        from cogattn.eeg.readers import fingerprint
 
-        return {name: inputs.fingerprint(path) for name, path in inputs.files(config).items()}
+        return {name: fingerprint(path) for name, path in inputs.files(config).items()}
 
     def demo(self) -> EfrConfig:
         """Return two simulated listeners of four minutes, with a modulation rate that nobody hears."""

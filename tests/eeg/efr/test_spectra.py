@@ -74,27 +74,6 @@ def test_effective_number_of_overlapping_segments_matches_white_noise():
     assert spectra.n_effective == pytest.approx(56.3, abs=0.5)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("hours", "worst"), [(0.5, 0.09), (2.0, 0.05)])
-def test_transfer_function_is_recovered_where_coherence_exceeds_three_tenths(hours, worst):
-    """Within 5 % root mean square in half an hour; in two hours, 1,400 bins without exception."""
-    path = AuditoryPath(n_channels=3)
-    recording = simulate_path(
-        np.random.default_rng(2), path, duration_s=3600 * hours, sfreq=SFREQ, kind="noise", noise=QUIET
-    )
-    settings = {"sfreq": SFREQ, "segment_s": 8.0, "band_hz": (1.0, 120.0), "half_bandwidth_hz": 0.5}
-    stimulus = multitaper_segments([recording.stream("stimulus")[0][:, None]], **settings)
-    response = path_response(stimulus, multitaper_segments(recording.eeg, **settings))
-    truth = path.transfer(response.frequencies_hz)
-    followed = response.coherence > 0.3
-    assert followed.sum() > 500
-    error = np.abs(np.abs(response.transfer) / np.abs(truth) - 1)[followed]
-    assert np.sqrt(np.mean(error**2)) < 0.025
-    assert np.mean(error < 0.05) > 0.97
-    assert error.max() < worst
-    assert np.abs(np.angle(response.transfer / truth)[followed]).max() < 1.1 * worst
-
-
 def test_delay_shows_as_falling_phase():
     path = AuditoryPath(n_channels=2, generators=(MIDBRAIN,))
     recording = simulate_path(
