@@ -22,33 +22,29 @@ from cogattn.kernels.foveal_attention.radial import safe_sqrt
 
 
 class Polar(NamedTuple):
-    """Geometry of all pairs, each (batch, n_queries, n_keys) but the last two."""
+    """Geometry of all pairs, each (batch, n_queries, n_keys) but the last two; pairs come last, to be fast."""
 
     eccentricity: Tensor
     inverse: Tensor  # 1 / eccentricity, 0 at the gaze
-    cosine: Tensor
-    sine: Tensor
     knot: Tensor  # fractional index of the knot, clamped to the last
-    tents: Tensor  # (..., n_knots)
-    angular: Tensor  # (..., 5)
+    tents: Tensor  # (batch, n_knots, n_queries, n_keys)
+    harmonics: Tensor  # (batch, 4, n_queries, n_keys): cos, sin, cos 2, sin 2 of the direction
 
 
 def polar_geometry(
     query_position: Tensor, key_position: Tensor, e2: Tensor, extent_deg: float, n_knots: int
 ) -> Polar:
-    """Eccentricity, direction, tents and angular basis of all pairs."""
-    offset = key_position[:, None] - query_position[:, :, None]  # (batch, queries, keys, 2)
-    squared = offset[..., 0] * offset[..., 0] + offset[..., 1] * offset[..., 1]
+    """Eccentricity, direction, tents and harmonics of all pairs."""
+    dx = key_position[:, None, :, 0] - query_position[:, :, None, 0]
+    dy = key_position[:, None, :, 1] - query_position[:, :, None, 1]
+    squared = dx * dx + dy * dy
     eccentricity = safe_sqrt(squared)
     inverse = torch.where(squared > 0, 1 / torch.where(squared > 0, eccentricity, 1), 0)
-    cosine, sine = offset[..., 0] * inverse, offset[..., 1] * inverse
+    cosine, sine = dx * inverse, dy * inverse
     knot = (torch.log1p(eccentricity / e2) / knot_spacing(e2, extent_deg, n_knots)).clamp(max=n_knots - 1)
-    knots = torch.arange(n_knots, dtype=knot.dtype, device=knot.device)
-    tents = (1 - (knot[..., None] - knots).abs()).clamp(min=0)
-    angular = torch.stack(
-        [torch.ones_like(cosine), cosine, sine, cosine * cosine - sine * sine, 2 * sine * cosine], -1
-    )
-    return Polar(eccentricity, inverse, cosine, sine, knot, tents, angular)
+    tents = (1 - (knot[:, None] - _knots(knot, n_knots)).abs()).clamp(min=0)
+    harmonics = torch.stack([cosine, sine, cosine * cosine - sine * sine, 2 * sine * cosine], 1)
+    return Polar(eccentricity, inverse, knot, tents, harmonics)
 
 
 def knot_spacing(e2: Tensor, extent_deg: float, n_knots: int) -> Tensor:
@@ -58,10 +54,10 @@ def knot_spacing(e2: Tensor, extent_deg: float, n_knots: int) -> Tensor:
 
 def polar_terms(polar: Polar, table: Tensor) -> tuple[Tensor, Tensor]:
     """Gain and bias, (batch, heads or 1, n_queries, n_keys), from `table` (heads or 1, n_knots, 6)."""
-    gain = polar.tents @ table[..., 0].mT
-    features = (polar.tents[..., :, None] * polar.angular[..., None, :]).flatten(-2)
-    bias = features @ table[..., 1:].flatten(1).mT
-    return gain.movedim(-1, 1), bias.movedim(-1, 1)
+    gain, bias, *waves = _interpolate(polar, table).unbind(2)
+    for wave, harmonic in zip(waves, polar.harmonics.unbind(1), strict=True):
+        bias = torch.addcmul(bias, wave, harmonic[:, None])
+    return gain, bias
 
 
 def polar_backward(
@@ -70,43 +66,44 @@ def polar_backward(
     """Gradients of the table, e2 (1,), and both positions from those of gain and bias (batch, heads, ...)."""
     if table.shape[0] == 1:
         grad_gain, grad_bias = grad_gain.sum(1, keepdim=True), grad_bias.sum(1, keepdim=True)
-    features = (polar.tents[..., :, None] * polar.angular[..., None, :]).flatten(-2)
-    grad_table = torch.cat(
-        [
-            torch.einsum("bhmn,bmnk->hk", grad_gain, polar.tents)[..., None],
-            torch.einsum("bhmn,bmnf->hf", grad_bias, features).unflatten(-1, (-1, 5)),
-        ],
-        -1,
-    )
-    grad_features = (grad_bias.movedim(1, -1) @ table[..., 1:].flatten(1)).unflatten(-1, (-1, 5))
-    grad_tents = (grad_features * polar.angular[..., None, :]).sum(-1) + grad_gain.movedim(1, -1) @ table[
-        ..., 0
-    ]
-    grad_angular = (grad_features * polar.tents[..., None]).sum(-2)
-    grad_e2, grad_offset = _geometry_backward(polar, e2, extent_deg, grad_tents, grad_angular)
-    return grad_table, grad_e2, -grad_offset.sum(2), grad_offset.sum(1)
+    harmonics = polar.harmonics.unbind(1)
+    grad_rows = torch.stack([grad_gain, grad_bias, *(grad_bias * wave[:, None] for wave in harmonics)], 2)
+    flat = grad_rows.flatten(1, 2).flatten(2)  # (batch, heads * 6, queries * keys)
+    grad_table = (flat @ polar.tents.flatten(2).mT).sum(0).unflatten(0, (table.shape[0], -1)).mT
+    grad_tents = (table.mT.flatten(0, 1).mT @ flat).unflatten(-1, grad_rows.shape[-2:])
+    _, _, *waves = _interpolate(polar, table).unbind(2)
+    grad_harmonics = [(grad_bias * wave).sum(1) for wave in waves]
+    grad_e2, grad_dx, grad_dy = _geometry_backward(polar, e2, extent_deg, grad_tents, grad_harmonics)
+    grad_gaze, grad_place = (torch.stack([grad_dx.sum(i), grad_dy.sum(i)], -1) for i in (2, 1))
+    return grad_table, grad_e2, -grad_gaze, grad_place
+
+
+def _interpolate(polar: Polar, table: Tensor) -> Tensor:
+    """The six terms of the table at every pair, (batch, heads or 1, 6, n_queries, n_keys)."""
+    terms = table.mT.flatten(0, 1) @ polar.tents.flatten(2)
+    return terms.unflatten(1, (table.shape[0], -1)).unflatten(-1, polar.knot.shape[1:])
+
+
+def _knots(knot: Tensor, n_knots: int) -> Tensor:
+    return torch.arange(n_knots, dtype=knot.dtype, device=knot.device)[:, None, None]
 
 
 def _geometry_backward(
-    polar: Polar, e2: Tensor, extent_deg: float, grad_tents: Tensor, grad_angular: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of e2 and of the offset (batch, n_queries, n_keys, 2)."""
-    n_knots = polar.tents.shape[-1]
+    polar: Polar, e2: Tensor, extent_deg: float, grad_tents: Tensor, grad_harmonics: list[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of e2 and of both components of the offset, (batch, n_queries, n_keys)."""
+    n_knots = polar.tents.shape[1]
     spacing = knot_spacing(e2, extent_deg, n_knots)
-    knots = torch.arange(n_knots, dtype=polar.knot.dtype, device=polar.knot.device)
-    side = torch.sign(knots - polar.knot[..., None]) * (polar.tents > 0)
+    side = torch.sign(_knots(polar.knot, n_knots) - polar.knot[:, None]) * (polar.tents > 0)
     inside = polar.knot < n_knots - 1
-    grad_knot = torch.where(inside, (grad_tents * side).sum(-1), 0)
+    grad_knot = torch.where(inside, (grad_tents * side).sum(1), 0)
     reach = e2 + polar.eccentricity
     grad_eccentricity = grad_knot / (spacing * reach)
     # knot = rho / spacing; both depend on e2: d rho/d e2 = -E / (e2 (e2 + E)), likewise for the extent
     spacing_slope = -extent_deg / (e2 * (e2 + extent_deg)) / (n_knots - 1)
     knot_slope = (-polar.eccentricity / (e2 * reach) - polar.knot * spacing_slope) / spacing
     grad_e2 = (grad_knot * knot_slope).sum().reshape(1)
-    c, s = polar.cosine, polar.sine
-    turn = torch.stack([torch.zeros_like(c), -s, c, -4 * s * c, 2 * (c * c - s * s)], -1)
-    grad_angle = (grad_angular * turn).sum(-1) * polar.inverse
-    grad_offset = torch.stack(
-        [grad_eccentricity * c - grad_angle * s, grad_eccentricity * s + grad_angle * c], -1
-    )
-    return grad_e2, grad_offset
+    c, s, cc, ss = polar.harmonics.unbind(1)
+    to_c, to_s, to_cc, to_ss = grad_harmonics
+    grad_angle = (to_s * c - to_c * s + 2 * (to_ss * cc - to_cc * ss)) * polar.inverse
+    return grad_e2, grad_eccentricity * c - grad_angle * s, grad_eccentricity * s + grad_angle * c
