@@ -33,7 +33,7 @@ def test_its_check_passes_and_sees_every_gradient(gpu, bias):
         "alpha",
         "e2",
     }
-    assert max(found.values()) < gpu.TOLERANCE[torch.float32]
+    assert max(found.values()) < gpu.BIAS_FACTOR * gpu.TOLERANCE[torch.float32]
 
 
 def test_a_variant_that_does_not_run_is_named_with_its_cause(gpu):
@@ -49,4 +49,4 @@ def test_its_dense_peer_computes_the_same(gpu):
     mask = gpu.dense_bias(place, "log", radius, torch.float32)
     dense = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     ours = gpu.foveal_attention(q, k, v, place, place, bias="log", alpha=gpu.ALPHA, e2=gpu.E2, radius=radius)
-    torch.testing.assert_close(ours, dense, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours, dense, rtol=1e-3, atol=1e-4)
