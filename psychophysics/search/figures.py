@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from cogattn.figures import COLOURS, SERIES, caption, draw_estimate, new_figure, style
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.human import human_asymmetry, human_slopes, human_times, published_models
+from cogattn.psychophysics.search.measures import prediction_interval
 from cogattn.psychophysics.search.sheet import stimulus_sheet
 from cogattn.psychophysics.search.tasks import TASKS
 from cogattn.seeds import Streams
@@ -51,15 +52,29 @@ def asymmetry_figure(index: pd.DataFrame, networks: Sequence[str]) -> Figure:
         if len(copies):
             at = copies["task"].map({task: place for task, place in zip(tasks, x, strict=True)})
             axes.plot(at + 0.3, copies["index"], ".", color=COLOURS["reference"], label="untrained copies")
+            _draw_expected_copies(axes, copies, networks, dict(zip(tasks, x, strict=True)))
         axes.set_xticks(x, [TASKS[task].title for task in tasks])
         axes.set(ylim=(-1.15, 1.15), ylabel="asymmetry index")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=4)
         n = int(index.loc[index["searcher"].isin(networks), "n"].min())
         caption(
             figure,
-            f"n = {n} displays a task; bars: 95 %, displays resampled; open dots: a slope is 0 (saturated)",
+            f"n = {n} displays a task; bars: 95 %, displays resampled; open dots: a slope is 0 (saturated); "
+            "grey bars: where one more untrained copy is expected (95 %)",
         )
     return figure
+
+
+def _draw_expected_copies(
+    axes: Axes, copies: pd.DataFrame, networks: Sequence[str], places: Mapping[str, float]
+) -> None:
+    for offset, network in zip(_spread(len(networks)), networks, strict=True):
+        own = copies[copies["searcher"].str.startswith(f"{network}, untrained ")]
+        for task, values in own.groupby("task")["index"]:
+            lo, hi = np.clip(prediction_interval(values), -1, 1)
+            axes.vlines(
+                places[str(task)] + 0.3 + offset / 2, lo, hi, color=COLOURS["reference"], linewidth=0.8
+            )
 
 
 def search_functions(trials: pd.DataFrame, networks: Sequence[str]) -> Figure:

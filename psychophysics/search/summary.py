@@ -6,13 +6,17 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy import stats
 
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.human import human_asymmetry, human_slopes, human_times, published_models
-from cogattn.psychophysics.search.measures import N_RESAMPLES, agreement, asymmetries, search_slopes
+from cogattn.psychophysics.search.measures import (
+    N_RESAMPLES,
+    agreement,
+    asymmetries,
+    prediction_interval,
+    search_slopes,
+)
 from cogattn.psychophysics.search.study import network_names
 from cogattn.seeds import Streams
 from cogattn.stats import wilson_interval
@@ -140,19 +144,6 @@ def against_untrained(config: SearchConfig, index: pd.DataFrame) -> pd.DataFrame
                 }
             )
     return pd.DataFrame(rows)
-
-
-def prediction_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Return where one more value would be expected, by Student's t; NaN for fewer than two values.
-
-    A sixth copy lies outside the range of five in one case of three, outside this interval in one of twenty.
-    """
-    own = np.asarray(values, dtype=float)
-    if len(own) < 2:
-        return np.nan, np.nan
-    quantile = float(stats.t.ppf((1 + confidence) / 2, len(own) - 1))
-    half = quantile * own.std(ddof=1) * np.sqrt(1 + 1 / len(own))
-    return float(own.mean() - half), float(own.mean() + half)
 
 
 def outcomes(trials: pd.DataFrame) -> pd.DataFrame:

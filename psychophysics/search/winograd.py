@@ -11,6 +11,8 @@ Lavin, Gray (2016), CVPR, 4013-4021: "Fast algorithms for convolutional neural n
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,7 +64,7 @@ class FastConvolution(nn.Module):
         return (found[:, :height, :width] + self.bias).movedim(-1, 1)
 
 
-def fits(layer: nn.Module) -> bool:
+def fits(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether a layer is a 3 x 3 convolution of stride 1 that pads by one zero, with channels enough to gain."""
     return (
         isinstance(layer, nn.Conv2d)

@@ -100,6 +100,14 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     assert (covered / 200 < 0.99).all()
 
 
+def test_one_more_value_lies_in_its_prediction_interval_as_often_as_promised() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.normal(0.3, 0.2, (4000, 6))
+    inside = [lo <= last <= hi for *five, last in draws for lo, hi in [measures.prediction_interval(five)]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+    assert all(np.isnan(bound) for bound in measures.prediction_interval([0.1]))
+
+
 def test_a_slope_of_zero_saturates_the_index_and_is_flagged() -> None:
     found = measures.asymmetries(trials({"hard": 1, "easy": 0})).iloc[0]
     assert found["index"] == 1

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -148,14 +147,6 @@ def test_runs_of_some_tasks_say_nothing_of_the_mean_and_of_all_slopes() -> None:
     assert results.summary["measure"].tolist() == ["asymmetry, lighting"]
     assert "2 untrained: " in results.summary["note"].item()
     assert results.tables["means"]["n_tasks"].tolist() == [1, 1, 1]
-
-
-def test_one_more_value_lies_in_its_prediction_interval_as_often_as_promised() -> None:
-    rng = np.random.default_rng(0)
-    draws = rng.normal(0.3, 0.2, (4000, 6))
-    inside = [lo <= last <= hi for *five, last in draws for lo, hi in [summary.prediction_interval(five)]]
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
-    assert all(math.isnan(bound) for bound in summary.prediction_interval([0.1]))
 
 
 def test_controls_run_without_a_network() -> None:
