@@ -8,6 +8,7 @@ and CND, the Continuous-event Neural Data format) come back as a `Recording` wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import mne
 
 Unit = Literal["V", "uV", "arbitrary"]
+NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|exg|erg|gsr|resp|temp)", re.I)
+"""Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 CONTINUOUS_SUFFIXES = (".bdf", ".edf", ".vhdr", ".set", ".fif", ".gdf")
 
 
@@ -52,6 +55,14 @@ def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
     except (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise DataError(f"path must be a readable EEG file; got {path} ({_first_line(error)})") from error
     return _volts(raw, unit, where=path.name)
+
+
+def scalp_channels(raw: mne.io.BaseRaw) -> list[str]:
+    """Names of the EEG channels that are not marked bad and not named as something else (`NOT_EEG`)."""
+    import mne
+
+    names = (raw.ch_names[i] for i in mne.pick_types(raw.info, eeg=True, exclude="bads"))
+    return [name for name in names if not NOT_EEG.match(name)]
 
 
 def read_bids(
@@ -206,6 +217,26 @@ def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Record
         }
         trials.append(replace(trial, streams={**trial.streams, **played}))
     return replace(recording, trials=tuple(trials)).checked()
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a folder's files.
+
+    A header that keeps its samples in files beside it (BrainVision, EEGLAB) is hashed together with them.
+    """
+    import hashlib
+
+    from cogattn.atomic import sha256_file
+
+    if path.is_dir():
+        members = sorted(member for member in path.rglob("*") if member.is_file())
+    else:
+        beside = (path.with_suffix(ending) for ending in (".eeg", ".vmrk", ".fdt", ".dat"))
+        members = [path, *(other for other in beside if other != path and other.is_file())]
+    if len(members) == 1:
+        return sha256_file(members[0])
+    lines = [f"{member.relative_to(path.parent)} {sha256_file(member)}" for member in members]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read_mat(path: Path) -> Mapping[str, object]:

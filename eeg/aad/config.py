@@ -35,17 +35,18 @@ class SimulatedSession(Settings):
 
 
 class FolderSession(Settings):
-    """Recordings of your own or of a public data set: one file per subject in a folder."""
+    """Recordings of your own or of a public data set, in a folder."""
 
     kind: Literal["folder"] = "folder"
     path: Path
     """The folder."""
-    layout: Literal["kul", "dtu", "cnd"] = "kul"
-    """KU Leuven: ``S*.mat``; DTU: ``S*_data_preproc.mat``; CND: ``dataSub*.mat`` and ``dataStim.mat``."""
+    layout: Literal["kul", "dtu", "cnd", "table"] = "kul"
+    """KU Leuven: ``S*.mat``; DTU: ``S*_data_preproc.mat``; CND: ``dataSub*.mat`` and ``dataStim.mat``; table:
+    continuous recordings (BDF, EDF, BrainVision, EEGLAB, FIF, BIDS) and sounds, listed in ``trials.csv``."""
     audio: Path | None = None
     """Folder of the sound files, where the recordings only name them (KU Leuven)."""
-    unit: Literal["uV", "V", "arbitrary"] = "uV"
-    """Unit of the EEG in the files."""
+    unit: Literal["uV", "V", "arbitrary"] | None = None
+    """Unit of the EEG in the files; when absent, microvolts in MATLAB layouts and as the file says in others."""
     attended: str = "attended"
     """CND: name of the feature that holds the attended envelope."""
     unattended: str = "unattended"

@@ -95,12 +95,16 @@ class ForwardModel:
             raise DataError("a model must be fitted before it predicts; call fit first")
         lags = Lags.forward(self.tmin, self.tmax, self.sfreq)
         weights = self.coef_[::-1].reshape(-1, self.coef_.shape[2])
-        trials = [np.asarray(s, dtype=np.float64).reshape(len(s), -1) for s in stimulus]
-        return [predict(trial - trial.mean(axis=0), weights, lags) for trial in trials]
+        trials = checked_streams(stimulus, stimulus, name="stimulus")
+        if trials[0].shape[1] != self.coef_.shape[1]:
+            raise DataError(
+                f"stimulus must have the features of the fit; got {trials[0].shape[1]} for {self.coef_.shape[1]}"
+            )
+        return [predict(trial, weights, lags) for trial in trials]
 
     def score(self, stimulus: Sequence[FloatArray], eeg: Sequence[FloatArray]) -> FloatArray:
         """Correlation of predicted and recorded EEG, shape (n_trials, n_channels)."""
-        pairs = zip(self.predict(stimulus), eeg, strict=True)
+        pairs = zip(self.predict(stimulus), checked_eeg(eeg), strict=True)
         return np.array([correlation(predicted, recorded) for predicted, recorded in pairs])
 
     def _scales(self, n_features: int) -> list[FloatArray]:

@@ -150,9 +150,9 @@ def _solve_iteratively(
     inverse = 1 / (values[:, None] * kept[fold_of] + shift)
     solution, is_open = _conjugate_gradients(system, cross[:, target_of], inverse, tolerance)
     weights = (vectors @ solution).reshape(n_features, n_folds, n_penalties, n_targets)
-    unsolved = is_open.reshape(n_folds, width).any(axis=1)
+    unsolved = set(fold_of[is_open].tolist())
     return [
-        _solve_directly(total, left[fold], ridges[fold]) if unsolved[fold] else weights[:, fold]
+        _solve_directly(total, left[fold], ridges[fold]) if fold in unsolved else weights[:, fold]
         for fold in range(n_folds)
     ]
 

@@ -6,7 +6,8 @@ Columns of the rows: ``observer`` (the decoder, "ridge, ignored talker", or "res
   ("attended", "unattended" or "tie"), ``correct`` (1, 0 or 0.5);
 - task "trial": ``trial``, ``attended`` and ``unattended`` (each talker's score over the whole trial, a correlation
   for the reconstructing decoders), ``rank`` (share of foreign sounds that score less than the attended one),
-  ``p`` and ``test`` (significance over the subject's trials, equal in all rows of a cell);
+  ``p`` and ``test`` (significance over the subject's trials) and ``warnings`` (what the guards say about split and
+  design, one a line), equal in all rows of a cell;
 - task "response": ``channel``, ``lag_s``, ``amplitude`` (the forward model's weight for the attended envelope).
 """
 
@@ -28,11 +29,14 @@ from cogattn.eeg.aad.significance import permutation_p, permuted_p, refit_permut
 from cogattn.eeg.aad.sources import load, subjects_of
 from cogattn.eeg.aad.splits import (
     SAME_ENVELOPE_R,
+    By,
     TrialFacts,
+    audit_labels,
     audit_split,
     enforce,
     facts_of,
     leave_one_out_folds,
+    with_sound_names,
 )
 from cogattn.eeg.recording import Recording
 from cogattn.errors import DataError
@@ -67,7 +71,7 @@ class Pool:
         ]
         return replace(self, attended=[a for a, _ in pairs], unattended=[u for _, u in pairs])
 
-    def splits(self, by: str) -> list[Split]:
+    def splits(self, by: By) -> list[Split]:
         """Train and test trials of each fold that tests the subject's own trials."""
         folds = leave_one_out_folds(self.facts, by)
         return [(train, test) for train, test in folds if set(test) <= set(self.own)]
@@ -79,12 +83,14 @@ def run(config: AadConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
     if cell["decoder"] == "response":
         return _response_rows(prepared(config, subject))
     pool = pool_of(config, subject)
+    warnings = audited(config, pool)
     decoder = str(cell["decoder"])
     train_on: TrainOn = "unattended" if cell["train_on"] == "unattended" else "attended"
     observer = IGNORED if train_on == "unattended" else decoder
     scorers = decode(config, pool, decoder, train_on=train_on)
     p, test = _significance(config, pool, scorers, decoder, train_on, rng.generator("permutation"))
-    rows = [_window_rows(config, pool, scorers), _trial_rows(pool, scorers).assign(p=p, test=test)]
+    constants = {"p": p, "test": test, "warnings": "\n".join(warnings)}
+    rows = [_window_rows(config, pool, scorers), _trial_rows(pool, scorers).assign(**constants)]
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "observer", observer)
     table.insert(1, "subject", subject)
@@ -130,11 +136,18 @@ def decode(
         pool = replace(pool, attended=pool.unattended, unattended=pool.attended)
     scorers = {}
     for train, test in pool.splits(config.validation):
-        enforce(audit_split(pool.facts, train, test))
         chosen = ([part[k] for k in train] for part in (pool.eeg, pool.attended, pool.unattended))
         scorer_of = fitted(config, decoder, *chosen, sfreq=pool.sfreq)
         scorers |= {k: scorer_of(pool.eeg[k]) for k in test}
     return {k: scorers[k] for k in pool.own}
+
+
+def audited(config: AadConfig, pool: Pool) -> tuple[str, ...]:
+    """What the guards say about every split and about the design; DataError for what they refuse."""
+    findings = audit_labels([pool.facts[k] for k in pool.own])
+    for train, test in pool.splits(config.validation):
+        findings += audit_split(pool.facts, train, test)
+    return enforce(findings)
 
 
 def columns_of(trials: pd.DataFrame, task: str) -> Mapping[str, pd.DataFrame]:
@@ -150,6 +163,7 @@ def _pooled(recordings: list[Recording], subject: str) -> Pool:
         [trial for recording in recordings for trial in part(recording)]
         for part in (lambda r: r.eeg, lambda r: r.stream("attended"), lambda r: r.stream("unattended"))
     )
+    facts = with_sound_names(facts, attended, unattended)
     return Pool(eeg, attended, unattended, facts, range(own[0], own[-1] + 1), recordings[0].sfreq)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.config import AadConfig, FolderSession, SimulatedSession
+from cogattn.eeg.aad.trial_table import TABLE, read_rows, read_session
 from cogattn.eeg.envelope import Envelope, read_audio
 from cogattn.eeg.montage import front_to_back, standard_channels
-from cogattn.eeg.readers import read_cnd, read_dtu, read_kul, with_audio
+from cogattn.eeg.readers import fingerprint, read_cnd, read_dtu, read_kul, with_audio
 from cogattn.eeg.recording import Recording
 from cogattn.eeg.simulate import draw_listener, simulate_recording
 from cogattn.errors import ConfigError, DataError
@@ -38,12 +38,15 @@ def load(config: AadConfig, subject: str) -> Recording:
     if isinstance(source, SimulatedSession):
         return _simulated(source, subject, Streams(config.seed).child("aad", subject))
     file = subject_files(source)[subject]
+    unit = source.unit or ("V" if source.layout == "table" else "uV")
+    if source.layout == "table":
+        return read_session(file, subject, unit=unit)
     if source.layout == "dtu":
-        return read_dtu(file, unit=source.unit)
+        return read_dtu(file, unit=unit)
     if source.layout == "cnd":
         streams = {"attended": source.attended, "unattended": source.unattended}
-        return read_cnd(file, source.path / "dataStim.mat", streams=streams, unit=source.unit)
-    recording = read_kul(file, unit=source.unit)
+        return read_cnd(file, source.path / "dataStim.mat", streams=streams, unit=unit)
+    recording = read_kul(file, unit=unit)
     if source.audio is None:
         return recording
     return with_audio(recording, source.audio, Envelope(sfreq=recording.sfreq))
@@ -53,6 +56,9 @@ def subject_files(recordings: FolderSession) -> dict[str, Path]:
     """Recording of each subject, by name."""
     if not recordings.path.is_dir():
         raise ConfigError(f"recordings.path must be a folder; got {recordings.path}")
+    if recordings.layout == "table":
+        rows = read_rows(recordings.path / TABLE)
+        return {row["subject"]: recordings.path / TABLE for row in rows}
     files = sorted(recordings.path.glob(_PATTERNS[recordings.layout]))
     return {file.stem.removesuffix("_data_preproc"): file for file in files}
 
@@ -61,20 +67,21 @@ def fingerprints(source: SimulatedSession | FolderSession) -> dict[str, str]:
     """SHA-256 of every file that the study reads."""
     if isinstance(source, SimulatedSession):
         files = {f"speech/{p.name}": p for p in source.speech or ()}
+    elif source.layout == "table":
+        named = ("recording", "attended", "unattended")
+        rows = read_rows(source.path / TABLE)
+        files = {row[column]: source.path / row[column] for row in rows for column in named}
+        files[TABLE] = source.path / TABLE
     else:
         files = dict(subject_files(source))
         if source.layout == "cnd":
             files["stimulus"] = source.path / "dataStim.mat"
         if source.audio is not None:
             files |= {f"audio/{p.name}": p for p in sorted(source.audio.iterdir()) if p.is_file()}
-    found = {}
-    for name, path in files.items():
-        try:
-            with path.open("rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{name} must be readable; got {path} ({error.strerror})") from error
-    return found
+    try:
+        return {name: fingerprint(path) for name, path in files.items()}
+    except OSError as error:
+        raise DataError(f"recordings must be readable; got {error.filename} ({error.strerror})") from error
 
 
 def _simulated(source: SimulatedSession, subject: str, rng: Streams) -> Recording:

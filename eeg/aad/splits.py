@@ -13,7 +13,7 @@ Vandecappelle et al. (2021), eLife 10, e56481; Rotaru et al. (2024), J. Neural E
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -68,6 +68,35 @@ def facts_of(recording: Recording) -> list[TrialFacts]:
             unattended=trial.labels.get("unattended_audio", ""),
         )
         for trial in recording.trials
+    ]
+
+
+def with_sound_names(
+    facts: Sequence[TrialFacts], attended: Sequence[FloatArray], unattended: Sequence[FloatArray]
+) -> list[TrialFacts]:
+    """Name the sounds of trials that do not name them: envelopes that are equal get one name.
+
+    Equal are envelopes of one length that correlate above `SAME_ENVELOPE_R`.
+    """
+    known: dict[int, list[tuple[FloatArray, str]]] = {}
+
+    def name(given: str, envelope: FloatArray, fact: TrialFacts, role: str) -> str:
+        if given:
+            return given
+        centred = envelope - envelope.mean()
+        unit = centred / max(float(np.linalg.norm(centred)), np.finfo(float).tiny)
+        same = known.setdefault(unit.size, [])
+        for other, its_name in same:
+            if float(unit @ other) > SAME_ENVELOPE_R:
+                return its_name
+        same.append((unit, f"{role} in {fact.subject}, {fact.trial}"))
+        return same[-1][1]
+
+    return [
+        replace(
+            f, attended=name(f.attended, a, f, "attended"), unattended=name(f.unattended, u, f, "ignored")
+        )
+        for f, a, u in zip(facts, attended, unattended, strict=True)
     ]
 
 

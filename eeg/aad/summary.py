@@ -21,6 +21,8 @@ from cogattn.study import SUMMARY_COLUMNS, Results
 
 FloatArray = NDArray[np.floating]
 Row = dict[str, object]
+MOST_WARNINGS = 4
+"""Findings of the guards that are printed."""
 
 
 def summarise(config: AadConfig, trials: pd.DataFrame) -> Results:
@@ -47,7 +49,7 @@ def summarise(config: AadConfig, trials: pd.DataFrame) -> Results:
         pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)),
         {"accuracy": table, "subjects": subjects},
         drawn,
-        tuple(_remarks(curves, subjects, chance)),
+        (*_remarks(curves, subjects, chance), *_warnings(trials)),
     )
 
 
@@ -178,3 +180,12 @@ def _remarks(
     for name, curve in curves.items():
         if not (curve.mean() > 0.5).any():
             yield f"{name}: no accuracy above chance, so no switch duration"
+
+
+def _warnings(trials: pd.DataFrame) -> list[str]:
+    """What the guards said about split and design, the first few."""
+    said = trials.loc[trials["task"] == "trial", "warnings"].unique()
+    reasons = list(dict.fromkeys(reason for text in said for reason in text.split("\n") if reason))
+    shown = [f"guard: {reason}" for reason in reasons[:MOST_WARNINGS]]
+    more = len(reasons) - len(shown)
+    return [*shown, f"guard: {more} more such findings (column warnings of the trials)"] if more else shown

@@ -6,7 +6,6 @@ and lasts as long as its sound, or as long as the settings say, at most to the n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import numpy as np
 
 from cogattn.eeg.efr.config import EfrConfig, Played
 from cogattn.eeg.efr.spectra import Floats
+from cogattn.eeg.readers import scalp_channels
 from cogattn.eeg.recording import Recording, Trial, resample
 from cogattn.errors import DataError
 
@@ -25,8 +25,6 @@ STIMULUS = "stimulus"
 """Stream that holds the envelope of what was heard."""
 CONDITION = "condition"
 """Label that holds the trigger at which a trial began."""
-NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|exg|erg|gsr|resp|temp)", re.I)
-"""Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 
 
 def cut(
@@ -113,9 +111,6 @@ def _length(source: Played, sfreq: float, envelope: Floats | None, room: int, wh
 
 def _eeg_channels(raw: mne.io.BaseRaw, config: EfrConfig, source: Played) -> list[str]:
     """The chosen and reference channels; every EEG channel where all are chosen or make the reference."""
-    import mne
-
-    names = [raw.ch_names[i] for i in mne.pick_types(raw.info, eeg=True, exclude="bads")]
     asked = (*config.positions, *config.reference_channels)
     missing = [name for name in asked if name not in raw.ch_names]
     if missing:
@@ -124,7 +119,7 @@ def _eeg_channels(raw: mne.io.BaseRaw, config: EfrConfig, source: Played) -> lis
         )
     if config.positions and config.reference != "average":
         return list(dict.fromkeys(asked))
-    scalp = [name for name in names if name != source.audio_channel and not NOT_EEG.match(name)]
+    scalp = [name for name in scalp_channels(raw) if name != source.audio_channel]
     return [*scalp, *(name for name in dict.fromkeys(asked) if name not in scalp)]
 
 

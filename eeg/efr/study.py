@@ -23,7 +23,7 @@ class EfrStudy:
     """Envelope-following responses: spectra, transfer function and coherence, each against chance."""
 
     name: ClassVar[str] = "efr"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[EfrConfig] = EfrConfig
     reference: ClassVar[str] = (
         "@article{hasan2025envelope,\n"
@@ -68,7 +68,7 @@ class EfrStudy:
         recording = inputs.load(config, int(cell["index"]), Streams(config.seed))
         observer = str(cell["observer"])
         if cell["task"] == "steady_state" and config.steady_state is not None:
-            return steady.rows_of(recording, config.steady_state, observer)
+            return steady.rows_of(recording, config.steady_state, observer, rng.generator("resampling"))
         analysis = analyse(
             recording.eeg,
             recording.stream(inputs.STIMULUS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mne
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from cogattn.eeg.aad.session import IGNORED, decode, pool_of, prepared
 from cogattn.eeg.aad.sources import load
 from cogattn.eeg.aad.study import AadStudy
 from cogattn.eeg.envelope import Envelope, read_audio
-from cogattn.eeg.simulate import draw_listener, simulate_recording, speech_envelope
+from cogattn.eeg.simulate import draw_listener, simulate_eeg, simulate_recording, speech_envelope
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 
@@ -217,6 +218,8 @@ def dtu_folder(folder, *, damage: str = "") -> None:
             cells["eeg"][0, k] = trial.eeg * (1.0 if damage == "unit" else 1e6)
             cells["wavA"][0, k] = trial.streams["attended"][:, None]
             cells["wavB"][0, k] = trial.streams["unattended"][:, None]
+        if damage == "repeated sound":
+            cells["wavA"][0, 2] = 2 * cells["wavB"][0, 0] + 1
         if damage == "nan" and subject == "S2":
             cells["eeg"][0, 1][5, 2] = np.nan
         savemat(folder / f"{subject}_data_preproc.mat", {"data": {**cells, "fsample": {"eeg": 64.0}}})
@@ -286,3 +289,97 @@ def test_published_accuracies_and_switch_durations_are_reproduced(shared_data, k
     if key in MEDIAN_MESD_S:
         each = [mesd([1, 2, 5, 10, 20, 40], subject) for subject in scores.T]
         assert abs(np.median(each) - MEDIAN_MESD_S[key]) < 0.06
+
+
+def table_folder(folder, *, onsets: str) -> None:
+    """One listener, a BDF and two WAV files a trial; the mixture is in the channel AUX."""
+    edfio = pytest.importorskip("edfio")
+    rng = np.random.default_rng(0)
+    sfreq, n_trials, gap_s, trial_s = 64, 4, 3, 20
+    listener = draw_listener(rng, name="S1", n_channels=4, sfreq=sfreq, snr_db=-10)
+    total = np.zeros((5, n_trials * (trial_s + gap_s) * sfreq))
+    total[:4] = 1e-7 * rng.standard_normal((4, total.shape[1]))
+    total[4] = 1e-9 * rng.standard_normal(total.shape[1])
+    rows, marks = [], []
+    for k in range(n_trials):
+        sounds = []
+        for name in ("a", "b"):
+            loudness = np.repeat(speech_envelope(rng, duration_s=trial_s, sfreq=64.0), 125)
+            sounds.append(0.05 * loudness * rng.standard_normal(loudness.size))
+            wavfile.write(folder / f"{k}{name}.wav", 8000, sounds[-1])
+        heard = [Envelope(sfreq=sfreq)(sound, 8000.0) for sound in sounds]
+        start = (k * (trial_s + gap_s) + 2) * sfreq
+        part = slice(start, start + trial_s * sfreq)
+        total[:4, part] += simulate_eeg(rng, listener, *heard, sfreq=sfreq).T
+        total[4, part] += 1e-5 * Envelope("rms", sfreq=sfreq, power=1.0)(sum(sounds), 8000.0)
+        marks.append(edfio.EdfAnnotation(start / sfreq, None, "go"))
+        onset = {"onset_s": start / sfreq, "trigger": "go", "audio_channel": "AUX"}[onsets]
+        rows.append(("S1", "S1.edf", trial_s, f"{k}a.wav", f"{k}b.wav", "AB"[k % 2], onset))
+    names = ["Fz", "Cz", "Pz", "Oz", "AUX"]
+    signals = [
+        edfio.EdfSignal(1e6 * row, sfreq, label=name, physical_dimension="uV")
+        for row, name in zip(total, names, strict=True)
+    ]
+    edfio.Edf(signals, annotations=marks).write(folder / "S1.edf")
+    columns = ["subject", "recording", "duration_s", "attended", "unattended", "speaker", onsets]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "trials.csv", index=False)
+
+
+def table_config(path) -> AadConfig:
+    recordings = {"kind": "folder", "layout": "table", "path": str(path)}
+    return small(recordings=recordings, decoders=["ridge"], windows_s=[2, 10], control=False)
+
+
+@pytest.mark.parametrize("onsets", ["onset_s", "trigger", "audio_channel"])
+def test_continuous_recordings_and_sounds_in_a_table_are_decoded(tmp_path, onsets) -> None:
+    table_folder(tmp_path, onsets=onsets)
+    config = table_config(tmp_path)
+    recording = load(config, "S1")
+    assert recording.trials[1].labels["speaker"] == "B"
+    assert recording.channels == ("Fz", "Cz", "Pz", "Oz")  # and not the sound itself
+    with mne.use_log_level("error"):
+        raw = mne.io.read_raw_edf(tmp_path / "S1.edf").get_data(picks=list(recording.channels))
+    starts = [128] if onsets != "audio_channel" else [127, 128, 129]  # to the sample where found by sound
+    assert any(np.allclose(recording.eeg[0], raw[:, s : s + 1280].T, rtol=1e-6) for s in starts)
+    table = STUDY.summarise(config, run(config)).tables["accuracy"]
+    assert table["accuracy"].iloc[-1] > 0.8
+    assert {"S1.edf", "trials.csv", "0a.wav", "3b.wav"} <= STUDY.inputs(config).keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.drop(columns="attended"), "column attended"),
+        (lambda t: t.drop(columns="onset_s"), "onset_s or trigger or audio_channel"),
+        (lambda t: t.assign(onset_s="soon"), "number of seconds.*S1, trial 1"),
+        (lambda t: t.assign(onset_s="", trigger="stop"), "codes must occur"),
+        (lambda t: t.assign(onset_s="", trigger="go", duration_s="5"), None),
+        (lambda t: pd.concat([t, t]).assign(onset_s="", trigger="go"), "once for each.*trial 5"),
+        (lambda t: t.assign(onset_s="", audio_channel="EXG"), "EXG"),
+        (lambda t: t.assign(onset_s="80"), "within the recording"),
+        (lambda t: t.assign(recording="no.edf"), r"no\.edf"),
+        (lambda t: t.assign(attended="no.wav"), r"no\.wav"),
+        (lambda t: t.assign(duration_s="20.5"), "last as long as its EEG"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path, change, words) -> None:
+    table_folder(tmp_path, onsets="onset_s")
+    change(pd.read_csv(tmp_path / "trials.csv", dtype=str)).to_csv(tmp_path / "trials.csv", index=False)
+    if words is None:
+        assert load(table_config(tmp_path), "S1").eeg[3].shape[0] == 5 * 64
+        return
+    with pytest.raises(DataError, match=words):
+        load(table_config(tmp_path), "S1")
+
+
+def test_the_guards_speak_in_the_remarks(tmp_path) -> None:
+    pytest.importorskip("pymatreader")
+    dtu_folder(tmp_path, damage="repeated sound")
+    config = folder_config(tmp_path)
+    trials = run(config)
+    remarks = STUDY.summarise(config, trials).remarks
+    assert any(
+        "guard" in r and "in training and test" in r and "ignored in S1, trial 1" in r for r in remarks
+    )
+    splits = pool_of(config.model_copy(update={"validation": "envelope"}), "S1").splits("envelope")
+    assert [len(train) for train, _ in splits] == [2, 3, 2, 3]
