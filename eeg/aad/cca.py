@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
-from cogattn.eeg.aad.lagged import Lags, Moments, predict
+from cogattn.eeg.aad.lagged import Lags, Moments, lagged, predict
 from cogattn.eeg.aad.metrics import window_correlation
 from cogattn.errors import DataError
 
@@ -76,10 +76,9 @@ class CcaDecoder:
         second = checked_streams(unattended, x, name="unattended")
         checked_lags(0.0, max(self.eeg_context_s, self.stimulus_context_s), self.sfreq, x)
         eeg_lags, sound_lags = self._lags()
-        identity = np.eye(sound_lags.n)
-        sounds = [predict(s, identity, sound_lags) for s in first]  # lagged envelope, (n_times, n_lags)
+        sounds = [lagged(s, sound_lags) for s in first]  # (n_times, n_lags)
         both = Moments.total([Moments.of(a, s, eeg_lags) for a, s in zip(x, sounds, strict=True)])
-        gram_sound = sum((s.T @ s for s in sounds), start=np.zeros_like(identity))
+        gram_sound = sum((s.T @ s for s in sounds), start=np.zeros((sound_lags.n, sound_lags.n)))
         self._solve(both.gram(), gram_sound, both.cross)
         pairs = (
             self._correlations(a, pair, self.window_s) for a, *pair in zip(x, first, second, strict=True)

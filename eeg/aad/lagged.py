@@ -80,12 +80,10 @@ class Moments:
     def of(cls, x: FloatArray, y: FloatArray, lags: Lags) -> Moments:
         """Moments of one trial: x of shape (n_times, n_channels), y of shape (n_times, n_targets), centred."""
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        cross = x.T @ _shifted(y, lags)  # (channels, lags * targets)
-        cross = cross.reshape(x.shape[1], lags.n, y.shape[1]).transpose(1, 0, 2)
         return cls(
             _correlations(x, lags.n),
             _outside_rows(x, lags),
-            cross.reshape(-1, y.shape[1]),
+            _cross(x, y, lags),
             np.einsum("tk,tk->k", y, y),
             x.shape[0],
         )
@@ -147,6 +145,16 @@ class Moments:
         return times
 
 
+def lagged(x: FloatArray, lags: Lags) -> FloatArray:
+    """The lagged matrix of one trial, (n_times, n_lags * n_channels), for few channels."""
+    n_times, n_channels = x.shape
+    rows = np.zeros((n_times, lags.n, n_channels))
+    for i in range(lags.n):
+        to, source = _overlap(lags.first + i, n_times)
+        rows[to, i] = x[source]
+    return rows.reshape(n_times, -1)
+
+
 def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
     """Apply weights of shape (n_lags * n_channels, n_columns) to x; return (n_times, n_columns)."""
     n_times, n_channels = x.shape
@@ -188,14 +196,16 @@ def _overlap(lag: int, n_times: int) -> tuple[slice, slice]:
     return slice(start, stop), slice(start + lag, stop + lag)
 
 
-def _shifted(y: FloatArray, lags: Lags) -> FloatArray:
-    """y(s - l) at (s, l), zeros beyond the ends; shape (n_times, n_lags * n_targets)."""
+def _cross(x: FloatArray, y: FloatArray, lags: Lags) -> FloatArray:
+    """X'Y, (n_lags * n_channels, n_targets)."""
     n_times, n_targets = y.shape
-    out = np.zeros((n_times, lags.n, n_targets), dtype=y.dtype)
-    for i in range(lags.n):
-        target, source = _overlap(lags.first + i, n_times)
-        out[source, i] = y[target]
-    return out.reshape(n_times, -1)
+    pairs = [_overlap(lags.first + i, n_times) for i in range(lags.n)]
+    if n_targets > 1:
+        return np.concatenate([x[source].T @ y[target] for target, source in pairs])
+    shifted = np.zeros((n_times, lags.n))  # y(s - lag): one product instead of many small ones
+    for i, (target, source) in enumerate(pairs):
+        shifted[source, i] = y[target, 0]
+    return (x.T @ shifted).T.reshape(-1, 1)
 
 
 def _outside_rows(x: FloatArray, lags: Lags) -> FloatArray:

@@ -117,7 +117,7 @@ def _onset_s(raw: mne.io.BaseRaw, row: Row, seen: dict[str, int], path: Path, wh
     if channel not in raw.ch_names:
         raise DataError(f"a trial must have one of {', '.join(ONSETS)}; got {channel or 'none'!r} ({where})")
     mixture, rate = _mixture(path.parent, row)
-    recorded = np.asarray(raw.get_data(picks=[channel]))[0]
+    recorded = np.asarray(raw.get_data(picks=channel))[0]
     return audio_onset(recorded, mixture, sfreq=float(raw.info["sfreq"]), audio_sfreq=rate).onset_s
 
 

@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from cogattn.eeg.aad import RidgeDecoder, cross_validate, leave_one_out
 from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
+from cogattn.eeg.aad.lagged import lagged as fast_lagged
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha, pooled_correlation
 from cogattn.eeg.simulate import draw_listener, simulate_recording
@@ -49,6 +50,7 @@ def test_moments_equal_the_lagged_matrix(lags: Lags, n_times: int) -> None:
     np.testing.assert_allclose(moments.gram_times(weights), matrix.T @ matrix @ weights, atol=1e-11)
     np.testing.assert_allclose(moments.trace, np.trace(matrix.T @ matrix))
     np.testing.assert_allclose(predict(xs[0], weights, lags), lagged(xs[0], lags) @ weights, atol=1e-12)
+    np.testing.assert_array_equal(fast_lagged(xs[0], lags), lagged(xs[0], lags))
 
 
 @pytest.mark.parametrize(("n_trials", "n_channels"), [(2, 3), (3, 16), (9, 16)])
