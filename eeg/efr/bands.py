@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.signal import find_peaks, peak_widths
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from cogattn.eeg.efr.spectra import Floats
 
@@ -35,6 +36,8 @@ class Band:
         Peak above the higher of its two bases, and its interval.
     at_mask : bool
         A masked stretch touches the band.
+    height_se : float
+        Standard error of the height; NaN where it was not kept.
     """
 
     low_hz: float
@@ -46,6 +49,7 @@ class Band:
     height_lo: float
     height_hi: float
     at_mask: bool
+    height_se: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def dominant_bands(
     smooth_hz: float = 1.0,
     alpha: float = 0.05,
     confidence: float = 0.95,
+    degrees_of_freedom: int | None = None,
 ) -> list[Band]:
     """Find the peaks of a curve that resampling noise does not explain.
 
@@ -99,6 +104,8 @@ def dominant_bands(
         Chance that a featureless curve yields any band, at most (Bonferroni over pairs of peak and base).
     confidence : float
         Of the intervals of peak and height.
+    degrees_of_freedom : int, optional
+        Of the scatter of `resampled`; the critical height is then Student's and not the normal distribution's.
 
     Returns
     -------
@@ -111,7 +118,8 @@ def dominant_bands(
     peaks, found = find_peaks(observed, prominence=0)
     edges = peak_widths(observed, peaks, rel_height=0.5)[2:]
     n_places = max(1.0, usable.sum() * spacing / smooth_hz)
-    critical = norm.isf(alpha / n_places**2)
+    null = norm if degrees_of_freedom is None else student(degrees_of_freedom)
+    critical = null.isf(alpha / n_places**2)
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     bands = []
     for peak, left, right, low, high in zip(
@@ -136,6 +144,7 @@ def dominant_bands(
                 float(height),
                 *map(float, np.percentile(heights, tails)),
                 at_mask=not usable[inside].all(),
+                height_se=float(heights.std()),
             )
         )
     return bands

@@ -11,6 +11,7 @@ import numpy as np
 
 from cogattn import figures
 from cogattn.eeg.efr.bands import above_background
+from cogattn.eeg.efr.group import mean_of
 from cogattn.eeg.efr.table import grid
 
 if TYPE_CHECKING:
@@ -96,35 +97,107 @@ def coupling(trials: pd.DataFrame, alpha: float) -> Figure:
     return figure
 
 
-def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
-    """Channels' T2circ at each harmonic, and signal-to-noise ratio as sweeps add up."""
-    observers = list(dict.fromkeys(trials["observer"]))
-    figure, panels = figures.new_figure(1, 2, height_in=3.0)
+def group(trials: pd.DataFrame, alpha: float) -> Figure:
+    """What listeners share: their curves, the mean and its interval over listeners."""
+    figure, panels = figures.new_figure(1, 2, height_in=2.9)
+    labels = {
+        "following": "debiased squared coherence with envelope",
+        "response": "power over background (dB)",
+    }
     with figures.style():
-        left, right = panels[0]
+        for axes, (measure, label) in zip(panels[0], labels.items(), strict=True):
+            curves = trials[(trials["part"] == "curve") & (trials["measure"] == measure)]
+            table = curves.pivot(index="frequency_hz", columns="observer", values="value").dropna()
+            f, own = table.index.to_numpy(), table.to_numpy()
+            axes.plot(f, own, color="#999999", alpha=0.4, linewidth=0.5)
+            ends = [mean_of(row) for row in own]
+            figures.draw_band(
+                axes,
+                f,
+                *(np.array([getattr(e, k) for e in ends]) for k in ("estimate", "lo", "hi")),
+                label="mean",
+            )
+            axes.set(xlabel="frequency (Hz)", ylabel=label)
+            _shade_mask(axes, trials)
+        panels[0, 0].legend(loc="upper right")
+        n = trials["observer"].nunique()
+        text = "mean over channels; thin: each listener; band: 95 % t interval over listeners; grey: masked mains"
+        figures.caption(figure, f"n = {n} listeners; {text}")
+    return figure
+
+
+def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
+    """T2circ at each harmonic, signal to noise as sweeps add up, and the same over frequency."""
+    observers = list(dict.fromkeys(trials["observer"]))
+    figure, panels = figures.new_figure(1, 3, height_in=3.0)
+    with figures.style():
+        left, middle, right = panels[0]
         for colour, observer in zip(figures.SERIES, observers, strict=False):
             rows = trials[trials["observer"] == observer]
             tests = rows[(rows["part"] == "steady_state") & (rows["measure"] == "t2circ")]
-            left.plot(
-                tests["frequency_hz"], -np.log10(tests["p"]), "o", color=colour, alpha=0.5, label=observer
-            )
-            grown = rows[rows["part"] == "growth"]
-            rate = grown["frequency_hz"].min()
-            at_rate = grown[grown["frequency_hz"] == rate].groupby("n")["value"]
-            middle = at_rate.median()
-            ends = at_rate.min().to_numpy(), at_rate.max().to_numpy()
-            figures.draw_band(
-                right, middle.index.to_numpy(), middle.to_numpy(), *ends, colour=colour, label=observer
-            )
+            for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
+                label = observer if response == "as recorded" else f"{observer}, {response}"
+                strength = -np.log10(np.maximum(own["p"], 1e-300))
+                left.plot(own["frequency_hz"], strength, marker, color=colour, alpha=0.5, label=label)
+            rate = _draw_growth(middle, rows, colour)
         left.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
         left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
-        right.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
-        right.set(xlabel="sweeps averaged", ylabel=f"signal to noise at {rate:g} Hz (dB)")
-        left.legend(loc="upper right")
+        left.set_ylim(top=1.35 * left.get_ylim()[1])
+        middle.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
+        middle.set(xlabel="sweeps averaged", ylabel=f"signal to noise at {rate:g} Hz (dB)")
+        left.legend(loc="upper right", fontsize=6)
+        _draw_growth_map(figure, right, trials[trials["observer"] == observers[0]])
         n = figures.count_text(trials.loc[trials["part"] == "steady_state", "n"])
-        text = f"left: a dot a channel, line: p = {alpha:g}; right: median and range of channels"
+        text = (
+            f"left: a dot a channel, line: p = {alpha:g}; middle: median and range of channels; right: power over "
+            f"channels, {observers[0]}"
+        )
         figures.caption(figure, f"n = {n} sweeps; {text}")
     return figure
+
+
+def pitch(trials: pd.DataFrame, alpha: float) -> Figure:
+    """F0 of the sound and of the average response, a panel for each of the first recordings."""
+    observers = list(dict.fromkeys(trials["observer"]))[:3]
+    figure, panels = figures.new_figure(1, max(2, len(observers)), height_in=2.8)
+    with figures.style():
+        for axes, observer in zip(panels[0], observers, strict=False):
+            rows = trials[(trials["observer"] == observer) & (trials["part"] == "pitch")]
+            for name, colour in (("stimulus", "#000000"), ("response", figures.COLOURS["model"])):
+                own = rows[rows["measure"] == name]
+                axes.plot(1e3 * own["time_s"], own["value"], color=colour, label=name)
+            axes.set(xlabel="time (ms)", title=observer)
+        for axes in panels[0, len(observers) :]:
+            axes.set_visible(False)
+        panels[0, 0].set_ylabel("F0 (Hz)")
+        panels[0, 0].legend(loc="upper right")
+        n = figures.count_text(trials.loc[trials["part"] == "pitch_score", "n"])
+        figures.caption(figure, f"n = {n} sweeps; spatial filter fitted on the others; the response lags")
+    return figure
+
+
+def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str) -> float:
+    """Signal to noise at the rate over the number of sweeps; the rate."""
+    grown = rows[(rows["part"] == "growth") & (rows["response"] != "fine structure")]
+    rate = float(grown["frequency_hz"].min())
+    at_rate = grown[grown["frequency_hz"] == rate].groupby("n")["value"]
+    middle = at_rate.median()
+    ends = at_rate.min().to_numpy(), at_rate.max().to_numpy()
+    figures.draw_band(axes, middle.index.to_numpy(), middle.to_numpy(), *ends, colour=colour)
+    return rate
+
+
+def _draw_growth_map(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
+    """Signal to noise at every frequency (down) and number of sweeps (across)."""
+    grown = rows[(rows["part"] == "growth_map") & (rows["response"] != "fine structure")]
+    table = grown.pivot(index="frequency_hz", columns="n", values="value")
+    f, counts = table.index.to_numpy(), table.columns.to_numpy()
+    step, half = counts[1] - counts[0], (f[1] - f[0]) / 2
+    edges = (counts[0] - step / 2, counts[-1] + step / 2, f[0] - half, f[-1] + half)
+    top = max(6.0, float(np.percentile(table, 99.8)))
+    image = axes.imshow(table, aspect="auto", origin="lower", extent=edges, vmin=-3, vmax=top)
+    axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
+    figure.colorbar(image, ax=axes, shrink=0.8)
 
 
 def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:

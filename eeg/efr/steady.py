@@ -1,4 +1,4 @@
-"""A modulation rate tested in sweeps: every detector, every harmonic and channel, and how detection grows."""
+"""A rate tested in sweeps (ASSR, EFR to tones, FFR): detectors, polarities, growth, and the tracking of F0."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cogattn.eeg.efr.config import SteadyStateSettings
+from cogattn.eeg.efr.cutting import CONDITION, STIMULUS
 from cogattn.eeg.efr.detectors import (
     Detection,
     f_test,
@@ -21,7 +23,7 @@ from cogattn.eeg.efr.detectors import (
 from cogattn.eeg.efr.spatial import held_out
 from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.eeg.efr.surrogates import false_discovery
-from cogattn.eeg.efr.sweeps import growth, harmonics, values_at
+from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
 from cogattn.eeg.efr.table import tidy
 from cogattn.eeg.recording import Recording
 from cogattn.errors import DataError
@@ -35,43 +37,109 @@ OVER_SWEEPS: dict[str, Callable[[Complexes], Detection]] = {
 FILTERED = "DSS, held out"
 """Channel name of the spatially filtered response."""
 LEAST_SWEEPS = 10
+N_LOOKS = 10
+"""Numbers of sweeps at which growth is looked at."""
 
 
-def cut_sweeps(recording: Recording, sweep_s: float) -> Floats:
-    """Cut every trial into adjoining sweeps, shape (n_sweeps, n_channels, n_times).
+def rows_of(
+    recording: Recording, settings: SteadyStateSettings, observer: str, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Detect the rate and its harmonics.
+
+    Parts: ``steady_state`` (a row for each detector, response, channel and harmonic; q over channels and
+    harmonics of one detector and response), ``growth`` (T2circ of every channel at rising numbers of sweeps),
+    ``growth_map`` (the same for every frequency of a sweep, power over channels) and, where F0 is tracked,
+    ``pitch`` and ``pitch_score``. Column ``response`` says which: ``as recorded``, or with polarities
+    ``envelope`` (half of their sum) and ``fine structure`` (half of their difference).
+    """
+    sweeps, inverted = cut_sweeps(recording, settings)
+    frames = []
+    for response, own in by_polarity(sweeps, inverted, recording.subject).items():
+        found = [*_tested(own, recording, settings), *_grown(own, recording, settings)]
+        frames.append(pd.concat(found, ignore_index=True).assign(response=response))
+        if settings.f0_low_hz is not None and response != "fine structure":
+            from cogattn.eeg.efr.pitch import pitch_rows
+
+            heard = _heard(recording, settings)
+            tracked = pitch_rows(own, heard, settings, recording.sfreq, rng)
+            frames.append(tracked.assign(response=response))
+    return tidy(pd.concat(frames, ignore_index=True).assign(observer=observer))
+
+
+def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[Floats, NDArray[np.bool_]]:
+    """Cut every trial into adjoining sweeps.
+
+    Returns
+    -------
+    sweeps : array, shape (n_sweeps, n_channels, n_times)
+        In order of time.
+    inverted : bool array, shape (n_sweeps,)
+        The sound was upside down.
 
     Raises
     ------
     DataError
         If a sweep is not whole samples, or fewer than `LEAST_SWEEPS` come out.
     """
-    exact = sweep_s * recording.sfreq
-    n_times = round(exact)
-    if abs(exact - n_times) > 1e-6 * exact:
-        raise DataError(
-            f"steady_state.sweep_s must be whole samples; got {sweep_s:g} s, {exact:.3f} samples at "
-            f"{recording.sfreq:g} Hz"
-        )
-    sweeps = [
-        eeg[: len(eeg) // n_times * n_times].reshape(-1, n_times, eeg.shape[1]) for eeg in recording.eeg
-    ]
+    n_times = _sweep_samples(recording, settings)
+    first = round(settings.start_s * recording.sfreq)
+    sweeps, inverted = [], []
+    for trial in recording.trials:
+        kept = trial.eeg[first:]
+        n = len(kept) // n_times
+        sweeps.append(kept[: n * n_times].reshape(n, n_times, kept.shape[1]))
+        inverted += [trial.labels.get(CONDITION, "") in settings.inverted] * n
     stacked = np.concatenate(sweeps).swapaxes(1, 2)
     if len(stacked) < LEAST_SWEEPS:
         raise DataError(
-            f"a recording must hold at least {LEAST_SWEEPS} sweeps; got {len(stacked)} of {sweep_s:g} s "
-            f"(subject {recording.subject})"
+            f"a recording must hold at least {LEAST_SWEEPS} sweeps; got {len(stacked)} of "
+            f"{settings.sweep_s:g} s (subject {recording.subject})"
         )
-    return stacked
+    if settings.alternating:
+        return stacked, np.arange(len(stacked)) % 2 == 1
+    return stacked, np.array(inverted)
 
 
-def rows_of(recording: Recording, settings: SteadyStateSettings, observer: str) -> pd.DataFrame:
-    """Detect the modulation rate and its harmonics.
+def by_polarity(sweeps: Floats, inverted: NDArray[np.bool_], subject: str) -> dict[str, Floats]:
+    """Sweeps as recorded, or pairs of them parted into envelope and fine structure.
 
-    Parts: ``steady_state`` (a row for each detector, channel and harmonic; q over channels and harmonics of
-    one detector) and ``growth`` (T2circ of the strongest channel's name at rising numbers of sweeps, all
-    channels).
+    Raises
+    ------
+    DataError
+        If one polarity has fewer than `LEAST_SWEEPS`.
     """
-    sweeps = cut_sweeps(recording, settings.sweep_s)
+    if not inverted.any():
+        return {"as recorded": sweeps}
+    positive, negative = sweeps[~inverted], sweeps[inverted]
+    n = min(len(positive), len(negative))
+    if n < LEAST_SWEEPS:
+        raise DataError(
+            f"each polarity must have at least {LEAST_SWEEPS} sweeps; got {len(positive)} and {len(negative)} "
+            f"(subject {subject})"
+        )
+    pair = polarity_pair(positive[:n], negative[:n])
+    return {"envelope": pair.envelope, "fine structure": pair.fine_structure}
+
+
+def _sweep_samples(recording: Recording, settings: SteadyStateSettings) -> int:
+    exact = settings.sweep_s * recording.sfreq
+    if abs(exact - round(exact)) > 1e-6 * exact:
+        raise DataError(
+            f"steady_state.sweep_s must be whole samples; got {settings.sweep_s:g} s, {exact:.3f} samples at "
+            f"{recording.sfreq:g} Hz"
+        )
+    return round(exact)
+
+
+def _heard(recording: Recording, settings: SteadyStateSettings) -> Floats:
+    """Envelope of one sweep of the sound, (n_times,): that of the first trial."""
+    n_times = _sweep_samples(recording, settings)
+    first = round(settings.start_s * recording.sfreq)
+    return recording.stream(STIMULUS)[0][first : first + n_times]
+
+
+def _tested(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> list[pd.DataFrame]:
+    """Every detector on every channel and harmonic, and T2circ on held-out sweeps of a spatial filter."""
     rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
     x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)  # (sweep, channel, harmonic)
     n_sweeps = len(x)
@@ -83,11 +151,10 @@ def rows_of(recording: Recording, settings: SteadyStateSettings, observer: str) 
     ]
     frames.append(_frame("snr_db", ratio, recording.channels, rates, n_sweeps))
     frames.append(_frame("ppc", pairwise_phase_consistency(x), recording.channels, rates, n_sweeps))
+    frames.append(_frame("amplitude", np.abs(x.mean(axis=0)), recording.channels, rates, n_sweeps))
     filtered = [t2circ(held_out(x[..., k])[0]) for k in range(len(rates))]
     statistic, p = (np.array([[getattr(d, key) for d in filtered]]) for key in ("statistic", "p"))
-    frames.append(_frame("t2circ", statistic, [FILTERED], rates, n_sweeps // 2, p))
-    frames.append(_growth(x, recording, rates))
-    return tidy(pd.concat(frames, ignore_index=True).assign(observer=observer))
+    return [*frames, _frame("t2circ", statistic, (FILTERED,), rates, n_sweeps // 2, p)]
 
 
 def _against_neighbours(
@@ -105,12 +172,7 @@ def _against_neighbours(
 
 
 def _frame(
-    measure: str,
-    value: Floats,
-    channels: tuple[str, ...] | list[str],
-    rates: Floats,
-    n: int,
-    p: Floats | None = None,
+    measure: str, value: Floats, channels: tuple[str, ...], rates: Floats, n: int, p: Floats | None = None
 ) -> pd.DataFrame:
     rows = {
         "part": "steady_state",
@@ -125,21 +187,30 @@ def _frame(
     return pd.DataFrame(rows)
 
 
-def _growth(x: Complexes, recording: Recording, rates: Floats) -> pd.DataFrame:
-    """Signal-to-noise ratio and p of T2circ in the first n sweeps, at ten counts."""
-    counts = np.unique(np.linspace(max(2, len(x) // 10), len(x), 10).round().astype(np.intp))
+def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> list[pd.DataFrame]:
+    """Signal-to-noise ratio, and p of T2circ, in the first n sweeps."""
+    rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
+    counts = np.unique(
+        np.linspace(max(2, len(sweeps) // N_LOOKS), len(sweeps), N_LOOKS).round().astype(np.intp)
+    )
+    x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)
     result = growth(x, counts)
-    shape = result.p.shape
-    return pd.DataFrame(
-        {
-            "part": "growth",
-            "measure": "snr_db",
-            "n": np.broadcast_to(counts[:, None, None], shape).ravel(),
-            "channel": np.broadcast_to(
-                np.array(recording.channels, dtype=object)[None, :, None], shape
-            ).ravel(),
-            "frequency_hz": np.broadcast_to(rates, shape).ravel(),
-            "value": result.snr_db.ravel(),
-            "p": result.p.ravel(),
-        }
+    index = pd.MultiIndex.from_product(
+        [counts, recording.channels, rates], names=["n", "channel", "frequency_hz"]
+    )
+    rows = index.to_frame(index=False).assign(
+        part="growth", measure="snr_db", value=result.snr_db.ravel(), p=result.p.ravel()
+    )
+    return [rows, _growth_map(sweeps, recording.sfreq, counts, 1.25 * rates[-1])]
+
+
+def _growth_map(sweeps: Floats, sfreq: float, counts: NDArray[np.intp], up_to_hz: float) -> pd.DataFrame:
+    """Power of the mean over its expected noise, both summed over channels, at every bin of a sweep."""
+    bins_hz = np.fft.rfftfreq(sweeps.shape[-1], 1 / sfreq)
+    shown = (bins_hz > 0) & (bins_hz <= min(up_to_hz, sfreq / 2 - bins_hz[1]))
+    result = growth(np.fft.rfft(sweeps, axis=-1)[..., shown], counts)
+    ratio = (result.amplitude**2).sum(axis=1) / (result.noise**2).sum(axis=1)  # (count, frequency)
+    index = pd.MultiIndex.from_product([counts, bins_hz[shown]], names=["n", "frequency_hz"])
+    return index.to_frame(index=False).assign(
+        part="growth_map", measure="snr_db", value=10 * np.log10(ratio).ravel()
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cogattn.eeg.efr import figures
+from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
-from cogattn.eeg.efr.config import EfrConfig, SimulatedInput
-from cogattn.eeg.efr.steady import FILTERED
-from cogattn.eeg.efr.table import grid
+from cogattn.eeg.efr.config import EfrConfig
+from cogattn.eeg.efr.rows import rows_of_group, rows_of_one
+from cogattn.seeds import Streams
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 if TYPE_CHECKING:
@@ -28,30 +28,40 @@ NOT_THEIRS = (
 
 
 def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
-    """Tables, figures and remarks of a run; a summary row for each recording and measure."""
+    """Tables, figures and remarks of a run; summary rows of the recording, or of the group where there are several."""
     alpha = config.significance.alpha
-    observers = list(dict.fromkeys(trials["observer"]))
-    by_observer = {observer: trials[trials["observer"] == observer] for observer in observers}
-    comparison = pd.concat(
-        [_comparison(rows, o, alpha) for o, rows in by_observer.items()], ignore_index=True
-    )
-    summary = [_following(rows, observer, alpha) for observer, rows in by_observer.items()]
-    summary += [_published(comparison)]
-    tables = {
-        "reported_bands": comparison,
-        "dominant_bands": _dominant(trials),
-        "followed": _followed(trials, alpha),
-        "mains": _mains(trials),
-    }
+    by_observer = {o: trials[trials["observer"] == o] for o in dict.fromkeys(trials["observer"])}
+    tables: dict[str, pd.DataFrame] = {}
+    drawn: dict[str, Callable[[pd.DataFrame, float], Figure]] = {}
+    if config.following:
+        comparison = pd.concat(
+            [_comparison(rows, o, alpha) for o, rows in by_observer.items()], ignore_index=True
+        )
+        tables |= {
+            "reported_bands": comparison,
+            "dominant_bands": _dominant(trials),
+            "followed": _followed(trials, alpha),
+            "mains": _mains(trials),
+        }
+        drawn |= {"spectra": figures.spectra, "transfer": figures.transfer, "coupling": figures.coupling}
     if config.steady_state is not None:
         tables["steady_state"] = _steady(trials)
-        summary += [_detections(trials, alpha)]
-    drawn = {"spectra": figures.spectra, "transfer": figures.transfer, "coupling": figures.coupling}
-    if config.steady_state is not None:
         drawn["steady_state"] = figures.steady_state
+    if (trials["part"] == "pitch").any():
+        drawn["pitch"] = figures.pitch
+    own = [row for o, rows in by_observer.items() for row in rows_of_one(config, rows, o, tables)]
+    summary = own
+    if len(by_observer) > 1:
+        tables["listeners"] = pd.DataFrame(own)
+        if config.following:
+            rng = Streams(config.seed).generator("efr", "group")
+            tables["group_bands"] = group.group_bands(trials, rng, alpha=alpha)
+            drawn["group"] = figures.group
+            tables["group_reported_bands"] = group.published_bands(tables["reported_bands"], trials)
+        summary = rows_of_group(own, len(by_observer))
     return Results(
-        summary=pd.concat(summary, ignore_index=True)[list(SUMMARY_COLUMNS)],
-        tables=tables,
+        summary=pd.DataFrame(summary)[list(SUMMARY_COLUMNS)],
+        tables={name: table for name, table in tables.items() if len(table.columns)},
         figures={name: _later(draw, trials, alpha) for name, draw in drawn.items()},
         remarks=_remarks(config, trials),
     )
@@ -67,30 +77,6 @@ def _later(
     draw: Callable[[pd.DataFrame, float], Figure], trials: pd.DataFrame, alpha: float
 ) -> Callable[[], Figure]:
     return lambda: draw(trials, alpha)
-
-
-def _row(
-    observer: str, measure: str, unit: str, estimate: float, lo: float, hi: float, n: float, note: str
-) -> dict:
-    ours = {"observer": observer, "measure": measure, "unit": unit, "estimate": estimate, "lo": lo, "hi": hi}
-    people = dict.fromkeys(("human", "human_lo", "human_hi", "human_n"), np.nan)
-    return {**ours, "n": int(n), **people, "note": note}
-
-
-def _following(rows: pd.DataFrame, observer: str, alpha: float) -> pd.DataFrame:
-    """How much of the spectrum is followed, and the strongest coherence with its interval."""
-    coherence = rows[(rows["part"] == "spectrum") & (rows["measure"] == "coherence") & rows["usable"]]
-    n = coherence["n"].iloc[0]
-    called = coherence["q"] <= alpha
-    share = _row(
-        observer, "followed", "share", called.mean(), np.nan, np.nan, len(coherence),
-        f"channels x frequencies with q <= {alpha:g}; n counts them",
-    )  # fmt: skip
-    best = coherence.loc[coherence["value"].idxmax()]
-    where = f"{best['channel']}, {best['frequency_hz']:g} Hz, q = {best['q']:.2g}; the largest of {len(coherence)}"
-    lo, hi = min(best["lo"], best["value"]), max(best["hi"], best["value"])
-    peak = _row(observer, "largest coherence", "squared coherence", best["value"], lo, hi, n, where)
-    return pd.DataFrame([share, peak])
 
 
 def _comparison(rows: pd.DataFrame, observer: str, alpha: float) -> pd.DataFrame:
@@ -158,46 +144,6 @@ def _bands(rows: pd.DataFrame, measure: str) -> list[Band]:
     ]
 
 
-def _published(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Summary rows: the published band stands in the human columns as middle, lower and upper edge."""
-    rows = []
-    for row in comparison.to_dict("records"):
-        low, high, peak = row["reported_low_hz"], row["reported_high_hz"], row["peak_hz"]
-        measure = f"{row['measure']} peak at {low:g}-{high:g} Hz"
-        # The interval is of the resampled peaks within the band; widen it to the observed one.
-        lo, hi = np.fmin(row["peak_lo_hz"], peak), np.fmax(row["peak_hi_hz"], peak)
-        note = f"{row['verdict']}: {row['reason']}"
-        ours = _row(row["observer"], measure, "Hz", peak, lo, hi, row["n"], note)
-        rows.append(ours | {"human": (low + high) / 2, "human_lo": low, "human_hi": high})
-    return pd.DataFrame(rows)
-
-
-def _detections(trials: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Channels in which T2circ calls the modulation rate itself."""
-    rows = trials[(trials["part"] == "steady_state") & (trials["measure"] == "t2circ")]
-    rate = rows["frequency_hz"].min()
-    out = []
-    for observer, own in rows[np.isclose(rows["frequency_hz"], rate)].groupby("observer", sort=False):
-        channels, filtered = own[own["channel"] != FILTERED], own[own["channel"] == FILTERED]
-        note = (
-            f"channels with q <= {alpha:g} (T2circ); held-out spatial filter: p = {filtered['p'].iloc[0]:.2g}"
-        )
-        share = (channels["q"] <= alpha).mean()
-        out.append(
-            _row(
-                observer,
-                f"steady state at {rate:g} Hz",
-                "share",
-                share,
-                np.nan,
-                np.nan,
-                channels["n"].iloc[0],
-                note,
-            )
-        )
-    return pd.DataFrame(out)
-
-
 def _dominant(trials: pd.DataFrame) -> pd.DataFrame:
     heights, peaks = (trials[trials["part"] == part].reset_index(drop=True) for part in ("band", "band_peak"))
     table = heights[["observer", "measure", "low_hz", "high_hz"]].copy()
@@ -217,45 +163,29 @@ def _followed(trials: pd.DataFrame, alpha: float) -> pd.DataFrame:
 
 def _steady(trials: pd.DataFrame) -> pd.DataFrame:
     rows = trials[trials["part"] == "steady_state"]
-    columns = ["observer", "channel", "frequency_hz", "measure", "value", "p", "q", "n"]
+    columns = ["observer", "response", "channel", "frequency_hz", "measure", "value", "p", "q", "n"]
     return rows[columns].rename(columns={"measure": "detector", "value": "statistic"}).reset_index(drop=True)
 
 
 def _remarks(config: EfrConfig, trials: pd.DataFrame) -> tuple[str, ...]:
-    remarks = [NOT_THEIRS]
-    mains = trials[trials["part"] == "mains"]
-    notches = sorted(set(mains.loc[mains["measure"] == "notch", "frequency_hz"]))
-    if notches:
-        remarks.append(
-            f"notch filters found at {', '.join(f'{f:g}' for f in notches)} Hz and masked with their edges"
-        )
-    if isinstance(config.input, SimulatedInput):
-        remarks.append(_simulation_remark(config, config.input, trials))
-    remarks.append(
-        "coherence between channels is raised by volume conduction and a common reference; only lagged measures "
-        "(imaginary coherency, wPLI) speak of coupling"
-    )
+    remarks = [*_of_following(trials)] if config.following else []
+    if config.steady_state is not None:
+        cycles = config.mains.mains_hz * config.steady_state.sweep_s
+        if abs(cycles - round(cycles)) > 0.01:
+            remarks.append(
+                f"a sweep holds {cycles:g} cycles of mains, which therefore leak into every frequency (and add up in "
+                "the difference of polarities); choose sweeps with a whole number of them"
+            )
     return tuple(remarks)
 
 
-def _simulation_remark(config: EfrConfig, source: SimulatedInput, trials: pd.DataFrame) -> str:
-    """How well the known transfer function came out where coherence exceeds .3."""
-    from cogattn.eeg.efr.inputs import simulated_path
-
-    errors = []
-    for _, rows in trials.groupby("observer", sort=False):
-        channels, f, gain = grid(rows, "gain")
-        _, _, coherence = grid(rows, "coherence")
-        if config.positions or config.reference == "average" or len(channels) != source.n_channels:
-            return "the simulated path is known for all channels as recorded; compare there"
-        truth = np.abs(simulated_path(source).transfer(f))
-        errors.append((np.abs(gain / np.maximum(truth, 1e-30) - 1))[coherence > 0.3])
-    pooled = np.concatenate(errors)
-    if not len(pooled):
-        return (
-            "simulated: coherence exceeds .3 nowhere, so the transfer function is not compared with its truth"
-        )
-    return (
-        f"simulated: the gain departs from its truth by {100 * np.sqrt(np.mean(pooled**2)):.1f} % (root mean "
-        f"square over {len(pooled)} channels x frequencies with coherence above .3)"
+def _of_following(trials: pd.DataFrame) -> Iterator[str]:
+    yield NOT_THEIRS
+    mains = trials[trials["part"] == "mains"]
+    notches = sorted(set(mains.loc[mains["measure"] == "notch", "frequency_hz"]))
+    if notches:
+        yield f"notch filters found at {', '.join(f'{f:g}' for f in notches)} Hz and masked with their edges"
+    yield (
+        "coherence between channels is raised by volume conduction and a common reference; only lagged measures "
+        "(imaginary coherency, wPLI) speak of coupling"
     )

@@ -18,6 +18,7 @@ COLUMNS = {
     "measure": str,
     "channel": str,
     "other": str,
+    "response": str,
     "frequency_hz": float,
     "low_hz": float,
     "high_hz": float,

@@ -1,0 +1,100 @@
+"""Does the average response follow the pitch of its sound? F0 tracks of both, compared, with an interval.
+
+The response is the mean of the sweeps between (odd ones), through a spatial filter fitted on the others; the
+sound is its envelope, whose period is the pitch. Correlation and error come with bootstrap intervals over sweeps,
+and with a p from averages in which half of the sweeps are turned upside down, so that only noise is left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import signal
+
+from cogattn.eeg.efr.config import SteadyStateSettings
+from cogattn.eeg.efr.spatial import dss, held_out
+from cogattn.eeg.efr.spectra import Floats
+from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
+from cogattn.errors import DataError
+
+N_DRAWS = 199
+"""Bootstrap samples, and sign-flipped averages."""
+
+
+def pitch_rows(
+    sweeps: Floats, heard: Floats, settings: SteadyStateSettings, sfreq: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Tracks and scores as rows.
+
+    Parameters
+    ----------
+    sweeps : array, shape (n_sweeps, n_channels, n_times)
+        Responses to one sound.
+    heard : array, shape (n_times,)
+        Its envelope.
+    settings : SteadyStateSettings
+        With the range of F0.
+    sfreq : float
+        Of both, in Hz.
+    rng : numpy.random.Generator
+        Draws sweeps and signs.
+
+    Returns
+    -------
+    DataFrame
+        Parts ``pitch`` (``measure`` stimulus or response; ``value`` F0, ``lo`` its strength, over ``time_s``)
+        and ``pitch_score`` (``strength``, ``error_hz``, and ``correlation`` where the pitch moves).
+    """
+    low_hz, high_hz = settings.f0_low_hz, settings.f0_high_hz
+    if low_hz is None or high_hz is None:
+        raise DataError("f0_low_hz and f0_high_hz must be given to track F0")
+    shaped = signal.butter(2, 0.7 * low_hz, "highpass", fs=sfreq, output="sos")
+
+    def track(wave: Floats) -> PitchTrack:
+        return track_f0(
+            signal.sosfiltfilt(shaped, wave),
+            sfreq=sfreq,
+            f0_range_hz=(low_hz, high_hz),
+            window_s=settings.f0_window_s,
+        )
+
+    def score(weights: Floats) -> TrackingScore:
+        return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
+
+    activity, _ = held_out(sweeps, lambda own: dss(signal.sosfiltfilt(shaped, own, axis=-1)))
+    n = len(activity)
+    stimulus, response = track(heard), track(activity.mean(axis=0))
+    signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
+    observed = score(np.ones(n))
+    resampled = [score(rng.multinomial(n, np.full(n, 1 / n)).astype(float)) for _ in range(N_DRAWS)]
+    chance = [score(rng.permutation(signs)) for _ in range(N_DRAWS)]
+    tracks = [
+        pd.DataFrame(
+            {"part": "pitch", "measure": name, "time_s": t.time_s, "value": t.f0_hz, "lo": t.strength, "n": n}
+        )
+        for name, t in (("stimulus", stimulus), ("response", response))
+    ]
+    moves = np.ptp(stimulus.f0_hz) > 0.02 * stimulus.f0_hz.mean()
+    names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
+    scores = [_score_row(name, observed, resampled, chance, n) for name in names]
+    return pd.concat([*tracks, pd.DataFrame(scores)], ignore_index=True)
+
+
+def _score_row(
+    name: str, observed: TrackingScore, resampled: list[TrackingScore], chance: list[TrackingScore], n: int
+) -> dict[str, object]:
+    """Estimate, bootstrap interval, and p: how often noise alone does as well (small errors, else large values)."""
+    value = getattr(observed, name)
+    draws, noise = (np.array([getattr(score, name) for score in scores]) for scores in (resampled, chance))
+    lo, hi = np.nanpercentile(draws, [2.5, 97.5]) if np.isfinite(draws).any() else (np.nan, np.nan)
+    as_good = noise <= value if name == "error_hz" else noise >= value
+    p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if np.isfinite(value) else np.nan
+    return {
+        "part": "pitch_score",
+        "measure": name,
+        "value": value,
+        "lo": np.fmin(lo, value),
+        "hi": np.fmax(hi, value),
+        "p": p,
+        "n": n,
+    }

@@ -1,0 +1,103 @@
+"""What a group shows: intervals as textbooks have them, bands where they were put, and none in noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedInput
+from cogattn.eeg.efr.group import group_bands, mean_of, share_of
+from cogattn.eeg.efr.study import EfrStudy
+from cogattn.seeds import Streams
+
+F = np.arange(2, 110, 0.25)
+
+
+def curves(rows: np.ndarray) -> pd.DataFrame:
+    """Trials that hold nothing but one curve of each listener."""
+    n, n_frequencies = rows.shape
+    return pd.DataFrame(
+        {
+            "observer": np.repeat([f"S{i}" for i in range(n)], n_frequencies), "part": "curve",
+            "measure": "following", "frequency_hz": np.tile(F, n), "value": rows.ravel(), "usable": True,
+            "low_hz": np.nan, "high_hz": np.nan,
+        }
+    )  # fmt: skip
+
+
+def test_intervals_over_listeners_are_students_and_wilsons():
+    values = np.array([0.2, 0.5, 0.9, 0.4, np.nan])
+    found = mean_of(values)
+    interval = stats.ttest_1samp(values[:4], 0).confidence_interval()
+    assert (found.estimate, found.n) == (pytest.approx(0.5), 4)
+    assert (found.lo, found.hi) == pytest.approx((interval.low, interval.high))
+    found = share_of([True, True, False])
+    wilson = stats.binomtest(2, 3).proportion_ci(method="wilson")
+    assert (found.lo, found.hi) == pytest.approx((wilson.low, wilson.high))
+    assert np.isnan(mean_of([1.0]).lo)
+
+
+def test_a_band_that_listeners_share_is_found_with_its_height():
+    rng = np.random.default_rng(0)
+    bump = np.exp(-4 * np.log(2) * ((F - 40) / 6) ** 2)
+    heights = rng.normal(1, 0.2, 12)
+    made = heights[:, None] * bump + 0.1 * rng.standard_normal((12, len(F)))
+    (band,) = group_bands(curves(made), rng, alpha=0.05).to_dict("records")
+    assert band["peak_lo_hz"] <= 40 <= band["peak_hi_hz"]
+    assert band["height_lo"] < heights.mean() < band["height_hi"]
+    assert band["n"] == 12
+
+
+def test_featureless_listeners_share_no_band():
+    """Each has peaks of its own, which dominate its curve, at places of its own."""
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(100):
+        centres = rng.uniform(5, 105, (8, 1))
+        made = np.exp(-(((F - centres) / 4) ** 2)) + 0.1 * rng.standard_normal((8, len(F)))
+        found.append(len(group_bands(curves(made), rng, alpha=0.05)) > 0)
+    assert np.mean(found) <= 0.09  # 5 % and two standard errors
+
+
+def test_two_listeners_are_too_few_for_a_band():
+    assert group_bands(curves(np.ones((2, len(F)))), np.random.default_rng(0), alpha=0.05).empty
+
+
+@pytest.fixture(scope="module")
+def several():
+    config = EfrConfig(
+        input=SimulatedInput(n_listeners=8, n_channels=6, strength=3.0, duration_s=120),
+        significance=SignificanceSettings(n_bootstrap=50),
+    )
+    study = EfrStudy()
+    trials = [study.run_cell(config, cell, Streams(0).child(cell.key)) for cell in study.cells(config)]
+    return study.summarise(config, pd.concat(trials, ignore_index=True))
+
+
+def test_the_summary_of_several_recordings_is_of_the_group(several):
+    summary = several.summary.set_index("measure")
+    assert set(summary["observer"]) == {"8 listeners"}
+    following = summary.loc["following the envelope"]
+    assert (following["estimate"], following["n"]) == (1.0, 8)
+    assert following["lo"] == pytest.approx(stats.binomtest(8, 8).proportion_ci(method="wilson").low)
+    own = several.tables["listeners"].set_index("measure").loc["largest coherence", "estimate"]
+    interval = stats.ttest_1samp(own, 0).confidence_interval()
+    row = summary.loc["largest coherence"]
+    assert (row["estimate"], row["lo"]) == pytest.approx((own.mean(), interval.low))
+    missed = summary.loc["published response bands"]
+    assert missed["estimate"] < 0.5 < missed["human"]
+    assert missed["hi"] > missed["estimate"]
+    assert summary.loc["error of the gain", "n"] == 8
+
+
+def test_simulated_generators_are_the_groups_bands(several):
+    bands = several.tables["group_bands"].query("measure == 'following'")
+    for generator_hz in (5, 40, 90):
+        at = bands[(bands["low_hz"] < generator_hz) & (bands["high_hz"] > generator_hz)]
+        assert len(at) == 1
+        assert at["listeners"].iloc[0] >= 0.5
+    published = several.tables["group_reported_bands"]
+    assert len(published) == 9
+    assert (published["coherence_lo"] <= published["coherence"]).all()

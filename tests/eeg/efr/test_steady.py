@@ -1,0 +1,207 @@
+"""ASSR and FFR from settings to summary: found where they were put, by polarity, with pitch, and not in noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cogattn.eeg.efr import inputs, steady
+from cogattn.eeg.efr.config import EfrConfig, SimulatedSweepsInput, SteadyStateSettings
+from cogattn.eeg.efr.simulate import simulate_steady_state
+from cogattn.eeg.efr.study import EfrStudy
+from cogattn.errors import ConfigError, DataError
+from cogattn.seeds import Streams
+from cogattn.study import Results
+
+RNG = np.random.default_rng(0)
+
+
+def run(config: EfrConfig) -> tuple[Results, pd.DataFrame]:
+    study = EfrStudy()
+    cells = study.cells(config)
+    trials = [study.run_cell(config, cell, Streams(config.seed).child(cell.key)) for cell in cells]
+    table = pd.concat(trials, ignore_index=True)
+    return study.summarise(config, table), table
+
+
+def sweeps_only(source: SimulatedSweepsInput, **settings) -> EfrConfig:
+    rate = {"modulation_hz": source.modulation_hz, "sweep_s": source.sweep_s, **settings}
+    return EfrConfig(
+        input=source, following=False, sfreq=source.sfreq, spectrum={"high_hz": 30.0}, steady_state=rate
+    )
+
+
+def test_detections_agree_between_detectors():
+    recording = simulate_steady_state(
+        np.random.default_rng(1), modulation_hz=40, amplitude_v=6e-7, n_sweeps=100, sweep_s=1, sfreq=256
+    )
+    rows = steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, n_harmonics=1), "one", RNG)
+    tests = rows[(rows["part"] == "steady_state") & rows["p"].notna() & (rows["channel"] != steady.FILTERED)]
+    assert set(tests["measure"]) == {"t2circ", "msc", "hotelling_t2", "plv", "f_test"}
+    assert (tests.groupby("measure")["p"].min() < 0.01).all()
+    filtered = rows[(rows["channel"] == steady.FILTERED)]
+    assert filtered["p"].iloc[0] < 1e-4
+    null = steady.rows_of(recording, SteadyStateSettings(modulation_hz=37, n_harmonics=1), "one", RNG)
+    assert (null["q"].dropna() > 0.05).all()
+
+
+def test_an_assr_is_reported_with_the_sweeps_it_took():
+    config = sweeps_only(SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256))
+    summary = run(config)[0].summary.set_index("measure")
+    assert summary.loc["response at 40 Hz", "estimate"] > 0.5
+    needed = summary.loc["sweeps needed"]
+    assert 12 <= needed["estimate"] <= 96
+    assert needed["n"] == 120
+
+
+def test_silence_yields_no_response_and_no_count_of_sweeps():
+    source = SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256, envelope_uv=0, n_listeners=3)
+    results, _ = run(sweeps_only(source))
+    summary = results.summary.set_index("measure")
+    assert summary.loc["response at 40 Hz", "estimate"] < 0.5
+    assert "sweeps needed" not in summary.index
+    assert results.tables["listeners"].set_index("measure").loc["sweeps needed", "estimate"].isna().all()
+
+
+@pytest.mark.parametrize("told", [{"alternating": True}, {"inverted": ("negative",)}])
+@pytest.mark.parametrize(("envelope_uv", "fine_uv"), [(0.5, 0.0), (0.0, 0.5)])
+def test_polarities_part_envelope_from_fine_structure(told, envelope_uv, fine_uv):
+    source = SimulatedSweepsInput(
+        n_sweeps=200, modulation_hz=80, sfreq=1024, sweep_s=0.5, n_channels=4, envelope_uv=envelope_uv,
+        fine_structure_uv=fine_uv,
+    )  # fmt: skip
+    _, trials = run(sweeps_only(source, n_harmonics=5, **told))
+    tests = trials[(trials["channel"] == steady.FILTERED) & (trials["measure"] == "t2circ")]
+    p = tests.set_index(["response", "frequency_hz"])["p"]
+    assert (p["envelope", 80] < 1e-3) == (envelope_uv > 0)
+    assert (p["fine structure", 320] < 1e-3) == (fine_uv > 0)
+    assert p["fine structure", 80] > 0.005
+    assert (tests["n"] == 50).all()
+
+
+def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not():
+    made = {
+        "n_sweeps": 300,
+        "modulation_hz": 100,
+        "glide_hz": 20,
+        "sfreq": 2048,
+        "sweep_s": 0.5,
+        "n_channels": 4,
+    }
+    tracking = {"alternating": True, "n_harmonics": 1, "f0_low_hz": 70, "f0_high_hz": 140}
+    results, trials = run(sweeps_only(SimulatedSweepsInput(envelope_uv=2.0, **made), **tracking))
+    summary = results.summary.set_index("measure")
+    row = summary.loc["F0 tracking, envelope"]
+    assert row["estimate"] > 0.95
+    assert row["lo"] <= row["estimate"] <= row["hi"]
+    assert summary.loc["F0 error, envelope", "estimate"] < 4
+    scores = trials[trials["part"] == "pitch_score"].set_index("measure")
+    assert (scores["p"] <= 0.01).all()
+    assert "pitch" in results.figures
+    _, silent = run(sweeps_only(SimulatedSweepsInput(envelope_uv=0.0, **made), **tracking))
+    assert silent[silent["part"] == "pitch_score"].set_index("measure")["p"]["correlation"] > 0.02
+
+
+def test_a_steady_pitch_has_no_correlation_but_an_error():
+    source = SimulatedSweepsInput(
+        n_sweeps=300, modulation_hz=100, sfreq=2000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
+    )
+    _, trials = run(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
+    scores = trials[trials["part"] == "pitch_score"].set_index("measure")["value"]
+    assert set(scores.index) == {"strength", "error_hz"}
+    assert scores["error_hz"] < 3
+
+
+def test_mains_that_break_off_within_a_sweep_are_warned_of():
+    source = SimulatedSweepsInput(n_sweeps=40, modulation_hz=40, sfreq=256, sweep_s=0.25)
+    results, _ = run(sweeps_only(source))
+    assert any("12.5 cycles of mains" in remark for remark in results.remarks)
+
+
+def test_growth_is_mapped_over_frequency():
+    source = SimulatedSweepsInput(n_sweeps=100, modulation_hz=40, sfreq=256, envelope_uv=1.0)
+    results, trials = run(sweeps_only(source, n_harmonics=2))
+    table = trials[trials["part"] == "growth_map"].pivot(index="frequency_hz", columns="n", values="value")
+    assert table.shape == (100, steady.N_LOOKS)
+    table = table.drop([50, 100])  # mains
+    assert table[100].nlargest(2).index.tolist() == [40, 80]
+    assert 6 < table.loc[40, 100] - table.loc[40, 10] < 14  # 10 dB for ten times the sweeps
+    noise = 10 ** (table.drop([40, 80]) / 10)
+    assert noise.mean(axis=None) == pytest.approx(1, abs=0.1)
+    assert results.figures["steady_state"]().axes
+
+
+def test_an_ffr_recording_with_polarity_triggers_is_analysed(tmp_path, eeg_files, shared_data):
+    """The 98-Hz syllable, heard 120 times in either polarity; its envelope's response is put into Cz."""
+    pytest.importorskip("edfio")
+    sound = shared_data / "efr" / "ffr_stimuli" / "syllPos.wav"
+    sfreq, n_sweeps, step = 2048, 240, 256
+    settings = EfrConfig(following=False, steady_state={"modulation_hz": 98}, envelope={"method": "hilbert"})
+    from cogattn.eeg.efr.cutting import envelope_of
+
+    envelope = envelope_of(sound, settings, sfreq, 512)
+    rng = np.random.default_rng(3)
+    eeg = 3 * rng.standard_normal((2, n_sweeps * step + sfreq))
+    codes = np.zeros(eeg.shape[1])
+    fine = np.cos(2 * np.pi * 392 * np.arange(len(envelope)) / sfreq)
+    for i in range(n_sweeps):
+        start = i * step + 100
+        sign = 1 if i % 2 == 0 else -1
+        eeg[0, start + 14 :][: len(envelope)] += (
+            6 * (envelope - envelope.mean()) / envelope.std() + sign * 2 * fine
+        )
+        codes[start : start + 4] = 1 if sign > 0 else 2
+    eeg_files.write_edf(tmp_path / "ffr.bdf", eeg, sfreq, ("Cz", "Pz"), status=codes)
+    values = {
+        "input": {
+            "kind": "files", "recordings": [tmp_path / "ffr.bdf"], "stimuli": [sound], "align": "trigger",
+            "triggers": ["1", "2"],
+        },
+        "positions": ["Cz"], "following": False, "sfreq": sfreq, "envelope": {"method": "hilbert"},
+        "steady_state": {
+            "modulation_hz": 1 / 0.01025390625, "sweep_s": 0.08203125, "start_s": 0.015, "n_harmonics": 4,
+            "inverted": ["2"], "f0_low_hz": 70, "f0_high_hz": 160, "n_side": 4,
+        },
+    }  # fmt: skip
+    results, trials = run(EfrConfig.parse(values))
+    summary = results.summary.set_index("measure")
+    assert summary.loc["response at 97.5238 Hz, envelope", "estimate"] == 1
+    tracks = trials[(trials["part"] == "pitch") & (trials["lo"] > 0.6)]
+    assert tracks.groupby("measure")["value"].median()["response"] == pytest.approx(98, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"alternating": True, "inverted": ["2"]}, "must not both"),
+        ({"f0_low_hz": 80}, "must both be given"),
+        ({"f0_low_hz": 20, "f0_high_hz": 90}, "two periods"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        EfrConfig.parse({"steady_state": {"modulation_hz": 40, **settings}})
+
+
+def test_inverted_must_be_among_the_triggers():
+    source = {
+        "kind": "files",
+        "recordings": ["a.bdf"],
+        "align": "trigger",
+        "triggers": ["1"],
+        "stimuli": ["a.wav"],
+    }
+    with pytest.raises(ConfigError, match="must be among"):
+        EfrConfig.parse({"input": source, "steady_state": {"modulation_hz": 40, "inverted": ["2"]}})
+    with pytest.raises(ConfigError, match="steady_state must be given"):
+        EfrConfig.parse({"following": False})
+
+
+def test_too_few_sweeps_and_broken_samples_are_refused():
+    source = SimulatedSweepsInput(n_sweeps=12, modulation_hz=40, sfreq=256)
+    recording = inputs.load(sweeps_only(source), 0, Streams(0))
+    with pytest.raises(DataError, match="each polarity must have at least 10"):
+        steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, alternating=True), "one", RNG)
+    with pytest.raises(DataError, match="whole samples"):
+        steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, sweep_s=0.333), "one", RNG)
