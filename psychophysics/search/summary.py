@@ -42,7 +42,7 @@ def summarise(config: SearchConfig, trials: pd.DataFrame) -> Results:
     index["human_index"] = index["task"].map(human_asymmetry())
     means = mean_indices(present, rng=rng.generator("means"), n_resamples=config.n_bootstrap)
     fits = agreements(slopes)
-    against = against_untrained(config, index)
+    against = against_untrained(config, index, means)
     tables = {
         "slopes": slopes,
         "asymmetry": index,
@@ -109,17 +109,19 @@ def agreements(slopes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def against_untrained(config: SearchConfig, index: pd.DataFrame) -> pd.DataFrame:
-    """Hold every network's asymmetry against its untrained copies, task by task.
+def against_untrained(config: SearchConfig, index: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
+    """Hold every network's asymmetry against its untrained copies, task by task and in the mean.
 
     Returns
     -------
     DataFrame
-        ``searcher``, ``task``, ``index``, ``lo``, ``hi``, ``human_index``, ``human_polarity`` (is the index above 0),
-        ``sure`` (is its interval), ``untrained_mean``, ``untrained_min``, ``untrained_max``, ``untrained_lo``,
-        ``untrained_hi`` (where one more copy would be expected, 95 %), ``above`` (is the index above that interval),
-        ``n_untrained``. Empty without such controls.
+        ``searcher``, ``task`` (the last one is ``mean``), ``index``, ``lo``, ``hi``, ``human_index``,
+        ``human_polarity`` (is the index above 0), ``sure`` (is its interval), ``untrained_mean``, ``untrained_min``,
+        ``untrained_max``, ``untrained_lo`` and ``untrained_hi`` (where one more copy would be expected, 95 %),
+        ``above`` (is the index above that interval), ``n_untrained``. Empty without such controls.
     """
+    mean_human = {"task": "mean", "human_index": index.groupby("task")["human_index"].first().mean()}
+    index = pd.concat([index, means.rename(columns={"mean": "index"}).assign(**mean_human)])
     rows = []
     for network in network_names(config):
         own = index[index["searcher"] == network]
@@ -279,7 +281,7 @@ def _remarks(
             f"(95 %) in {int((own['lo'] > 0).sum())}."
         )
         if len(against):
-            rows = against[against["searcher"] == network]
+            rows = against[(against["searcher"] == network) & (against["task"] != "mean")]
             copies, above = int(rows["n_untrained"].max()), rows["human_polarity"] & rows["above"]
             largest = rows["human_polarity"] & (rows["index"] > rows["untrained_max"])
             remarks.append(
