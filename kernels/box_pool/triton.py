@@ -8,6 +8,7 @@ from torch import Tensor
 
 CHANNEL_BLOCK = 64
 BOX_BLOCK = 16
+COMPILER: dict[str, object] = {"enable_fp_fusion": True}  # said aloud: the default changes with the version
 
 
 @triton.jit
@@ -69,6 +70,6 @@ def forward(table: Tensor, boxes: Tensor) -> Tensor:
     box_means_kernel[(triton.cdiv(n_boxes, BOX_BLOCK), triton.cdiv(channels, block), batch)](
         table, boxes, out, n_boxes, lines - 1, columns - 1, channels, boxes.stride(0),
         TAPS=2 if boxes.dtype.is_floating_point else 1, BOX_BLOCK=BOX_BLOCK, CHANNEL_BLOCK=block,
-        enable_fp_fusion=True,
+        **COMPILER,
     )  # fmt: skip
     return out

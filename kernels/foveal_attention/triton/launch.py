@@ -17,6 +17,7 @@ from cogattn.kernels.foveal_attention.triton.visits import visits_kernel
 
 INTERPRETING = not isinstance(forward_kernel, triton.JITFunction)
 KINDS = {"none": 0, "smooth": 1, "log": 2, "gauss": 3}
+COMPILER: dict[str, object] = {"enable_fp_fusion": True}  # said aloud: the default changes with the version
 CHUNK_POSITIONS = 1024  # positions that the list kernel looks at in one step
 
 
@@ -145,7 +146,7 @@ def visits(call: Call, tile: Tiling, *, transposed: bool = False) -> BlockLists 
         row.shape[1], column.shape[1], call.radius.shape[0],
         BLOCK_ROWS=row_block, BLOCK_COLUMNS=column_block, CHUNK=max(1, CHUNK_POSITIONS // column_block),
         ROWS_WEIGHTED=row_weight is not None, COLUMNS_WEIGHTED=column_weight is not None,
-        FAST=not INTERPRETING, enable_fp_fusion=True,
+        FAST=not INTERPRETING, **COMPILER,
     )  # fmt: skip
     return lists
 
@@ -223,5 +224,5 @@ def _constants(call: Call, tile: Tiling) -> dict[str, object]:
         "ACC": tl.float64 if call.q.dtype == torch.float64 else tl.float32,
         "num_warps": tile.warps,
         "num_stages": tile.stages,
-        "enable_fp_fusion": True,
+        **COMPILER,
     }
