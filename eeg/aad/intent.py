@@ -134,8 +134,8 @@ class SpeakerTokens:
     """K clusters of talkers and a decoder from EEG to the attended talker's cluster.
 
     Talkers are described by any features (embeddings, long-term spectra); clusters are k-means centroids of them.
-    The decoder reconstructs, from the EEG, the envelope of every token's talkers in the scene and takes the token of
-    the best match, so it needs no training trial of a talker that it has to recognise.
+    The attended token is decoded from how well each talker in the scene matches the reconstruction from the EEG; no
+    talker needs to have been heard in training.
 
     Parameters
     ----------

@@ -85,3 +85,15 @@ def test_an_unreadable_file_is_named(tmp_path) -> None:
     (tmp_path / "b.wav").write_bytes(b"RIFFxx")
     with pytest.raises(DataError, match=r"b\.wav"):
         read_audio(tmp_path / "b.wav")
+
+
+def test_flac_is_read_by_soundfile(tmp_path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    wave = 0.5 * np.sin(np.arange(800) / 9)
+    soundfile.write(tmp_path / "a.flac", wave, 8000)
+    samples, rate = read_audio(tmp_path / "a.flac")
+    assert rate == 8000
+    np.testing.assert_allclose(samples, wave, atol=1e-4)
+    (tmp_path / "b.flac").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"b\.flac"):
+        read_audio(tmp_path / "b.flac")
