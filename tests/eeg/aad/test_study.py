@@ -383,3 +383,13 @@ def test_the_guards_speak_in_the_remarks(tmp_path) -> None:
     )
     splits = pool_of(config.model_copy(update={"validation": "envelope"}), "S1").splits("envelope")
     assert [len(train) for train, _ in splits] == [2, 3, 2, 3]
+
+
+def test_networks_take_part_in_the_study() -> None:
+    few = {"kind": "simulated", "n_subjects": 1, "n_trials": 3, "trial_s": 30, "n_channels": 4, "snr_db": -12}
+    names = ["cnn", "attention", "classifier"]
+    config = small(recordings=few, decoders=names, control=False, training={"n_epochs": 1}, windows_s=[5, 30])
+    trials = run(config)
+    table = STUDY.summarise(config, trials).tables["accuracy"]
+    assert list(dict.fromkeys(table["decoder"])) == names
+    assert table["accuracy"].notna().all()
