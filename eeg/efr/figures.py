@@ -41,8 +41,8 @@ def spectra(trials: pd.DataFrame, alpha: float) -> Figure:
         panels[1, 0].set_ylabel("squared coherence with envelope")
         for axes in panels[1]:
             axes.set_xlabel("frequency (Hz)")
-        panels[0, 0].legend(loc="upper right")
-        panels[1, 0].legend(loc="upper right")
+        panels[0, 0].legend(loc="upper right", fontsize=6)
+        panels[1, 0].legend(loc="upper right", fontsize=6)
         figures.caption(figure, _caption(trials, "band: 95 % bootstrap interval of the best channel"))
     return figure
 
@@ -101,13 +101,14 @@ def group(trials: pd.DataFrame, alpha: float) -> Figure:
     """What listeners share: their curves, the mean and its interval over listeners."""
     figure, panels = figures.new_figure(1, 2, height_in=2.9)
     labels = {
-        "following": "debiased squared coherence with envelope",
+        "following": "squared coherence with envelope",
         "response": "power over background (dB)",
     }
     with figures.style():
         for axes, (measure, label) in zip(panels[0], labels.items(), strict=True):
             curves = trials[(trials["part"] == "curve") & (trials["measure"] == measure)]
-            table = curves.pivot(index="frequency_hz", columns="observer", values="value").dropna()
+            shown = curves.assign(value=curves["value"].where(curves["usable"]))
+            table = shown.pivot(index="frequency_hz", columns="observer", values="value")
             f, own = table.index.to_numpy(), table.to_numpy()
             axes.plot(f, own, color="#999999", alpha=0.4, linewidth=0.5)
             ends = [mean_of(row) for row in own]
@@ -121,7 +122,7 @@ def group(trials: pd.DataFrame, alpha: float) -> Figure:
             _shade_mask(axes, trials)
         panels[0, 0].legend(loc="upper right")
         n = trials["observer"].nunique()
-        text = "mean over channels; thin: each listener; band: 95 % t interval over listeners; grey: masked mains"
+        text = "mean over channels, debiased; thin: each listener; band: 95 % t interval; grey: masked mains"
         figures.caption(figure, f"n = {n} listeners; {text}")
     return figure
 
@@ -139,17 +140,18 @@ def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
                 label = observer if response == "as recorded" else f"{observer}, {response}"
                 strength = -np.log10(np.maximum(own["p"], 1e-300))
                 left.plot(own["frequency_hz"], strength, marker, color=colour, alpha=0.5, label=label)
-            rate = _draw_growth(middle, rows, colour)
+            rate = _draw_growth(middle, rows, colour, ranged=len(observers) <= 2)
         left.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
         left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
         left.set_ylim(top=1.35 * left.get_ylim()[1])
         middle.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
+        middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
         middle.set(xlabel="sweeps averaged", ylabel=f"signal to noise at {rate:g} Hz (dB)")
         left.legend(loc="upper right", fontsize=6)
         _draw_growth_map(figure, right, trials[trials["observer"] == observers[0]])
         n = figures.count_text(trials.loc[trials["part"] == "steady_state", "n"])
         text = (
-            f"left: a dot a channel, line: p = {alpha:g}; middle: median and range of channels; right: power over "
+            f"left: a dot a channel, line: p = {alpha:g}; middle: median of channels (pale: range); right: power over "
             f"channels, {observers[0]}"
         )
         figures.caption(figure, f"n = {n} sweeps; {text}")
@@ -176,14 +178,17 @@ def pitch(trials: pd.DataFrame, alpha: float) -> Figure:
     return figure
 
 
-def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str) -> float:
-    """Signal to noise at the rate over the number of sweeps; the rate."""
+def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str, *, ranged: bool) -> float:
+    """Signal to noise at the rate over the number of sweeps; return the rate."""
     grown = rows[(rows["part"] == "growth") & (rows["response"] != "fine structure")]
     rate = float(grown["frequency_hz"].min())
     at_rate = grown[grown["frequency_hz"] == rate].groupby("n")["value"]
     middle = at_rate.median()
-    ends = at_rate.min().to_numpy(), at_rate.max().to_numpy()
-    figures.draw_band(axes, middle.index.to_numpy(), middle.to_numpy(), *ends, colour=colour)
+    if ranged:
+        ends = at_rate.min().to_numpy(), at_rate.max().to_numpy()
+        figures.draw_band(axes, middle.index.to_numpy(), middle.to_numpy(), *ends, colour=colour)
+    else:
+        axes.plot(middle.index, middle, color=colour)
     return rate
 
 
@@ -194,7 +199,7 @@ def _draw_growth_map(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     f, counts = table.index.to_numpy(), table.columns.to_numpy()
     step, half = counts[1] - counts[0], (f[1] - f[0]) / 2
     edges = (counts[0] - step / 2, counts[-1] + step / 2, f[0] - half, f[-1] + half)
-    top = max(6.0, float(np.percentile(table, 99.8)))
+    top = max(6.0, float(np.percentile(table, 98)))
     image = axes.imshow(table, aspect="auto", origin="lower", extent=edges, vmin=-3, vmax=top)
     axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
     figure.colorbar(image, ax=axes, shrink=0.8)
@@ -258,14 +263,14 @@ def _draw_over_time(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     gain = rows[rows["part"] == "over_time"]
     times = np.unique(gain["time_s"])
     f = gain.loc[gain["time_s"] == times[0], "frequency_hz"].to_numpy()
-    power = (1e6 * gain["value"].to_numpy().reshape(len(times), len(f)).T) ** 2
+    power = (1e6 * gain["value"].where(gain["usable"]).to_numpy().reshape(len(times), len(f)).T) ** 2
     width = max(1, round(2 / (f[1] - f[0])))  # bins in 2 Hz
     n_rows = len(f) // width
-    image = 10 * np.log10(power[: n_rows * width].reshape(n_rows, width, -1).mean(axis=1))
+    image = 10 * np.log10(power[: n_rows * width].reshape(n_rows, width, -1).mean(axis=1))  # NaN: masked
     f = f[: n_rows * width]
     step = times[1] - times[0] if len(times) > 1 else 1.0
     edges = (times[0] / 60, (times[-1] + step) / 60, f[0], f[-1])
-    low, high = np.percentile(image, [2, 98])
+    low, high = np.nanpercentile(image, [2, 98])
     shown = axes.imshow(image, aspect="auto", origin="lower", extent=edges, vmin=low, vmax=high)
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")
     figure.colorbar(shown, ax=axes, shrink=0.8)

@@ -22,7 +22,13 @@ N_DRAWS = 199
 
 
 def pitch_rows(
-    sweeps: Floats, heard: Floats, settings: SteadyStateSettings, sfreq: float, rng: np.random.Generator
+    sweeps: Floats,
+    heard: Floats,
+    settings: SteadyStateSettings,
+    *,
+    sfreq: float,
+    mains_hz: float,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Tracks and scores as rows.
 
@@ -36,6 +42,8 @@ def pitch_rows(
         With the range of F0.
     sfreq : float
         Of both, in Hz.
+    mains_hz : float
+        Mains repeat from sweep to sweep as a response does; they are taken out (0: none).
     rng : numpy.random.Generator
         Draws sweeps and signs.
 
@@ -61,7 +69,8 @@ def pitch_rows(
     def score(weights: Floats) -> TrackingScore:
         return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
 
-    activity, _ = held_out(sweeps, lambda own: dss(signal.sosfiltfilt(shaped, own, axis=-1)))
+    clean = without_mains(sweeps, sfreq=sfreq, mains_hz=mains_hz, keep_hz=settings.modulation_hz)
+    activity, _ = held_out(clean, lambda own: dss(signal.sosfiltfilt(shaped, own, axis=-1)))
     n = len(activity)
     stimulus, response = track(heard), track(activity.mean(axis=0))
     signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
@@ -78,6 +87,22 @@ def pitch_rows(
     names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
     scores = [_score_row(name, observed, resampled, chance, n) for name in names]
     return pd.concat([*tracks, pd.DataFrame(scores)], ignore_index=True)
+
+
+def without_mains(sweeps: Floats, *, sfreq: float, mains_hz: float, keep_hz: float) -> Floats:
+    """Sweeps without the DFT bins of mains and its harmonics, but for those that are harmonics of `keep_hz`.
+
+    Mains that do not complete whole cycles in a sweep have no bin of their own, and stay.
+    """
+    n_times = sweeps.shape[-1]
+    cycles = mains_hz * n_times / sfreq
+    if not mains_hz or abs(cycles - round(cycles)) > 0.01:
+        return sweeps
+    spectrum = np.fft.rfft(sweeps, axis=-1)
+    lines = np.arange(round(cycles), spectrum.shape[-1], round(cycles))
+    order = lines * sfreq / n_times / keep_hz
+    spectrum[..., lines[np.abs(order - np.round(order)) > 0.01]] = 0
+    return np.fft.irfft(spectrum, n_times, axis=-1)
 
 
 def _score_row(

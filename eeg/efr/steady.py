@@ -42,7 +42,12 @@ N_LOOKS = 10
 
 
 def rows_of(
-    recording: Recording, settings: SteadyStateSettings, observer: str, rng: np.random.Generator
+    recording: Recording,
+    settings: SteadyStateSettings,
+    observer: str,
+    rng: np.random.Generator,
+    *,
+    mains_hz: float = 50,
 ) -> pd.DataFrame:
     """Detect the rate and its harmonics.
 
@@ -61,7 +66,7 @@ def rows_of(
             from cogattn.eeg.efr.pitch import pitch_rows
 
             heard = _heard(recording, settings)
-            tracked = pitch_rows(own, heard, settings, recording.sfreq, rng)
+            tracked = pitch_rows(own, heard, settings, sfreq=recording.sfreq, mains_hz=mains_hz, rng=rng)
             frames.append(tracked.assign(response=response))
     return tidy(pd.concat(frames, ignore_index=True).assign(observer=observer))
 

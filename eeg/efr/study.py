@@ -68,7 +68,13 @@ class EfrStudy:
         recording = inputs.load(config, int(cell["index"]), Streams(config.seed))
         observer = str(cell["observer"])
         if cell["task"] == "steady_state" and config.steady_state is not None:
-            return steady.rows_of(recording, config.steady_state, observer, rng.generator("resampling"))
+            return steady.rows_of(
+                recording,
+                config.steady_state,
+                observer,
+                rng.generator("resampling"),
+                mains_hz=config.mains.mains_hz,
+            )
         analysis = analyse(
             recording.eeg,
             recording.stream(inputs.STIMULUS),

@@ -8,6 +8,7 @@ import pytest
 
 from cogattn.eeg.efr import inputs, steady
 from cogattn.eeg.efr.config import EfrConfig, SimulatedSweepsInput, SteadyStateSettings
+from cogattn.eeg.efr.pitch import without_mains
 from cogattn.eeg.efr.simulate import simulate_steady_state
 from cogattn.eeg.efr.study import EfrStudy
 from cogattn.errors import ConfigError, DataError
@@ -101,6 +102,13 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not():
     assert "pitch" in results.figures
     _, silent = run(sweeps_only(SimulatedSweepsInput(envelope_uv=0.0, **made), **tracking))
     assert silent[silent["part"] == "pitch_score"].set_index("measure")["p"]["correlation"] > 0.02
+
+
+def test_mains_are_taken_out_before_pitch_is_tracked_but_harmonics_of_f0_stay():
+    time_s = np.arange(1024) / 2048
+    tones = {f: np.cos(2 * np.pi * f * time_s) for f in (50, 80, 100, 150, 400)}
+    cleaned = without_mains(sum(tones.values()), sfreq=2048, mains_hz=50, keep_hz=80)
+    np.testing.assert_allclose(cleaned, tones[80] + tones[400], atol=1e-9)
 
 
 def test_a_steady_pitch_has_no_correlation_but_an_error():
