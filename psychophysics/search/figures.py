@@ -56,11 +56,12 @@ def asymmetry_figure(index: pd.DataFrame, networks: Sequence[str]) -> Figure:
         axes.set_xticks(x, [TASKS[task].title for task in tasks])
         axes.set(ylim=(-1.15, 1.15), ylabel="asymmetry index")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=4)
-        n = int(index.loc[index["searcher"].isin(networks), "n"].min())
+        n = index.loc[index["searcher"].isin(networks), "n"]
+        counts = f"{n.min()} to {n.max()}" if n.min() < n.max() else f"{n.min()}"
         caption(
             figure,
-            f"n = {n} displays a task; bars: 95 %, displays resampled; open dots: a slope is 0 (saturated); "
-            "grey bars: where one more untrained copy is expected (95 %)",
+            f"n = {counts} displays a task; bars: 95 % (grey: of one more untrained copy); open dots: a slope is 0 "
+            "(saturated)",
         )
     return figure
 
