@@ -142,7 +142,7 @@ class AadConfig(StudyConfig):
     """What is left out together: one trial, a story, a speaker, a whole subject (decoders then come from the
     other subjects), or all trials that share a sound with the tested one."""
     control: bool = True
-    """Also train ridge on the ignored talker, as a control that should stay near chance."""
+    """Also train ridge on the ignored talker, as a control that should not decode the attended one."""
     training: TrainingSettings = TrainingSettings()
     """Of the networks."""
     significance: SignificanceSettings = SignificanceSettings()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LONGEST_S = 600.0
+"""Switch durations beyond ten minutes are drawn at the top."""
+
 
 def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, float]]) -> Figure:
     """Accuracy against window length, a curve a decoder, over the binomial 95 % band of chance."""
@@ -46,26 +49,24 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
 
 
 def switch_figure(subjects: pd.DataFrame) -> Figure:
-    """Minimal expected switch duration of each listener, a column a decoder; infinite ones at the top."""
+    """Minimal expected switch duration of each listener, a column a decoder; endless ones at the top."""
     names = list(dict.fromkeys(subjects["decoder"]))
     figure, panels = new_figure(width_in=4.6, height_in=3.0)
     axes = panels[0, 0]
-    finite = subjects["mesd_s"].to_numpy(float)
-    top = 2 * float(finite[np.isfinite(finite)].max()) if np.isfinite(finite).any() else 100.0
     with style():
         for i, name in enumerate(names):
+            colour = SERIES[i % len(SERIES)]
             values = subjects.loc[subjects["decoder"] == name, "mesd_s"].to_numpy(float)
             spread = i + np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.array([float(i)])
-            bounded = np.isfinite(values)
-            axes.plot(spread[bounded], values[bounded], "o", color=SERIES[i % len(SERIES)], alpha=0.7)
-            axes.plot(
-                spread[~bounded],
-                np.full((~bounded).sum(), top),
-                "^",
-                color=SERIES[i % len(SERIES)],
-                fillstyle="none",
-            )
-            axes.plot([i - 0.25, i + 0.25], [min(np.median(values), top)] * 2, color=SERIES[i % len(SERIES)])
+            for shown, marker, fill in (
+                (values <= LONGEST_S, "o", "full"),
+                (values > LONGEST_S, "^", "none"),
+            ):
+                heights = np.minimum(values[shown], 1.3 * LONGEST_S)
+                axes.plot(
+                    spread[shown], heights, marker, color=colour, fillstyle=fill, alpha=0.8, linestyle=""
+                )
+            axes.plot([i - 0.25, i + 0.25], [min(np.median(values), 1.3 * LONGEST_S)] * 2, color=colour)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -73,7 +74,9 @@ def switch_figure(subjects: pd.DataFrame) -> Figure:
         axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
         axes.set_ylabel("switch duration, MESD (s)")
         count = subjects.groupby("decoder")["subject"].nunique().max()
-        caption(figure, f"n = {count} listeners; lines: medians; open triangles: none above chance")
+        caption(
+            figure, f"n = {count} listeners; lines: medians; open triangles: above {LONGEST_S:g} s or never"
+        )
     return figure
 
 

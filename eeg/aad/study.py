@@ -23,7 +23,7 @@ class AadStudy:
     """Attended-speaker decoding from two-talker EEG."""
 
     name: ClassVar[str] = "aad"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[AadConfig] = AadConfig
     reference: ClassVar[str] = (
         "@article{geirnaert2021electroencephalography,\n"

@@ -106,10 +106,7 @@ def _of_mean(config: AadConfig, windows_s: FloatArray):
 
 
 def _median_of_each(config: AadConfig, windows_s: FloatArray):
-    # not np.median: the mean of a finite and an infinite duration would be infinite
-    return lambda values: float(
-        np.percentile([switch_duration(config, v, windows_s) for v in values], 50, method="inverted_cdf")
-    )
+    return lambda values: float(np.median([switch_duration(config, v, windows_s) for v in values]))
 
 
 def _row(name: str, measure: str, unit: str, interval: Estimate, note: str) -> Row:
