@@ -102,9 +102,11 @@ class FilesInput(Played):
 
     kind: Literal["files"] = "files"
     recordings: tuple[Path, ...] = Field(min_length=1)
-    """BDF, EDF, BrainVision, EEGLAB, FIF or GDF files (continuous); MATLAB files of the layouts below."""
-    layout: Literal["continuous", "kul", "dtu", "cnd"] = "continuous"
-    """``continuous``: align to `stimuli`; the others bring their own envelopes (`stream` picks one)."""
+    """BDF, EDF, BrainVision, EEGLAB, FIF or GDF files (continuous); FIF or EEGLAB files of epochs; MATLAB files
+    of the layouts below."""
+    layout: Literal["continuous", "epochs", "kul", "dtu", "cnd"] = "continuous"
+    """``continuous``: align to `stimuli`; ``epochs``: each begins with its sound at time 0; the others bring their
+    own envelopes (`stream` picks one)."""
     stream: str = "attended"
     """Stream of a layout that holds several (for ``cnd`` the name of a feature)."""
 

@@ -7,6 +7,7 @@ and lasts as long as its sound, or as long as the settings say, at most to the n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,46 @@ def cut(
     return Recording(subject, sfreq, tuple(picks), tuple(trials), unit)
 
 
+def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence[Path]) -> Recording:
+    """Read a file of epochs (FIF or EEGLAB) as trials from time 0 on, labelled with their event's name.
+
+    Parameters
+    ----------
+    path, config, source, stimuli
+        As `cut`; with ``stimuli_by`` trigger, the triggers are names of events.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds no EEG.
+    """
+    import mne
+
+    from cogattn.eeg.alignment import trials_from_epochs
+
+    read = mne.read_epochs_eeglab if path.suffix.lower() == ".set" else mne.read_epochs
+    try:
+        epochs = read(path, verbose="error").load_data()
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise DataError(f"path must be a readable file of epochs; got {path} ({error})") from error
+    epochs = epochs.crop(tmin=max(0.0, epochs.tmin))
+    recording = trials_from_epochs(epochs, subject=path.stem, picks=_eeg_channels(epochs, config, source))
+    sounds = {
+        code: envelope_of(sound, config, recording.sfreq, source.envelope_sfreq)
+        for code, sound in _named(source, stimuli)
+    }
+    if config.following and not sounds:
+        raise DataError(f"input.stimuli must tell what was heard in epochs; got none ({path.name})")
+    trials = []
+    for trial in recording.trials:
+        heard = sounds.get(trial.labels[CONDITION], sounds.get(""))
+        room, where = len(trial.eeg), f"subject {path.stem}, {trial.name}"
+        n_times = _length(source, recording.sfreq, heard, room, where)
+        streams = {} if heard is None else {STIMULUS: heard[:n_times]}
+        trials.append(replace(trial, eeg=trial.eeg[:n_times], streams=streams))
+    return replace(recording, trials=tuple(trials))
+
+
 def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> Floats:
     """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
     from cogattn.eeg.envelope import Envelope, read_audio
@@ -109,7 +150,7 @@ def _length(source: Played, sfreq: float, envelope: Floats | None, room: int, wh
     return min(wanted, room)
 
 
-def _eeg_channels(raw: mne.io.BaseRaw, config: EfrConfig, source: Played) -> list[str]:
+def _eeg_channels(raw: mne.io.BaseRaw | mne.BaseEpochs, config: EfrConfig, source: Played) -> list[str]:
     """The chosen and reference channels; every EEG channel where all are chosen or make the reference."""
     asked = (*config.positions, *config.reference_channels)
     missing = [name for name in asked if name not in raw.ch_names]

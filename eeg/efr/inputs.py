@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput, SimulatedSweepsInput
-from cogattn.eeg.efr.cutting import STIMULUS, cut
+from cogattn.eeg.efr.cutting import STIMULUS, cut, from_epochs
 from cogattn.eeg.recording import Recording
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
@@ -126,6 +126,8 @@ def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
     if source.layout == "continuous":
         raw = readers.read_raw(path, unit="V" if source.unit == "auto" else source.unit)
         return cut(raw, config, source, stimuli, path.stem)
+    if source.layout == "epochs":
+        return from_epochs(path, config, source, stimuli)
     unit = "uV" if source.unit == "auto" else source.unit
     if source.layout == "dtu":
         recording = readers.read_dtu(path, unit=unit)

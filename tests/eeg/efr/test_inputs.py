@@ -189,6 +189,25 @@ def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers
         inputs.load(missing, 0, Streams(0))
 
 
+def test_epochs_are_analysed_from_their_sound_on(lab, settings_of):
+    first, second = heard_envelope(0), heard_envelope(5)
+    np.save(lab / "second.npy", second)
+    eeg = 1e-6 * scalp((3, first), (70, second))
+    info = mne.create_info(list(NAMES), SFREQ, "eeg")
+    raw = mne.io.RawArray(eeg, info, verbose="error")
+    events = np.array([[3 * SFREQ, 0, 1], [70 * SFREQ, 0, 2]])
+    epochs = mne.Epochs(
+        raw, events, {"one": 1, "two": 2}, -0.5, 59.9, baseline=None, preload=True, verbose="error"
+    )
+    epochs.save(lab / "s1-epo.fif", verbose="error")
+    words = ["--input.kind", "files", "--input.recordings", "s1-epo.fif", "--input.layout", "epochs"]
+    words += ["--input.stimuli", "sound.npy", "second.npy", "--input.stimuli-by", "trigger"]
+    config = settings_of(*words, "--input.align", "trigger", "--input.triggers", "one", "two")
+    trials = inputs.load(config, 0, Streams(0)).trials
+    np.testing.assert_allclose(trials[1].eeg[:10], eeg[:, 70 * SFREQ :][:, :10].T, atol=1e-11)
+    assert_follows(config)
+
+
 @pytest.fixture
 def taped(lab):
     """A FIF recording with the sound from 3 s on in AUX1, and an annotation there."""
