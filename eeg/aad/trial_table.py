@@ -13,6 +13,7 @@ The table is a CSV file with a row per trial and the columns
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -87,16 +88,20 @@ def _trials(raw: mne.io.BaseRaw, rows: list[tuple[int, Row]], path: Path, subjec
     """One recording of one trial for each row."""
     recorded = {row.get("audio_channel", "") for _, row in rows}
     picks = [name for name in scalp_channels(raw) if name not in recorded]
-    cut, seen = [], dict.fromkeys((row.get("trigger", "") for _, row in rows), 0)
+    cut, taken, seen = [], [], dict.fromkeys((row.get("trigger", "") for _, row in rows), 0)
     for i, row in rows:
         name = f"trial {i + 1}"
         where = f"subject {subject}, {name}"
         onset_s = _onset_s(raw, row, seen, path, where)
         seconds = _number(row["duration_s"], "duration_s", where)
+        taken.append((onset_s, onset_s + seconds, name))
         one = trials_from_raw(raw, [onset_s], duration_s=seconds, subject=subject, names=[name], picks=picks)
         labels = {label: row[label] for label in LABELS if row.get(label)}
         labels |= {f"{role}_audio": row[role] for role in ("attended", "unattended")}
         cut.append(replace(one, trials=(Trial(one.eeg[0], name, labels=labels),)))
+    for (_, stop_s, name), (start_s, _, other) in pairwise(sorted(taken)):
+        if start_s < stop_s - 0.5 / cut[0].sfreq:  # the same EEG would be in training and in test
+            raise DataError(f"trials must not overlap; got {name} and {other} (subject {subject}, {TABLE})")
     return cut
 
 

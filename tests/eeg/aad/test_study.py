@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import mne
 import numpy as np
 import pandas as pd
@@ -325,6 +327,13 @@ def table_folder(folder, *, onsets: str) -> None:
     pd.DataFrame(rows, columns=columns).to_csv(folder / "trials.csv", index=False)
 
 
+@pytest.fixture(scope="module")
+def good_table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("table")
+    table_folder(folder, onsets="onset_s")
+    return folder
+
+
 def table_config(path) -> AadConfig:
     recordings = {"kind": "folder", "layout": "table", "path": str(path)}
     return small(recordings=recordings, decoders=["ridge"], windows_s=[2, 10], control=False)
@@ -357,13 +366,14 @@ def test_continuous_recordings_and_sounds_in_a_table_are_decoded(tmp_path, onset
         (lambda t: pd.concat([t, t]).assign(onset_s="", trigger="go"), "once for each.*trial 5"),
         (lambda t: t.assign(onset_s="", audio_channel="EXG"), "EXG"),
         (lambda t: t.assign(onset_s="80"), "within the recording"),
+        (lambda t: t.assign(onset_s=["2", "21.9", "50", "71"]), "overlap; got trial 1 and trial 2"),
         (lambda t: t.assign(recording="no.edf"), r"no\.edf"),
         (lambda t: t.assign(attended="no.wav"), r"no\.wav"),
         (lambda t: t.assign(duration_s="20.5"), "last as long as its EEG"),
     ],
 )
-def test_a_wrong_table_is_refused(tmp_path, change, words) -> None:
-    table_folder(tmp_path, onsets="onset_s")
+def test_a_wrong_table_is_refused(good_table, tmp_path, change, words) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
     change(pd.read_csv(tmp_path / "trials.csv", dtype=str)).to_csv(tmp_path / "trials.csv", index=False)
     if words is None:
         assert load(table_config(tmp_path), "S1").eeg[3].shape[0] == 5 * 64
