@@ -57,7 +57,7 @@ def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
     return _volts(raw, unit, where=path.name)
 
 
-def scalp_channels(raw: mne.io.BaseRaw) -> list[str]:
+def scalp_channels(raw: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
     """Names of the EEG channels that are not marked bad and not named as something else (`NOT_EEG`)."""
     import mne
 

@@ -280,8 +280,9 @@ class EfrConfig(StudyConfig):
             raise ValueError("reference_channels must be named when reference is channels, and only then")
         if not self.following and self.steady_state is None:
             raise ValueError("steady_state must be given when following is off")
-        simulated = self.input.kind in ("simulated", "simulated_sweeps")
-        rate = min(self.sfreq, self.input.sfreq) if simulated else self.sfreq
+        source = self.input
+        simulated = isinstance(source, SimulatedInput | SimulatedSweepsInput)
+        rate = min(self.sfreq, source.sfreq) if simulated else self.sfreq
         if self.spectrum.high_hz >= rate / 2:
             raise ValueError(f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz")
         self._check_sounds()
@@ -290,7 +291,7 @@ class EfrConfig(StudyConfig):
     def _check_sounds(self) -> None:
         """Stimuli fit recordings, and inverted sweeps fit triggers."""
         source = self.input
-        if isinstance(source, Played):
+        if isinstance(source, FilesInput | BidsInput):
             n = len(source.recordings) if isinstance(source, FilesInput) else len(source.subjects)
             if source.stimuli_by == "recording" and len(source.stimuli) not in (0, 1, n):
                 raise ValueError("input.stimuli must be one for all recordings or one for each")

@@ -64,7 +64,7 @@ def cut(
     if not sounds and (config.following or source.audio_channel):
         recorded = _recorded_envelope(raw, config, source, subject)
     picks = _eeg_channels(raw, config, source)
-    data = np.asarray(raw.get_data(picks=picks))
+    data = np.asarray(raw.get_data(picks=np.array(picks)))
     starts = [round(onset_s * sfreq) for onset_s, _ in onsets]
     trials = []
     for i, ((_, code), start, end) in enumerate(zip(onsets, starts, [*starts[1:], raw.n_times], strict=True)):

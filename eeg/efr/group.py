@@ -98,7 +98,8 @@ def published_bands(comparison: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
     spectrum = trials[(trials["part"] == "spectrum") & (trials["measure"] == "coherence") & trials["usable"]]
     rows = []
     keys = ["measure", "reported_low_hz", "reported_high_hz"]
-    for (measure, low, high), own in comparison.groupby(keys, sort=False):
+    for _, own in comparison.groupby(keys, sort=False):
+        measure, low, high = own[keys].iloc[0]
         testable = own[own["verdict"] != "not testable"]
         inside = spectrum[spectrum["frequency_hz"].between(low, high)]
         coherence = mean_of(inside.groupby("observer")["value"].mean().to_numpy())

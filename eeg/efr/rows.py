@@ -6,7 +6,8 @@ becomes a mean over listeners.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,85 +16,106 @@ from cogattn.eeg.efr.config import EfrConfig, SimulatedInput
 from cogattn.eeg.efr.group import mean_of, share_of
 from cogattn.eeg.efr.steady import FILTERED
 from cogattn.eeg.efr.table import grid
+from cogattn.study import SUMMARY_COLUMNS
 
-Row = dict[str, object]
-PUBLISHED = {"response": "response", "csd": "csd"}
+PUBLISHED = ("response", "csd")
 """Curves whose published bands stand in the summary; table ``reported_bands`` has the gain's too."""
 
 
-def rows_of_one(
+@dataclass(frozen=True)
+class Finding:
+    """A row of the summary, and what becomes of it in a group.
+
+    Parameters
+    ----------
+    measure, unit, estimate, lo, hi, n, note, human, human_lo, human_hi
+        The summary's columns (see `cogattn.study.SUMMARY_COLUMNS`).
+    group : str
+        The group's measure that this belongs to; empty where it says nothing about a group.
+    verdict : bool or None
+        Yes or no, of which the group gets the share; None where it gets the mean of the estimates.
+    of : str
+        What the group's number is of.
+    """
+
+    measure: str
+    unit: str
+    estimate: float
+    lo: float
+    hi: float
+    n: int
+    note: str
+    human: float = np.nan
+    human_lo: float = np.nan
+    human_hi: float = np.nan
+    group: str = ""
+    verdict: bool | None = None
+    of: str = ""
+
+
+def summary_of(findings: Mapping[str, Sequence[Finding]]) -> pd.DataFrame:
+    """Findings of each observer as the summary's table."""
+    rows = [
+        {"observer": observer, "human_n": np.nan, **asdict(finding)}
+        for observer, own in findings.items()
+        for finding in own
+    ]
+    return pd.DataFrame(rows)[list(SUMMARY_COLUMNS)]
+
+
+def findings_of_one(
     config: EfrConfig, trials: pd.DataFrame, observer: str, tables: Mapping[str, pd.DataFrame]
-) -> list[Row]:
-    """Summary rows of one recording: `trials` are its own."""
-    rows: list[Row] = []
+) -> list[Finding]:
+    """Findings in one recording: `trials` are its own."""
+    found: list[Finding] = []
     if config.following:
         comparison = tables["reported_bands"]
-        rows += _following(trials, config.significance.alpha)
-        rows += _published(comparison[comparison["observer"] == observer])
-        rows += _against_truth(config, trials)
+        found += _following(trials, config.significance.alpha)
+        found += _published(comparison[comparison["observer"] == observer])
+        found += _against_truth(config, trials)
     if config.steady_state is not None:
         for response, own in trials[trials["part"] == "steady_state"].groupby("response", sort=False):
-            rows += _detected(own, str(response), config.significance.alpha)
-        rows += _growing(trials, config.significance.alpha)
-    rows += [_tracked(score) for score in trials[trials["part"] == "pitch_score"].to_dict("records")]
-    return [{"observer": observer, **row} for row in rows]
+            found += _detected(own, str(response), config.significance.alpha)
+        found += _growing(trials, config.significance.alpha)
+    scores = trials[trials["part"] == "pitch_score"]
+    return found + [_tracked(score) for _, score in scores.iterrows()]
 
 
-def rows_of_group(rows: list[Row], n_listeners: int) -> list[Row]:
-    """A row for each measure of the listeners' rows: share of listeners, or mean over them."""
-    merged: dict[str, list[Row]] = {}
-    for row in rows:
-        merged.setdefault(str(row["group"]), []).append(row)
-    found = [_merged(measure, own) for measure, own in merged.items() if measure]
-    return [{"observer": f"{n_listeners} listeners", **row} for row in found if np.isfinite(row["estimate"])]
+def findings_of_group(listeners: Mapping[str, Sequence[Finding]]) -> list[Finding]:
+    """One finding for each measure of the listeners': share of listeners, or mean over them."""
+    merged: dict[str, list[list[Finding]]] = {}
+    for own in listeners.values():
+        for measure in dict.fromkeys(finding.group for finding in own if finding.group):
+            merged.setdefault(measure, []).append([f for f in own if f.group == measure])
+    found = [_merged(measure, of_listeners) for measure, of_listeners in merged.items()]
+    return [finding for finding in found if np.isfinite(finding.estimate)]
 
 
-def _merged(measure: str, own: list[Row]) -> Row:
-    note, unit = str(own[0]["of"]), str(own[0]["unit"])
-    of_listener: dict[str, list[Row]] = {}
-    for row in own:
-        of_listener.setdefault(str(row["observer"]), []).append(row)
-    if own[0]["verdict"] is None:
-        limits = {"lowest": 0.0, "highest": 1.0} if unit == "squared coherence" else {}
-        found = mean_of([float(row["estimate"]) for row in own], **limits)
-        note = f"mean over listeners; {note}"
-    elif len(of_listener) == len(own):
-        found, unit = share_of([bool(row["verdict"]) for row in own]), "share of listeners"
+def _merged(measure: str, of_listeners: list[list[Finding]]) -> Finding:
+    """The group's finding from those of each listener that belong to it."""
+    one = of_listeners[0][0]
+    note, unit = f"mean over listeners; {one.of}", one.unit
+    if one.verdict is None:
+        bounded = unit == "squared coherence"
+        values = [finding.estimate for own in of_listeners for finding in own]
+        found = mean_of(values, lowest=0.0 if bounded else -np.inf, highest=1.0 if bounded else np.inf)
     else:
-        shares = [np.mean([bool(row["verdict"]) for row in rows]) for rows in of_listener.values()]
-        found, unit = share_of(shares), "share of bands"
-        note = f"mean over listeners; {note}"
-    row = _row(measure, unit, found.estimate, found.lo, found.hi, max(found.n, 1), note)
-    return row | {"human": 1.0} if np.isfinite(float(own[0]["human"])) else row
+        found = share_of([float(np.mean([bool(f.verdict) for f in own])) for own in of_listeners])
+        single = max(map(len, of_listeners)) == 1
+        unit = "share of listeners" if single else "share of bands"
+        note = one.of if single else note
+    human = 1.0 if np.isfinite(one.human) else np.nan
+    return Finding(measure, unit, found.estimate, found.lo, found.hi, max(found.n, 1), note, human)
 
 
-def _row(
-    measure: str,
-    unit: str,
-    estimate: float,
-    lo: float,
-    hi: float,
-    n: float,
-    note: str,
-    *,
-    group: str = "",
-    verdict: bool | None = None,
-    of: str = "",
-) -> Row:
-    """One row; `group` names the group's measure (none: only the recording's), `verdict` is its yes or no."""
-    ours = {"measure": measure, "unit": unit, "estimate": estimate, "lo": lo, "hi": hi, "n": int(n)}
-    people = dict.fromkeys(("human", "human_lo", "human_hi", "human_n"), np.nan)
-    return {**ours, **people, "note": note, "group": group, "verdict": verdict, "of": of}
-
-
-def _following(trials: pd.DataFrame, alpha: float) -> Iterator[Row]:
+def _following(trials: pd.DataFrame, alpha: float) -> Iterator[Finding]:
     """How much of the spectrum is followed, and the strongest coherence with its interval."""
     coherence = trials[(trials["part"] == "spectrum") & (trials["measure"] == "coherence") & trials["usable"]]
     n = coherence["n"].iloc[0]
     called = coherence["q"] <= alpha
     of = f"channels x frequencies with q <= {alpha:g}"
     note = f"{of}; n counts them"
-    yield _row(
+    yield Finding(
         "followed", "share", called.mean(), np.nan, np.nan, len(coherence), note,
         group="following the envelope", verdict=bool(called.any()), of=f"any of the {of}",
     )  # fmt: skip
@@ -102,13 +124,13 @@ def _following(trials: pd.DataFrame, alpha: float) -> Iterator[Row]:
     note = f"{place}, q = {best['q']:.2g}; the largest of {len(coherence)}"
     lo, hi = min(best["lo"], best["value"]), max(best["hi"], best["value"])
     of = f"each listener's largest of {len(coherence)}, which is above zero without a response too"
-    yield _row(
-        "largest coherence", "squared coherence", best["value"], lo, hi, n, note,
+    yield Finding(
+        "largest coherence", "squared coherence", best["value"], lo, hi, int(n), note,
         group="largest coherence", of=of,
     )  # fmt: skip
 
 
-def _published(comparison: pd.DataFrame) -> Iterator[Row]:
+def _published(comparison: pd.DataFrame) -> Iterator[Finding]:
     """The published band stands in the human columns as middle, lower and upper edge."""
     for row in comparison[comparison["measure"].isin(PUBLISHED)].to_dict("records"):
         low, high, peak = row["reported_low_hz"], row["reported_high_hz"], row["peak_hz"]
@@ -117,15 +139,14 @@ def _published(comparison: pd.DataFrame) -> Iterator[Row]:
         lo, hi = np.fmin(row["peak_lo_hz"], peak), np.fmax(row["peak_hi_hz"], peak)
         note = f"{row['verdict']}: {row['reason']}"
         testable = row["verdict"] != "not testable"
-        ours = _row(
-            measure, "Hz", peak, lo, hi, row["n"], note,
+        yield Finding(
+            measure, "Hz", peak, lo, hi, int(row["n"]), note, (low + high) / 2, low, high,
             group=f"published {row['measure']} bands" if testable else "",
             verdict=row["verdict"] == "reproduced", of="a dominant band peaks there; people: all were reported",
         )  # fmt: skip
-        yield ours | {"human": (low + high) / 2, "human_lo": low, "human_hi": high}
 
 
-def _against_truth(config: EfrConfig, trials: pd.DataFrame) -> Iterator[Row]:
+def _against_truth(config: EfrConfig, trials: pd.DataFrame) -> Iterator[Finding]:
     """How well a known transfer function came out where coherence exceeds .3."""
     source = config.input
     if not isinstance(source, SimulatedInput) or config.reference != "none":
@@ -143,7 +164,7 @@ def _against_truth(config: EfrConfig, trials: pd.DataFrame) -> Iterator[Row]:
         size = 100 * float(np.sqrt(np.mean(errors**2)))
         of = "root mean square departure from the simulated truth where squared coherence exceeds .3"
         note = f"{of}; n counts channels x frequencies"
-        yield _row(
+        yield Finding(
             "error of the gain",
             "%",
             size,
@@ -156,7 +177,7 @@ def _against_truth(config: EfrConfig, trials: pd.DataFrame) -> Iterator[Row]:
         )
 
 
-def _detected(rows: pd.DataFrame, response: str, alpha: float) -> Iterator[Row]:
+def _detected(rows: pd.DataFrame, response: str, alpha: float) -> Iterator[Finding]:
     """Channels in which T2circ calls the rate (of the fine structure: its strongest harmonic)."""
     tests = rows[rows["measure"] == "t2circ"]
     filtered, channels = tests[tests["channel"] == FILTERED], tests[tests["channel"] != FILTERED]
@@ -170,13 +191,13 @@ def _detected(rows: pd.DataFrame, response: str, alpha: float) -> Iterator[Row]:
     note = f"channels with q <= {alpha:g} (T2circ); held-out spatial filter: p = {p:.2g}{text}"
     measure = f"response at {rate:g} Hz{where}"
     of = f"T2circ of a spatial filter on held-out sweeps, p <= {alpha:g}{text}"
-    yield _row(
-        measure, "share of channels", share, np.nan, np.nan, at_rate["n"].iloc[0], note,
+    yield Finding(
+        measure, "share of channels", share, np.nan, np.nan, int(at_rate["n"].iloc[0]), note,
         group=measure if n_tested == 1 else f"response{where}", verdict=bool(p <= alpha), of=of,
     )  # fmt: skip
 
 
-def _growing(trials: pd.DataFrame, alpha: float) -> Iterator[Row]:
+def _growing(trials: pd.DataFrame, alpha: float) -> Iterator[Finding]:
     """Sweeps until the first channel is detected at the rate, corrected for looks and channels."""
     grown = trials[(trials["part"] == "growth") & (trials["response"] != "fine structure")]
     rate = grown["frequency_hz"].min()
@@ -185,11 +206,11 @@ def _growing(trials: pd.DataFrame, alpha: float) -> Iterator[Row]:
     first = called["n"].min() if len(called) else np.nan
     of = f"to the first channel with p <= {alpha:g} at {rate:g} Hz, corrected for {len(at_rate)} looks"
     note = of if len(called) else f"never {of[3:]}"
-    n = at_rate["n"].max()
-    yield _row("sweeps needed", "sweeps", first, np.nan, np.nan, n, note, group="sweeps needed", of=of)
+    n = int(at_rate["n"].max())
+    yield Finding("sweeps needed", "sweeps", first, np.nan, np.nan, n, note, group="sweeps needed", of=of)
 
 
-def _tracked(score: Mapping[str, object]) -> Row:
+def _tracked(score: pd.Series) -> Finding:
     """Strength, error or correlation of the tracked F0."""
     units = {
         "strength": ("F0 strength", "r"),
@@ -199,6 +220,6 @@ def _tracked(score: Mapping[str, object]) -> Row:
     measure, unit = units[str(score["measure"])]
     where = "" if score["response"] == "as recorded" else f", {score['response']}"
     note = f"held-out spatial filter; noise does as well with p = {score['p']:.2g}; n counts sweeps"
-    value, lo, hi, n = (float(score[key]) for key in ("value", "lo", "hi", "n"))
+    value, lo, hi = (float(score[key]) for key in ("value", "lo", "hi"))
     of = "average response against the sound"
-    return _row(measure + where, unit, value, lo, hi, n, note, group=measure + where, of=of)
+    return Finding(measure + where, unit, value, lo, hi, int(score["n"]), note, group=measure + where, of=of)

@@ -11,9 +11,9 @@ import pandas as pd
 from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
 from cogattn.eeg.efr.config import EfrConfig
-from cogattn.eeg.efr.rows import rows_of_group, rows_of_one
+from cogattn.eeg.efr.rows import findings_of_group, findings_of_one, summary_of
 from cogattn.seeds import Streams
-from cogattn.study import SUMMARY_COLUMNS, Results
+from cogattn.study import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,19 +49,19 @@ def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
         drawn["steady_state"] = figures.steady_state
     if (trials["part"] == "pitch").any():
         drawn["pitch"] = figures.pitch
-    own = [row for o, rows in by_observer.items() for row in rows_of_one(config, rows, o, tables)]
-    summary = own
+    findings = {o: findings_of_one(config, rows, o, tables) for o, rows in by_observer.items()}
+    summary = summary_of(findings)
     if len(by_observer) > 1:
-        tables["listeners"] = pd.DataFrame(own)
+        tables["listeners"] = summary
+        summary = summary_of({f"{len(by_observer)} listeners": findings_of_group(findings)})
         if config.following:
             rng = Streams(config.seed).generator("efr", "group")
             tables["group_bands"] = group.group_bands(trials, rng, alpha=alpha)
-            drawn["group"] = figures.group
             tables["group_reported_bands"] = group.published_bands(tables["reported_bands"], trials)
-        summary = rows_of_group(own, len(by_observer))
+            drawn["group"] = figures.group
     return Results(
-        summary=pd.DataFrame(summary)[list(SUMMARY_COLUMNS)],
-        tables={name: table for name, table in tables.items() if len(table.columns)},
+        summary=summary,
+        tables=tables,
         figures={name: _later(draw, trials, alpha) for name, draw in drawn.items()},
         remarks=_remarks(config, trials),
     )
