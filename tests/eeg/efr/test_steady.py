@@ -179,6 +179,23 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(tmp_path, eeg_files
     assert tracks.groupby("measure")["value"].median()["response"] == pytest.approx(98, abs=3)
 
 
+def test_recordings_without_a_stimulus_are_tested_at_a_rate(tmp_path, eeg_files):
+    """Continuous files of two listeners, one with a 40-Hz response of a tenth of the noise, one with none."""
+    pytest.importorskip("edfio")
+    time_s = np.arange(120 * 256) / 256
+    for name, amplitude in (("with", 1.0), ("without", 0.0)):
+        eeg = 10 * np.random.default_rng(5).standard_normal((3, len(time_s)))
+        eeg[1] += amplitude * np.cos(2 * np.pi * 40 * time_s)
+        eeg_files.write_edf(tmp_path / f"{name}.bdf", eeg, 256, ("Fz", "Cz", "Pz"))
+    source = {"kind": "files", "recordings": [tmp_path / "with.bdf", tmp_path / "without.bdf"]}
+    rate = {"modulation_hz": 40, "n_harmonics": 1}
+    results, _ = run(EfrConfig.parse({"input": source, "following": False, "steady_state": rate}))
+    row = results.summary.set_index("measure").loc["response at 40 Hz"]
+    assert (row["observer"], row["estimate"], row["n"]) == ("2 listeners", 0.5, 2)
+    own = results.tables["listeners"].set_index(["observer", "measure"])["estimate"]
+    assert own["with", "response at 40 Hz"] >= 1 / 3 > own["without", "response at 40 Hz"]
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
