@@ -70,7 +70,7 @@ def scipy_rows(eeg, envelope, options, ours) -> Iterator[tuple[str, str, str]]:
     yield (
         "transfer function",
         "scipy.signal.csd / welch",
-        gated(seconds, h[:, inside], ours.response.transfer),
+        gated(seconds, h[:, inside], unsmoothed(eeg, envelope, options)),
     )
     pairs = [(i, j) for i in range(n_channels) for j in range(i)]
     sample = pairs[:: max(1, len(pairs) // options.sampled)][: options.sampled]
@@ -85,6 +85,17 @@ def scipy_rows(eeg, envelope, options, ours) -> Iterator[tuple[str, str, str]]:
     yield f"{shifts} circular shifts", "scipy.signal.coherence once, scaled", str(once.times(shifts))
     samples = len(ours.resampled.gain)
     yield (f"{samples} bootstrap samples", "scipy.signal.coherence once, scaled", str(once.times(samples)))
+
+
+def unsmoothed(eeg, envelope, options):
+    """Our transfer function before it is smoothed over frequency, which the peer's is not."""
+    from cogattn.eeg.efr.analysis import short_time
+    from cogattn.eeg.efr.config import SpectrumSettings
+    from cogattn.eeg.efr.response import path_response
+
+    settings = SpectrumSettings(smooth=False)
+    stimulus, spectra = (short_time([x], options.sfreq, settings) for x in (envelope[:, None], eeg))
+    return path_response(stimulus, spectra, ridge=0).transfer
 
 
 def mne_connectivity_rows(eeg, options, ours) -> Iterator[tuple[str, str, str]]:
