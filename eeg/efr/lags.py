@@ -40,6 +40,8 @@ class LagSmoother:
         Real and imaginary parts set side by side, on both sides.
     kept : int array, shape (n_out,)
         Which of the frequencies that go in come out.
+    usable : bool array, shape (n_out,)
+        False where what comes out is filled in.
     n_averages : array, shape (n_out,)
         Independent averages behind each smoothed value, fewer beside a mask: the relative variance of |H| is
         (1 - g2) / (2 n g2), g2 the squared coherence (Bendat and Piersol 2010, equation 9.90).
@@ -47,6 +49,7 @@ class LagSmoother:
 
     matrix: NDArray[np.float32]
     kept: NDArray[np.intp]
+    usable: NDArray[np.bool_]
     n_averages: Floats
 
     def __call__(self, transfer: Complexes) -> Complexes:
@@ -104,7 +107,7 @@ def lag_smoother(
     matrix = _matrix(round(f[0] / spacing), weight, window == 0, usable, kept)
     noise = (matrix**2).sum(axis=0).reshape(2, -1).sum(axis=0)
     n_averages = spectra.duration_s * spectra.coverage / width_s * np.median(noise) / noise
-    return LagSmoother(matrix, kept, n_averages)
+    return LagSmoother(matrix, kept, usable[kept], n_averages)
 
 
 def _matrix(

@@ -39,6 +39,9 @@ class PathResponse:
         Coherence less its bias, zero on average without a response (may be negative).
     shrinkage : array, shape (n_frequencies,)
         P / (P + eps), the factor by which regularisation shrinks `transfer`; 1 where it does nothing.
+    misfit : float
+        What smoothing took away, over what it should take away of noise: about 1 where the response lies between
+        the lags, above 1 where some of it lies beyond. NaN without smoothing.
     """
 
     frequencies_hz: Floats
@@ -47,6 +50,7 @@ class PathResponse:
     coherence: Floats
     debiased: Floats
     shrinkage: Floats
+    misfit: float = float("nan")
 
     @property
     def relative_error(self) -> Floats:
@@ -61,13 +65,18 @@ class PathResponse:
 
     def smoothed(self, smoother: LagSmoother) -> PathResponse:
         """The response at the smoother's frequencies, the transfer function smoothed."""
+        kept, transfer = smoother.kept, smoother(self.transfer)
+        before, coherence = self.transfer[:, kept], self.coherence[:, kept]
+        noise = np.abs(before) ** 2 * (1 / np.maximum(coherence, 1e-12) - 1) / self.n_transfer
+        taken = np.abs(before - transfer) ** 2 / noise / (1 - self.n_transfer / smoother.n_averages)
         return PathResponse(
-            frequencies_hz=self.frequencies_hz[smoother.kept],
-            transfer=smoother(self.transfer),
+            frequencies_hz=self.frequencies_hz[kept],
+            transfer=transfer,
             n_transfer=smoother.n_averages,
-            coherence=self.coherence[:, smoother.kept],
-            debiased=self.debiased[:, smoother.kept],
-            shrinkage=self.shrinkage[smoother.kept],
+            coherence=coherence,
+            debiased=self.debiased[:, kept],
+            shrinkage=self.shrinkage[kept],
+            misfit=float(taken[:, smoother.usable].mean()),
         )
 
 

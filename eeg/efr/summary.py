@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MEASURES = (("response", "response"), ("transfer", "response"), ("csd", "csd"))
 """Our curve, and the published measure it is compared with."""
 MAINS_COLUMNS = ["observer", "measure", "frequency_hz", "low_hz", "high_hz", "value"]
+LARGEST_MISFIT = 1.2
+"""Of a smoothed transfer function, before the reader is told."""
 NOT_THEIRS = (
     "The published preprocessing, electrodes and formulae are not available; these are our own, so a verdict "
     "speaks of the data given, not of the published recordings."
@@ -185,6 +187,13 @@ def _of_following(trials: pd.DataFrame) -> Iterator[str]:
     notches = sorted(set(mains.loc[mains["measure"] == "notch", "frequency_hz"]))
     if notches:
         yield f"notch filters found at {', '.join(f'{f:g}' for f in notches)} Hz and masked with their edges"
+    rough = trials[(trials["part"] == "smoothness") & (trials["value"] > LARGEST_MISFIT)]
+    if len(rough):
+        yield (
+            f"{', '.join(rough['observer'])}: the transfer function varies faster over frequency than a response "
+            f"between the lags can (up to {rough['value'].max():.2f} times what noise explains); widen "
+            "spectrum.lag_low_s and lag_high_s, or turn spectrum.smooth off"
+        )
     yield (
         "coherence between channels is raised by volume conduction and a common reference; only lagged measures "
         "(imaginary coherency, wPLI) speak of coupling"

@@ -39,14 +39,15 @@ def rows_of(analysis: Analysis, observer: str, channels: Sequence[str]) -> pd.Da
 
     Parts: ``spectrum`` (channel and frequency: power, coherence, gain, phase), ``curve`` (frequency:
     response, transfer, following, csd), ``band`` (dominant bands of each curve), ``mains`` (lines and
-    notches), ``over_time`` (gain in each stretch, mean over channels), ``pair`` (pairs of channels in each
-    named band: coherence, imaginary coherency, phase-lag index).
+    notches), ``smoothness`` (see `PathResponse.misfit`), ``over_time`` (gain in each stretch, mean over
+    channels), ``pair`` (pairs of channels in each named band: coherence, imaginary coherency, phase-lag index).
     """
     parts = [
         _spectrum(analysis, channels),
         _curves(analysis),
         _bands(analysis),
         _mains(analysis),
+        pd.DataFrame([{"part": "smoothness", "measure": "misfit", "value": analysis.response.misfit}]),
         _over_time(analysis),
         _pairs(analysis, channels),
     ]

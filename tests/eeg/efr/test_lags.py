@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -120,6 +122,17 @@ def test_a_response_that_outlasts_its_lags_is_lost():
     stimulus, eeg = filtered_noise(kernel)
     smooth = path_response(stimulus, eeg).smoothed(smoother_of(eeg))
     assert np.abs(smooth.transfer[0, far_from_masks(smooth.frequencies_hz)]).max() < 0.1
+
+
+@pytest.mark.parametrize(("lag_s", "low", "high"), [(0.2, 0.9, 1.15), (0.9, 1.5, np.inf)])
+def test_a_misfit_tells_of_a_response_beyond_the_lags(lag_s, low, high):
+    kernel = np.zeros(round(lag_s * SFREQ) + 1)
+    kernel[-1] = 0.5
+    stimulus, eeg = filtered_noise(kernel)
+    noise = np.random.default_rng(9).standard_normal((round(600 * SFREQ), 1))
+    noise = welch_segments([noise], sfreq=SFREQ, segment_s=4.0, band_hz=WIDE)
+    noisy = replace(eeg, values=eeg.values + noise.values)
+    assert low < path_response(stimulus, noisy).smoothed(smoother_of(noisy)).misfit < high
 
 
 def test_lags_must_fit_into_a_segment_and_welch_be_used():
