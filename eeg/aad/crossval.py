@@ -157,14 +157,11 @@ def leave_one_out(
     Parameters are those of `cross_validate`. Picking the best penalty from this curve and reporting its value
     would choose on test data; `cross_validate` does not.
     """
-    x = checked_eeg(eeg, least=2)
-    y = checked_streams(envelope, x, name="envelope")
-    lags = checked_lags(tmin, tmax, sfreq, x)
-    problem = Problem.of(x, y, lags)
+    problem = Problem.checked(eeg, envelope, sfreq=sfreq, tmin=tmin, tmax=tmax, least=2)
     candidates = grid(alphas, problem.parts[0].cross.shape[0])
     n_alphas = len(candidates(1.0))
-    r, used = np.empty((len(x), n_alphas)), np.empty((len(x), n_alphas))
-    each = [[k] for k in range(len(x))]
+    r, used = np.empty((len(eeg), n_alphas)), np.empty((len(eeg), n_alphas))
+    each = [[k] for k in range(len(eeg))]
     for fold in solve_left_out(problem.parts, each, lambda _, trace: candidates(trace)):
         k = fold.index
         r[k] = pooled_correlation(problem.parts[k], fold.weights)[:, 0]

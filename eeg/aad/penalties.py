@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_alphas
+from cogattn.eeg.aad.inputs import checked_alphas, checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.errors import DataError
@@ -44,6 +44,22 @@ class Problem:
     def of(cls, x: Sequence[FloatArray], y: Sequence[FloatArray], lags: Lags) -> Problem:
         """Compute the moments of every trial."""
         return cls(x, y, lags, [Moments.of(a, b, lags) for a, b in zip(x, y, strict=True)])
+
+    @classmethod
+    def checked(
+        cls,
+        eeg: Sequence[FloatArray],
+        envelope: Sequence[FloatArray],
+        *,
+        sfreq: float,
+        tmin: float,
+        tmax: float,
+        least: int = 1,
+    ) -> Problem:
+        """Check and centre lists of trials for a backward model; DataError where they cannot be used."""
+        x = checked_eeg(eeg, least=least)
+        y = checked_streams(envelope, x, name="envelope")
+        return cls.of(x, y, checked_lags(tmin, tmax, sfreq, x))
 
 
 def grid(alphas: Sequence[float] | None, n_features: int) -> Callable[[float], FloatArray]:

@@ -18,7 +18,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.inputs import checked_eeg, checked_lags
 from cogattn.eeg.aad.lagged import Moments, predict
 from cogattn.eeg.aad.leave_out import solve
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties
@@ -62,14 +62,11 @@ class RidgeDecoder:
 
     def fit(self, eeg: Sequence[FloatArray], envelope: Sequence[FloatArray]) -> RidgeDecoder:
         """Fit on a list of trials: eeg (n_times, n_channels), envelope (n_times,)."""
-        x = checked_eeg(eeg)
-        y = checked_streams(envelope, x, name="envelope")
-        lags = checked_lags(self.tmin, self.tmax, self.sfreq, x)
-        problem = Problem.of(x, y, lags)
+        problem = Problem.checked(eeg, envelope, sfreq=self.sfreq, tmin=self.tmin, tmax=self.tmax)
         choose = best_penalties(problem, self.alphas, [()])
         total = Moments.total(problem.parts)
         self.alpha_ = choose(0, total.trace)
-        self.coef_ = solve(total, [self.alpha_])[:, 0, 0].reshape(lags.n, -1)
+        self.coef_ = solve(total, [self.alpha_])[:, 0, 0].reshape(problem.lags.n, -1)
         return self
 
     @overload
