@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cogattn.eeg.efr.bands import Band, above_background, dominant_bands
 from cogattn.eeg.efr.config import MainsSettings, SignificanceSettings, SpectrumSettings
@@ -134,8 +135,25 @@ def analyse(
     DataError
         If trials are too short or few for the settings, or hold no power.
     """
-    spectrum, mains = spectrum or SpectrumSettings(), mains or MainsSettings()
-    significance = significance or SignificanceSettings()
+    settings = (
+        spectrum or SpectrumSettings(),
+        mains or MainsSettings(),
+        significance or SignificanceSettings(),
+    )
+    with threadpool_limits(1, user_api="blas"):  # many small products: more threads only wait for each other
+        return _analyse(eeg, envelopes, sfreq, rng, *settings)
+
+
+def _analyse(
+    eeg: Sequence[Floats],
+    envelopes: Sequence[Floats],
+    sfreq: float,
+    rng: np.random.Generator,
+    spectrum: SpectrumSettings,
+    mains: MainsSettings,
+    significance: SignificanceSettings,
+) -> Analysis:
+    """Run every estimate."""
 
     def transform(trials: Sequence[Floats]) -> SegmentSpectra:
         return short_time(trials, sfreq, spectrum)
