@@ -95,3 +95,23 @@ def test_one_stream_or_a_short_one_is_refused(scene) -> None:
     short = [s[:8000] for s in sounds[3]]
     with pytest.raises(DataError, match="as long as the EEG"):
         condition(decoder, eeg[3], sum(short), short, audio_sfreq=AUDIO, model=MaskEnhancer())
+
+
+def test_errors_of_the_decoder_reach_the_sound_as_expected(scene) -> None:
+    sounds, eeg, decoder = scene
+    enhance, length_s, rng = MaskEnhancer(), 1, np.random.default_rng(0)
+    right, heard, on_target, on_other = [], [], [], []
+    for clean, pair in zip(eeg, sounds, strict=True):
+        trial = clean + 1.5 * clean.std() * rng.standard_normal(clean.shape)
+        for start_s in range(0, 20, length_s):
+            part = slice(int(start_s * SFREQ), int((start_s + length_s) * SFREQ))
+            cut = [s[int(start_s * AUDIO) : int((start_s + length_s) * AUDIO)] for s in pair]
+            found = condition(decoder, trial[part], sum(cut), cut, audio_sfreq=AUDIO, model=enhance)
+            right.append(found.selected == 0)
+            heard.append(si_sdr(found.output, cut[0]))
+            on_target.append(si_sdr(enhance(sum(cut), *cut, sfreq=AUDIO), cut[0]))
+            on_other.append(si_sdr(enhance(sum(cut), *cut[::-1], sfreq=AUDIO), cut[0]))
+    assert 0.6 < np.mean(right) < 1
+    expected = expected_error(np.mean(right), on_target=np.mean(on_target), on_other=np.mean(on_other))
+    # the decoder's mistakes are not quite independent of the sounds, hence the tolerance in decibels
+    assert abs(np.mean(heard) - expected) < 1.5
