@@ -147,7 +147,8 @@ def asymmetries(
     -------
     DataFrame
         ``searcher``, ``task``, ``hard_slope``, ``easy_slope`` (ms per item), ``difference`` (ms per item)
-        with ``difference_lo`` and ``difference_hi``, ``ratio`` hard / easy (NaN unless both are positive),
+        with ``difference_lo`` and ``difference_hi``, ``ratio`` hard / easy (NaN unless both are positive)
+        with ``ratio_lo`` and ``ratio_hi`` (0 and infinity where a resampled slope is at or below 0),
         ``index`` with ``lo`` and ``hi`` (95 %, bootstrap over displays), ``saturated`` (a slope is at or
         below 0, so that the index says nothing about size), ``n`` displays.
     """
@@ -170,6 +171,8 @@ def asymmetries(
             "difference_lo": difference_lo,
             "difference_hi": difference_hi,
             "ratio": hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan,
+            "ratio_lo": _ratio(lo),
+            "ratio_hi": _ratio(hi),
             "index": asymmetry_index(hard.slope, easy.slope),
             "lo": lo,
             "hi": hi,
@@ -178,6 +181,11 @@ def asymmetries(
         }
         rows.append(row | {"resampled": resampled} if keep_resamples else row)
     return pd.DataFrame(rows)
+
+
+def _ratio(index: float) -> float:
+    """The ratio of slopes that an asymmetry index stands for; they rise together, and so do their resamples."""
+    return float((1 + index) / (1 - index)) if index < 1 else np.inf
 
 
 def prediction_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -116,6 +116,8 @@ def test_a_slope_of_zero_saturates_the_index_and_is_flagged() -> None:
     healthy = measures.asymmetries(trials({"hard": 33, "easy": 14})).iloc[0]
     assert not healthy["saturated"]
     assert healthy["ratio"] == pytest.approx(33 / 14)
+    assert healthy["ratio_lo"] <= healthy["ratio"] <= healthy["ratio_hi"]
+    assert measures.asymmetry_index(healthy["ratio_hi"], 1.0) == pytest.approx(healthy["hi"])
 
 
 def test_equal_times_have_a_slope_of_exactly_zero() -> None:
