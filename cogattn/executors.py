@@ -21,6 +21,8 @@ from typing import ParamSpec, TypeVar
 
 from cogattn.provenance import gpu_names
 
+_FOR_LIFE = ExitStack()
+"""Holds a worker to one thread: dropped, the context would be left at once."""
 P = ParamSpec("P")
 T = TypeVar("T")
 MakeExecutor = Callable[[int], Executor]
@@ -92,7 +94,7 @@ def become_worker() -> None:
     """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
-    ExitStack().enter_context(one_thread())
+    _FOR_LIFE.enter_context(one_thread())
     driver = multiprocessing.parent_process()
     if driver is not None:
         threading.Thread(target=_die_after, args=(driver,), daemon=True, name="die-with-driver").start()

@@ -13,7 +13,7 @@ import pytest
 
 from cogattn.errors import ConfigError, RunFailed, StoreError
 from cogattn.execute import Progress, describe, execute, open_run, plan, run_study
-from cogattn.executors import THREAD_VARIABLES, InlineExecutor, default_workers, one_thread
+from cogattn.executors import THREAD_VARIABLES, InlineExecutor, SpawnPool, default_workers, one_thread
 from cogattn.provenance import begin_session, collect
 from cogattn.records import Provenance
 from cogattn.registry import load_study
@@ -97,6 +97,24 @@ def test_a_plan_with_a_cell_twice_is_refused_before_any_work(tmp_path: Path) -> 
     with pytest.raises(StoreError, match="no cell twice"):
         run_study(f"{HERE}:TwiceCoins", CoinConfig(), out=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def threads_of_a_worker() -> tuple[int, str | None, list[int]]:
+    import torch
+    from threadpoolctl import threadpool_info
+
+    pools = [pool["num_threads"] for pool in threadpool_info()]
+    return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), pools
+
+
+def test_a_worker_keeps_to_one_thread_whatever_its_driver_s_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with SpawnPool(1) as pool:
+        n_torch, variable, pools = pool.submit(threads_of_a_worker).result()
+    assert (n_torch, variable, set(pools)) == (1, "1", {1})
 
 
 def test_threads_are_one_inside_and_as_before_outside() -> None:
