@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from cogattn.psychophysics.masking.stimuli import Stimuli
 
-T, Made = TypeVar("T"), TypeVar("Made")
+Job = TypeVar("Job")
+Made = TypeVar("Made")
 
 COLUMNS = {
     "task": "str",
@@ -266,7 +267,7 @@ def present(
     )
 
 
-def _one_ahead(make: Callable[[T], Made], jobs: Iterable[T]) -> Iterator[Made]:
+def _one_ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
     """Yield ``make(job)`` in order; while the caller works on one, a thread makes the next."""
     coming: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(max_workers=1) as pool:
