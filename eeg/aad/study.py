@@ -84,5 +84,6 @@ class AadStudy:
         """Return a small run on three simulated listeners."""
         return AadConfig(
             recordings=SimulatedSession(n_subjects=3, n_trials=12, trial_s=60.0, n_channels=16),
+            decoders=("ridge",),
             significance=SignificanceSettings(n_permutations=199),
         )
