@@ -1,6 +1,6 @@
 """How much of a masking run is spent outside the network's forward pass: images, noise, store, fits, tables.
 
-    python benchmarks/masking_overhead.py [--images 4000]
+    python benchmarks/masking_overhead.py [--images 10000]
 
 A run of EfficientNet-lite0 in the paper's design over image files (drawn here, named as the 16 categories), in this
 process on one thread. Figures are drawn once a run whatever its length, so they are timed apart.
@@ -53,7 +53,7 @@ def write_images(folder: Path, n_images: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=4000)
+    parser.add_argument("--images", type=int, default=10000)
     n_images = parser.parse_args().images
     forward, figures = Stopwatch(Network, "logits"), Stopwatch(store, "_figure_files")
     with tempfile.TemporaryDirectory() as temporary:
