@@ -32,7 +32,7 @@ class MaskingStudy:
     """Critical-band masking over 16 categories."""
 
     name: ClassVar[str] = "masking"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[MaskingConfig] = MaskingConfig
     reference: ClassVar[str] = (
         "@inproceedings{subramanian2023spatial,\n"
