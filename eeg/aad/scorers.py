@@ -7,6 +7,7 @@ sounds with it: the two talkers for a decision, other sounds for a rank.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import window_correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
+
+if TYPE_CHECKING:
+    from cogattn.eeg.aad.trainable import NetworkReconstructor, SpeakerClassifier
 
 FloatArray = NDArray[np.floating]
 Scorer = Callable[[Sequence[FloatArray], float], FloatArray]
@@ -67,7 +71,7 @@ def _by_prediction(model: ForwardModel, eeg: FloatArray) -> Scorer:
     return score
 
 
-def _reconstructor(config: AadConfig, name: str, sfreq: float):
+def _reconstructor(config: AadConfig, name: str, sfreq: float) -> RidgeDecoder | NetworkReconstructor:
     lags = config.lags
     if name in ("cnn", "attention"):
         from cogattn.eeg.aad.trainable import NetworkReconstructor
@@ -78,7 +82,7 @@ def _reconstructor(config: AadConfig, name: str, sfreq: float):
     return RidgeDecoder(sfreq, lags.tmin_s, lags.tmax_s, "ledoit-wolf" if name == "ledoit-wolf" else None)
 
 
-def _decider(config: AadConfig, name: str, sfreq: float):
+def _decider(config: AadConfig, name: str, sfreq: float) -> CcaDecoder | SpeakerClassifier:
     if name == "cca":
         return CcaDecoder(sfreq)
     from cogattn.eeg.aad.trainable import SpeakerClassifier

@@ -16,8 +16,6 @@ import pandas as pd
 
 from cogattn.psychophysics.search.measures import asymmetry_index, fit_line
 
-SOURCE = "Wolfe 1992; Kleffner & Ramachandran 1992; Wolfe & DiMase 2003; as read by Gupta et al. 2021"
-
 
 def human_times() -> pd.DataFrame:
     """Return the mean reaction times of people, target present.

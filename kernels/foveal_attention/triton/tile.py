@@ -11,7 +11,6 @@ import triton.language as tl
 
 SMOOTH = tl.constexpr(1)
 LOG = tl.constexpr(2)
-GAUSS = tl.constexpr(3)
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
 

@@ -69,15 +69,12 @@ def test_the_error_of_the_gain_is_that_of_theory(kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_an_hour_recovers_every_bin_within_five_percent_where_coherence_exceeds_three_tenths(seed):
-    """But for those beside a mask, theory's standard error is then below 5 % / 3.5."""
-    _, smooth, path = recovered(60, "noise", seed)
-    error, theory = errors(smooth, path)
-    certain = theory < 0.05 / 3.5
+def test_two_hours_recover_every_bin_within_five_percent_where_coherence_exceeds_three_tenths(seed):
+    """After one hour a bin beside the masked mains, behind which fewer averages stand, may still miss it."""
+    _, smooth, path = recovered(120, "noise", seed)
+    error, _ = errors(smooth, path)
     assert len(error) > 400
-    assert certain.mean() > 0.95
-    assert np.abs(error[certain]).max() < 0.05
-    assert np.abs(error).max() < 0.06
+    assert np.abs(error).max() < 0.05
 
 
 def filtered_noise(kernel: np.ndarray, minutes: float = 10) -> tuple[SegmentSpectra, SegmentSpectra]:
