@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogattn.psychophysics.masking.adaptive import AdaptiveSession
-from cogattn.psychophysics.masking.likelihood import Cells, ChannelModel, channel_parameters, fit_many
-from cogattn.psychophysics.masking.noise import BandSpectra, octave_spectra, pyramid_spectra
-from cogattn.stats import random_effects, wilson_interval
+from cogattn.psychophysics.masking.channel.adaptive import AdaptiveSession
+from cogattn.psychophysics.masking.channel.likelihood import Cells, ChannelModel, channel_parameters, fit_many
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, octave_spectra, pyramid_spectra
+from cogattn.statistics.stats import random_effects, wilson_interval
 
 GRID_SDS = np.array([0, 0.01, 0.02, 0.04, 0.08, 0.16])
 SETTINGS: Sequence[tuple[str, float]] = (("octave", 0.5), ("octave", 0.25), ("pyramid", 0.5))

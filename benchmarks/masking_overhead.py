@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cogattn import store
-from cogattn.catalogue import verify
-from cogattn.execute import run_study
 from cogattn.observers.network import Network
-from cogattn.psychophysics.masking.categories import CATEGORIES
 from cogattn.psychophysics.masking.config import MaskingConfig
-from cogattn.psychophysics.masking.procedural import draw
+from cogattn.running import store
+from cogattn.running.catalogue import verify
+from cogattn.running.execute import run_study
+from cogattn.vision.images.categories import CATEGORIES
+from cogattn.vision.images.procedural import draw
 
 
 class Stopwatch:

@@ -19,11 +19,11 @@ import torch
 from pyrtools.pyramids import LaplacianPyramid
 
 from cogattn.psychophysics.masking.config import NoiseSettings
-from cogattn.psychophysics.masking.noise import octave_noise, unit_noise
-from cogattn.psychophysics.masking.procedural import draw
-from cogattn.psychophysics.masking.pyramid import pyramid_band, pyramid_noise
-from cogattn.psychophysics.masking.stimuli import add_noise, set_contrast
+from cogattn.psychophysics.masking.stimuli.composition import add_noise, set_contrast
+from cogattn.psychophysics.masking.stimuli.noise import octave_noise, unit_noise
+from cogattn.psychophysics.masking.stimuli.pyramid import pyramid_band, pyramid_noise
 from cogattn.seeds import Streams
+from cogattn.vision.images.procedural import draw
 
 SIZE, N_BANDS, N_IMAGES, BATCH = 224, 7, 70, 14
 CONTRAST, MEAN, MARGIN = 0.2, 0.449, 0.1

@@ -28,7 +28,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cogattn.fovea import Backbone
 from cogattn.observers.build import build_network, timm_network
 from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.displays import MARGIN_DEG, make_display
@@ -37,7 +36,8 @@ from cogattn.psychophysics.search.matching import MatchingSearcher
 from cogattn.psychophysics.search.searcher import Places
 from cogattn.psychophysics.search.tasks import find_condition
 from cogattn.psychophysics.search.templates import as_rgb
-from cogattn.retina import INTEGRATIONS
+from cogattn.vision.fovea import Backbone
+from cogattn.vision.retina import INTEGRATIONS
 
 PUBLISHED_FIXATIONS = 1.67
 """Mean number of fixations per search of eccNET over all six tasks."""

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cogattn.fovea import Backbone
 from cogattn.observers.build import build_network
 from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.config import RulesSettings
@@ -24,7 +23,8 @@ from cogattn.psychophysics.search.displays import make_display
 from cogattn.psychophysics.search.matching import MatchingSearcher
 from cogattn.psychophysics.search.measures import MS_PER_FIXATION, asymmetries, reaction_time_ms
 from cogattn.psychophysics.search.searcher import search
-from cogattn.retina import INTEGRATIONS
+from cogattn.vision.fovea import Backbone
+from cogattn.vision.retina import INTEGRATIONS
 
 FOVEAS = ("uniform", "eccnet", "v1", "v2")
 GAINS = (60.0, 200.0, 600.0)

@@ -22,8 +22,8 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from cogattn.atomic import sha256_file
 from cogattn.errors import ConfigError, DataError
+from cogattn.running.atomic import sha256_file
 
 DATASETS = "cogattn.datasets"
 CACHE_VARIABLE = "COGATTN_DATA"

@@ -19,7 +19,7 @@ from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cogattn.atomic import write_atomically
+from cogattn.running.atomic import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cogattn.cli.tables import aligned
 from cogattn.errors import ConfigError
 from cogattn.fetch import CACHE_VARIABLE, DataSet, Download, Packaged, adopt, data_sets, fetch, locate
+from cogattn.reporting.tables import aligned
 
 app = App(
     name="data",

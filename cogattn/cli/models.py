@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cogattn.cli.tables import aligned
+from cogattn.reporting.tables import aligned
 
 
 def models(

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cogattn import catalogue
-from cogattn.catalogue import find_run, list_runs
-from cogattn.cli.tables import aligned, rows_json, summary_text
 from cogattn.errors import StoreError
-from cogattn.records import ConfigRecord, Provenance, Session
-from cogattn.store import Run
+from cogattn.reporting.tables import aligned, rows_json, summary_text
+from cogattn.running import catalogue
+from cogattn.running.catalogue import find_run, list_runs
+from cogattn.running.records import ConfigRecord, Provenance, Session
+from cogattn.running.store import Run
 
 app = App(name="runs", help="List, show and verify stored runs.", help_format="plaintext")
 Out = Annotated[Path, Parameter(name="--out", help="Folder of runs.")]

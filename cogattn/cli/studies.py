@@ -13,13 +13,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cogattn.cli.flags import flag_parameters, nested
-from cogattn.cli.tables import rows_json, summary_text
 from cogattn.config import StudyConfig, merge, read_toml
 from cogattn.errors import CogattnError, ConfigError, RunFailed
-from cogattn.execute import OnProgress, Progress, open_run, plan, run_study
-from cogattn.executors import default_workers
 from cogattn.registry import load_study, study_entry_points
-from cogattn.store import Run
+from cogattn.reporting.tables import rows_json, summary_text
+from cogattn.running.execute import OnProgress, Progress, open_run, plan, run_study
+from cogattn.running.executors import default_workers
+from cogattn.running.store import Run
 from cogattn.study import Study
 
 RUNNING = "Running"

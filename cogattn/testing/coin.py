@@ -98,7 +98,7 @@ class CoinStudy:
         """Return the share of heads of each coin with Wilson's 95 % interval."""
         import pandas as pd
 
-        from cogattn.stats import wilson_interval
+        from cogattn.statistics.stats import wilson_interval
 
         rows = []
         for observer, group in trials.groupby("observer", sort=False):

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from cogattn.config import KIND, Settings, StudyConfig, groups_of
 from cogattn.errors import ConfigError
-from cogattn.execute import plan
-from cogattn.executors import one_thread
-from cogattn.formats import parquet_bytes, read_parquet
 from cogattn.registry import load_study
+from cogattn.running.execute import plan
+from cogattn.running.executors import one_thread
+from cogattn.running.formats import parquet_bytes, read_parquet
+from cogattn.running.store import FILE_STEM, STUDY_NAME
 from cogattn.seeds import Streams
-from cogattn.store import FILE_STEM, STUDY_NAME
 from cogattn.study import SUMMARY_COLUMNS, Cell, Results, Study
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import LogLocator
 
-from cogattn.eeg.montage import head_info
+from cogattn.eeg.recordings.montage import head_info
 from cogattn.figures import COLOURS, SERIES, caption, draw_band, new_figure, style
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
 from cogattn.eeg.aad.leave_out import solve
 from cogattn.eeg.aad.metrics import correlation

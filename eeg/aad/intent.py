@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
-from cogattn.eeg.envelope import Envelope
+from cogattn.eeg.recordings.envelope import Envelope
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]

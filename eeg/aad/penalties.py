@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_alphas, checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.checks import checked_alphas, checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.errors import DataError

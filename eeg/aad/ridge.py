@@ -18,7 +18,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_eeg, checked_lags
+from cogattn.eeg.aad.checks import checked_eeg, checked_lags
 from cogattn.eeg.aad.lagged import Moments, predict
 from cogattn.eeg.aad.leave_out import solve
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties

@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.inputs import checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.metrics import accuracy, correlation

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.aad.config import AadConfig, FolderSession, SimulatedSession
 from cogattn.eeg.aad.trial_table import TABLE, read_rows, read_session
-from cogattn.eeg.envelope import Envelope, read_audio
-from cogattn.eeg.montage import front_to_back, standard_channels
-from cogattn.eeg.readers import fingerprint, read_cnd, read_dtu, read_kul, with_audio
-from cogattn.eeg.recording import Recording
-from cogattn.eeg.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.envelope import Envelope, read_audio
+from cogattn.eeg.recordings.montage import front_to_back, standard_channels
+from cogattn.eeg.recordings.readers import fingerprint, read_cnd, read_dtu, read_kul, with_audio
+from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.metrics import correlation
-from cogattn.eeg.recording import Recording
+from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]

@@ -64,9 +64,9 @@ class AadStudy:
 
     def run_cell(self, config: AadConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         """Decode one subject; the columns of the result are described in `session`."""
-        from cogattn.eeg.aad import session
+        from cogattn.eeg.aad import trials
 
-        return session.run(config, cell, rng)
+        return trials.run(config, cell, rng)
 
     def summarise(self, config: AadConfig, trials: pd.DataFrame) -> Results:
         """Average over subjects, with intervals over subjects."""

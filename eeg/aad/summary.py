@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from cogattn.eeg.aad import figures
 from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
-from cogattn.eeg.aad.session import IGNORED, columns_of
 from cogattn.eeg.aad.significance import LEAVE_ONE_OUT_DISPERSION, chance_interval
+from cogattn.eeg.aad.trials import IGNORED, columns_of
 from cogattn.seeds import Streams
-from cogattn.stats import Estimate, bootstrap
+from cogattn.statistics.stats import Estimate, bootstrap
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 FloatArray = NDArray[np.floating]

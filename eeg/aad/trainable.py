@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cogattn.eeg.aad.checks import checked_eeg, checked_streams
 from cogattn.eeg.aad.config import TrainingSettings
-from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
 from cogattn.eeg.aad.networks import (
     AttentionReconstructor,
     ConvolutionalReconstructor,

@@ -2,7 +2,7 @@
 
 The table is a CSV file with a row per trial and the columns
 
-- ``subject``; ``recording``: the EEG file (any of `cogattn.eeg.readers.CONTINUOUS_SUFFIXES`, also inside a BIDS
+- ``subject``; ``recording``: the EEG file (a suffix of `CONTINUOUS_SUFFIXES`, also inside a BIDS
   data set); ``duration_s``; ``attended``, ``unattended``: sound files; paths are relative to the table;
 - one of ``onset_s`` (seconds from the recording's start), ``trigger`` (a code or an annotation's text: the first row
   with it gets its first occurrence, and so on) and ``audio_channel`` (where the two sounds together are found by
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from cogattn.eeg.alignment import audio_onset, trials_from_raw, trigger_onsets
-from cogattn.eeg.envelope import Envelope, read_audio
-from cogattn.eeg.readers import Unit, read_raw, scalp_channels, with_audio
-from cogattn.eeg.recording import FloatArray, Recording, Trial
+from cogattn.eeg.recordings.alignment import audio_onset, trials_from_raw, trigger_onsets
+from cogattn.eeg.recordings.envelope import Envelope, read_audio
+from cogattn.eeg.recordings.readers import Unit, read_raw, scalp_channels, with_audio
+from cogattn.eeg.recordings.recording import FloatArray, Recording, Trial
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def read_session(path: Path, subject: str, *, unit: Unit = "V") -> Recording:
     subject : str
         One of its subjects.
     unit : {"V", "uV", "arbitrary"}
-        As in `cogattn.eeg.readers.read_raw`.
+        As in `cogattn.eeg.recordings.readers.read_raw`.
 
     Raises
     ------

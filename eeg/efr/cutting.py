@@ -15,8 +15,8 @@ import numpy as np
 
 from cogattn.eeg.efr.config import EfrConfig, Played
 from cogattn.eeg.efr.spectra import Floats
-from cogattn.eeg.readers import scalp_channels
-from cogattn.eeg.recording import Recording, Trial, resample
+from cogattn.eeg.recordings.readers import scalp_channels
+from cogattn.eeg.recordings.recording import Recording, Trial, resample
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence
     """
     import mne
 
-    from cogattn.eeg.alignment import trials_from_epochs
+    from cogattn.eeg.recordings.alignment import trials_from_epochs
 
     read = mne.read_epochs_eeglab if path.suffix.lower() == ".set" else mne.read_epochs
     try:
@@ -119,7 +119,7 @@ def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence
 
 def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> Floats:
     """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
-    from cogattn.eeg.envelope import Envelope, read_audio
+    from cogattn.eeg.recordings.envelope import Envelope, read_audio
 
     if path.suffix.lower() == ".npy":
         return resample(_read_npy(path), npy_sfreq, sfreq)
@@ -182,7 +182,7 @@ def _recorded_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: Played, s
 
 def _onsets(raw: mne.io.BaseRaw, source: Played, stimuli: Sequence[Path]) -> list[tuple[float, str]]:
     """Seconds at which each sound starts, in order, and the trigger that says so."""
-    from cogattn.eeg.alignment import trigger_events
+    from cogattn.eeg.recordings.alignment import trigger_events
 
     if source.align == "start":
         return [(0.0, "")]
@@ -194,8 +194,8 @@ def _onsets(raw: mne.io.BaseRaw, source: Played, stimuli: Sequence[Path]) -> lis
 
 def _found_in_audio(raw: mne.io.BaseRaw, source: Played, stimulus: Path) -> float:
     """Seconds at which the sound, or a sound of the given envelope, starts in the audio channel."""
-    from cogattn.eeg.alignment import audio_onset
-    from cogattn.eeg.envelope import read_audio
+    from cogattn.eeg.recordings.alignment import audio_onset
+    from cogattn.eeg.recordings.envelope import read_audio
 
     if source.audio_channel not in raw.ch_names:
         raise DataError(

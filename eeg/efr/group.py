@@ -15,7 +15,7 @@ from scipy import stats
 
 from cogattn.eeg.efr.bands import dominant_bands
 from cogattn.eeg.efr.spectra import Floats
-from cogattn.stats import Estimate, wilson_interval
+from cogattn.statistics.stats import Estimate, wilson_interval
 
 CURVES = ("response", "transfer", "following", "csd")
 BAND_COLUMNS = (

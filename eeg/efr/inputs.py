@@ -10,7 +10,7 @@ import numpy as np
 
 from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput, SimulatedSweepsInput
 from cogattn.eeg.efr.cutting import STIMULUS, cut, from_epochs
-from cogattn.eeg.recording import Recording
+from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 
@@ -120,7 +120,7 @@ def simulated_path(source: SimulatedInput) -> AuditoryPath:
 
 
 def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
-    from cogattn.eeg import readers
+    from cogattn.eeg.recordings import readers
 
     path, stimuli = source.recordings[index], _stimuli_of(source, index)
     if source.layout == "continuous":
@@ -136,7 +136,7 @@ def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
             raise ConfigError("input.stimuli must name the dataStim file when input.layout is cnd")
         recording = readers.read_cnd(path, stimuli[0], unit=unit)
     else:
-        from cogattn.eeg.envelope import Envelope
+        from cogattn.eeg.recordings.envelope import Envelope
 
         recording = readers.read_kul(path, unit=unit)
         if stimuli:
@@ -152,7 +152,7 @@ def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
 
 
 def _bids(config: EfrConfig, source: BidsInput, index: int) -> Recording:
-    from cogattn.eeg import readers
+    from cogattn.eeg.recordings import readers
 
     subject = source.subjects[index]
     raw = readers.read_bids(

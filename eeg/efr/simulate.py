@@ -13,8 +13,8 @@ import numpy as np
 from scipy import fft
 
 from cogattn.eeg.efr.spectra import Complexes, Floats
-from cogattn.eeg.recording import Recording, Trial
-from cogattn.eeg.simulate import coloured_noise, speech_envelope
+from cogattn.eeg.recordings.recording import Recording, Trial
+from cogattn.eeg.recordings.simulate import coloured_noise, speech_envelope
 from cogattn.errors import DataError
 
 

@@ -25,7 +25,7 @@ from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.eeg.efr.surrogates import false_discovery
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
 from cogattn.eeg.efr.table import tidy
-from cogattn.eeg.recording import Recording
+from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import DataError
 
 OVER_SWEEPS: dict[str, Callable[[Complexes], Detection]] = {

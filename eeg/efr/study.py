@@ -95,7 +95,7 @@ class EfrStudy:
     def inputs(self, config: EfrConfig) -> Mapping[str, str]:
         """Fingerprint every recording and stimulus that the settings name."""
         from cogattn.eeg.efr import inputs
-        from cogattn.eeg.readers import fingerprint
+        from cogattn.eeg.recordings.readers import fingerprint
 
         return {name: fingerprint(path) for name, path in inputs.files(config).items()}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.masking.noise import BandSpectra
-from cogattn.stats import wilson_interval
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
+from cogattn.statistics.stats import wilson_interval
 
 
 def tabulate_accuracy(

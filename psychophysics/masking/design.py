@@ -1,6 +1,6 @@
 """Which trials are run: the paper's design and the fully crossed one, as plain tables.
 
-The adaptive design decides while it runs; see `cogattn.psychophysics.masking.adaptive`.
+The adaptive design decides while it runs; see `cogattn.psychophysics.masking.channel.adaptive`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from cogattn import figures
-from cogattn.psychophysics.masking.channel import Channel
-from cogattn.psychophysics.masking.population import PopulationChannel
+from cogattn.psychophysics.masking.channel.fit import Channel
+from cogattn.psychophysics.masking.channel.population import PopulationChannel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,8 +186,8 @@ def stimulus_sheet(
 
 def sheet_of(config: MaskingConfig) -> Figure:
     """Draw the stimulus sheet of a run: its first images, in every band at four noise SDs."""
-    from cogattn.psychophysics.masking.noise import spectra
-    from cogattn.psychophysics.masking.session import example_stimuli
+    from cogattn.psychophysics.masking.stimuli.noise import spectra
+    from cogattn.psychophysics.masking.trials import example_stimuli
 
     sds = [sd for sd in config.noise.sds if sd > 0]
     sds = [sds[i] for i in np.unique(np.linspace(0, len(sds) - 1, 4).round().astype(int))]

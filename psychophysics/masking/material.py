@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from cogattn.psychophysics.masking.images import ImageList, list_images
+from cogattn.vision.images.listing import ImageList, list_images
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig

@@ -11,11 +11,11 @@ import pandas as pd
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
-from cogattn.psychophysics.masking.human import HumanCounts, read_counts
-from cogattn.psychophysics.masking.noise import BandSpectra, pyramid_spectra, spectra
-from cogattn.psychophysics.masking.population import PopulationChannel, population_channel
-from cogattn.psychophysics.masking.thresholds import band_thresholds
-from cogattn.stats import Estimate, random_effects, wilson_interval
+from cogattn.psychophysics.masking.channel.population import PopulationChannel, population_channel
+from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
+from cogattn.psychophysics.masking.counts import HumanCounts, read_counts
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, pyramid_spectra, spectra
+from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig

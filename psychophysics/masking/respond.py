@@ -12,11 +12,11 @@ import numpy as np
 from cogattn.errors import ConfigError, ObserverError
 from cogattn.observers.build import build_network
 from cogattn.observers.readout import Readout
-from cogattn.psychophysics.masking.categories import CATEGORIES, decide
+from cogattn.psychophysics.masking.ideal_observer import TemplateResponder
 from cogattn.psychophysics.masking.material import training_images, trial_images
-from cogattn.psychophysics.masking.stimuli import set_contrast
-from cogattn.psychophysics.masking.template import TemplateResponder
+from cogattn.psychophysics.masking.stimuli.composition import set_contrast
 from cogattn.seeds import Streams
+from cogattn.vision.images.categories import CATEGORIES, decide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

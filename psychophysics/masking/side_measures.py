@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from cogattn.psychophysics.masking.consistency import error_consistency
-from cogattn.psychophysics.masking.human import has_trials, read_trials
-from cogattn.psychophysics.masking.networks import MIN_NETWORKS, PREDICTORS, relate
-from cogattn.psychophysics.masking.robustness import robust_accuracy
-from cogattn.psychophysics.masking.shape_bias import shape_bias
+from cogattn.psychophysics.masking.across_networks import MIN_NETWORKS, PREDICTORS, relate
+from cogattn.psychophysics.masking.counts import has_trials, read_trials
+from cogattn.psychophysics.probes.consistency import error_consistency
+from cogattn.psychophysics.probes.robustness import robust_accuracy
+from cogattn.psychophysics.probes.shape_bias import shape_bias
 from cogattn.seeds import Streams
-from cogattn.stats import Estimate
+from cogattn.statistics.stats import Estimate
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig, RobustnessSettings

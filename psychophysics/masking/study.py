@@ -15,11 +15,11 @@ from cogattn.psychophysics.masking.config import (
     HumanObserver,
     MaskingConfig,
     PaperDesign,
-    ProceduralImages,
     TemplateObserver,
 )
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Results
+from cogattn.vision.images.config import ProceduralImages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,9 +66,9 @@ class MaskingStudy:
 
     def run_cell(self, config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         """Run the trials of one cell; the columns of the result are described in `session`."""
-        from cogattn.psychophysics.masking import session
+        from cogattn.psychophysics.masking import trials
 
-        return session.run(config, cell, rng)
+        return trials.run(config, cell, rng)
 
     def summarise(self, config: MaskingConfig, trials: pd.DataFrame) -> Results:
         """Fit the channel of each observer and set the human one beside it."""
@@ -79,11 +79,12 @@ class MaskingStudy:
     def inputs(self, config: MaskingConfig) -> Mapping[str, str]:
         """Fingerprint the images and the human table that the settings name."""
         from cogattn.observers.fingerprint import fingerprint
-        from cogattn.psychophysics.masking import human, material, shape_bias
+        from cogattn.psychophysics.masking import counts, material
+        from cogattn.psychophysics.probes import shape_bias
 
-        found = {"humans": human.fingerprint(config.humans)}
+        found = {"humans": counts.fingerprint(config.humans)}
         if isinstance(config.observer, HumanObserver):
-            return found | {"observer": human.fingerprint(config.observer.table)}
+            return found | {"observer": counts.fingerprint(config.observer.table)}
         if not isinstance(config.observer, TemplateObserver):
             found |= fingerprint(config.observer)
         found["images"] = material.trial_images(config).fingerprint()
@@ -129,11 +130,11 @@ def _check_models(observer: TimmObserver | ReadoutObserver) -> None:
 
 def _people(table: str) -> list[Cell]:
     """One cell per person."""
-    from cogattn.psychophysics.masking import human
+    from cogattn.psychophysics.masking import counts
 
-    counts = human.read_counts(table)
+    people = counts.read_counts(table)
     return [
-        Cell.of(f"{table}, person {person}", task="people", person=str(person)) for person in counts.observers
+        Cell.of(f"{table}, person {person}", task="people", person=str(person)) for person in people.observers
     ]
 
 
@@ -159,7 +160,7 @@ def _masking_cells(config: MaskingConfig, name: str) -> list[Cell]:
 def _shape_bias_cells(config: MaskingConfig, name: str) -> list[Cell]:
     if config.shape_bias is None:
         return []
-    from cogattn.psychophysics.masking.shape_bias import list_conflicts
+    from cogattn.psychophysics.probes.shape_bias import list_conflicts
 
     n = len(list_conflicts(config.shape_bias.path).ids)
     return [

@@ -12,19 +12,19 @@ import pandas as pd
 
 from cogattn.psychophysics.masking import figures
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
-from cogattn.psychophysics.masking.adaptive import fit_adaptive
-from cogattn.psychophysics.masking.channel import Channel, Interval, fit_channel
-from cogattn.psychophysics.masking.clustered import fit_channel_by_images
+from cogattn.psychophysics.masking.channel.adaptive import fit_adaptive
+from cogattn.psychophysics.masking.channel.clustered import fit_channel_by_images
+from cogattn.psychophysics.masking.channel.fit import Channel, Interval, fit_channel
+from cogattn.psychophysics.masking.channel.population import PopulationValue
+from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.design import count_correct
 from cogattn.psychophysics.masking.material import trial_images
-from cogattn.psychophysics.masking.noise import BandSpectra, spectra
 from cogattn.psychophysics.masking.people import People, read_people
-from cogattn.psychophysics.masking.population import PopulationValue
 from cogattn.psychophysics.masking.side_measures import side_rows, side_tables
-from cogattn.psychophysics.masking.thresholds import band_thresholds
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, spectra
 from cogattn.seeds import Streams
-from cogattn.stats import wilson_interval
+from cogattn.statistics.stats import wilson_interval
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.fovea import Level
 from cogattn.psychophysics.search.displays import Display
 from cogattn.psychophysics.search.searcher import Places, View
+from cogattn.vision.fovea import Level
 
 Array = NDArray[np.float64]
 

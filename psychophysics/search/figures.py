@@ -10,8 +10,8 @@ import pandas as pd
 
 from cogattn.figures import COLOURS, SERIES, caption, draw_estimate, new_figure, style
 from cogattn.psychophysics.search.config import SearchConfig
-from cogattn.psychophysics.search.human import human_asymmetry, human_slopes, human_times, published_models
 from cogattn.psychophysics.search.measures import prediction_interval
+from cogattn.psychophysics.search.people import human_asymmetry, human_slopes, human_times, published_models
 from cogattn.psychophysics.search.sheet import stimulus_sheet
 from cogattn.psychophysics.search.tasks import TASKS
 from cogattn.seeds import Streams
@@ -84,7 +84,7 @@ def search_functions(trials: pd.DataFrame, networks: Sequence[str]) -> Figure:
     Parameters
     ----------
     trials : DataFrame
-        Searches with a target, of `cogattn.psychophysics.search.session`.
+        Searches with a target, of `cogattn.psychophysics.search.trials`.
     networks : sequence of str
         Which searchers.
     """

@@ -28,7 +28,6 @@ from timm.models import FeatureListNet
 from torch import Tensor, nn
 
 from cogattn.errors import ObserverError
-from cogattn.fovea import FoveatedField, Level, image_inputs
 from cogattn.kernels import box_means, box_pool, ring_boxes, ring_windows
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.displays import Display
@@ -36,7 +35,8 @@ from cogattn.psychophysics.search.matching import MatchingSearcher, combine
 from cogattn.psychophysics.search.searcher import Places
 from cogattn.psychophysics.search.templates import as_rgb, match_maps
 from cogattn.psychophysics.search.winograd import hasten
-from cogattn.retina import INTEGRATIONS, Integration
+from cogattn.vision.fovea import FoveatedField, Level, image_inputs
+from cogattn.vision.retina import INTEGRATIONS, Integration
 
 Array = NDArray[np.float64]
 
@@ -177,7 +177,7 @@ class InlineSearcher(MatchingSearcher):
     name : str
         What tables call it.
     preset : str
-        Of `cogattn.retina.INTEGRATIONS`.
+        Of `cogattn.vision.retina.INTEGRATIONS`.
     gain, criterion, knows_distractors, n_levels
         As for `MatchingSearcher`.
     """

@@ -6,7 +6,7 @@ t of each level (`templates`). At a place x seen from gaze f the match of a leve
     r(x | f) = P[phi * t] / sqrt((epsilon |t|^2)^2 + |t|^2 P[E])
 
 with phi the display's features less the background's, E their energy under the template, and P the average over
-a window that grows with eccentricity (`cogattn.fovea`). At a uniform fovea r is a cosine. Matches are averaged
+a window that grows with eccentricity (`cogattn.vision.fovea`). At a uniform fovea r is a cosine. Matches are averaged
 over levels, and the best of a target's kinds counts. The evidence for a target is
 
     e(x | f) = gain * (r(x | f) - criterion * r_0(|x - f|))
@@ -30,11 +30,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cogattn.fovea import FoveatedField
 from cogattn.psychophysics.search.displays import Display, draw
 from cogattn.psychophysics.search.searcher import Places, View
 from cogattn.psychophysics.search.templates import LevelsOf, Template, as_rgb, learn_templates, match_maps
-from cogattn.retina import Integration
+from cogattn.vision.fovea import FoveatedField
+from cogattn.vision.retina import Integration
 
 Array = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class MatchingSearcher:
     Parameters
     ----------
     levels_of : callable
-        The network's features, `cogattn.fovea.Backbone` for one.
+        The network's features, `cogattn.vision.fovea.Backbone` for one.
     name : str
         What tables call it.
     integration : Integration

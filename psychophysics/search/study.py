@@ -60,9 +60,9 @@ class SearchStudy:
 
     def run_cell(self, config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
         """Run the searches of one cell; the columns of the result are described in `session`."""
-        from cogattn.psychophysics.search import session
+        from cogattn.psychophysics.search import trials
 
-        return session.run(config, cell, rng)
+        return trials.run(config, cell, rng)
 
     def summarise(self, config: SearchConfig, trials: pd.DataFrame) -> Results:
         """Fit slopes and asymmetries and set people, controls and the published models beside them."""

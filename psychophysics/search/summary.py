@@ -9,7 +9,6 @@ import pandas as pd
 
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.config import SearchConfig
-from cogattn.psychophysics.search.human import human_asymmetry, human_slopes, human_times, published_models
 from cogattn.psychophysics.search.measures import (
     N_RESAMPLES,
     agreement,
@@ -17,9 +16,10 @@ from cogattn.psychophysics.search.measures import (
     prediction_interval,
     search_slopes,
 )
+from cogattn.psychophysics.search.people import human_asymmetry, human_slopes, human_times, published_models
 from cogattn.psychophysics.search.study import network_names
 from cogattn.seeds import Streams
-from cogattn.stats import wilson_interval
+from cogattn.statistics.stats import wilson_interval
 from cogattn.study import SUMMARY_COLUMNS, Results
 
 N_HUMAN_SLOPES = 12

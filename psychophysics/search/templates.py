@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.fovea import Level
 from cogattn.psychophysics.search.displays import MARGIN_DEG, draw
 from cogattn.psychophysics.search.items import Item
+from cogattn.vision.fovea import Level
 
 Array = NDArray[np.float64]
 LevelsOf = Callable[[Tensor], list[Level]]

@@ -17,9 +17,9 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 EDGES = (
     "cogattn/cli",
     "apps",
-    "cogattn/executors.py",
+    "cogattn/running/executors.py",
     "cogattn/testing/conformance.py",
-    "cogattn/provenance.py",
+    "cogattn/running/provenance.py",
 )
 """Places that may look at the environment: the command line, the dashboard, and what starts or describes processes."""
 

@@ -128,9 +128,9 @@ def must_not_load_torch() -> list[str]:
     names = [
         "cogattn",
         "cogattn.registry",
-        "cogattn.store",
-        "cogattn.execute",
-        "cogattn.executors",
+        "cogattn.running.store",
+        "cogattn.running.execute",
+        "cogattn.running.executors",
         "cogattn.fetch",
     ]
     names += [module_name(path) for path in sources("cogattn/cli") if path.name != "__main__.py"]

@@ -251,7 +251,7 @@ def test_demo_shows_all_studies_in_one_table(
 
 
 def run_coin(*args: object, **kwargs: object) -> object:
-    from cogattn.execute import run_study
+    from cogattn.running.execute import run_study
 
     return run_study(COIN, *args, **kwargs)
 

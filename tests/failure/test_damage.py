@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cogattn.atomic import sha256_hex
-from cogattn.catalogue import find_run, list_runs, verify
 from cogattn.errors import ConfigError, StoreError
-from cogattn.execute import run_study
-from cogattn.store import Run
+from cogattn.running.atomic import sha256_hex
+from cogattn.running.catalogue import find_run, list_runs, verify
+from cogattn.running.execute import run_study
+from cogattn.running.store import Run
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import pytest
 
-from cogattn.execute import open_run, plan, run_study
 from cogattn.registry import load_study
-from cogattn.store import Run
+from cogattn.running.execute import open_run, plan, run_study
+from cogattn.running.store import Run
 from cogattn.study import Cell
 from cogattn.testing.coin import CoinConfig, CoinStudy
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cogattn.atomic import write_atomically
-from cogattn.catalogue import verify
 from cogattn.errors import StoreError
-from cogattn.execute import open_run, run_study
+from cogattn.running.atomic import write_atomically
+from cogattn.running.catalogue import verify
+from cogattn.running.execute import open_run, run_study
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cogattn.atomic import sha256_hex
 from cogattn.cli import data as cli_data
 from cogattn.cli import main
 from cogattn.errors import ConfigError, DataError
 from cogattn.fetch import Download, Manual, Packaged, adopt, data_sets, fetch, locate, unpack
+from cogattn.running.atomic import sha256_hex
 
 CONTENT = bytes(range(256)) * 100
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from faulty_study import TARGET, FaultyConfig
 
-from cogattn.atomic import TEMPORARY
-from cogattn.catalogue import verify
 from cogattn.errors import RunFailed
-from cogattn.execute import execute, open_run, plan, run_study
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.registry import load_study
-from cogattn.store import Run
+from cogattn.running.atomic import TEMPORARY
+from cogattn.running.catalogue import verify
+from cogattn.running.execute import execute, open_run, plan, run_study
+from cogattn.running.store import Run
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"

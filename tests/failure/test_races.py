@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from cogattn.catalogue import verify
-from cogattn.execute import open_run, run_study
-from cogattn.store import Run
+from cogattn.running.catalogue import verify
+from cogattn.running.execute import open_run, run_study
+from cogattn.running.store import Run
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"

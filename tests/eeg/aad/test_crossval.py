@@ -9,12 +9,12 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.linear_model import Ridge
 
 from cogattn.eeg.aad import RidgeDecoder, cross_validate, leave_one_out
-from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
+from cogattn.eeg.aad.checks import checked_eeg, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
 from cogattn.eeg.aad.lagged import lagged as fast_lagged
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha, pooled_correlation
-from cogattn.eeg.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
 from cogattn.errors import DataError
 
 SFREQ = 64.0

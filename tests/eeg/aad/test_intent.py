@@ -14,8 +14,8 @@ from cogattn.eeg.aad.intent import (
     si_sdr,
     talker_features,
 )
-from cogattn.eeg.envelope import Envelope
-from cogattn.eeg.simulate import draw_listener, simulate_eeg, speech_envelope
+from cogattn.eeg.recordings.envelope import Envelope
+from cogattn.eeg.recordings.simulate import draw_listener, simulate_eeg, speech_envelope
 from cogattn.errors import DataError
 
 SFREQ, AUDIO = 64.0, 8000.0

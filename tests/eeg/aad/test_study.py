@@ -13,11 +13,11 @@ from scipy.io import savemat, wavfile
 from cogattn.eeg.aad import cross_validate
 from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.figures import response_figure
-from cogattn.eeg.aad.session import IGNORED, decode, pool_of, prepared
 from cogattn.eeg.aad.sources import load
 from cogattn.eeg.aad.study import AadStudy
-from cogattn.eeg.envelope import Envelope, read_audio
-from cogattn.eeg.simulate import draw_listener, simulate_eeg, simulate_recording, speech_envelope
+from cogattn.eeg.aad.trials import IGNORED, decode, pool_of, prepared
+from cogattn.eeg.recordings.envelope import Envelope, read_audio
+from cogattn.eeg.recordings.simulate import draw_listener, simulate_eeg, simulate_recording, speech_envelope
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from cogattn.eeg.aad import cross_validate
-from cogattn.eeg.aad.inputs import checked_eeg, checked_streams
+from cogattn.eeg.aad.checks import checked_eeg, checked_streams
 from cogattn.eeg.aad.lagged import Lags
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.eeg.aad.significance import (
@@ -33,8 +33,14 @@ from cogattn.eeg.aad.splits import (
     leave_one_out_folds,
     shared_envelopes,
 )
-from cogattn.eeg.recording import Recording, Trial
-from cogattn.eeg.simulate import coloured_noise, convolve, draw_listener, simulate_recording, speech_envelope
+from cogattn.eeg.recordings.recording import Recording, Trial
+from cogattn.eeg.recordings.simulate import (
+    coloured_noise,
+    convolve,
+    draw_listener,
+    simulate_recording,
+    speech_envelope,
+)
 from cogattn.errors import DataError
 
 SFREQ = 32.0

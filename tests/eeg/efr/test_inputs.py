@@ -17,7 +17,7 @@ from cogattn.cli import main
 from cogattn.eeg.efr import inputs
 from cogattn.eeg.efr.config import EfrConfig, FilesInput
 from cogattn.eeg.efr.study import EfrStudy
-from cogattn.eeg.simulate import coloured_noise
+from cogattn.eeg.recordings.simulate import coloured_noise
 from cogattn.errors import ConfigError, DataError
 from cogattn.seeds import Streams
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
 from cogattn.psychophysics.masking.people import read_people
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.psychophysics.masking.summary import ratio_interval
-from cogattn.psychophysics.masking.thresholds import band_thresholds
 from cogattn.seeds import Streams
 from cogattn.study import SUMMARY_COLUMNS
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from cogattn.psychophysics.masking.config import MaskingConfig
-from cogattn.psychophysics.masking.noise import octave_spectra
-from cogattn.psychophysics.masking.session import tidy
 from cogattn.psychophysics.masking.side_measures import side_rows
+from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 from cogattn.psychophysics.masking.summary import Observed
+from cogattn.psychophysics.masking.trials import tidy
 
 NETWORK = {
     "observer": {"kind": "timm"},

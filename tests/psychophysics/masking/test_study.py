@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from cogattn.errors import ConfigError, DataError, ObserverError
-from cogattn.execute import run_study
 from cogattn.observers import hub
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.material import training_images, trial_images
-from cogattn.psychophysics.masking.session import COLUMNS, example_stimuli
 from cogattn.psychophysics.masking.study import MaskingStudy
+from cogattn.psychophysics.masking.trials import COLUMNS, example_stimuli
+from cogattn.running.execute import run_study
 from cogattn.seeds import Streams
 
 SMALL = {

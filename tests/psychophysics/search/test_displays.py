@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.displays import Display, cell_centers_deg, cell_of, draw, make_display
-from cogattn.psychophysics.search.human import human_times
 from cogattn.psychophysics.search.items import Arc, ShadedDisc, bar
+from cogattn.psychophysics.search.people import human_times
 from cogattn.psychophysics.search.sheet import stimulus_sheet
 from cogattn.psychophysics.search.tasks import TASKS, find_condition
 from cogattn.seeds import Streams

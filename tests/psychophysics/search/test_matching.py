@@ -11,7 +11,6 @@ from torch.nn import functional
 from torch.testing import assert_close
 
 from cogattn.errors import ObserverError
-from cogattn.fovea import Backbone
 from cogattn.observers.build import timm_network
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import RulesSettings
@@ -22,7 +21,8 @@ from cogattn.psychophysics.search.matching import MatchingSearcher
 from cogattn.psychophysics.search.searcher import Places, search
 from cogattn.psychophysics.search.tasks import find_condition
 from cogattn.psychophysics.search.templates import correlate
-from cogattn.retina import INTEGRATIONS
+from cogattn.vision.fovea import Backbone
+from cogattn.vision.retina import INTEGRATIONS
 
 
 @functools.cache

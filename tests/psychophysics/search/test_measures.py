@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.search import human, measures
+from cogattn.psychophysics.search import measures, people
 
 
 def trials(slopes: dict[str, float], *, n: int = 30, sd: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def test_index_of_a_missing_slope_is_missing() -> None:
 
 
 def test_human_slopes_and_indices_are_the_published_ones() -> None:
-    slopes = human.human_slopes().set_index("condition")["slope_ms"]
+    slopes = people.human_slopes().set_index("condition")["slope_ms"]
     published = {
         "curve_in_lines": 0.8, "line_in_curves": 7.6, "top_lit": 4.2, "side_lit": 23.9,
         "noncross_in_crosses": 45, "cross_in_noncrosses": 96, "t_in_l": 14, "l_in_t": 33,
@@ -46,7 +46,7 @@ def test_human_slopes_and_indices_are_the_published_ones() -> None:
     assert set(slopes.index) == set(published)
     for condition, value in published.items():
         assert slopes[condition] == pytest.approx(value, abs=0.05)
-    index = human.human_asymmetry()
+    index = people.human_asymmetry()
     expected = {
         "curvature": 0.81,
         "lighting": 0.70,
@@ -61,12 +61,12 @@ def test_human_slopes_and_indices_are_the_published_ones() -> None:
 
 def test_shipped_reaction_times_are_those_of_the_shared_table(shared_data) -> None:
     shared = pd.read_csv(shared_data / "search" / "human_rt.csv")
-    assert sorted(shared["rt_ms"]) == sorted(human.human_times()["rt_ms"])
+    assert sorted(shared["rt_ms"]) == sorted(people.human_times()["rt_ms"])
 
 
 def test_published_means_are_the_means_of_their_tasks() -> None:
-    table = human.published_models()
-    tasks = list(human.human_asymmetry())
+    table = people.published_models()
+    tasks = list(people.human_asymmetry())
     assert np.abs(table[tasks].mean(axis=1) - table["mean"]).max() < 0.01
     assert ((table["lo"] <= table["mean"]) & (table["mean"] <= table["hi"])).all()
 
@@ -135,8 +135,8 @@ def test_repeated_searches_of_a_display_are_no_further_units() -> None:
 
 
 def test_own_slopes_reach_the_ceiling_and_flat_ones_gain_nothing() -> None:
-    times = human.human_times()
-    own = dict(human.human_slopes()[["condition", "slope_ms"]].to_numpy())
+    times = people.human_times()
+    own = dict(people.human_slopes()[["condition", "slope_ms"]].to_numpy())
     scaled = measures.agreement({k: 3 * v for k, v in own.items()}, times)
     assert scaled.log_likelihood == pytest.approx(scaled.ceiling)
     assert scaled.scale == pytest.approx(1 / 3)

@@ -9,7 +9,7 @@ import timm
 import torch
 
 from cogattn.errors import ConfigError
-from cogattn.psychophysics.search import session, summary
+from cogattn.psychophysics.search import summary, trials
 from cogattn.psychophysics.search.config import (
     DisplaySettings,
     FoveaSettings,
@@ -17,8 +17,8 @@ from cogattn.psychophysics.search.config import (
     RulesSettings,
     SearchConfig,
 )
-from cogattn.psychophysics.search.human import human_asymmetry, human_slopes
 from cogattn.psychophysics.search.measures import BASE_MS, MS_PER_FIXATION
+from cogattn.psychophysics.search.people import human_asymmetry, human_slopes
 from cogattn.psychophysics.search.study import SearchStudy, searcher_names
 from cogattn.psychophysics.search.tasks import TASKS, find_condition
 from cogattn.registry import load_study
@@ -50,10 +50,10 @@ def test_all_searchers_see_the_same_displays_and_present_and_absent_ones_differ(
     config = TINY.model_copy(
         update={"displays": DisplaySettings(n_displays=2, pixels_per_degree=8, target_absent=True)}
     )
-    a, b = (list(session.displays_of(config, "top_lit", 0, 2)) for _ in range(2))
+    a, b = (list(trials.displays_of(config, "top_lit", 0, 2)) for _ in range(2))
     assert all((x.image == y.image).all() and i == j for (i, x), (j, y) in zip(a, b, strict=True))
     assert [d.target is None for _, d in a] == [False, True] * 6
-    later = list(session.displays_of(config, "top_lit", 1, 2))
+    later = list(trials.displays_of(config, "top_lit", 1, 2))
     assert (later[0][1].image == a[2][1].image).all()
 
 
@@ -157,19 +157,19 @@ def test_controls_run_without_a_network() -> None:
             for c in SearchStudy().cells(TINY.model_copy(update={"controls": (name,)}))
             if c["searcher"] == name
         )
-        assert len(session.run(TINY, cell, Streams(0))) == 24
+        assert len(trials.run(TINY, cell, Streams(0))) == 24
 
 
 def test_the_ideal_searcher_alone_never_forgets() -> None:
-    assert session.rules_of(TINY, "ideal").memory == 1
-    assert session.rules_of(TINY, "chance") == TINY.rules
+    assert trials.rules_of(TINY, "ideal").memory == 1
+    assert trials.rules_of(TINY, "chance") == TINY.rules
 
 
 def test_untrained_copies_differ_from_each_other_and_from_the_trained_network() -> None:
     config = TINY.model_copy(update={"controls": ("random_weights",), "n_random": 2})
     weights = []
     for name in searcher_names(config):
-        searcher = session.build_searcher(config, name)
+        searcher = trials.build_searcher(config, name)
         weights.append(searcher.levels_of.network.module.conv_stem.weight.clone())
     assert len(weights) == 3
     assert all((a != b).any() for i, a in enumerate(weights) for b in weights[:i])
@@ -198,13 +198,13 @@ def test_vgg16_of_a_weights_file_searches_with_its_fovea_inside(tmp_path: Path) 
         }
     )
     cell = SearchStudy().cells(config)[0]
-    searcher = session.build_searcher(config, str(cell["searcher"]))
+    searcher = trials.build_searcher(config, str(cell["searcher"]))
     path.unlink()  # half a gigabyte
     convolution = searcher.inline.parts[0][0]
     assert (convolution.weight == state["features.0.weight"]).all()
-    trials = session.run(config, cell, Streams(0).child(cell.key))
-    assert trials["correct"].all()
-    assert len(trials) == 6
+    rows = trials.run(config, cell, Streams(0).child(cell.key))
+    assert rows["correct"].all()
+    assert len(rows) == 6
 
 
 @pytest.mark.parametrize("place", ["late", "inline"])

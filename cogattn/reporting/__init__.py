@@ -1,0 +1,1 @@
+"""What a run says, made for readers: tables in a terminal, rows as JSON."""

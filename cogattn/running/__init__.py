@@ -1,0 +1,1 @@
+"""Running a study and keeping what came out: identity, store, execution, records."""

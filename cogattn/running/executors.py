@@ -1,0 +1,135 @@
+"""Where cells run: in this process, or in spawned worker processes of one thread each.
+
+Anything that is a ``concurrent.futures.Executor`` fits: `cogattn.running.execute.execute` takes a function from a
+number of workers to an executor.
+
+One thread, because the order in which a reduction adds up depends on the number of threads: with one thread
+everywhere the stored trials are byte-identical in this process, in workers, and on resumption.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import ParamSpec, TypeVar
+
+from cogattn.running.provenance import gpu_names
+
+_FOR_LIFE = ExitStack()
+"""Holds a worker to one thread: dropped, the context would be left at once."""
+P = ParamSpec("P")
+T = TypeVar("T")
+MakeExecutor = Callable[[int], Executor]
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """One worker where there is a GPU for cells to fight for; else a worker a processor, at most 8."""
+    return 1 if gpu_names() else min(8, available_cpus())
+
+
+class InlineExecutor(Executor):
+    """Runs each call at once in this process."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run `fn` now and return its finished future; an interrupt goes straight through."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever its call raises
+            future.set_exception(error)
+        return future
+
+
+class SpawnPool(ProcessPoolExecutor):
+    """Spawned workers of one thread each that ignore Ctrl-C and die with their driver.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers, mp_context=multiprocessing.get_context("spawn"), initializer=become_worker)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue a call. Workers start here, so SIGINT is blocked meanwhile: they inherit that from birth."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def kill(self) -> None:
+        """End all workers at once, whatever they are doing, and wait until they are gone."""
+        for process in list((self._processes or {}).values()):
+            process.kill()
+        self.shutdown(wait=True, cancel_futures=True)
+
+
+def stop_at_once(executor: Executor) -> None:
+    """End an executor without waiting for calls that are under way."""
+    if isinstance(executor, SpawnPool):
+        executor.kill()
+    else:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def become_worker() -> None:
+    """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr
+    _FOR_LIFE.enter_context(one_thread())
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        threading.Thread(target=_die_after, args=(driver,), daemon=True, name="die-with-driver").start()
+
+
+def _die_after(driver: multiprocessing.process.BaseProcess) -> None:
+    driver.join()
+    os._exit(1)
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Give numerical libraries one thread, loaded before or inside; restore at the end."""
+    from threadpoolctl import threadpool_limits
+
+    variables = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    n_torch = _set_torch_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for name, value in variables.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        _set_torch_threads(n_torch or int(variables["OMP_NUM_THREADS"] or available_cpus()))
+
+
+def _set_torch_threads(n: int) -> int | None:
+    """Set torch's threads if torch is loaded, and return how many there were."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    return before

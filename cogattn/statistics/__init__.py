@@ -1,0 +1,1 @@
+"""Statistics that the studies share: intervals, psychometric functions, maximum likelihood."""

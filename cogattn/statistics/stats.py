@@ -1,0 +1,361 @@
+"""Statistics shared by the studies: proportions, bootstrap, permutation, random effects, variance explained.
+
+Where SciPy has the method it is used, and only the call is made simpler: units run along the first axis, the
+generator is passed in, and every answer carries its interval and its n. Psychometric functions are in
+`cogattn.statistics.psychometric`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.optimize import brentq
+
+from cogattn.errors import DataError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the bounds of its interval and the number of units behind it."""
+
+    estimate: float
+    lo: float
+    hi: float
+    n: int
+
+
+def wilson_interval(
+    n_correct: ArrayLike, n_trials: ArrayLike, *, confidence: float = 0.95
+) -> tuple[Array, Array]:
+    """Wilson score interval of proportions.
+
+    Parameters
+    ----------
+    n_correct, n_trials : arrays of int, same shape
+        Counts; (0, 1) where there are no trials.
+    confidence : float
+        Level.
+
+    Returns
+    -------
+    lo, hi : arrays
+        Bounds.
+
+    References
+    ----------
+    Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
+    """
+    correct, trials = np.asarray(n_correct, dtype=float), np.asarray(n_trials, dtype=float)
+    if (correct < 0).any() or (correct > trials).any():
+        raise DataError("n_correct must be from 0 to n_trials; got a count outside")
+    z2 = stats.chi2.ppf(confidence, 1)
+    center = correct + z2 / 2
+    half = np.sqrt(z2 * (correct * (trials - correct) / np.maximum(trials, 1) + z2 / 4))
+    lo, hi = (center - half) / (trials + z2), (center + half) / (trials + z2)
+    return np.clip(lo, 0, 1), np.clip(hi, 0, 1)
+
+
+def bootstrap(
+    values: ArrayLike,
+    statistic: Callable[[NDArray], float],
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    method: Literal["percentile", "BCa"] = "percentile",
+    n_resamples: int = 2000,
+) -> Estimate:
+    """Bootstrap interval of a statistic over units.
+
+    Parameters
+    ----------
+    values : array, shape (n_units, ...)
+        One unit (observer, image, network) a row; rows are drawn with replacement.
+    statistic : callable
+        Maps an array of such rows to a float.
+    rng : numpy.random.Generator
+        Draws the units.
+    confidence, n_resamples
+        Level; number of resamples.
+    method : {"percentile", "BCa"}
+        Percentiles, or bias-corrected and accelerated.
+
+    Returns
+    -------
+    Estimate
+        NaN bounds for fewer than two units, or where the statistic does not vary.
+
+    References
+    ----------
+    Efron (1987), J. Am. Stat. Assoc. 82, 171-185.
+    """
+    rows = np.asarray(values)
+    value, n = float(statistic(rows)), len(rows)
+    if n < 2:
+        return Estimate(value, np.nan, np.nan, n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = stats.bootstrap(
+            (np.arange(n),),
+            lambda index: statistic(rows[index]),
+            vectorized=False,
+            n_resamples=n_resamples,
+            confidence_level=confidence,
+            method=method,
+            rng=rng,
+        )
+    return Estimate(value, float(found.confidence_interval.low), float(found.confidence_interval.high), n)
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Difference of means, two-sided P value, whether every permutation was counted, and number of units."""
+
+    difference: float
+    p_value: float
+    exact: bool
+    n: int
+
+
+def permutation_test(
+    a: ArrayLike, b: ArrayLike, *, paired: bool, rng: np.random.Generator, n_resamples: int = 9999
+) -> PermutationTest:
+    """Test whether two samples have the same mean, by exchanging their labels.
+
+    Parameters
+    ----------
+    a, b : arrays, shapes (n_a,) and (n_b,)
+        Values; the same units in the same order if paired.
+    paired : bool
+        Exchange within pairs, or among all.
+    rng : numpy.random.Generator
+        Draws permutations where there are more than `n_resamples`.
+    n_resamples : int
+        All permutations are counted if there are at most this many; else this many are drawn and the P value
+        is at least 1 / (n_resamples + 1).
+
+    Returns
+    -------
+    PermutationTest
+
+    Raises
+    ------
+    DataError
+        If a sample is empty or not finite, or pairs do not match.
+    """
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if not (first.size and second.size and np.isfinite(first).all() and np.isfinite(second).all()):
+        raise DataError("samples must hold finite numbers; got an empty sample, NaN or infinity")
+    if paired and first.shape != second.shape:
+        raise DataError(f"paired samples must have the same length; got {first.size} and {second.size}")
+    found = stats.permutation_test(
+        (first, second),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        permutation_type="samples" if paired else "independent",
+        vectorized=True,
+        n_resamples=n_resamples,
+        rng=rng,
+    )
+    n = first.size if paired else first.size + second.size
+    n_distinct = 2**n if paired else comb(n, first.size)
+    return PermutationTest(float(found.statistic), float(found.pvalue), n_distinct <= n_resamples, n)
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """Mean of a population and its spread, from estimates that carry their own errors.
+
+    Parameters
+    ----------
+    mean, lo, hi : float
+        Mean and its Hartung-Knapp interval.
+    sd, sd_lo, sd_hi : float
+        SD between units (REML) and its Q-profile interval.
+    n : int
+        Units.
+    """
+
+    mean: float
+    lo: float
+    hi: float
+    sd: float
+    sd_lo: float
+    sd_hi: float
+    n: int
+
+
+def random_effects(
+    estimates: ArrayLike, standard_errors: ArrayLike, *, confidence: float = 0.95
+) -> RandomEffects:
+    """Estimate mean and SD of a normal population from which units are drawn and measured with known errors.
+
+    Parameters
+    ----------
+    estimates, standard_errors : arrays, shape (n,)
+        A unit's value and the SD of its error, 0 or more (0 throughout gives the t interval of the mean).
+    confidence : float
+        Level.
+
+    Returns
+    -------
+    RandomEffects
+        NaN bounds for one unit.
+
+    Raises
+    ------
+    DataError
+        If there is no unit, or a number is not finite.
+
+    References
+    ----------
+    Viechtbauer (2005), J. Educ. Behav. Stat. 30, 261-293 (REML). Knapp, Hartung (2003), Stat. Med. 22,
+    2693-2710. Viechtbauer (2007), Stat. Med. 26, 37-52 (Q profile).
+    """
+    y, se = np.asarray(estimates, dtype=float), np.asarray(standard_errors, dtype=float)
+    if not len(y) or y.shape != se.shape or not (np.isfinite(y) & np.isfinite(se) & (se >= 0)).all():
+        raise DataError("estimates and standard_errors must be finite numbers, one pair per unit; got others")
+    n, variance = len(y), se**2
+    if n == 1:
+        return RandomEffects(float(y[0]), np.nan, np.nan, np.nan, np.nan, np.nan, 1)
+    tau2 = _reml(y, variance)
+    weight = _weights(variance, tau2)
+    mean = float(weight @ y / weight.sum())
+    error = np.sqrt(weight @ (y - mean) ** 2 / ((n - 1) * weight.sum()))
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * error)
+    return RandomEffects(mean, mean - half, mean + half, tau2**0.5, *_q_profile(y, variance, confidence), n)
+
+
+def _weights(variance: Array, tau2: float) -> Array:
+    return 1 / np.maximum(variance + tau2, np.finfo(float).tiny ** 0.5)
+
+
+def _reml(y: Array, variance: Array) -> float:
+    """Between-unit variance by restricted maximum likelihood, fixed-point iteration."""
+    tau2 = y.var(ddof=1)
+    for _ in range(500):
+        weight = _weights(variance, tau2)
+        mean = weight @ y / weight.sum()
+        w2 = weight**2 / weight.max() ** 2
+        new = w2 @ ((y - mean) ** 2 - variance) / w2.sum() + 1 / weight.sum()
+        new = max(float(new), 0.0)
+        if abs(new - tau2) <= 1e-12 * (new + tau2) + 1e-300:
+            break
+        tau2 = new
+    return float(tau2)
+
+
+def _q_profile(y: Array, variance: Array, confidence: float) -> tuple[float, float]:
+    """Interval of the between-unit SD: where the generalised Q statistic crosses its chi-square quantiles."""
+
+    def q(tau2: float) -> float:
+        weight = _weights(variance, tau2)
+        return float(weight @ (y - weight @ y / weight.sum()) ** 2)
+
+    def crossing(level: float) -> float:
+        top = max(y.var(), variance.max(), 1e-12)
+        while q(top) > level:
+            top *= 4
+        return 0.0 if q(0.0) <= level else float(brentq(lambda t: q(t) - level, 0.0, top))
+
+    upper, lower = stats.chi2.ppf([(1 + confidence) / 2, (1 - confidence) / 2], len(y) - 1)
+    return crossing(upper) ** 0.5, crossing(lower) ** 0.5
+
+
+def correlation(
+    x: ArrayLike, y: ArrayLike, *, rank: bool = False, rng: np.random.Generator, confidence: float = 0.95
+) -> Estimate:
+    """Pearson (or, with `rank`, Spearman) correlation with its BCa bootstrap interval over units."""
+    pairs = np.column_stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)])
+    values = stats.rankdata(pairs, axis=0) if rank else pairs
+    if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
+        return Estimate(np.nan, np.nan, np.nan, len(pairs))
+
+    def statistic(rows: NDArray) -> float:
+        if (np.ptp(rows, axis=0) == 0).any():
+            return 0.0
+        return float(np.corrcoef(rows.T)[0, 1])
+
+    return bootstrap(values, statistic, rng=rng, confidence=confidence, method="BCa")
+
+
+@dataclass(frozen=True)
+class VarianceExplained:
+    """Share of an outcome's variance that a linear model explains.
+
+    Parameters
+    ----------
+    r2, lo, hi : float
+        In the sample at hand, with its bootstrap interval over units.
+    r2_loo : float
+        When every unit is predicted from the others (below 0 where their mean predicts better).
+    n : int
+        Units.
+    """
+
+    r2: float
+    lo: float
+    hi: float
+    r2_loo: float
+    n: int
+
+
+def variance_explained(
+    predictors: ArrayLike,
+    outcome: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    n_resamples: int = 2000,
+) -> VarianceExplained:
+    """Linear regression of `outcome` on `predictors` with an intercept: R2, leave-one-out R2, interval.
+
+    Parameters
+    ----------
+    predictors : array, shape (n, p)
+        Columns of finite numbers.
+    outcome : array, shape (n,)
+        What is to be explained.
+    rng, confidence, n_resamples
+        For the percentile bootstrap over units.
+
+    Returns
+    -------
+    VarianceExplained
+        NaN where there are not at least p + 2 units.
+
+    Raises
+    ------
+    DataError
+        If shapes do not match or a number is not finite.
+    """
+    x, y = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
+    if x.ndim != 2 or y.shape != x.shape[:1] or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError(
+            f"predictors and outcome must be finite, shapes (n, p) and (n,); got {x.shape} and {y.shape}"
+        )
+    n = len(y)
+    if n < x.shape[1] + 2 or np.ptp(y) == 0:
+        return VarianceExplained(np.nan, np.nan, np.nan, np.nan, n)
+    design = np.column_stack([np.ones(n), (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-300), y])
+    basis, size, _ = np.linalg.svd(design[:, :-1], full_matrices=False)
+    basis = basis[:, size > 1e-10 * size[0]]
+    residual = y - basis @ (basis.T @ y)
+    left_out = residual / np.maximum(1 - (basis**2).sum(axis=1), 1e-12)
+    from_mean = (y - y.mean()) * n / (n - 1)
+    r2_loo = 1 - (left_out @ left_out) / (from_mean @ from_mean)
+    found = bootstrap(design, _r2, rng=rng, confidence=confidence, n_resamples=n_resamples)
+    return VarianceExplained(found.estimate, found.lo, found.hi, float(r2_loo), n)
+
+
+def _r2(rows: NDArray) -> float:
+    """R2 of the last column on the others."""
+    x, y = rows[:, :-1], rows[:, -1]
+    residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    total = y - y.mean()
+    return float(1 - residual @ residual / max(total @ total, 1e-300))

@@ -1,0 +1,1 @@
+"""The visual field and what is seen: retina, fovea, images."""

@@ -1,0 +1,281 @@
+"""Decode one subject: load or simulate, preprocess, audit the split, decode, one row per window and per trial.
+
+Columns of the rows: ``observer`` (the decoder, "ridge, ignored talker", or "response"), ``subject``, ``task``, and
+
+- task "window": ``trial``, ``window_s``, ``window``, ``margin`` (evidence for the attended talker), ``response``
+  ("attended", "unattended" or "tie"), ``correct`` (1, 0 or 0.5);
+- task "trial": ``trial``, ``attended`` and ``unattended`` (each talker's score over the whole trial, a correlation
+  for the reconstructing decoders), ``rank`` (share of foreign sounds that score less than the attended one),
+  ``p`` and ``test`` (significance over the subject's trials) and ``warnings`` (what the guards say about split and
+  design, one a line), equal in all rows of a cell;
+- task "response": ``channel``, ``lag_s``, ``amplitude`` (the forward model's weight for the attended envelope).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.forward import ForwardModel
+from cogattn.eeg.aad.metrics import accuracy, correlation
+from cogattn.eeg.aad.scorers import Scorer, fitted
+from cogattn.eeg.aad.significance import permutation_p, permuted_p, refit_permutation_p, trial_score
+from cogattn.eeg.aad.sources import load, subjects_of
+from cogattn.eeg.aad.splits import (
+    SAME_ENVELOPE_R,
+    By,
+    TrialFacts,
+    audit_labels,
+    audit_split,
+    enforce,
+    facts_of,
+    leave_one_out_folds,
+    with_sound_names,
+)
+from cogattn.eeg.recordings.recording import Recording
+from cogattn.errors import DataError
+from cogattn.seeds import Streams
+from cogattn.study import Cell
+
+FloatArray = NDArray[np.floating]
+Split = tuple[list[int], list[int]]
+TrainOn = Literal["attended", "unattended"]
+IGNORED = "ridge, ignored talker"
+"""Name of the control."""
+_LINEAR = ("ridge", "ledoit-wolf")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Trials to learn from and to decode; `own` are those of the tested subject."""
+
+    eeg: list[FloatArray]
+    attended: list[FloatArray]
+    unattended: list[FloatArray]
+    facts: list[TrialFacts]
+    own: range
+    sfreq: float
+
+    def swapped(self, swap: NDArray[np.integer]) -> Pool:
+        """The same with the talkers of the subject's own trials exchanged where `swap` is 1."""
+        exchanged = {k for k, s in zip(self.own, swap, strict=True) if s}
+        pairs = [
+            (u, a) if k in exchanged else (a, u)
+            for k, (a, u) in enumerate(zip(self.attended, self.unattended, strict=True))
+        ]
+        return replace(self, attended=[a for a, _ in pairs], unattended=[u for _, u in pairs])
+
+    def splits(self, by: By) -> list[Split]:
+        """Train and test trials of each fold that tests the subject's own trials."""
+        folds = leave_one_out_folds(self.facts, by)
+        return [(train, test) for train, test in folds if set(test) <= set(self.own)]
+
+
+def run(config: AadConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    """Return the rows of one cell."""
+    subject = str(cell["subject"])
+    if cell["decoder"] == "response":
+        return _response_rows(prepared(config, subject))
+    pool = pool_of(config, subject)
+    warnings = audited(config, pool)
+    decoder = str(cell["decoder"])
+    train_on: TrainOn = "unattended" if cell["train_on"] == "unattended" else "attended"
+    observer = IGNORED if train_on == "unattended" else decoder
+    scorers = decode(config, pool, decoder, train_on=train_on)
+    p, test = _significance(config, pool, scorers, decoder, train_on, rng.generator("permutation"))
+    constants = {"p": p, "test": test, "warnings": "\n".join(warnings)}
+    rows = [_window_rows(config, pool, scorers), _trial_rows(pool, scorers).assign(**constants)]
+    table = pd.concat(rows, ignore_index=True)
+    table.insert(0, "observer", observer)
+    table.insert(1, "subject", subject)
+    return table
+
+
+def prepared(config: AadConfig, subject: str) -> Recording:
+    """Load or draw a subject's recording and preprocess it."""
+    raw = replace(load(config, subject), subject=subject).checked()
+    step = config.preprocessing
+    for name in ("attended", "unattended"):
+        raw.stream(name)
+    if step.average_reference:
+        raw = raw.referenced()
+    filtered = raw.filtered(step.low_hz, step.high_hz, streams=("attended", "unattended"))
+    return filtered.resampled(step.sfreq)
+
+
+def pool_of(config: AadConfig, subject: str) -> Pool:
+    """A subject's trials, beside all others' (each subject's EEG at unit power) where they are to learn from."""
+    if config.validation != "subject":
+        return _pooled([prepared(config, subject)], subject)
+    recordings = [prepared(config, name) for name in subjects_of(config.recordings)]
+    first = recordings[0]
+    for other in recordings:
+        if other.channels != first.channels:
+            raise DataError(
+                f"all subjects must have the same channels; got {len(other.channels)} ({other.subject}) and "
+                f"{len(first.channels)} ({first.subject}), or other names"
+            )
+    unit = [
+        replace(r, trials=tuple(replace(t, eeg=t.eeg / _power(r)) for t in r.trials), unit="arbitrary")
+        for r in recordings
+    ]
+    return _pooled(unit, subject)
+
+
+def decode(
+    config: AadConfig, pool: Pool, decoder: str, *, train_on: TrainOn = "attended"
+) -> dict[int, Scorer]:
+    """What scores the sounds of each of the subject's own trials, by a decoder that has not seen the trial."""
+    if train_on == "unattended":
+        pool = replace(pool, attended=pool.unattended, unattended=pool.attended)
+    scorers = {}
+    for train, test in pool.splits(config.validation):
+        chosen = ([part[k] for k in train] for part in (pool.eeg, pool.attended, pool.unattended))
+        scorer_of = fitted(config, decoder, *chosen, sfreq=pool.sfreq)
+        scorers |= {k: scorer_of(pool.eeg[k]) for k in test}
+    return {k: scorers[k] for k in pool.own}
+
+
+def audited(config: AadConfig, pool: Pool) -> tuple[str, ...]:
+    """What the guards say about every split and about the design; DataError for what they refuse."""
+    findings = audit_labels([pool.facts[k] for k in pool.own])
+    for train, test in pool.splits(config.validation):
+        findings += audit_split(pool.facts, train, test)
+    return enforce(findings)
+
+
+def columns_of(trials: pd.DataFrame, task: str) -> Mapping[str, pd.DataFrame]:
+    """Rows of one task, by observer, in plan order."""
+    rows = trials[trials["task"] == task]
+    return {name: rows[rows["observer"] == name] for name in dict.fromkeys(rows["observer"])}
+
+
+def _pooled(recordings: list[Recording], subject: str) -> Pool:
+    facts = [fact for recording in recordings for fact in facts_of(recording)]
+    own = [k for k, fact in enumerate(facts) if fact.subject == subject]
+    eeg, attended, unattended = (
+        [trial for recording in recordings for trial in part(recording)]
+        for part in (lambda r: r.eeg, lambda r: r.stream("attended"), lambda r: r.stream("unattended"))
+    )
+    facts = with_sound_names(facts, attended, unattended)
+    return Pool(eeg, attended, unattended, facts, range(own[0], own[-1] + 1), recordings[0].sfreq)
+
+
+def _power(recording: Recording) -> float:
+    return float(np.sqrt(np.mean([np.mean(eeg**2) for eeg in recording.eeg])))
+
+
+def _trial_margins(pool: Pool, scorers: Mapping[int, Scorer]) -> FloatArray:
+    """Evidence for the attended talker over each whole trial, (n_trials,)."""
+    margins = []
+    for k, score in scorers.items():
+        first, second = score([pool.attended[k], pool.unattended[k]], len(pool.eeg[k]) / pool.sfreq)
+        margins.append(float(first[0] - second[0]))
+    return np.array(margins)
+
+
+def _significance(
+    config: AadConfig,
+    pool: Pool,
+    scorers: Mapping[int, Scorer],
+    decoder: str,
+    train_on: TrainOn,
+    rng: np.random.Generator,
+) -> tuple[float, str]:
+    """One-sided p over the subject's trials, and which test gave it."""
+    method, n = config.significance.method, config.significance.n_permutations
+    if config.validation == "subject":  # no tested trial teaches: swapping finished decodings is exact
+        return permutation_p([m[None] for m in _trial_margins(pool, scorers)], rng, n_permutations=n), "swap"
+    if method == "refit" or (method == "auto" and decoder in _LINEAR):
+        if decoder in _LINEAR:
+            return _linear_refit(config, pool, train_on, rng), "refit"
+
+        def score(swap: NDArray[np.integer]) -> float:
+            other = pool.swapped(swap)
+            return trial_score(_trial_margins(other, decode(config, other, decoder, train_on=train_on)))
+
+        return permuted_p(score, len(pool.own), rng, n), "refit"
+    margins = [m[None] for m in _trial_margins(pool, scorers)]
+    return permutation_p(margins, rng, n_permutations=n), "swap, approximate"
+
+
+def _linear_refit(config: AadConfig, pool: Pool, train_on: TrainOn, rng: np.random.Generator) -> float:
+    return refit_permutation_p(
+        pool.eeg,
+        pool.attended,
+        pool.unattended,
+        rng,
+        sfreq=pool.sfreq,
+        tmin=config.lags.tmin_s,
+        tmax=config.lags.tmax_s,
+        train_on=train_on,
+        folds=pool.splits(config.validation),
+        n_permutations=config.significance.n_permutations,
+    )
+
+
+def _window_rows(config: AadConfig, pool: Pool, scorers: Mapping[int, Scorer]) -> pd.DataFrame:
+    rows = []
+    for window_s in config.windows_s:
+        fitting = {k: s for k, s in scorers.items() if len(pool.eeg[k]) >= round(window_s * pool.sfreq)}
+        if not fitting:
+            longest = max(len(pool.eeg[k]) for k in scorers) / pool.sfreq
+            raise DataError(
+                f"windows_s must fit into a trial; got {window_s:g} s in {longest:g} s "
+                f"(subject {pool.facts[pool.own[0]].subject})"
+            )
+        for k, score in fitting.items():
+            first, second = score([pool.attended[k], pool.unattended[k]], window_s)
+            columns = {"trial": pool.facts[k].trial, "window_s": window_s, "window": np.arange(first.size)}
+            rows.append(pd.DataFrame({**columns, "margin": first - second}))
+    table = pd.concat(rows, ignore_index=True)
+    sign = np.sign(table["margin"].to_numpy())
+    table["response"] = np.array(["unattended", "tie", "attended"])[(sign + 1).astype(int)]
+    table["correct"] = 0.5 + 0.5 * sign
+    table.insert(0, "task", "window")
+    return table
+
+
+def _trial_rows(pool: Pool, scorers: Mapping[int, Scorer]) -> pd.DataFrame:
+    """Scores over whole trials, and the attended sound's rank among the sounds of the subject's other trials."""
+    rows = []
+    for k, score in scorers.items():
+        sounds = [pool.attended[k], pool.unattended[k], *_foreign(pool, k)]
+        scores = score(sounds, len(pool.eeg[k]) / pool.sfreq)[:, 0]
+        rank = accuracy(scores[0] - scores[2:]) if len(sounds) > 2 else np.nan
+        rows.append((pool.facts[k].trial, scores[0], scores[1], rank))
+    return pd.DataFrame(rows, columns=["trial", "attended", "unattended", "rank"]).assign(task="trial")
+
+
+def _foreign(pool: Pool, k: int) -> list[FloatArray]:
+    """Sounds of the subject's other trials, cut to trial k; those that are one of its own sounds left out."""
+    n_times, own = len(pool.eeg[k]), (pool.attended[k], pool.unattended[k])
+    others = [
+        sound[:n_times]
+        for j in pool.own
+        for sound in (pool.attended[j], pool.unattended[j])
+        if j != k and len(sound) >= n_times
+    ]
+    return [s for s in others if max(float(correlation(s, mine)) for mine in own) < SAME_ENVELOPE_R]
+
+
+def _response_rows(recording: Recording) -> pd.DataFrame:
+    """Forward model of the attended talker beside the ignored one, for the figure."""
+    both = [
+        np.stack([a, u], axis=1) / np.std(a)
+        for a, u in zip(recording.stream("attended"), recording.stream("unattended"), strict=True)
+    ]
+    # band-passed envelopes leave high frequencies of the response free; a fixed tenth of their power holds them
+    penalty = 0.1 * sum(len(trial) for trial in both)
+    model = ForwardModel(recording.sfreq, -0.1, 0.4, [penalty]).fit(both, recording.eeg)
+    weights = model.coef_[:, 0]  # (lags, channels)
+    lags_s = (np.arange(weights.shape[0]) + round(-0.1 * recording.sfreq)) / recording.sfreq
+    grid_lag, grid_channel = np.meshgrid(lags_s, np.asarray(recording.channels, dtype=str), indexing="ij")
+    columns = {"channel": grid_channel.ravel(), "lag_s": grid_lag.ravel(), "amplitude": weights.ravel()}
+    return pd.DataFrame({"observer": "response", "subject": recording.subject, "task": "response", **columns})

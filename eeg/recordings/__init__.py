@@ -1,0 +1,1 @@
+"""EEG recordings: readers, alignment to sound, montages, envelopes, simulated listeners."""

@@ -1,0 +1,96 @@
+"""The channel where each image is seen in many cells: intervals by resampling images.
+
+In the crossed design the trials of one image stand or fall together, so an interval that takes them for
+independent is too narrow. Images are the units here: they are drawn with replacement, with all their trials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cogattn.psychophysics.masking.channel.fit import Channel, fit_channel
+from cogattn.psychophysics.masking.channel.likelihood import (
+    Cells,
+    ChannelLikelihood,
+    ChannelModel,
+    find_maximum,
+)
+from cogattn.psychophysics.masking.design import count_correct
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
+
+POWERS = (np.exp, np.exp2, np.exp)
+
+
+def fit_channel_by_images(
+    trials: pd.DataFrame,
+    spectra: BandSpectra,
+    *,
+    n_alternatives: int,
+    confidence: float,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+) -> Channel:
+    """Fit the "ml" channel with percentile intervals over resampled images.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Columns image, band, noise_sd, correct.
+    spectra : BandSpectra
+        Of the noise bands.
+    n_alternatives : int
+        Number of answers to choose from.
+    confidence : float
+        Level of the intervals.
+    n_bootstrap : int
+        Resamples.
+    rng : numpy.random.Generator
+        Draws the images.
+
+    Returns
+    -------
+    Channel
+        Its deviance still takes trials for independent.
+    """
+    n_bands = len(spectra.power)
+    correct, shown, sds = count_correct(trials, n_bands=n_bands)
+    channel = fit_channel(
+        correct, shown, sds, spectra=spectra, n_alternatives=n_alternatives, confidence=confidence
+    )
+    if not channel.identified:
+        return channel
+    per_image = [
+        count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in trials.groupby("image", sort=True)
+    ]
+    counts = np.array(per_image, dtype=float)  # (n_images, 2, n_sds, n_bands)
+    drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=n_bootstrap)
+    resampled = np.tensordot(drawn.astype(float), counts, axes=1)
+    estimates = _estimates(resampled[:, 0], resampled[:, 1], sds, spectra, n_alternatives)
+    tail = (1 - confidence) / 2
+    ends = np.quantile(estimates, [tail, 1 - tail], axis=0).T
+    bandwidth, center, peak = [
+        (float(power(lo)), float(power(hi))) for power, (lo, hi) in zip(POWERS, ends, strict=True)
+    ]
+    return replace(channel, bandwidth_interval=bandwidth, center_interval=center, peak_interval=peak)
+
+
+def _estimates(
+    correct: NDArray[np.float64],
+    shown: NDArray[np.float64],
+    sds: NDArray[np.float64],
+    spectra: BandSpectra,
+    n_alternatives: int,
+) -> NDArray[np.float64]:
+    """Bandwidth, centre and peak, on their logarithmic scales, of each resample; (n_bootstrap, 3)."""
+    n = len(correct)
+    likelihood = ChannelLikelihood(
+        ChannelModel.of(spectra, n_alternatives),
+        Cells.grid(sds, len(spectra.power)),
+        correct.reshape(n, -1),
+        shown.reshape(n, -1),
+    )
+    return find_maximum(likelihood).theta[:, :3]

@@ -1,0 +1,238 @@
+"""The channel of a population, from the counts of several people or networks.
+
+"ml": ln(bandwidth) of observer i is drawn from Normal(mean, spread^2), likewise log centre and log peak
+sensitivity. Each observer enters with the whole profile likelihood of the parameter, not with an estimate and
+an error, because these are correlated (narrow channels are measured less well) and the likelihoods are
+skewed: weighting by inverse variances would favour wide channels. An observer whose counts say little weighs
+little. The spread maximises the likelihood with the mean integrated out (as REML does); the interval of the
+mean is a likelihood interval with the quantile of Student's t for n - 1 degrees of freedom. In simulations of
+14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
+bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals.
+
+"paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval;
+the spread includes the errors of measurement.
+
+Pooling the counts of different people instead gives intervals that are too narrow; the dispersion of the
+pooled fit (`Channel.dispersion`) shows how much more than binomial counts they scatter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+from scipy.stats import chi2, t
+
+from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel.fit import Channel, Estimator, Interval, fit_channels
+from cogattn.psychophysics.masking.channel.likelihood import channel_likelihood, find_maximum
+from cogattn.statistics.maximum_likelihood import covariance, profile_curves
+from cogattn.statistics.stats import random_effects
+
+if TYPE_CHECKING:
+    from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
+
+Array = NDArray[np.float64]
+
+_REACH = 6.0
+_N_POINTS = 81
+_N_NODES = 15
+
+
+class PopulationValue(NamedTuple):
+    """Mean over observers (geometric for "ml") and SD between observers, with their intervals.
+
+    The SD is in the unit of the mean; for "ml" it is the mean times the SD of the natural logarithm.
+    """
+
+    mean: float
+    interval: Interval
+    sd: float
+    sd_interval: Interval
+
+
+@dataclass(frozen=True)
+class PopulationChannel:
+    """Mean channel of a population of observers.
+
+    Parameters
+    ----------
+    bandwidth_octaves, center_cpi, peak_sensitivity : PopulationValue
+        Units as in `Channel`.
+    estimator : {"ml", "paper"}
+        See the module.
+    channels : tuple of Channel
+        The observers' own.
+    pooled : Channel
+        Fit to the summed counts; see its dispersion.
+    n_observers, n_trials : int
+        Observers and all their trials.
+    """
+
+    bandwidth_octaves: PopulationValue
+    center_cpi: PopulationValue
+    peak_sensitivity: PopulationValue
+    estimator: Estimator
+    channels: tuple[Channel, ...]
+    pooled: Channel
+    n_observers: int
+    n_trials: int
+
+
+def population_channel(
+    n_correct: ArrayLike,
+    n_trials: ArrayLike,
+    noise_sds: ArrayLike,
+    *,
+    estimator: Estimator = "ml",
+    spectra: BandSpectra | None = None,
+    n_alternatives: int = 16,
+    criterion: float = 0.5,
+    confidence: float = 0.95,
+    nominal_cpi: ArrayLike | None = None,
+) -> PopulationChannel:
+    """Estimate the mean channel of a population and the differences between observers.
+
+    Parameters
+    ----------
+    n_correct, n_trials : arrays of int, shape (n_observers, n_sds, n_bands)
+        Counts. Of one observer the mean is their own, with the interval over trials, and there is no spread.
+    noise_sds, estimator, spectra, n_alternatives, criterion, confidence, nominal_cpi
+        As for `fit_channel`.
+
+    Returns
+    -------
+    PopulationChannel
+
+    Raises
+    ------
+    DataError
+        If there is no observer, or the arrays do not fit together.
+    """
+    correct, trials = np.asarray(n_correct), np.asarray(n_trials)
+    if correct.ndim != 3 or not len(correct):
+        raise DataError(f"n_correct must hold one observer or more; got an array of shape {correct.shape}")
+    stacked = [np.concatenate([counts, counts.sum(axis=0, keepdims=True)]) for counts in (correct, trials)]
+    *channels, pooled = fit_channels(
+        *stacked,
+        noise_sds,
+        estimator=estimator,
+        spectra=spectra,
+        n_alternatives=n_alternatives,
+        criterion=criterion,
+        confidence=confidence,
+        nominal_cpi=nominal_cpi,
+    )
+    if len(channels) == 1:
+        values = _own_values(pooled)
+    elif estimator == "paper":
+        values = _paper_values(channels, confidence)
+    else:
+        values = _ml_values(correct, trials, noise_sds, spectra, n_alternatives, confidence)
+    return PopulationChannel(
+        *values,
+        estimator=estimator,
+        channels=tuple(channels),
+        pooled=pooled,
+        n_observers=len(channels),
+        n_trials=int(trials.sum()),
+    )
+
+
+def _own_values(channel: Channel) -> list[PopulationValue]:
+    return [
+        PopulationValue(value, interval, np.nan, (0.0, np.inf))
+        for value, interval in (
+            (channel.bandwidth_octaves, channel.bandwidth_interval),
+            (channel.center_cpi, channel.center_interval),
+            (channel.peak_sensitivity, channel.peak_interval),
+        )
+    ]
+
+
+def _paper_values(channels: list[Channel], confidence: float) -> list[PopulationValue]:
+    table = np.array([(c.bandwidth_octaves, c.center_cpi, c.peak_sensitivity) for c in channels])
+    values = []
+    for column in table.T:
+        known = column[np.isfinite(column)]
+        if not len(known):
+            values.append(PopulationValue(np.nan, (0.0, np.inf), np.nan, (0.0, np.inf)))
+            continue
+        found = random_effects(known, np.zeros(len(known)), confidence=confidence)
+        values.append(PopulationValue(found.mean, (found.lo, found.hi), found.sd, (found.sd_lo, found.sd_hi)))
+    return values
+
+
+def _ml_values(
+    correct: Array,
+    trials: Array,
+    noise_sds: ArrayLike,
+    spectra: BandSpectra | None,
+    n_alternatives: int,
+    confidence: float,
+) -> list[PopulationValue]:
+    likelihood = channel_likelihood(correct, trials, noise_sds, spectra, n_alternatives=n_alternatives)
+    best = find_maximum(likelihood)
+    errors = np.sqrt(np.einsum("nii->ni", covariance(likelihood, best)))
+    values = []
+    for parameter, exponential in enumerate((np.exp, np.exp2, np.exp)):
+        low = max(np.min(best.theta - _REACH * errors, axis=0)[parameter], likelihood.lower[parameter])
+        high = min(np.max(best.theta + _REACH * errors, axis=0)[parameter], likelihood.upper[parameter])
+        points = np.linspace(low, high, _N_POINTS)
+        curves = profile_curves(likelihood, best, parameter, points)
+        values.append(_in_units(_hierarchical(points, curves, confidence), exponential))
+    return values
+
+
+def _in_units(value: PopulationValue, exponential: np.ufunc) -> PopulationValue:
+    mean = float(exponential(value.mean))
+    per_unit = mean * float(np.log(exponential(1.0)))
+    interval = (float(exponential(value.interval[0])), float(exponential(value.interval[1])))
+    spread = (per_unit * value.sd_interval[0], per_unit * value.sd_interval[1])
+    return PopulationValue(mean, interval, per_unit * value.sd, spread)
+
+
+def _hierarchical(points: Array, curves: Array, confidence: float) -> PopulationValue:
+    """Mean and SD of a normal population from its members' log likelihoods (n, n_points)."""
+    span = points[-1] - points[0]
+    sds = np.concatenate([[0.0], np.geomspace(span / 300, span, 40)])
+    node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
+    at = points[:, None, None] + sds[:, None] * node  # (mean, sd, node)
+    log_weight = np.log(weight / weight.sum())
+    joint = np.zeros((len(points), len(sds)))
+    for curve in curves:
+        joint += logsumexp(np.interp(at, points, curve) + log_weight, axis=2)
+    restricted = logsumexp(joint, axis=0)
+    best_sd = int(restricted.argmax())
+    sd_ends = _interval(sds, restricted, chi2.ppf(confidence, 1) / 2, upper_limit=np.inf)
+    along = joint[:, best_sd]
+    drop = t.ppf((1 + confidence) / 2, len(curves) - 1) ** 2 / 2
+    ends = _interval(points, along, drop, upper_limit=np.inf, lower_limit=-np.inf)
+    return PopulationValue(_peak(points, along), ends, float(sds[best_sd]), sd_ends)
+
+
+def _interval(
+    x: Array, value: Array, drop: float, *, upper_limit: float, lower_limit: float = 0.0
+) -> Interval:
+    """Ends of where `value` lies within `drop` of its maximum; a limit where the grid ends first."""
+    level = value.max() - drop
+    inside = np.flatnonzero(value >= level)
+    first, last = inside[0], inside[-1]
+    lo, hi = lower_limit, upper_limit
+    if first > 0:
+        lo = np.interp(level, value[first - 1 : first + 1], x[first - 1 : first + 1])
+    if last < len(x) - 1:
+        hi = np.interp(-level, -value[last : last + 2], x[last : last + 2])
+    return float(lo), float(hi)
+
+
+def _peak(x: Array, value: Array) -> float:
+    """Vertex of the parabola through the highest point of an even grid and its neighbours."""
+    i = int(np.clip(value.argmax(), 1, len(x) - 2))
+    left, middle, right = value[i - 1 : i + 2]
+    curvature = left - 2 * middle + right
+    shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
+    return float(x[i] + np.clip(shift, -1, 1) * (x[1] - x[0]))

@@ -1,0 +1,1 @@
+"""From an image to a stimulus: grey, low contrast, noise of one octave."""

@@ -1,0 +1,217 @@
+"""Cue-conflict images: the shape of one category in the texture of another; which of the two is the answer?
+
+Two measures. Geirhos et al. (2019): of the images answered with the category of the shape or of the texture,
+the share answered with the shape. Subramanian et al. (2023) call *shape bias* what is a shape accuracy: the
+share of all images answered with the shape, averaged over the categories of the shape. Images whose shape and
+texture are of one category tell nothing and are left out of both.
+
+References
+----------
+Geirhos, Rubisch, Michaelis, Bethge, Wichmann and Brendel (2019), ImageNet-trained CNNs are biased towards
+texture, ICLR. Subramanian, Sizikova, Majaj and Pelli (2023), NeurIPS; arXiv 2309.13190.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.errors import DataError
+from cogattn.statistics.stats import Estimate, bootstrap
+from cogattn.vision.images.categories import CATEGORIES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+BATCH = 32
+_NAME = re.compile(r"([a-z]+)\d+-([a-z]+)\d+")
+
+
+@dataclass(frozen=True)
+class ConflictImages:
+    """Cue-conflict images of a folder; those of one category twice are not among them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie.
+    ids : tuple of str
+        Path of each image below `folder` (``airplane/airplane1-bear2.png``), sorted.
+    shapes, textures : tuple of str
+        Category of each image's shape and texture.
+    """
+
+    folder: Path
+    ids: tuple[str, ...]
+    shapes: tuple[str, ...]
+    textures: tuple[str, ...]
+
+    def load(self, index: int) -> NDArray[np.float32]:
+        """Return one image in colour, (3, height, width) in [0, 1]; raise DataError if it cannot be read."""
+        from PIL import Image
+
+        try:
+            with Image.open(self.folder / self.ids[index]) as image:
+                pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataError(
+                f"{self.ids[index]} must be a readable image; got {error} ({self.folder})"
+            ) from None
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and contents, in hex."""
+        digest = hashlib.sha256()
+        for name in self.ids:
+            content = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+            digest.update(f"{name} {content}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ShapeBias:
+    """Answers to cue-conflict images, with intervals by bootstrap over images.
+
+    Parameters
+    ----------
+    bias : Estimate
+        Shape over shape and texture answers (Geirhos et al.); n is the number of these.
+    accuracy : Estimate
+        Share of shape answers, averaged over shape categories (Subramanian et al.); n counts the images.
+    n_shape, n_texture, n_other : int
+        Images answered with the category of the shape, of the texture, of neither.
+    """
+
+    bias: Estimate
+    accuracy: Estimate
+    n_shape: int
+    n_texture: int
+    n_other: int
+
+
+def list_conflicts(folder: Path) -> ConflictImages:
+    """List the cue-conflict images of a folder with one sub-folder per shape category.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``airplane/airplane1-bear2.png`` and so on: shape and its number, texture and its number.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder or no image in it, or a file's name does not tell two of the 16 categories,
+        the first its folder's.
+    """
+    files = sorted(file for file in folder.glob("*/*") if file.suffix.lower() in ENDINGS)
+    if not files:
+        raise DataError(
+            f"shape_bias.path must hold images in one folder per shape category; got none ({folder})"
+        )
+    pairs = [_categories(file) for file in files]
+    kept = [(file, *pair) for file, pair in zip(files, pairs, strict=True) if pair[0] != pair[1]]
+    if not kept:
+        raise DataError(
+            f"shape_bias.path must hold shapes in the texture of another category; got none ({folder})"
+        )
+    names = [file.relative_to(folder).as_posix() for file, _, _ in kept]
+    return ConflictImages(folder, tuple(names), tuple(row[1] for row in kept), tuple(row[2] for row in kept))
+
+
+def name_conflicts(
+    images: ConflictImages, indices: Sequence[int], scores_of: Callable[[Tensor], Tensor]
+) -> list[str]:
+    """Return an observer's answers, one category for each of the images at `indices`.
+
+    Parameters
+    ----------
+    images : ConflictImages
+        All images.
+    indices : sequence of int
+        Which to show.
+    scores_of : callable
+        (n, 3, height, width) in [0, 1] -> scores (n, 16) in `CATEGORIES` order; the highest is the answer.
+    """
+    import torch
+
+    answers: list[str] = []
+    for start in range(0, len(indices), BATCH):
+        shown = [torch.from_numpy(images.load(index)) for index in indices[start : start + BATCH]]
+        answers += [CATEGORIES[int(best)] for best in scores_of(torch.stack(shown)).argmax(-1)]
+    return answers
+
+
+def shape_bias(
+    shapes: Sequence[str],
+    textures: Sequence[str],
+    answers: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    n_bootstrap: int = 2000,
+) -> ShapeBias:
+    """Weigh the answers to cue-conflict images.
+
+    Parameters
+    ----------
+    shapes, textures, answers : sequences of str, one per image
+        Category of the shape, of the texture, and the answer.
+    rng : numpy.random.Generator
+        Draws images with replacement.
+    confidence, n_bootstrap
+        Of the percentile intervals.
+
+    Returns
+    -------
+    ShapeBias
+        NaN where no image was answered with its shape or texture.
+
+    Raises
+    ------
+    DataError
+        If lengths differ, or no image has its shape and texture from two categories.
+    """
+    if not len(shapes) == len(textures) == len(answers):
+        raise DataError(
+            "shapes, textures and answers must be one per image; "
+            f"got {len(shapes)}, {len(textures)} and {len(answers)}"
+        )
+    shape, texture, answer = (np.asarray(names, dtype=str) for names in (shapes, textures, answers))
+    conflict = shape != texture
+    if not conflict.any():
+        raise DataError("cue-conflict images must have shape and texture of two categories; got none")
+    shape, by_shape = shape[conflict], (answer == shape)[conflict]
+    by_texture = (answer == texture)[conflict]
+    category = np.unique(shape, return_inverse=True)[1]
+    over_images = partial(bootstrap, rng=rng, confidence=confidence, n_resamples=n_bootstrap)
+    n_shape, n_texture = int(by_shape.sum()), int(by_texture.sum())
+    decided = by_shape[by_shape | by_texture]
+    bias = over_images(decided, np.mean) if len(decided) else Estimate(np.nan, np.nan, np.nan, 0)
+    accuracy = over_images(np.column_stack([category, by_shape]), _mean_over_categories)
+    return ShapeBias(bias, accuracy, n_shape, n_texture, len(shape) - n_shape - n_texture)
+
+
+def _mean_over_categories(rows: NDArray[np.int64]) -> float:
+    """Mean of the categories' shares; rows are (category, answered with the shape)."""
+    n = np.bincount(rows[:, 0])
+    return float((np.bincount(rows[:, 0], rows[:, 1])[n > 0] / n[n > 0]).mean())
+
+
+def _categories(file: Path) -> tuple[str, str]:
+    """Shape and texture, from a file's name."""
+    found = _NAME.fullmatch(file.stem)
+    if found is None or found[1] != file.parent.name or not {found[1], found[2]} <= set(CATEGORIES):
+        raise DataError(
+            f"cue-conflict images must be named <shape><n>-<texture><n> in a folder <shape>, both of the 16 "
+            f"categories; got {file.parent.name}/{file.name}"
+        )
+    return found[1], found[2]

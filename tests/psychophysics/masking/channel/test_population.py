@@ -1,0 +1,89 @@
+"""Mean channel and spread of simulated and published populations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
+from cogattn.psychophysics.masking.channel.population import population_channel
+from cogattn.psychophysics.masking.counts import published_counts
+from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
+
+SDS = np.array([0, 0.02, 0.04, 0.08, 0.16])
+
+
+def simulated(
+    rng: np.random.Generator, *, spread: float, n_observers: int = 10, n: int = 30
+) -> tuple[np.ndarray, np.ndarray]:
+    people = [
+        channel_parameters(
+            1.5 * np.exp(spread * rng.standard_normal()),
+            22 * np.exp(0.1 * rng.standard_normal()),
+            30 * np.exp(0.1 * rng.standard_normal()),
+            steepness=1.1,
+            top_accuracy=0.93,
+        )
+        for _ in range(n_observers)
+    ]
+    accuracy = ChannelModel.of(octave_spectra()).accuracy(np.array(people), SDS)
+    correct = rng.binomial(n, accuracy)
+    return correct, np.full_like(correct, n)
+
+
+def test_published_people_by_the_papers_fit_have_the_published_means() -> None:
+    counts = published_counts()
+    found = population_channel(counts.n_correct, counts.n_trials, counts.noise_sds, estimator="paper")
+    means = found.bandwidth_octaves.mean, found.center_cpi.mean, found.peak_sensitivity.mean
+    assert means == pytest.approx((1.43, 39.13, 0.80), abs=0.006)
+    published_sds = np.array([0.54, 2.98, 0.28]) * np.sqrt(14 / 13)  # the paper divides by n
+    sds = found.bandwidth_octaves.sd, found.center_cpi.sd, found.peak_sensitivity.sd
+    assert sds == pytest.approx(published_sds, abs=0.007)
+
+
+def test_published_people_by_maximum_likelihood() -> None:
+    counts = published_counts()
+    found = population_channel(counts.n_correct, counts.n_trials, counts.noise_sds)
+    lo, hi = found.bandwidth_octaves.interval
+    assert 1.2 < lo < 1.39 < hi < 1.6  # 1.39: mean of the individual fits of an independent prototype
+    assert found.center_cpi.mean == pytest.approx(21.9, abs=0.3)
+    assert found.n_observers == len(found.channels) == 14
+    assert found.pooled.dispersion > 5 * np.mean([channel.dispersion for channel in found.channels])
+
+
+def test_interval_of_the_mean_covers_it_and_spread_is_recovered() -> None:
+    rng = np.random.default_rng(1)
+    covered, spreads, means = [], [], []
+    for _ in range(40):
+        found = population_channel(*simulated(rng, spread=0.2), SDS, spectra=octave_spectra())
+        value = found.bandwidth_octaves
+        covered.append(value.interval[0] <= 1.5 <= value.interval[1])
+        spreads.append(value.sd / value.mean)
+        means.append(value.mean)
+    assert np.mean(covered) > 0.85  # 0.95 less three standard errors
+    assert np.mean(spreads) == pytest.approx(0.2, abs=0.03)
+    assert np.mean(means) == pytest.approx(1.5, rel=0.03)
+
+
+def test_people_without_differences_have_a_spread_interval_from_zero() -> None:
+    found = population_channel(
+        *simulated(np.random.default_rng(3), spread=0.0), SDS, spectra=octave_spectra()
+    )
+    assert found.bandwidth_octaves.sd_interval[0] == 0
+    assert found.bandwidth_octaves.sd < 0.15
+
+
+def test_an_observer_who_guesses_weighs_nothing() -> None:
+    correct, trials = simulated(np.random.default_rng(4), spread=0.1)
+    with_guesser = np.concatenate([correct, np.full((1, 5, 7), 2)])
+    more_trials = np.concatenate([trials, trials[:1]])
+    alone = population_channel(correct, trials, SDS, spectra=octave_spectra()).bandwidth_octaves
+    together = population_channel(with_guesser, more_trials, SDS, spectra=octave_spectra()).bandwidth_octaves
+    assert together.mean == pytest.approx(alone.mean, rel=0.02)
+
+
+def test_a_population_of_nobody_is_refused() -> None:
+    correct, trials = simulated(np.random.default_rng(5), spread=0.1)
+    with pytest.raises(DataError, match="one observer"):
+        population_channel(correct[:0], trials[:0], SDS)

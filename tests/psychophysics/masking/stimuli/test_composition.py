@@ -1,0 +1,115 @@
+"""Contrast, noise and clipping, against algebra and against the paper's recipe written as its plain loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import kstest, truncnorm
+
+from cogattn.psychophysics.masking.stimuli.composition import add_noise, set_contrast, to_grey
+
+
+def _images(n: int = 3, size: int = 24, seed: int = 0) -> torch.Tensor:
+    return torch.rand(n, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def _noise(n: int = 3, size: int = 24) -> torch.Tensor:
+    return torch.randn(n, size, size, generator=torch.Generator().manual_seed(9))
+
+
+def _paper_loop(image: np.ndarray, noise: np.ndarray, epsilon: float = 0.1) -> tuple[np.ndarray, int]:
+    """Pixel by pixel as described in the paper's repository; NaN where the noise pixel must be redrawn."""
+    out, changed = image + noise, 0
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            if 0 <= out[i, j] <= 1:
+                continue
+            changed += 1
+            target = epsilon if out[i, j] < 0 else 1 - epsilon
+            pixel = target - noise[i, j]
+            impossible = pixel > 1 if out[i, j] < 0 else pixel < 0
+            out[i, j] = np.nan if impossible else pixel + noise[i, j]
+    return out, changed
+
+
+def test_grey_is_pils_mode_l_within_rounding():
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    ours = to_grey(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255)[0] * 255
+    pil = np.asarray(Image.fromarray(rgb).convert("L"), dtype=float)
+    assert np.abs(ours.numpy() - pil).max() < 1
+
+
+def test_grey_refuses_two_channels():
+    with pytest.raises(ValueError, match="1 or 3"):
+        to_grey(torch.zeros(1, 2, 4, 4))
+
+
+def test_contrast_keeps_the_named_part_of_each_images_own_contrast():
+    images = _images() * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1)
+    out = set_contrast(images, 0.2, 0.449)
+    assert torch.allclose(out.mean(dim=(1, 2)), torch.full((3,), 0.449), atol=1e-6)
+    assert torch.allclose(out.std(dim=(1, 2)), 0.2 * images.std(dim=(1, 2)), rtol=1e-5)
+
+
+def test_paper_contrast_never_leaves_the_range():
+    extreme = torch.zeros(1, 16, 16)
+    extreme[0, 0, 0] = 1
+    for image in (extreme, 1 - extreme):
+        out = set_contrast(image, 0.2, 0.449)
+        assert 0 < out.min() < out.max() < 1
+
+
+def test_no_noise_changes_nothing():
+    images = set_contrast(_images(), 0.2, 0.449)
+    out = add_noise(images, _noise(), [0.0, 0.0, 0.0])
+    assert torch.equal(out.images, images)
+    assert out.n_clipped.tolist() == [0, 0, 0]
+
+
+def test_clipping_counts_exactly_the_pixels_outside():
+    images, noise, sds = set_contrast(_images(), 0.2, 0.449), _noise(), [0.04, 0.3, 1.0]
+    out = add_noise(images, noise, sds)
+    for i, sd in enumerate(sds):
+        total = images[i] + sd * noise[i]
+        assert int(out.n_clipped[i]) == int(((total < 0) | (total > 1)).sum())
+        assert torch.equal(out.images[i], total.clamp(0, 1))
+
+
+@pytest.mark.parametrize("sd", [0.16, 0.4, 0.8])
+def test_reference_clipping_equals_the_papers_loop(sd):
+    images, noise = set_contrast(_images(), 0.2, 0.449), _noise()
+    out = add_noise(
+        images, noise, [sd] * 3, clipping="reference", generators=[np.random.default_rng(i) for i in range(3)]
+    )
+    for i in range(3):
+        truth, changed = _paper_loop(images[i].numpy(), sd * noise[i].numpy())
+        redrawn = np.isnan(truth)
+        assert int(out.n_clipped[i]) == changed
+        assert np.abs(out.images[i].numpy() - truth)[~redrawn].max() < 1e-6
+        assert bool(redrawn.any()) == (sd > 0.2)
+        assert 0 <= out.images[i].min() <= out.images[i].max() <= 1
+
+
+def test_redrawn_pixels_follow_the_truncated_gaussian():
+    images = torch.full((1, 200, 200), 0.3)
+    noise = torch.full((1, 200, 200), -1.25)  # sum below 0, and 0.1 + 1.0 above 1: every pixel is redrawn
+    out = add_noise(images, noise, [0.8], clipping="reference", generators=[np.random.default_rng(3)])
+    truth = truncnorm((0 - 0.3) / 0.8, (1 - 0.3) / 0.8, loc=0.3, scale=0.8)
+    assert kstest(out.images.flatten().numpy(), truth.cdf).pvalue > 0.01
+
+
+def test_reference_clipping_depends_on_the_images_own_stream_only():
+    images, noise = set_contrast(_images(), 0.2, 0.449), _noise()
+    streams = [np.random.default_rng(i) for i in range(3)]
+    together = add_noise(images, noise, [0.8] * 3, clipping="reference", generators=streams).images
+    alone = add_noise(
+        images[2:], noise[2:], [0.8], clipping="reference", generators=[np.random.default_rng(2)]
+    ).images
+    assert torch.equal(together[2], alone[0])
+
+
+def test_reference_clipping_without_streams_is_refused():
+    with pytest.raises(ValueError, match="generators"):
+        add_noise(_images(), _noise(), [0.1] * 3, clipping="reference")

@@ -1,0 +1,197 @@
+"""Statistics against closed forms, SciPy and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from cogattn.errors import DataError
+from cogattn.statistics.stats import (
+    bootstrap,
+    correlation,
+    permutation_test,
+    random_effects,
+    variance_explained,
+    wilson_interval,
+)
+
+
+def test_wilson_interval_is_scipys() -> None:
+    for n_correct, n_trials in ((0, 10), (3, 10), (10, 10), (470, 1000)):
+        lo, hi = wilson_interval(n_correct, n_trials)
+        expected = scipy_stats.binomtest(n_correct, n_trials).proportion_ci(method="wilson")
+        assert (lo, hi) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_interval_without_trials_is_all_of_it() -> None:
+    lo, hi = wilson_interval([0, 5], [0, 10])
+    assert (lo[0], hi[0]) == (0, 1)
+
+
+def test_wilson_interval_refuses_more_correct_than_trials() -> None:
+    with pytest.raises(DataError, match="n_correct must be"):
+        wilson_interval(11, 10)
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_bootstrap_interval_of_a_mean_covers_it(method: str) -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.normal(3.0, 2.0, (300, 25))
+    found = [bootstrap(s, np.mean, rng=rng, method=method, n_resamples=300) for s in samples]
+    assert 0.89 < np.mean([e.lo <= 3.0 <= e.hi for e in found]) < 0.98
+    assert {e.n for e in found} == {25}
+
+
+def test_bootstrap_draws_whole_rows() -> None:
+    rows = np.column_stack([np.arange(30.0), 2 * np.arange(30.0)])
+    found = bootstrap(
+        rows, lambda r: r[:, 1].sum() / r[:, 0].sum(), rng=np.random.default_rng(0), n_resamples=200
+    )
+    assert (found.lo, found.estimate, found.hi) == pytest.approx((2, 2, 2))
+
+
+def test_bootstrap_of_one_unit_has_no_interval() -> None:
+    found = bootstrap([4.0], np.mean, rng=np.random.default_rng(0))
+    assert found.estimate == 4
+    assert np.isnan([found.lo, found.hi]).all()
+
+
+def test_permutation_test_counts_all_permutations_of_small_samples() -> None:
+    rng = np.random.default_rng(0)
+    found = permutation_test([5.0, 6.0, 7.0, 8.0], [1.0, 2.0, 3.0, 4.0], paired=False, rng=rng)
+    assert found.exact
+    assert (found.difference, found.p_value) == pytest.approx((4.0, 2 / 70))
+    paired = permutation_test([5.0, 6.0, 7.0, 8.0], [1.0, 2.0, 3.0, 4.0], paired=True, rng=rng)
+    assert paired.p_value == pytest.approx(2 / 16)
+    assert paired.n == 4
+
+
+def test_permutation_p_is_uniform_without_a_difference() -> None:
+    rng = np.random.default_rng(2)
+    pairs = rng.standard_normal((300, 2, 30))
+    p = [permutation_test(a, b, paired=False, rng=rng, n_resamples=199).p_value for a, b in pairs]
+    assert scipy_stats.kstest(p, "uniform").pvalue > 0.01
+    assert min(p) >= 1 / 200
+
+
+@pytest.mark.parametrize(("a", "b"), [([], [1.0]), ([np.nan, 1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0])])
+def test_permutation_test_refuses_unusable_samples(a: list[float], b: list[float]) -> None:
+    with pytest.raises(DataError):
+        permutation_test(a, b, paired=True, rng=np.random.default_rng(0))
+
+
+def test_random_effects_with_equal_errors_has_its_closed_form() -> None:
+    y = np.array([1.2, 0.7, 1.9, 1.4, 0.2, 1.1, 2.3, 0.9])
+    error = 0.4
+    found = random_effects(y, np.full(8, error))
+    between = y.var(ddof=1) - error**2
+    interval = scipy_stats.t.interval(0.95, 7, y.mean(), y.std(ddof=1) / np.sqrt(8))
+    q = y.var() * 8 / scipy_stats.chi2.ppf([0.975, 0.025], 7) - error**2
+    assert found.mean == pytest.approx(y.mean())
+    assert found.sd == pytest.approx(np.sqrt(between), rel=1e-6)
+    assert (found.lo, found.hi) == pytest.approx(interval)
+    assert (found.sd_lo, found.sd_hi) == pytest.approx(tuple(np.sqrt(np.maximum(q, 0))), rel=1e-6)
+
+
+def test_random_effects_without_errors_is_the_t_interval() -> None:
+    y = np.array([3.0, 5.0, 4.0, 8.0])
+    found = random_effects(y, np.zeros(4))
+    assert (found.mean, found.sd) == pytest.approx((5.0, y.std(ddof=1)))
+    expected = scipy_stats.t.interval(0.95, 3, 5.0, y.std(ddof=1) / 2)
+    assert (found.lo, found.hi) == pytest.approx(expected)
+
+
+def test_random_effects_spread_is_zero_where_errors_explain_all() -> None:
+    found = random_effects([1.0, 1.1, 0.9, 1.05], np.full(4, 0.5))
+    assert (found.sd, found.sd_lo) == (0, 0)
+
+
+def test_random_effects_interval_covers_the_population_mean() -> None:
+    rng = np.random.default_rng(4)
+    covered, spread_covered = [], []
+    for _ in range(1000):
+        errors = rng.uniform(0.05, 0.4, 14)
+        y = rng.normal(0.5, 0.2, 14) + errors * rng.standard_normal(14)
+        found = random_effects(y, errors)
+        covered.append(found.lo <= 0.5 <= found.hi)
+        spread_covered.append(found.sd_lo <= 0.2 <= found.sd_hi)
+    assert 0.93 < np.mean(covered) < 0.97
+    assert 0.93 < np.mean(spread_covered) < 0.97
+
+
+def test_random_effects_of_one_unit_has_no_interval() -> None:
+    found = random_effects([2.0], [0.1])
+    assert found.mean == 2
+    assert np.isnan([found.lo, found.hi, found.sd]).all()
+
+
+def test_random_effects_refuses_nan() -> None:
+    with pytest.raises(DataError, match="finite"):
+        random_effects([1.0, np.nan], [0.1, 0.1])
+
+
+def test_correlation_is_scipys() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal(60)
+    y = 0.6 * x + rng.standard_normal(60)
+    pearson = correlation(x, y, rng=rng)
+    assert pearson.estimate == pytest.approx(scipy_stats.pearsonr(x, y).statistic)
+    by_fisher = scipy_stats.pearsonr(x, y).confidence_interval()
+    assert (pearson.lo, pearson.hi) == pytest.approx((by_fisher.low, by_fisher.high), abs=0.1)
+    assert correlation(x, y, rank=True, rng=rng).estimate == pytest.approx(
+        scipy_stats.spearmanr(x, y).statistic
+    )
+
+
+def test_correlation_with_a_constant_is_nan() -> None:
+    assert np.isnan(correlation([1, 1, 1, 1], [1, 2, 3, 4], rng=np.random.default_rng(0)).estimate)
+
+
+def test_variance_explained_by_one_predictor_is_the_squared_correlation() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((50, 1))
+    y = x[:, 0] + rng.standard_normal(50)
+    found = variance_explained(x, y, rng=rng, n_resamples=200)
+    assert found.r2 == pytest.approx(scipy_stats.pearsonr(x[:, 0], y).statistic ** 2)
+    assert found.lo < found.r2 < found.hi
+
+
+def test_leave_one_out_r2_is_that_of_refits() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((20, 3))
+    y = x @ [1.0, -0.5, 0.0] + rng.standard_normal(20)
+    error, baseline = 0.0, 0.0
+    for i in range(20):
+        others = np.delete(np.arange(20), i)
+        design = np.column_stack([np.ones(20), x])
+        beta = np.linalg.lstsq(design[others], y[others], rcond=None)[0]
+        error += (y[i] - design[i] @ beta) ** 2
+        baseline += (y[i] - y[others].mean()) ** 2
+    found = variance_explained(x, y, rng=rng, n_resamples=100)
+    assert found.r2_loo == pytest.approx(1 - error / baseline)
+
+
+def test_leave_one_out_r2_of_noise_is_not_positive_on_average() -> None:
+    rng = np.random.default_rng(8)
+    found = [
+        variance_explained(rng.standard_normal((30, 4)), rng.standard_normal(30), rng=rng, n_resamples=5)
+        for _ in range(200)
+    ]
+    assert np.mean([f.r2 for f in found]) == pytest.approx(4 / 29, abs=0.02)
+    assert np.mean([f.r2_loo for f in found]) < 0
+
+
+def test_variance_explained_without_enough_units_is_nan() -> None:
+    found = variance_explained(np.eye(3), [1.0, 2.0, 3.0], rng=np.random.default_rng(0))
+    assert np.isnan(found.r2)
+    assert found.n == 3
+
+
+def test_collinear_predictors_count_once() -> None:
+    rng = np.random.default_rng(9)
+    x = rng.standard_normal((40, 1))
+    y = x[:, 0] + rng.standard_normal(40)
+    once = variance_explained(x, y, rng=np.random.default_rng(0), n_resamples=50)
+    twice = variance_explained(np.hstack([x, 2 * x]), y, rng=np.random.default_rng(0), n_resamples=50)
+    assert (twice.r2, twice.r2_loo) == pytest.approx((once.r2, once.r2_loo))
