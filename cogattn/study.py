@@ -1,58 +1,175 @@
-"""What a study is: a plan of cells, a pure function that runs one cell, and a summary of all trials."""
+"""What a study is: a plan of cells, a pure function that runs one cell, and a summary of all trials.
+
+A cell is identified by what made it. The store asks a study for the settings that can change the cell's trials
+(`Study.relevant`) and for the bytes that it reads (`Study.contents`), and `run_cell` gets these settings and no
+others: what is not in a cell's identity cannot reach its trials.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from cogattn.config import StudyConfig
+from cogattn.measures import SUMMARY_COLUMNS as SUMMARY_COLUMNS
+from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Value = str | int | float | bool
 C = TypeVar("C", bound=StudyConfig)
-
-SUMMARY_COLUMNS = (
-    "observer", "measure", "unit", "estimate", "lo", "hi", "n",
-    "human", "human_lo", "human_hi", "human_n", "note",
-)  # fmt: skip
-"""Columns of every study's summary table; lo and hi bound the 95 % interval unless the note says otherwise."""
+Value = str | int | float | bool
+Schema = Mapping[str, str]
+"""Columns of a trial table and their types: ``str``, ``bool``, ``int64`` or ``float64``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One piece of a study's plan: seconds to minutes of work, stored as one file.
+
+    A study derives its own cells from this class, with one field for each thing that tells them apart.
 
     Parameters
     ----------
     label : str
-        What a person reads in a progress line or an error ("resnet50, images 64-127").
-    params : tuple of (str, str | int | float | bool)
-        What tells this cell from the others; ``cell["name"]`` reads one. Label and key derive from nothing else.
+        What a person reads in a progress line or an error ("resnet50, images 64-127"). No part of the key.
+    task : str
+        Name of the trial table that the cell fills.
+    observer : str
+        Id of the observer (or listener) whose cell it is: if one of them fails, all of that observer are withheld.
     """
 
     label: str
-    params: tuple[tuple[str, Value], ...]
+    task: str
+    observer: str
+
+    @cached_property
+    def params(self) -> dict[str, Value]:
+        """What tells this cell from the others: all fields but the label."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "label"}
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hex digits: the cell's place in its plan, and the root of its random streams."""
+        text = json.dumps(self.params, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell leaves: trials by table, and artefacts (weights, arrays) by file name.
+
+    Parameters
+    ----------
+    trials : mapping of str to DataFrame
+        By table, each with the columns of `Study.tables`.
+    artefacts : mapping of str to bytes
+        ``weights.safetensors``: kept beside the trials, in the same file; `Run.artefacts` reads them.
+    """
+
+    trials: Mapping[str, pd.DataFrame]
+    artefacts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell needs, roughly: seconds of one processor, megabytes of memory."""
+
+    cpu_s: float
+    memory_mb: float = 500.0
+
+
+class Trials(Mapping[str, "pd.DataFrame"]):
+    """All trials of a run by table, in plan order.
+
+    A table that no cell has filled is empty, with the columns that the study declares. Cells are read one by one,
+    and a table is put together when it is asked for.
+
+    Parameters
+    ----------
+    tables : mapping of str to Schema
+        As `Study.tables` declares them.
+    cells : sequence of callable returning Outcome
+        Each reads one cell.
+    """
+
+    def __init__(self, tables: Mapping[str, Schema], cells: Sequence[Callable[[], Outcome]]) -> None:
+        self._schemas, self._cells = dict(tables), cells
+        self._whole: dict[str, pd.DataFrame] | None = None
 
     @classmethod
-    def of(cls, label: str, **params: Value) -> Cell:
-        """Build a cell from keyword parameters."""
-        return cls(label, tuple(sorted(params.items())))
+    def of(cls, tables: Mapping[str, Schema], outcomes: Sequence[Outcome]) -> Trials:
+        """Make them of outcomes in memory, in plan order."""
+        return cls(tables, [lambda outcome=outcome: outcome for outcome in outcomes])
 
-    def __getitem__(self, name: str) -> Value:
-        return dict(self.params)[name]
+    def __getitem__(self, table: str) -> pd.DataFrame:
+        if self._whole is None:
+            self._whole = self._read()
+        return self._whole[table]
 
-    @property
-    def key(self) -> str:
-        """Sixteen hex digits: the name of the cell's file, and the root of its random streams."""
-        text = json.dumps(dict(self.params), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+    def counts(self, table: str, *, by: Sequence[str], totals: Sequence[str] = ()) -> pd.DataFrame:
+        """Return the number of trials, and totals of columns, by the values of others, one cell in memory at a time.
+
+        Parameters
+        ----------
+        table : str
+            Which.
+        by : sequence of str
+            Columns whose values make a row.
+        totals : sequence of str
+            Columns to add up (of bool: how many are true).
+
+        Returns
+        -------
+        DataFrame
+            Columns `by`, ``n``, `totals`; in the order in which they first appear.
+        """
+        import pandas as pd
+
+        parts = []
+        for read in self._cells:
+            rows = read().trials.get(table)
+            if rows is not None and len(rows):
+                parts.append(_counted(rows.assign(n=1), by, ["n", *totals]))
+        if not parts:
+            return pd.DataFrame({name: [] for name in (*by, "n", *totals)})
+        return _counted(pd.concat(parts, ignore_index=True), by, ["n", *totals])
+
+    def _read(self) -> dict[str, pd.DataFrame]:
+        import pandas as pd
+
+        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in self._schemas}
+        for read in self._cells:
+            for name, rows in read().trials.items():
+                parts[name].append(rows)
+        return {
+            name: pd.concat(found, ignore_index=True) if found else empty_table(self._schemas[name])
+            for name, found in parts.items()
+        }
+
+
+def _counted(rows: pd.DataFrame, by: Sequence[str], totals: Sequence[str]) -> pd.DataFrame:
+    return rows.groupby(list(by), sort=False, dropna=False)[list(totals)].sum().reset_index()
+
+
+def empty_table(schema: Schema) -> pd.DataFrame:
+    """Return a table without rows that has the columns and types of a schema."""
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in schema.items()})
 
 
 @dataclass(frozen=True)
@@ -62,53 +179,100 @@ class Results:
     Parameters
     ----------
     summary : DataFrame
-        One row per observer and measure, columns `SUMMARY_COLUMNS`.
+        One row per observer and measure, as `cogattn.measures.summary_table` makes it.
     tables : mapping of str to DataFrame
         Further tables, by file name without ending.
     figures : mapping of str to callable returning a Figure
         Drawn only when the run is written out.
     remarks : tuple of str
-        Sentences printed below the table (skipped images, clipped pixels, unidentified fits).
+        Sentences printed above the table (skipped images, other stimuli than people's, unidentified fits).
+    people : DataFrame, optional
+        The persons that the study knows, as `cogattn.measures.people_table` makes it; None: group means only.
     """
 
     summary: pd.DataFrame
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    people: pd.DataFrame | None = None
 
 
 class Study(Protocol[C]):
     """The protocol that the CLI, the store and the dashboard know; `cogattn.testing` checks an implementation.
 
     The module that defines a study imports no torch, so that ``--help`` answers at once; `run_cell` and
-    `summarise` import what they need.
+    `summarise` import what they need. A class that derives from this one inherits the methods that have a body.
     """
 
     name: ClassVar[str]
     """Registry key and CLI command."""
     version: ClassVar[int]
-    """Raised when, and only when, the numbers change."""
+    """Raised when, and only when, the numbers of the demo change (tests hold them against stored tables)."""
     Config: type[C]
     """Frozen settings whose defaults are the paper's or the offline default, each field says which."""
     reference: ClassVar[str]
     """BibTeX of the paper."""
+    tables: ClassVar[Mapping[str, Schema]]
+    """Trial tables by name, with the columns that their rows have."""
 
     def cells(self, config: C) -> Sequence[Cell]:
-        """Return the whole plan, before any work. Raise ConfigError or DataError for bad input, here and not later."""
+        """Return the whole plan, before any work."""
         ...
 
-    def run_cell(self, config: C, cell: Cell, rng: Streams) -> pd.DataFrame:
-        """Run one cell; pure and idempotent. Return tidy trials, one row per trial."""
+    def run_cell(self, config: C, cell: Cell, rng: Streams) -> pd.DataFrame | Outcome:
+        """Run one cell; pure and idempotent.
+
+        Parameters
+        ----------
+        config : Config
+            What `relevant` returned for this cell.
+        cell : Cell
+            Which.
+        rng : Streams
+            Its own streams.
+        checkpoint : Checkpoint, optional
+            Given to a study whose `run_cell` takes a keyword of this name: where a long training keeps its state.
+
+        Returns
+        -------
+        DataFrame or Outcome
+            Rows of the table ``cell.task``, one a trial; or an `Outcome` with several tables and artefacts.
+        """
         ...
 
-    def summarise(self, config: C, trials: pd.DataFrame) -> Results:
-        """Turn all trials, in plan order, into tables and figures."""
-        ...
-
-    def inputs(self, config: C) -> Mapping[str, str]:
-        """Fingerprints of data outside the run (name -> SHA-256); a run is not resumed over changed inputs."""
+    def summarise(self, config: C, trials: Trials) -> Results:
+        """Turn the trials of all observers that are whole into tables and figures."""
         ...
 
     def demo(self) -> C:
         """Return settings of a small offline run, half a minute at most on two cores."""
         ...
+
+    def check(self, config: C) -> None:
+        """Find everything that can be known to be wrong before the first cell.
+
+        Raises
+        ------
+        ConfigError, DataError, ObserverError
+            One sentence with the setting's path.
+        """
+
+    def observers(self, config: C) -> Sequence[Observer]:
+        """Return who takes part, in the order of the tables."""
+        return ()
+
+    def relevant(self, config: C, cell: Cell) -> C:
+        """Return the settings that can change this cell's trials, with all others at their defaults."""
+        return config
+
+    def contents(self, config: C, cell: Cell) -> Mapping[str, str]:
+        """Return SHA-256 by name of what the cell reads beside its settings: weights, images, recordings."""
+        return self.inputs(config)
+
+    def inputs(self, config: C) -> Mapping[str, str]:
+        """Return SHA-256 by name of what the summary reads beside the trials: tables of people."""
+        return {}
+
+    def cost(self, config: C, cell: Cell) -> Cost:
+        """Return what a cell needs, for the plan that ``--dry-run`` prints."""
+        return Cost(cpu_s=float("nan"))

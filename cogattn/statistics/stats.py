@@ -18,18 +18,9 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from cogattn.errors import DataError
+from cogattn.measures import Estimate as Estimate
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with the bounds of its interval and the number of units behind it."""
-
-    estimate: float
-    lo: float
-    hi: float
-    n: int
 
 
 def wilson_interval(
