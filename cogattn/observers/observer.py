@@ -30,8 +30,8 @@ class Observer:
 
     Examples
     --------
-    >>> Observer("resnet50").control("untrained", copy=2)
-    Observer(id='resnet50, untrained 2', name='resnet50, untrained 2', role='control', parent='resnet50', variant='untrained', copy=2)
+    >>> Observer("resnet50").control("untrained", copy=2).id
+    'resnet50, untrained 2'
     """
 
     id: str
