@@ -24,10 +24,9 @@ from pathlib import Path, PurePosixPath
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.atomic import sha256_file
+from cogattn.running.digests import CACHE_VARIABLE as CACHE_VARIABLE
 
 DATASETS = "cogattn.datasets"
-CACHE_VARIABLE = "COGATTN_DATA"
-"""Environment variable that moves the cache; only the command line reads it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -20,8 +20,10 @@ EDGES = (
     "cogattn/running/executors.py",
     "cogattn/testing/conformance.py",
     "cogattn/running/provenance.py",
+    "cogattn/running/digests.py",
 )
-"""Places that may look at the environment: the command line, the dashboard, and what starts or describes processes."""
+"""Places that may look at the environment: the command line, the dashboard, what starts or describes processes,
+and the index of digests, which lies where the downloads do."""
 
 
 def where(path: Path, node: ast.AST) -> str:
