@@ -23,8 +23,12 @@ class StoreError(CogattnError):
     """A run folder cannot be read, written or continued."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ended a run; what was under way has been stored, or its grace was over."""
+
+
 class RunFailed(CogattnError):
-    """Some cells of a run failed; the others are stored.
+    """Some cells of a run failed; the others are stored, and the observers that are whole are in the tables.
 
     Parameters
     ----------

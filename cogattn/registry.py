@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import EntryPoint, entry_points
+from types import MethodType
 
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError
@@ -47,7 +48,37 @@ def load_study(name: str) -> Study:
         ) from error
     if not (isinstance(found, type) and issubclass(getattr(found, "Config", object), StudyConfig)):
         raise ConfigError(f"study {name} must be a class with a Config of settings; got {target}")
-    return found()
+    return complete(found())
+
+
+OPTIONAL = ("check", "observers", "relevant", "contents", "inputs", "cost")
+
+
+def complete(study: Study) -> Study:
+    """Return `study` with the protocol's own methods where its class does not derive from `Study` and lacks them.
+
+    Raises
+    ------
+    ConfigError
+        If it does not declare its trial tables, or lacks another part of the protocol.
+    """
+    for name in (
+        "name",
+        "version",
+        "Config",
+        "reference",
+        "tables",
+        "cells",
+        "run_cell",
+        "summarise",
+        "demo",
+    ):
+        if getattr(study, name, None) is None:
+            raise ConfigError(f"a study must have {name}; got {type(study).__qualname__} without it")
+    for name in OPTIONAL:
+        if not hasattr(study, name):
+            setattr(study, name, MethodType(getattr(Study, name), study))
+    return study
 
 
 def _registered_target(name: str) -> str:

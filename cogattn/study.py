@@ -28,6 +28,8 @@ C = TypeVar("C", bound=StudyConfig)
 Value = str | int | float | bool
 Schema = Mapping[str, str]
 """Columns of a trial table and their types: ``str``, ``bool``, ``int64`` or ``float64``."""
+KEPT_VALUES = 10_000_000
+"""Rows times columns of trials that are kept in memory; a larger design is read cell by cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,11 @@ class Cell:
         """Sixteen hex digits: the cell's place in its plan, and the root of its random streams."""
         text = json.dumps(self.params, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def streams_of(config: StudyConfig, cell: Cell) -> Streams:
+    """Return the random streams of a cell: they come from the seed and what the cell is, and from nothing else."""
+    return Streams(config.seed).child(cell.key)
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,16 @@ class Trials(Mapping[str, "pd.DataFrame"]):
     Parameters
     ----------
     tables : mapping of str to Schema
-        As `Study.tables` declares them.
+        As `Study.tables` declares them; the attribute ``schemas``.
     cells : sequence of callable returning Outcome
         Each reads one cell.
     """
 
     def __init__(self, tables: Mapping[str, Schema], cells: Sequence[Callable[[], Outcome]]) -> None:
-        self._schemas, self._cells = dict(tables), cells
-        self._whole: dict[str, pd.DataFrame] | None = None
+        self.schemas, self._cells = dict(tables), cells
+        self._kept: dict[int, Mapping[str, pd.DataFrame]] = {}
+        self._room = KEPT_VALUES
+        self._whole: dict[str, pd.DataFrame] = {}
 
     @classmethod
     def of(cls, tables: Mapping[str, Schema], outcomes: Sequence[Outcome]) -> Trials:
@@ -110,15 +119,28 @@ class Trials(Mapping[str, "pd.DataFrame"]):
         return cls(tables, [lambda outcome=outcome: outcome for outcome in outcomes])
 
     def __getitem__(self, table: str) -> pd.DataFrame:
-        if self._whole is None:
-            self._whole = self._read()
+        if table not in self._whole:
+            import pandas as pd
+
+            parts = list(self.parts(table))
+            empty = empty_table(self.schemas[table])
+            self._whole[table] = pd.concat(parts, ignore_index=True).astype(empty.dtypes) if parts else empty
         return self._whole[table]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._schemas)
+        return iter(self.schemas)
 
     def __len__(self) -> int:
-        return len(self._schemas)
+        return len(self.schemas)
+
+    def parts(self, table: str) -> Iterator[pd.DataFrame]:
+        """Yield each cell's rows of a table, in plan order, one cell in memory at a time."""
+        if table not in self.schemas:
+            raise KeyError(table)
+        for index in range(len(self._cells)):
+            rows = self._trials_of(index).get(table)
+            if rows is not None and len(rows):
+                yield rows
 
     def counts(self, table: str, *, by: Sequence[str], totals: Sequence[str] = ()) -> pd.DataFrame:
         """Return the number of trials, and totals of columns, by the values of others, one cell in memory at a time.
@@ -139,26 +161,21 @@ class Trials(Mapping[str, "pd.DataFrame"]):
         """
         import pandas as pd
 
-        parts = []
-        for read in self._cells:
-            rows = read().trials.get(table)
-            if rows is not None and len(rows):
-                parts.append(_counted(rows.assign(n=1), by, ["n", *totals]))
+        parts = [_counted(rows.assign(n=1), by, ["n", *totals]) for rows in self.parts(table)]
         if not parts:
-            return pd.DataFrame({name: [] for name in (*by, "n", *totals)})
+            return empty_table(self.schemas[table]).assign(n=0)[[*by, "n", *totals]]
         return _counted(pd.concat(parts, ignore_index=True), by, ["n", *totals])
 
-    def _read(self) -> dict[str, pd.DataFrame]:
-        import pandas as pd
-
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in self._schemas}
-        for read in self._cells:
-            for name, rows in read().trials.items():
-                parts[name].append(rows)
-        return {
-            name: pd.concat(found, ignore_index=True) if found else empty_table(self._schemas[name])
-            for name, found in parts.items()
-        }
+    def _trials_of(self, index: int) -> Mapping[str, pd.DataFrame]:
+        """One cell's tables; small designs stay in memory, so that each cell is read once."""
+        if index in self._kept:
+            return self._kept[index]
+        trials = self._cells[index]().trials
+        size = sum(rows.size for rows in trials.values())
+        if size <= self._room:
+            self._room -= size
+            self._kept[index] = trials
+        return trials
 
 
 def _counted(rows: pd.DataFrame, by: Sequence[str], totals: Sequence[str]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Files that are whole or absent: written beside their place, synced, moved; JSON that carries its hash.
 
-Parquet, PNG and JSON all load a flipped bit without a word, so every file of a run is covered by a SHA-256:
-a cell by its name, the JSON records by a seal inside, everything by the run's MANIFEST.json.
+Parquet, PNG and JSON all load a flipped bit without a word, so every file of a store is covered by a SHA-256:
+a cell and the JSON records by a seal inside, everything else by the run's MANIFEST.json.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cogattn.errors import StoreError
@@ -22,6 +24,9 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 TEMPORARY = ".tmp"
 SEAL = "sha256"
+MAX_BYTES = 1 << 31
+"""Larger files are refused before they are read: no file of a store comes near."""
+TEMPORARY_NAME = re.compile(r"\..+\.([0-9a-f]{8})\.(\d+)\.[0-9a-f]{8}\.tmp")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -43,6 +48,31 @@ def write_atomically(path: Path, data: bytes) -> None:
     StoreError
         If the disk is full, the folder is missing or not writable, or a folder stands at `path`.
     """
+    with _written_beside(path, data) as temporary:
+        os.replace(temporary, path)
+
+
+def publish_once(path: Path, data: bytes) -> None:
+    """Publish `data` at `path` unless something stands there already: the first writer wins, without a lock.
+
+    Raises
+    ------
+    StoreError
+        As `write_atomically`.
+    """
+    with _written_beside(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            if not path.exists():
+                os.replace(temporary, path)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Generator[Path]:
+    """Write and sync a temporary file for the caller to move into place; remove it, and sync the folder."""
     temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         try:
@@ -50,10 +80,9 @@ def write_atomically(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
+            yield temporary
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"{path.name} must be writable; got {error.strerror} ({path.parent})") from error
@@ -70,8 +99,16 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_regular(path: Path) -> bytes:
-    """Return the bytes of a regular file; raise ValueError for a folder, link or device, OSError as usual."""
+def read_regular(path: Path, *, limit: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes.
+
+    Raises
+    ------
+    ValueError
+        For a folder, link, device, or larger file.
+    OSError
+        As usual.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -79,8 +116,11 @@ def read_regular(path: Path) -> bytes:
             raise ValueError("it is a symbolic link") from error
         raise
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
+        if status.st_size > limit:
+            raise ValueError(f"it is larger than {limit:,} bytes")
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read()
     finally:
@@ -90,8 +130,8 @@ def read_regular(path: Path) -> bytes:
 def sweep_temporaries(folder: Path) -> None:
     """Remove what writers of this host that no longer live have left in `folder`."""
     for path in folder.glob(f".*{TEMPORARY}"):
-        host, pid = path.name.split(".")[-4:-2]
-        if host == _host() and pid.isdecimal() and not _alive(int(pid)):
+        name = TEMPORARY_NAME.fullmatch(path.name)
+        if name and name[1] == _host() and not alive(int(name[2])):
             path.unlink(missing_ok=True)
 
 
@@ -108,7 +148,10 @@ def sealed(record: Mapping[str, Json]) -> bytes:
 
 def unsealed(data: bytes) -> dict[str, Json]:
     """Return the record that `sealed` wrote; raise ValueError if so much as one bit of `data` differs."""
-    record = json.loads(data)
+    try:
+        record = json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(record, dict):
         raise ValueError("not a sealed record")
     seal = record.pop(SEAL, None)
@@ -125,7 +168,7 @@ def _host() -> str:
     return sha256_hex(socket.gethostname().encode())[:8]
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Whether a process still runs; one that died and waits for its parent (a zombie) does not."""
     try:
         os.kill(pid, 0)

@@ -1,43 +1,57 @@
-"""What a store holds, and whether it is as it was written."""
+"""What a store holds, and whether it is as it was written: re-hashed, or made again from its parts."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from cogattn.errors import ConfigError, StoreError
-from cogattn.running.atomic import is_temporary, read_regular, sha256_hex
-from cogattn.running.records import ConfigRecord, Manifest, Provenance
+from cogattn.errors import CogattnError, ConfigError, StoreError
+from cogattn.registry import load_study
+from cogattn.running.atomic import is_temporary, sha256_hex
+from cogattn.running.cells import QUARANTINE, pack
+from cogattn.running.checkpoints import Checkpoint
+from cogattn.running.execute import describe, run_cell, stored_trials, summarised
+from cogattn.running.executors import one_thread
+from cogattn.running.formats import csv_bytes, parquet_of
+from cogattn.running.identity import PlannedCell, make_plan
+from cogattn.running.records import CellList, ConfigRecord, Manifest, Provenance
 from cogattn.running.store import (
-    CELL_FILE,
-    CELLS,
-    FIGURES,
+    FOLDERS,
     LOCK,
-    QUARANTINE,
+    PEOPLE,
+    RESERVED,
     RUN_ID,
     STUDY_NAME,
     TABLES,
+    TRIALS,
     R,
-    Run,
-    cause,
+    RunFolder,
+    damage,
 )
 
+RECOMPUTED = 3
+"""Cells that a deep check computes again."""
 
-def list_runs(root: Path) -> list[Run]:
+
+def list_runs(root: Path) -> list[RunFolder]:
     """Return the runs of a store by study and id; folders of another form are not runs."""
-    if not root.is_dir():
-        return []
-    folders = [
-        run
-        for study in sorted(root.iterdir())
-        if STUDY_NAME.fullmatch(study.name) and study.is_dir() and not study.is_symlink()
-        for run in sorted(study.iterdir())
-        if RUN_ID.fullmatch(run.name) and run.is_dir() and not run.is_symlink()
-    ]
-    return [Run(root, folder.parent.name, folder.name) for folder in folders]
+    try:
+        studies = sorted(root.iterdir()) if root.is_dir() else []
+        folders = [
+            run
+            for study in studies
+            if STUDY_NAME.fullmatch(study.name) and study.name not in RESERVED
+            if study.is_dir() and not study.is_symlink()
+            for run in sorted(study.iterdir())
+            if RUN_ID.fullmatch(run.name) and run.is_dir() and not run.is_symlink()
+        ]
+    except OSError as error:
+        raise StoreError(f"the store must be readable; got {error.strerror} ({root})") from error
+    return [RunFolder(root, folder.parent.name, folder.name) for folder in folders]
 
 
-def find_run(root: Path, name: str) -> Run:
+def find_run(root: Path, name: str) -> RunFolder:
     """Return the one run whose id, or ``study/id``, starts with `name`.
 
     Raises
@@ -57,29 +71,90 @@ def find_run(root: Path, name: str) -> Run:
     )
 
 
-def verify(run: Run) -> list[str]:
-    """Re-hash every file of `run`; return one sentence for each that is not as it was written."""
+def verify(run: RunFolder) -> list[str]:
+    """Re-hash every file of `run` and of its cells; return one sentence for each that is not as it was written."""
     problems: list[str] = []
     config = _record(run, ConfigRecord, problems)
     if config is not None and (config.study, config.run_id) != (run.study, run.id):
         problems.append(f"{ConfigRecord.file} belongs to another run than {run.study}/{run.id}")
     _record(run, Provenance, problems)
-    manifest = _record(run, Manifest, problems)
+    manifest, cells = _record(run, Manifest, problems), _record(run, CellList, problems)
     listed = manifest.files if manifest else {}
-    found = dict(_hashes(run, problems))
-    for name, digest in found.items():
-        cell = CELL_FILE.fullmatch(name.removeprefix(f"{CELLS}/"))
-        if cell and cell[2] != digest:
-            problems.append(f"{name} is damaged: its SHA-256 differs from its name")
-        elif listed and name not in listed:
-            problems.append(f"{name} is not in {Manifest.file}")
-        elif listed and listed[name] != digest:
-            problems.append(f"{name} is damaged: its SHA-256 differs from {Manifest.file}")
-    known = found.keys() | {ConfigRecord.file, Provenance.file}
-    return problems + [f"{name} is missing" for name in listed if name not in known]
+    for name, digest in listed.items():
+        try:
+            problem = damage(run.path(*name.split("/")), digest)
+        except (StoreError, ValueError) as error:
+            problem = f"cannot be read ({error})"
+        if problem is not None:
+            problems.append(f"{name} {problem}")
+    if manifest is not None:
+        problems += [f"{name} is not in {Manifest.file}" for name in _files(run) if name not in listed]
+    return problems + (list(_cell_problems(run, cells)) if cells is not None else [])
 
 
-def _record(run: Run, kind: type[R], problems: list[str]) -> R | None:
+def verify_deep(run: RunFolder, *, n_cells: int = RECOMPUTED) -> list[str]:
+    """Make a finished run again: trials and tables from its cells, and `n_cells` cells, drawn by its id, from scratch.
+
+    Returns
+    -------
+    list of str
+        One sentence for each thing that did not come out as it is stored. Where code, libraries or data are others
+        than those of the run, that is the sentence: nothing can then be told.
+    """
+    try:
+        study = load_study(run.study)
+        record = run.read(ConfigRecord)
+        config = study.Config.parse(record.config if record else {})
+        study.check(config)
+        plan, manifest, listed = make_plan(study, config), run.manifest(), run.read(CellList)
+        names = [cell.name for cell in listed.cells] if listed else []
+        if [planned.name for planned in plan.cells] != names:
+            return [
+                "its cells were made by other code, libraries or data than those here; it cannot be made again"
+            ]
+        whole = [planned for planned in plan.cells if planned.cell.observer not in manifest.withheld]
+        with one_thread():
+            problems = _remade_tables(study, config, run, whole)
+            chosen = random.Random(run.id).sample(whole, min(n_cells, len(whole)))
+            for planned in chosen:
+                problems += _remade_cell(study, run, planned)
+    except CogattnError as error:
+        return [f"it cannot be made again: {error}"]
+    return problems
+
+
+def _remade_tables(study, config, run: RunFolder, whole: list[PlannedCell]) -> list[str]:
+    trials = stored_trials(study, run.cells, whole, {})
+    results, _ = summarised(study, config, trials)
+    made = {
+        f"{TRIALS}/{name}.parquet": parquet_of(trials.parts(name), schema)
+        for name, schema in study.tables.items()
+    }
+    tables = {"summary": results.summary, **results.tables}
+    if results.people is not None:
+        tables[PEOPLE] = results.people
+    made |= {f"{TABLES}/{name}.csv": csv_bytes(table) for name, table in tables.items()}
+    stored = {name for folder in (TRIALS, TABLES) for name in run.listed(folder)}
+    wrong = [
+        f"{name} does not follow from the cells"
+        for name in sorted(stored & made.keys())
+        if run.listed_bytes(name) != made[name]
+    ]
+    return wrong + [f"{name} is stored or made, not both" for name in sorted(stored ^ made.keys())]
+
+
+def _remade_cell(study, run: RunFolder, planned: PlannedCell) -> list[str]:
+    record, _, sha256 = run.cells.read(planned.name)
+    try:
+        config = study.Config.model_validate_json(planned.settings)
+        data = pack(record, run_cell(study, config, planned.cell, Checkpoint()), study.tables)
+    except Exception as error:  # noqa: BLE001 - whatever a study raises is told to the user
+        return [f"cell {planned.cell.label!r} could not be computed again: {describe(error)}"]
+    same = sha256_hex(data) == sha256
+    return [] if same else [f"cell {planned.cell.label!r} came out otherwise when it was computed again"]
+
+
+def _record(run: RunFolder, kind: type[R], problems: list[str]) -> R | None:
     try:
         record = run.read(kind)
     except StoreError as error:
@@ -90,15 +165,24 @@ def _record(run: Run, kind: type[R], problems: list[str]) -> R | None:
     return record
 
 
-def _hashes(run: Run, problems: list[str]) -> Iterator[tuple[str, str]]:
-    """SHA-256 by relative path of all but the records that carry their own; tell what is no readable file."""
+def _cell_problems(run: RunFolder, cells: CellList) -> Iterator[str]:
+    """What is wrong with the cells that the run's list names: nothing is set aside here."""
+    for cell in cells.cells:
+        try:
+            problem = run.cells.problem(cell.name, cell.sha256)
+        except StoreError as error:
+            problem = str(error)
+        if problem is not None:
+            yield f"cell {cell.label!r} ({cell.name}) {problem}"
+
+
+def _files(run: RunFolder) -> Iterator[str]:
+    """Relative paths of all files of the run but the records that carry their own seal."""
+    own = {Manifest.file, Provenance.file, LOCK, f"{LOCK}-owner"}
     for path in sorted(run.folder.rglob("*")):
         name = path.relative_to(run.folder).as_posix()
-        if name.split("/")[0] in (QUARANTINE, Manifest.file, LOCK) or is_temporary(path.name):
+        if name.split("/")[0] == QUARANTINE or name in own or is_temporary(path.name):
             continue
-        if name in (CELLS, TABLES, FIGURES) and path.is_dir() and not path.is_symlink():
+        if name in FOLDERS and path.is_dir() and not path.is_symlink():
             continue
-        try:
-            yield name, sha256_hex(read_regular(path))
-        except (OSError, ValueError) as error:
-            problems.append(f"{name} is not a readable file ({cause(error)})")
+        yield name

@@ -4,51 +4,89 @@ Execution is at-least-once: a worker writes its cell to the store and returns no
 lost on the way costs time and never a wrong number. A worker that dies takes down the whole pool of the
 standard library; then the cells that were under way are suspects, and each is tried again alone in a fresh
 process, up to three times in all. A cell that keeps killing its process is so found without costing its
-neighbours their tries. An exception from a cell is final for this cell; the others finish.
+neighbours their tries. An exception from a cell is final for this cell; the others finish, and an observer whose
+cells are not whole is left out of the tables and named.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 import traceback
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cogattn.config import StudyConfig
-from cogattn.errors import CogattnError, RunFailed, StoreError
-from cogattn.registry import load_study
-from cogattn.running.executors import InlineExecutor, MakeExecutor, SpawnPool, one_thread, stop_at_once
-from cogattn.running.provenance import begin_session, check_session, collect
-from cogattn.running.store import Run, run_id
-from cogattn.seeds import Streams
-from cogattn.study import Cell, Results, Study
+from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, StoreError
+from cogattn.registry import complete, load_study
+from cogattn.running.cells import CellStore, DamagedCell
+from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
+from cogattn.running.crew import Crew, OnProgress, Progress
+from cogattn.running.executors import InlineExecutor, MakeExecutor, Prepare, SpawnPool, one_thread
+from cogattn.running.formats import parquet_of
+from cogattn.running.identity import Plan, PlannedCell, cell_code, make_plan, target_of
+from cogattn.running.provenance import collect
+from cogattn.running.records import CellList, CellRecord, ListedCell, Provenance
+from cogattn.running.store import RunFolder, run_id
+from cogattn.study import Cell, Outcome, Results, Study, Trials, streams_of
 
-ATTEMPTS = 3
+if TYPE_CHECKING:
+    pass
+
+log = logging.getLogger(__name__)
+CODE_DIGITS = 8
+"""Hex digits by which a person names code."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is.
+class Execution:
+    """How cells are computed: nothing here can change a number.
 
     Parameters
     ----------
-    stored, failed, total : int
-        Cells.
-    label : str
-        The cell that was stored or failed last; empty at the start.
+    workers : int
+        Processes at work at once, one thread each; 1 runs the cells in this process.
+    mix : bool
+        Take stored cells that other versions of the libraries, or another kind of device, have made.
+    code : str
+        Take stored cells that this other code has made: the first digits of its digest.
+    cell_timeout_s : float, optional
+        Longest time for one cell.
+    cell_memory_mb : int, optional
+        Most memory that a cell's process may allocate.
+    make_executor : callable, optional
+        From a number of workers to a ``concurrent.futures.Executor``. Default: this process for one worker,
+        else spawned processes.
+    prepare : tuple, optional
+        A function and its arguments, called in each worker before its first cell.
     """
 
-    stored: int
-    failed: int
-    total: int
-    label: str = ""
+    workers: int = 1
+    mix: bool = False
+    code: str = ""
+    cell_timeout_s: float | None = None
+    cell_memory_mb: int | None = None
+    make_executor: MakeExecutor | None = None
+    prepare: Prepare | None = None
 
+    @property
+    def serial(self) -> bool:
+        """Whether cells run in this process."""
+        limited = self.cell_timeout_s is not None or self.cell_memory_mb is not None
+        return self.workers == 1 and self.make_executor is None and not limited
 
-OnProgress = Callable[[Progress], None]
+    def start(self, workers: int) -> Executor:
+        """Return an executor of so many workers."""
+        if self.make_executor is not None:
+            return self.make_executor(workers)
+        if self.serial:
+            return InlineExecutor()
+        return SpawnPool(workers, memory_mb=self.cell_memory_mb, prepare=self.prepare)
 
 
 @dataclass(frozen=True)
@@ -58,174 +96,370 @@ class Task:
     Parameters
     ----------
     study : str
-        A name or target for `cogattn.registry.load_study`.
-    config : str
-        The settings' canonical JSON.
-    cell : Cell
+        Target ``module:attribute`` of the study's class.
+    planned : PlannedCell
         What to run.
-    run : Run
-        Where to store it.
+    root : Path
+        The store.
     """
 
     study: str
-    config: str
-    cell: Cell
-    run: Run
+    planned: PlannedCell
+    root: Path
 
 
-def open_run(study: str, config: StudyConfig, out: Path) -> Run:
+def open_run(study: str | Study, config: StudyConfig, out: Path) -> RunFolder:
     """Return the run of this study with these settings below `out`; nothing is written."""
-    loaded = load_study(study)
-    return Run(out.absolute(), loaded.name, run_id(loaded.name, loaded.version, config))
+    loaded = loaded_study(study)
+    return RunFolder(out.absolute(), loaded.name, run_id(loaded.name, config))
+
+
+def loaded_study(study: str | Study) -> Study:
+    """Return a study by name, target, or as it is, with every method of the protocol."""
+    return load_study(study) if isinstance(study, str) else complete(study)
 
 
 def run_study(
-    study: str,
+    study: str | Study,
     config: StudyConfig,
     *,
     out: Path,
-    workers: int = 1,
-    mix: bool = False,
+    execution: Execution = Execution(),
     argv: Sequence[str] = (),
-    make_executor: MakeExecutor | None = None,
     on_progress: OnProgress | None = None,
-) -> tuple[Run, Results]:
+) -> RunFolder:
     """Run a study, or what is missing of it, and write its tables and figures.
 
     Parameters
     ----------
-    study : str
-        A registered name or a target ``module:attribute``.
+    study : str or Study
+        A registered name, a target ``module:attribute``, or a study.
     config : StudyConfig
         The study's settings.
     out : Path
         The store.
-    workers : int
-        Worker processes; 1 runs the cells in this process.
-    mix : bool
-        Go on with a run that another version of cogattn or torch began.
+    execution : Execution
+        Workers, limits, and which stored cells are taken.
     argv : sequence of str
         The command, for the record.
-    make_executor, on_progress : callable, optional
-        See `execute`.
-
-    Returns
-    -------
-    Run, Results
-        The run's folder, finished, and what the study says.
-
-    Raises
-    ------
-    RunFailed
-        If cells failed; all others are stored.
-    StoreError
-        If the folder cannot be written or holds cells of other data or versions.
-    ConfigError, DataError
-        If the study refuses its settings or data, before any work.
-    """
-    loaded = load_study(study)
-    cells = plan(loaded, config)
-    run = open_run(study, config, out)
-    session = collect(loaded, config, argv=argv, workers=workers, n_cells=len(cells))
-    run.create(loaded.version, config)
-    keys = [cell.key for cell in cells]
-    if run.intact_cells(keys) >= set(keys):
-        check_session(run, session, mix=mix)
-    else:
-        begin_session(run, session, mix=mix)
-        execute(
-            study,
-            config,
-            run,
-            cells=cells,
-            workers=workers,
-            make_executor=make_executor,
-            on_progress=on_progress,
-        )
-    trials = run.read_trials(keys)
-    with one_thread():
-        results = loaded.summarise(config, trials)
-        run.finish(results, trials)
-    return run, results
-
-
-def plan(study: Study, config: StudyConfig) -> list[Cell]:
-    """Return the study's cells, refused where two share a key or there is none."""
-    cells = list(study.cells(config))
-    if not cells or len({cell.key for cell in cells}) < len(cells):
-        raise StoreError(
-            f"study {study.name} must plan at least one cell and no cell twice; got {len(cells)} cells"
-        )
-    return cells
-
-
-def execute(
-    study: str,
-    config: StudyConfig,
-    run: Run,
-    *,
-    cells: Sequence[Cell] | None = None,
-    workers: int = 1,
-    make_executor: MakeExecutor | None = None,
-    on_progress: OnProgress | None = None,
-) -> None:
-    """Compute the cells that `run` lacks.
-
-    Parameters
-    ----------
-    study : str
-        A registered name or a target ``module:attribute``; workers load it themselves.
-    config : StudyConfig
-        The study's settings.
-    run : Run
-        Where cells are stored; `Run.create` has been called.
-    cells : sequence of Cell, optional
-        The study's plan, where the caller has it already.
-    workers : int
-        Cells under way at once.
-    make_executor : callable, optional
-        From a number of workers to a ``concurrent.futures.Executor``. Default: this process for one worker,
-        else spawned processes.
     on_progress : callable, optional
         Called with a `Progress` at the start and after each cell.
 
+    Returns
+    -------
+    RunFolder
+        Finished.
+
     Raises
     ------
+    ConfigError, DataError, ObserverError
+        If the study refuses its settings or data, before any work.
     RunFailed
-        If cells failed, after all others were stored.
+        If cells failed: all others are stored, and the tables hold the observers that are whole.
     StoreError
-        If the store cannot be written.
+        If the folder cannot be written.
     """
-    cells = plan(load_study(study), config) if cells is None else cells
-    stored = run.intact_cells([cell.key for cell in cells])
-    serial = workers == 1 and make_executor is None
-    make = make_executor or ((lambda _: InlineExecutor()) if serial else SpawnPool)
-    crew = _Crew(run, workers, make, on_progress or (lambda _: None), total=len(cells), stored=len(stored))
-    text = config.canonical()
-    todo = [Task(study, text, cell, run) for cell in cells if cell.key not in stored]
-    with one_thread() if serial else nullcontext():
-        crew.work_off(todo)
-    if crew.failures:
-        raise RunFailed(crew.failures)
+    loaded = loaded_study(study)
+    loaded.check(config)
+    plan = make_plan(loaded, config)
+    run = open_run(loaded, config, out)
+    run.create(config)
+    plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
+    if is_current(run, plan, config):
+        return run
+    tell = on_progress or (lambda _: None)
+    begun = False
+    while True:
+        missing = [planned for planned in plan.cells if not run.cells.has(planned.name)]
+        if not begun:
+            begin(run, plan, execution, argv, missing)
+            begun = True
+        failures = execute(loaded, plan, run, missing, execution=execution, on_progress=tell)
+        try:
+            conclude(loaded, config, run, plan, failures, tell)
+        except DamagedCell:
+            continue  # set aside while it was read: compute it again
+        break
+    if failures:
+        raise RunFailed(named(failures))
+    return run
+
+
+def adopt(plan: Plan, store: CellStore, *, mix: bool = False, code: str = "") -> Plan:
+    """Return the plan with stored cells of other code or libraries in place of missing ones, where they are asked for.
+
+    What is stored but not taken is told in the log, so that nobody wonders why it is computed again.
+    """
+    missing = [planned for planned in plan.cells if not store.has(planned.name)]
+    siblings = store.siblings(planned.name for planned in missing) if missing else {}
+    taken: dict[str, CellRecord] = {}
+    refused: dict[str, int] = {}
+    for planned in missing:
+        for name in siblings.get(planned.name, ()):
+            try:
+                record, _, _ = store.read(name)
+            except DamagedCell:
+                continue
+            same_code = record.code == planned.record.code
+            if (code and record.code.startswith(code)) or (mix and same_code):
+                taken[planned.name] = record
+                break
+            reason = "other library versions" if same_code else f"other code ({record.code[:CODE_DIGITS]})"
+            refused[reason] = refused.get(reason, 0) + 1
+    for reason, n in refused.items():
+        way = "--mix takes them" if "library" in reason else "--code takes them"
+        log.warning("%d stored cell(s) were made by %s and are computed again; %s", n, reason, way)
+    if code and not taken and missing:
+        raise ConfigError(f"--code must name code that made stored cells of this run; got {code[:80]!r}")
+    cells = tuple(replace(p, record=taken[p.name]) if p.name in taken else p for p in plan.cells)
+    return replace(plan, cells=cells)
+
+
+def is_current(run: RunFolder, plan: Plan, config: StudyConfig) -> bool:
+    """Whether the run's tables are whole and say what these cells, settings, code and data say.
+
+    The old manifest is checked here, before anything is rewritten.
+    """
+    manifest = run.inspect()
+    listed = run.read_or_set_aside(CellList)
+    if manifest is None or listed is None or manifest.withheld or manifest.question != plan.question(config):
+        return False
+    if [cell.name for cell in listed.cells] != [planned.name for planned in plan.cells]:
+        return False
+    try:
+        return all(run.cells.checked(cell.name) == cell.sha256 for cell in listed.cells)
+    except DamagedCell:
+        return False
+
+
+def begin(
+    run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str], missing: Sequence[PlannedCell]
+) -> None:
+    """Append a session to the run's provenance, write its list of cells, and mark it as unfinished."""
+    session = collect(plan, argv=argv, workers=execution.workers, n_missing=len(missing))
+    with run.lock():
+        earlier = run.read_or_set_aside(Provenance) or Provenance()
+        run.reopen()
+        run.write(Provenance(sessions=(*earlier.sessions, session)))
+        run.write(listed_cells(plan, {}))
+
+
+def listed_cells(plan: Plan, hashes: Mapping[str, str]) -> CellList:
+    """Return the run's list of cells."""
+    return CellList(
+        cells=tuple(
+            ListedCell(
+                name=planned.name,
+                label=planned.cell.label,
+                observer=planned.cell.observer,
+                code=planned.record.code,
+                sha256=hashes.get(planned.name),
+            )
+            for planned in plan.cells
+        )
+    )
+
+
+def execute(
+    study: Study,
+    plan: Plan,
+    run: RunFolder,
+    missing: Sequence[PlannedCell],
+    *,
+    execution: Execution,
+    on_progress: OnProgress,
+) -> dict[PlannedCell, str]:
+    """Compute the cells of `plan` that are missing; return those that failed, with the cause."""
+    target = target_of(study)
+
+    def submit(executor: Executor, planned: PlannedCell) -> Future[str | None]:
+        return executor.submit(run_stored_cell, Task(target, planned, run.root))
+
+    crew = Crew(
+        run.cells,
+        execution.workers,
+        execution.start,
+        submit,
+        on_progress,
+        total=len(plan.cells),
+        stored=len(plan.cells) - len(missing),
+        timeout_s=execution.cell_timeout_s,
+    )
+    with one_thread() if execution.serial else nullcontext():
+        crew.work_off(missing)
+    return crew.failures
+
+
+def conclude(
+    study: Study,
+    config: StudyConfig,
+    run: RunFolder,
+    plan: Plan,
+    failures: Mapping[PlannedCell, str],
+    tell: OnProgress,
+) -> None:
+    """Summarise the observers that are whole and write tables and figures.
+
+    Raises
+    ------
+    DamagedCell
+        If a stored cell turns out to be damaged; it has been set aside.
+    RunFailed
+        If no observer is whole, or the study's summary or one of its figures raises.
+    """
+    withheld = withheld_observers(failures)
+    whole = [planned for planned in plan.cells if planned.cell.observer not in withheld]
+    if not whole:
+        raise RunFailed(named(failures))
+    n_cells, n_failed = len(plan.cells), len(failures)
+    tell(Progress(n_cells - n_failed, n_failed, n_cells, "tables and figures"))
+    read: dict[str, tuple[CellRecord, str]] = {}
+    trials = stored_trials(study, run.cells, whole, read)
+    with one_thread():
+        results, broken = summarised(study, config, trials)
+        tables = {name: parquet_of(trials.parts(name), schema) for name, schema in study.tables.items()}
+        mixed = mixture_remarks([record for record, _ in read.values()])
+        run.finish(
+            replace(results, remarks=(*withheld_remarks(withheld), *mixed, *results.remarks)),
+            trials=tables,
+            cells=listed_cells(plan, {name: sha256 for name, (_, sha256) in read.items()}),
+            question=plan.question(config),
+            withheld={**withheld, **broken},
+        )
+    if broken:
+        raise RunFailed({**named(failures), **broken})
+
+
+def summarised(study: Study, config: StudyConfig, trials: Trials) -> tuple[Results, dict[str, str]]:
+    """Return what the study says, with its figures drawn, and why some could not be drawn."""
+    try:
+        results = study.summarise(config, trials)
+    except CogattnError:
+        raise
+    except Exception as error:
+        raise RunFailed({"summary": describe(error)}) from error
+    drawn, broken = {}, {}
+    for name, draw in results.figures.items():
+        try:
+            drawn[name] = functools.partial(_same, draw())
+        except DamagedCell:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin's figure may raise anything; tables stay
+            broken[f"figure {name}"] = describe(error)
+    return replace(results, figures=drawn), broken
+
+
+def _same(figure: object) -> object:
+    return figure
+
+
+def stored_trials(
+    study: Study, store: CellStore, cells: Sequence[PlannedCell], noted: dict[str, tuple[CellRecord, str]]
+) -> Trials:
+    """Return the trials of stored cells, each read and checked when asked for; `noted` gets its record and SHA-256."""
+
+    def reader(planned: PlannedCell) -> Callable[[], Outcome]:
+        def read() -> Outcome:
+            record, outcome, sha256 = store.read(planned.name)
+            noted[planned.name] = record, sha256
+            return outcome
+
+        return read
+
+    return Trials(study.tables, [reader(planned) for planned in cells])
+
+
+def withheld_observers(failures: Mapping[PlannedCell, str]) -> dict[str, str]:
+    """Observers that are not whole, with the first cause."""
+    withheld: dict[str, str] = {}
+    for planned, failure in failures.items():
+        withheld.setdefault(planned.cell.observer, failure)
+    return withheld
+
+
+def withheld_remarks(withheld: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence for each observer that the tables leave out."""
+    return tuple(f"{observer} is not in the tables: {why}" for observer, why in withheld.items())
+
+
+def mixture_remarks(records: Sequence[CellRecord]) -> tuple[str, ...]:
+    """Say where cells of one run were made by different code, libraries, devices or processors."""
+    found = []
+    for what, values in (
+        ("code", {record.code[:CODE_DIGITS] for record in records}),
+        ("library versions", {tuple(sorted(record.libraries.items())) for record in records}),
+        ("kinds of device", {record.device for record in records}),
+        ("processors, whose last digits differ", {record.cpu for record in records}),
+    ):
+        if len(values) > 1:
+            names = f": {', '.join(sorted(map(str, values)))}" if what == "code" else ""
+            found.append(f"The cells of this run were made by {len(values)} different {what}{names}.")
+    return tuple(found)
+
+
+def named(failures: Mapping[PlannedCell, str]) -> dict[str, str]:
+    """Causes by the cells' labels, told apart by their names where labels are equal."""
+    causes: dict[str, str] = {}
+    for planned, failure in failures.items():
+        label = planned.cell.label
+        causes[f"{label} [{planned.name[:8]}]" if label in causes else label] = failure
+    return causes
 
 
 def run_stored_cell(task: Task) -> str | None:
     """Run one cell and store it, in whatever process this is; return why it failed, None if it did not."""
     try:
-        study, config = _prepared(task.study, task.config)
-        streams = Streams(config.seed).child(task.cell.key)
-        task.run.write_cell(task.cell.key, study.run_cell(config, task.cell, streams))
-    except StoreError:
+        study = _prepared(task.study)
+        planned = task.planned
+        if cell_code(task.study).sha256 != planned.record.code:
+            return "the code of the study was changed while it ran; the same command computes the cell again"
+        checkpoint = Checkpoint(checkpoint_path(task.root, planned.record))
+        outcome = run_cell(study, _settings(task.study, planned.settings), planned.cell, checkpoint)
+        CellStore(task.root, study.name).write(planned.record, outcome, study.tables)
+        checkpoint.clear()
+    except (StoreError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a study raises is told to the user
+    except BaseException as error:  # noqa: BLE001 - whatever a study raises is told to the user
         return describe(error)
     return None
 
 
+def run_cell(study: Study, config: StudyConfig, cell: Cell, checkpoint: Checkpoint) -> Outcome:
+    """Return what a cell leaves, given its relevant settings and nothing else.
+
+    Raises
+    ------
+    DataError
+        If the study returns something else than trials.
+    """
+    options = {"checkpoint": checkpoint} if takes_checkpoint(type(study)) else {}
+    found = study.run_cell(config, cell, streams_of(config, cell), **options)
+    if isinstance(found, Outcome):
+        return found
+    if not hasattr(found, "columns"):
+        raise DataError(f"run_cell must return a table or an Outcome; got {type(found).__name__}")
+    return Outcome({cell.task: found})
+
+
+@functools.lru_cache(maxsize=16)
+def takes_checkpoint(study: type[Study]) -> bool:
+    """Whether the study's cells keep a checkpoint."""
+    return "checkpoint" in inspect.signature(study.run_cell).parameters
+
+
+def checkpoint_path(root: Path, record: CellRecord) -> Path:
+    """Where a cell under way keeps its state."""
+    return root / CHECKPOINTS / record.study / f"{record.name}.bin"
+
+
 @functools.lru_cache(maxsize=4)
-def _prepared(study: str, config: str) -> tuple[Study, StudyConfig]:
-    loaded = load_study(study)
-    return loaded, loaded.Config.model_validate_json(config)
+def _prepared(target: str) -> Study:
+    return load_study(target)
+
+
+@functools.lru_cache(maxsize=64)
+def _settings(target: str, settings: str) -> StudyConfig:
+    return _prepared(target).Config.model_validate_json(settings)
 
 
 def describe(error: BaseException) -> str:
@@ -236,112 +470,3 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name})" if frames else ""
     return f"{type(error).__name__}: {message}{place}" if message else f"{type(error).__name__}{place}"
-
-
-@dataclass
-class _Crew:
-    """Keeps as many cells under way as there are workers, so that only those are suspects when one dies."""
-
-    run: Run
-    workers: int
-    make: MakeExecutor
-    on_progress: OnProgress
-    total: int
-    stored: int
-    failures: dict[str, str] = field(default_factory=dict)
-    executor: Executor | None = None
-
-    def work_off(self, tasks: Sequence[Task]) -> None:
-        todo, under_way = deque(tasks), {}
-        self._tell("")
-        try:
-            while todo or under_way:
-                broken = self._fill(todo, under_way)
-                broken |= self._collect(under_way)
-                if broken:
-                    suspects = list(under_way.values())
-                    under_way.clear()
-                    self._dismiss()
-                    for task in suspects:
-                        self._run_alone(task)
-            if self.executor is not None:
-                self.executor.shutdown(wait=True)
-        except BaseException:
-            self._dismiss()
-            raise
-
-    def _fill(self, todo: deque[Task], under_way: dict[Future, Task]) -> bool:
-        """Submit up to one cell a worker; tell whether the pool turned out to be broken."""
-        while todo and len(under_way) < self.workers:
-            if self.run.has_cell(todo[0].cell.key):  # another driver was faster
-                self._record(todo.popleft(), None)
-                continue
-            if self.executor is None:
-                self.executor = self._started(self.workers)
-            try:
-                under_way[self.executor.submit(run_stored_cell, todo[0])] = todo[0]
-            except BrokenExecutor:
-                if not under_way:
-                    self._dismiss()
-                    continue
-                return True
-            todo.popleft()
-        return False
-
-    def _collect(self, under_way: dict[Future, Task]) -> bool:
-        """Wait for a cell and record what has ended; tell whether the pool broke (its cells stay)."""
-        broken = False
-        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-            try:
-                failure = future.result()
-            except BrokenExecutor:
-                broken = True
-                continue
-            self._record(under_way.pop(future), failure)
-        return broken
-
-    def _run_alone(self, task: Task) -> None:
-        for _ in range(ATTEMPTS - 1):
-            if self.run.has_cell(task.cell.key):
-                return self._record(task, None)
-            executor = self.make(1)
-            try:
-                failure = executor.submit(run_stored_cell, task).result()
-                executor.shutdown(wait=True)
-                return self._record(task, failure)
-            except BrokenExecutor:
-                stop_at_once(executor)
-            except BaseException:
-                stop_at_once(executor)
-                raise
-        return self._record(
-            task, f"its worker process died {ATTEMPTS} times (crashed, killed or out of memory)"
-        )
-
-    def _started(self, workers: int) -> Executor:
-        executor = self.make(workers)
-        try:
-            executor.submit(int).result()
-        except BrokenExecutor as error:
-            stop_at_once(executor)
-            raise StoreError(
-                "worker processes must be able to start; got one that died at once; a script that calls "
-                'cogattn needs `if __name__ == "__main__":` around its work'
-            ) from error
-        return executor
-
-    def _record(self, task: Task, failure: str | None) -> None:
-        if failure is None:
-            self.stored += 1
-        else:
-            label = task.cell.label
-            self.failures[f"{label} [{task.cell.key}]" if label in self.failures else label] = failure
-        self._tell(task.cell.label)
-
-    def _tell(self, label: str) -> None:
-        self.on_progress(Progress(self.stored, len(self.failures), self.total, label))
-
-    def _dismiss(self) -> None:
-        if self.executor is not None:
-            stop_at_once(self.executor)
-            self.executor = None

@@ -9,6 +9,8 @@ everywhere the stored trials are byte-identical in this process, in workers, and
 
 from __future__ import annotations
 
+import ctypes
+import inspect
 import multiprocessing
 import os
 import signal
@@ -16,16 +18,18 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
-from cogattn.running.provenance import gpu_names
+from cogattn.running.environment import gpu_names
 
 _FOR_LIFE = ExitStack()
 """Holds a worker to one thread: dropped, the context would be left at once."""
 P = ParamSpec("P")
 T = TypeVar("T")
 MakeExecutor = Callable[[int], Executor]
+Prepare = tuple[Callable[..., object], tuple[object, ...]]
+PR_SET_PDEATHSIG = 1
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -60,10 +64,19 @@ class SpawnPool(ProcessPoolExecutor):
     ----------
     workers : int
         Number of processes.
+    memory_mb : int, optional
+        Limit of each worker's own memory; a cell that asks for more fails with a MemoryError.
+    prepare : tuple of callable and its arguments, optional
+        Called in each worker before its first cell (to restore a live network).
     """
 
-    def __init__(self, workers: int) -> None:
-        super().__init__(workers, mp_context=multiprocessing.get_context("spawn"), initializer=become_worker)
+    def __init__(self, workers: int, *, memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
+        super().__init__(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=become_worker,
+            initargs=(memory_mb, prepare),
+        )
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue a call. Workers start here, so SIGINT is blocked meanwhile: they inherit that from birth."""
@@ -86,18 +99,44 @@ def stop_at_once(executor: Executor) -> None:
     """End an executor without waiting for calls that are under way."""
     if isinstance(executor, SpawnPool):
         executor.kill()
-    else:
+    elif "cancel_futures" in inspect.signature(executor.shutdown).parameters:
         executor.shutdown(wait=False, cancel_futures=True)
+    else:  # Dask's takes fewer options
+        executor.shutdown(wait=False)
 
 
-def become_worker() -> None:
+def become_worker(memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
     """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout = sys.stderr
     _FOR_LIFE.enter_context(one_thread())
     driver = multiprocessing.parent_process()
     if driver is not None:
+        _die_with_driver()
         threading.Thread(target=_die_after, args=(driver,), daemon=True, name="die-with-driver").start()
+    if memory_mb is not None:
+        _limit_memory(memory_mb)
+    if prepare is not None:
+        function, arguments = prepare
+        function(*arguments)
+
+
+def _die_with_driver() -> None:
+    """Ask Linux to kill this process when its driver dies, even inside a long call into C."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # a C library without prctl: the thread below does it
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _limit_memory(memory_mb: int) -> None:
+    """Limit what this process may allocate beyond what it has now; mapped libraries and files do not count."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = memory_mb * 1_000_000
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _die_after(driver: multiprocessing.process.BaseProcess) -> None:

@@ -1,17 +1,12 @@
-"""Run folders, where every number is covered by a hash.
+"""Run folders: a question asked of cells, its answer, and a record of both, where every number is covered by a hash.
 
-A run is the folder ``<store>/<study>/<id>`` with config.json, provenance.json, cells/, trials.parquet,
-tables/, figures/ and MANIFEST.json.
+A run is the folder ``<store>/<study>/<id>`` with config.json, provenance.json, cells.json (the list of its cells),
+trials/, tables/, figures/ and MANIFEST.json. The cells themselves are in ``<store>/cells`` and shared by all runs
+(`cogattn.running.cells`).
 
-The id is a hash of study, version and settings, so the same command finds the same folder. A cell is one
-file, ``cells/<key>-<SHA-256>.parquet``. The hash stands in the name because one atomic move then publishes
-content and hash together: no second file can be missing, older or torn, and every reader can check it.
-Files that fail the check are named in the log, moved to ``quarantine/`` and computed again; they are never
-read.
-
-Nothing here is a database and nothing needs a server. Concurrent drivers and workers are safe: the first to
-publish a cell wins, and records are replaced under the run's lock, which a dying process gives up by
-itself.
+The id is a hash of study and settings, so the same command finds the same folder. MANIFEST.json is written last and
+checked first: a file that is not as it was written is named, moved to ``quarantine/`` and written again, never read.
+Nothing here is a database and nothing needs a server.
 """
 
 from __future__ import annotations
@@ -19,18 +14,18 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from filelock import FileLock
 from pydantic import ValidationError
 
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.atomic import (
+    is_temporary,
     read_regular,
     sealed,
     sha256_hex,
@@ -38,40 +33,48 @@ from cogattn.running.atomic import (
     unsealed,
     write_atomically,
 )
-from cogattn.running.formats import csv_bytes, parquet_bytes, read_csv, read_parquet
-from cogattn.running.records import ConfigRecord, Manifest, Provenance, Record
-from cogattn.study import Results
+from cogattn.running.cells import CELLS, QUARANTINE, CellStore
+from cogattn.running.checkpoints import CHECKPOINTS
+from cogattn.running.formats import csv_bytes, read_csv, read_parquet
+from cogattn.running.lock import held
+from cogattn.running.records import CellList, ConfigRecord, Manifest, Record
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from matplotlib.figure import Figure
+
+    from cogattn.study import Results
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
 
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
-CELL_KEY = re.compile(r"[0-9a-f]{16}")
-CELL_FILE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{64})\.parquet")
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+RESERVED = (CELLS, QUARANTINE, CHECKPOINTS)
+"""Folders of a store that hold no runs, so that no study may have these names."""
 
-TRIALS, LOCK = "trials.parquet", ".lock"
-CELLS, TABLES, FIGURES, QUARANTINE = "cells", "tables", "figures", "quarantine"
+LOCK = ".lock"
+TRIALS, TABLES, FIGURES = "trials", "tables", "figures"
+FOLDERS = (TRIALS, TABLES, FIGURES)
+MAX_RECORD_BYTES = 1 << 28
+PEOPLE = "people"
+"""Name of the table of persons."""
 
 
-def run_id(study: str, version: int, config: StudyConfig) -> str:
-    """Twelve hex digits that name a run: equal for equal study, version and settings and for nothing else."""
-    return _config_record(study, version, config).run_id
+def run_id(study: str, config: StudyConfig) -> str:
+    """Twelve hex digits that name a run: equal for equal study and settings and for nothing else."""
+    return config_record(study, config).run_id
 
 
-def _config_record(study: str, version: int, config: StudyConfig) -> ConfigRecord:
-    return ConfigRecord(study=study, version=version, config=json.loads(config.canonical()))
+def config_record(study: str, config: StudyConfig) -> ConfigRecord:
+    """Return the record of a run's settings."""
+    return ConfigRecord(study=study, config=json.loads(config.canonical()))
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run's folder. Cheap to make and to send to a worker; nothing is read until a method is called.
+class RunFolder:
+    """One run's folder. Cheap to make; nothing is read until a method is called.
 
     Parameters
     ----------
@@ -93,8 +96,11 @@ class Run:
     id: str
 
     def __post_init__(self) -> None:
-        if not STUDY_NAME.fullmatch(self.study):
-            raise ConfigError(f"study must be lower-case letters, digits, - and _; got {self.study[:80]!r}")
+        if not STUDY_NAME.fullmatch(self.study) or self.study in RESERVED:
+            raise ConfigError(
+                f"study must be lower-case letters, digits, - and _, and none of {', '.join(RESERVED)}; "
+                f"got {self.study[:80]!r}"
+            )
         if not RUN_ID.fullmatch(self.id):
             raise ConfigError(f"run id must be 12 hex digits; got {self.id[:80]!r}")
 
@@ -104,13 +110,18 @@ class Run:
         return self.root / self.study / self.id
 
     @property
+    def cells(self) -> CellStore:
+        """The store's cells of this study."""
+        return CellStore(self.root, self.study)
+
+    @property
     def finished(self) -> bool:
-        """Whether tables, figures and manifest have been written for all cells."""
+        """Whether tables, figures and manifest have been written for the cells that its list names."""
         return (self.folder / Manifest.file).is_file()
 
     # -- beginning -----------------------------------------------------------------------------------------
 
-    def create(self, version: int, config: StudyConfig) -> None:
+    def create(self, config: StudyConfig) -> None:
         """Make the folder and write config.json where it is missing or damaged.
 
         Raises
@@ -119,33 +130,24 @@ class Run:
             If a path of the run is a symbolic link or cannot be made or written.
         """
         try:
-            for name in (CELLS, TABLES, FIGURES):
+            for name in FOLDERS:
                 self.path(name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"run {self.id} must be writable; got {error.strerror} ({error.filename})"
+                f"--out must be a writable folder; got {error.strerror} ({self.root})"
             ) from error
-        record = _config_record(self.study, version, config)
+        record = config_record(self.study, config)
         with self.lock():
-            for folder in (self.folder, *map(self.path, (CELLS, TABLES, FIGURES))):
+            for folder in (self.folder, *map(self.path, FOLDERS)):
                 sweep_temporaries(folder)
-            if self._intact_config() != record:
+            if self.read_or_set_aside(ConfigRecord) != record:
                 self.write(record)
 
     @contextmanager
     def lock(self) -> Generator[None]:
         """Hold the run's lock; a process that dies gives it up."""
-        lock = FileLock(self.path(LOCK))
-        try:
-            lock.acquire()
-        except OSError as error:
-            raise StoreError(
-                f"run {self.id} must be writable; got {error.strerror} ({self.folder})"
-            ) from error
-        try:
+        with held(self.path(LOCK), run=self.id):
             yield
-        finally:
-            lock.release()
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Run:
         """
         path = self.path(kind.file)
         try:
-            return kind.model_validate(unsealed(read_regular(path)))
+            return kind.model_validate(unsealed(read_regular(path, limit=MAX_RECORD_BYTES)))
         except FileNotFoundError:
             return None
         except ValidationError:
@@ -168,12 +170,21 @@ class Run:
             reason = cause(error)
         raise StoreError(f"{kind.file} of run {self.id} must be undamaged; got {reason} ({path})")
 
+    def read_or_set_aside(self, kind: type[R]) -> R | None:
+        """Return a record of the run; a damaged one is named in the log, set aside, and counts as absent."""
+        try:
+            return self.read(kind)
+        except StoreError as error:
+            log.warning("%s; set aside", error)
+            self.set_aside(self.path(kind.file))
+            return None
+
     def write(self, record: Record) -> None:
         """Replace a record of the run."""
         write_atomically(self.path(record.file), sealed(record.model_dump(mode="json")))
 
     def reopen(self) -> None:
-        """Say that the run is not finished (any more): new cells are about to be computed."""
+        """Say that the run is not finished (any more): something is about to be computed."""
         try:
             self.path(Manifest.file).unlink(missing_ok=True)
         except OSError as error:
@@ -181,158 +192,95 @@ class Run:
                 f"{Manifest.file} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
             ) from error
 
-    def _intact_config(self) -> ConfigRecord | None:
-        try:
-            return self.read(ConfigRecord)
-        except StoreError as error:
-            log.warning("%s; set aside and written again", error)
-            self._quarantine(self.path(ConfigRecord.file))
-            return None
+    def inspect(self) -> Manifest | None:
+        """Check every file against the manifest before anything is rewritten; set aside what is not as it was.
 
-    # -- cells ---------------------------------------------------------------------------------------------
-
-    def write_cell(self, key: str, trials: pd.DataFrame) -> None:
-        """Publish a cell's trials; where another worker has been faster, its file stays.
-
-        Parameters
-        ----------
-        key : str
-            The cell's key, 16 hex digits.
-        trials : DataFrame
-            One row per trial.
-
-        Raises
-        ------
-        StoreError
-            If the file cannot be written; no part of it is left behind.
+        Returns
+        -------
+        Manifest or None
+            None where there is none, or something had to be set aside: tables and figures must be made again.
         """
-        if not CELL_KEY.fullmatch(key):
-            raise StoreError(f"cell key must be 16 hex digits; got {key[:80]!r}")
-        data = parquet_bytes(trials)
-        with self.lock():
-            if not self._cell_files([key]):
-                write_atomically(self.path(CELLS, f"{key}-{sha256_hex(data)}.parquet"), data)
-
-    def has_cell(self, key: str) -> bool:
-        """Whether a file for this cell has been published (its hash is checked when it is read)."""
-        return bool(self._cell_files([key]))
-
-    def n_stored(self) -> int:
-        """Return how many cells have been published."""
-        names = [path.name for path in self._listing()]
-        return len({match[1] for match in map(CELL_FILE.fullmatch, names) if match})
-
-    def intact_cells(self, keys: Iterable[str]) -> set[str]:
-        """Return which of `keys` are stored undamaged; set damaged files aside and name them in the log."""
-        intact = set()
-        for key, paths in self._cell_files(keys).items():
-            for path in paths:
-                if self._cell_bytes(path) is not None:
-                    intact.add(key)
-        return intact
-
-    def read_trials(self, keys: Sequence[str]) -> pd.DataFrame:
-        """Return the trials of these cells in this order.
-
-        Raises
-        ------
-        StoreError
-            If a cell is missing or damaged; a damaged one is set aside.
-        """
-        import pyarrow as pa
-
-        files = self._cell_files(keys)
-        tables = [self._cell_table(key, files.get(key, [])) for key in keys]
-        if not tables:
-            raise StoreError(f"run {self.id} must have at least one cell; got none ({self.folder})")
-        return pa.concat_tables(tables, promote_options="permissive").to_pandas()
-
-    def _cell_table(self, key: str, paths: Sequence[Path]) -> pa.Table:
-        for path in paths:
-            if (data := self._cell_bytes(path)) is not None:
-                return read_parquet(data)
-        raise StoreError(
-            f"cell {key} of run {self.id} must be stored undamaged; got none; the same command computes it "
-            f"again ({self.folder})"
-        )
-
-    def _cell_bytes(self, path: Path) -> bytes | None:
-        """Return the file's bytes, or None after setting aside what is damaged."""
-        try:
-            data = read_regular(path)
-            if not path.name.endswith(f"-{sha256_hex(data)}.parquet"):
-                raise ValueError("its SHA-256 differs from its name")
-            read_parquet(data)
-        except FileNotFoundError:
-            return None  # another driver has set it aside
-        except OSError as error:
-            raise StoreError(f"{path.name} must be readable; got {error.strerror} ({path.parent})") from error
-        except ValueError as error:
-            log.warning("cell file %s of run %s is damaged (%s); set aside", path.name, self.id, error)
-            self._quarantine(path)
+        manifest = self.read_or_set_aside(Manifest)
+        if manifest is None:
             return None
-        return data
-
-    def _cell_files(self, keys: Iterable[str]) -> dict[str, list[Path]]:
-        """Published files by key, in the order in which every reader tries them."""
-        wanted, found = set(keys), {}
-        for path in sorted(self._listing()):
-            match = CELL_FILE.fullmatch(path.name)
-            if match and match[1] in wanted:
-                found.setdefault(match[1], []).append(path)
-        return found
-
-    def _listing(self) -> list[Path]:
-        try:
-            return list(self.path(CELLS).iterdir())
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise StoreError(
-                f"cells of run {self.id} must be readable; got {error.strerror} ({self.folder})"
-            ) from error
-
-    def _quarantine(self, path: Path) -> None:
-        folder = self.path(QUARANTINE)
-        try:
-            folder.mkdir(exist_ok=True)
-            taken = sum(1 for _ in folder.iterdir())
-            path.rename(folder / f"{path.name}.{taken}")
-        except FileNotFoundError:
-            pass  # another driver was faster
-        except OSError as error:
-            raise StoreError(
-                f"{path.name} must be movable to quarantine; got {error.strerror} ({path})"
-            ) from error
+        whole = True
+        for name, digest in manifest.files.items():
+            path = self._inside(name)
+            if path is None or (problem := damage(path, digest)) is None:
+                whole = whole and path is not None
+                continue
+            whole = False
+            log.warning("%s of run %s %s; set aside", name, self.id, problem)
+            self.set_aside(path)
+        return manifest if whole else None
 
     # -- the end -------------------------------------------------------------------------------------------
 
-    def finish(self, results: Results, trials: pd.DataFrame) -> None:
-        """Write trials, tables and figures, then MANIFEST.json with the SHA-256 of every file of the run.
+    def finish(
+        self,
+        results: Results,
+        *,
+        trials: Mapping[str, bytes],
+        cells: CellList,
+        question: str,
+        withheld: Mapping[str, str],
+    ) -> None:
+        """Write trials, tables, figures and the list of cells, then MANIFEST.json with the SHA-256 of every file.
+
+        Parameters
+        ----------
+        results : Results
+            Tables, figures, remarks, people.
+        trials : mapping of str to bytes
+            Trial tables as Parquet.
+        cells : CellList
+            The run's cells with their hashes.
+        question : str
+            Digest of all that the results follow from.
+        withheld : mapping of str to str
+            What the tables and figures leave out, and why.
 
         Raises
         ------
         StoreError
             If a file cannot be written; the run then counts as unfinished.
         """
-        files = {TRIALS: parquet_bytes(trials)}
-        for name, table in {"summary": results.summary, **results.tables}.items():
-            files[f"{TABLES}/{_stem(name)}.csv"] = csv_bytes(table)
+        files = {f"{TRIALS}/{stem(name)}.parquet": data for name, data in trials.items()}
+        tables = {"summary": results.summary, **results.tables}
+        if results.people is not None:
+            tables[PEOPLE] = results.people
+        for name, table in tables.items():
+            files[f"{TABLES}/{stem(name)}.csv"] = csv_bytes(table)
         for name, draw in results.figures.items():
-            files |= _figure_files(_stem(name), draw())
+            files |= _figure_files(stem(name), draw())
         with self.lock():
             self.reopen()
+            self._remove_all_but(files)
             for name, data in files.items():
                 write_atomically(self.path(*name.split("/")), data)
-            hashes = self._hashes_so_far() | {name: sha256_hex(data) for name, data in files.items()}
-            self.write(Manifest(files=dict(sorted(hashes.items())), remarks=results.remarks))
+            self.write(cells)
+            hashes = {name: sha256_hex(data) for name, data in files.items()} | self._record_hashes()
+            self.write(
+                Manifest(
+                    files=dict(sorted(hashes.items())),
+                    question=question,
+                    remarks=results.remarks,
+                    withheld=dict(withheld),
+                )
+            )
 
-    def _hashes_so_far(self) -> dict[str, str]:
-        """Hashes of the cells, as their names tell, and of the records."""
-        records = [kind.file for kind in (ConfigRecord, Provenance) if self.read(kind) is not None]
-        cells = {path.name: match[2] for path in self._listing() if (match := CELL_FILE.fullmatch(path.name))}
-        hashes = {f"{CELLS}/{name}": digest for name, digest in cells.items()}
-        return hashes | {name: sha256_hex(read_regular(self.path(name))) for name in records}
+    def _record_hashes(self) -> dict[str, str]:
+        names = [kind.file for kind in (ConfigRecord, CellList)]
+        return {name: sha256_hex(read_regular(self.path(name))) for name in names}
+
+    def _remove_all_but(self, files: Mapping[str, bytes]) -> None:
+        """Drop tables and figures of an earlier question that this one no longer has."""
+        for folder in FOLDERS:
+            for path in self.path(folder).iterdir():
+                if f"{folder}/{path.name}" not in files and path.is_file() and not is_temporary(path.name):
+                    path.unlink(missing_ok=True)
+
+    # -- reading -------------------------------------------------------------------------------------------
 
     def summary(self) -> pd.DataFrame:
         """Return the summary table as it is stored, checked against the manifest.
@@ -342,33 +290,57 @@ class Run:
         StoreError
             If the run is not finished, or the table is not the one that was written.
         """
-        table = read_csv(self._read_listed(f"{TABLES}/summary.csv"))
-        text = [column for column in ("observer", "measure", "unit", "note") if column in table]
+        table = self.table("summary")
+        text = [name for name in ("observer", "role", "measure", "label", "unit", "note") if name in table]
         return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
 
-    def remarks(self) -> tuple[str, ...]:
-        """Sentences that belong under the summary table."""
-        manifest = self.read(Manifest)
-        return manifest.remarks if manifest else ()
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table as it is stored; raise StoreError as `summary` does."""
+        return read_csv(self.listed_bytes(f"{TABLES}/{stem(name)}.csv"))
 
-    def _read_listed(self, name: str) -> bytes:
+    def trials(self, name: str) -> pd.DataFrame:
+        """Return a trial table as it is stored; raise StoreError as `summary` does."""
+        return read_parquet(self.listed_bytes(f"{TRIALS}/{stem(name)}.parquet")).to_pandas()
+
+    def listed(self, folder: str) -> Iterator[str]:
+        """Names of the files in one of the run's folders, as the manifest lists them."""
+        for name in self.manifest().files:
+            if name.startswith(f"{folder}/"):
+                yield name
+
+    def manifest(self) -> Manifest:
+        """Return the manifest; raise StoreError where the run is not finished."""
         manifest = self.read(Manifest)
         if manifest is None:
             raise StoreError(
-                f"run {self.id} must be finished; got cells only; run the same command again ({self.folder})"
+                f"run {self.id} must be finished; got no tables; run the same command again ({self.folder})"
             )
+        return manifest
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that a reader must not miss."""
+        manifest = self.read(Manifest)
+        return manifest.remarks if manifest else ()
+
+    def listed_bytes(self, name: str) -> bytes:
+        """Return a file of the run, checked against the manifest; raise StoreError as `summary` does."""
+        expected = self.manifest().files.get(name)
+        if expected is None:
+            raise StoreError(f"run {self.id} must hold {name}; got no such file ({self.folder})")
         try:
             data = read_regular(self.path(*name.split("/")))
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{name} of run {self.id} must be readable; got {cause(error)} ({self.folder})"
             ) from error
-        if sha256_hex(data) != manifest.files.get(name):
+        if sha256_hex(data) != expected:
             raise StoreError(
                 f"{name} of run {self.id} must have the SHA-256 of the manifest; got another; "
                 f"the same command writes it again ({self.folder})"
             )
         return data
+
+    # -- paths ---------------------------------------------------------------------------------------------
 
     def path(self, *parts: str) -> Path:
         """Return a path of the run, refused where a symbolic link on the way could lead out of the store."""
@@ -381,6 +353,43 @@ class Run:
                 )
         return path
 
+    def set_aside(self, path: Path) -> None:
+        """Move a file to quarantine."""
+        folder = self.path(QUARANTINE)
+        try:
+            folder.mkdir(exist_ok=True)
+            path.rename(folder / f"{path.name}.{sum(1 for _ in folder.iterdir())}")
+        except FileNotFoundError:
+            pass  # another driver was faster
+        except OSError as error:
+            raise StoreError(
+                f"{path.name} must be movable to quarantine; got {error.strerror} ({path})"
+            ) from error
+
+    def _inside(self, name: str) -> Path | None:
+        """The file that a manifest's entry means; None, with a word in the log, for one that is none of ours."""
+        folder, _, rest = name.rpartition("/")
+        if (
+            folder in ("", *FOLDERS)
+            and rest not in ("", ".", "..")
+            and "\x00" not in rest
+            and "\\" not in rest
+        ):
+            return self.path(*filter(None, (folder, rest)))
+        log.warning("%s of run %s lists %r, which is no file of a run", Manifest.file, self.id, name[:80])
+        return None
+
+
+def damage(path: Path, digest: str) -> str | None:
+    """Say what is wrong with a file that must have this SHA-256; None where nothing is."""
+    try:
+        data = read_regular(path)
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError) as error:
+        return f"is not a readable file ({cause(error)})"
+    return None if sha256_hex(data) == digest else f"is damaged: its SHA-256 differs from {Manifest.file}"
+
 
 def _figure_files(stem: str, figure: Figure) -> dict[str, bytes]:
     from cogattn.figures import render
@@ -388,7 +397,8 @@ def _figure_files(stem: str, figure: Figure) -> dict[str, bytes]:
     return {f"{FIGURES}/{stem}.pdf": render(figure, "pdf"), f"{FIGURES}/{stem}.png": render(figure, "png")}
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
+    """Return the name of a table or figure if it does as a file name; raise StoreError otherwise."""
     if not FILE_STEM.fullmatch(name):
         raise StoreError(f"names of tables and figures must be letters, digits, - and _; got {name[:80]!r}")
     return name

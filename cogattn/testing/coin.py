@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import SUMMARY_COLUMNS, Cell, Results
+from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-HUMAN_HEADS, HUMAN_LO, HUMAN_HI, HUMAN_N = 0.508, 0.506, 0.509, 350_757
+HEADS = Measure("heads", "share", "heads", scale="share")
+HUMAN_HEADS = Estimate(0.508, 0.506, 0.509, 350_757)
+"""Coins that landed on the side they started on (Bartos et al. 2023)."""
 
 
 class FairCoins(Settings):
@@ -57,67 +62,104 @@ class CoinConfig(StudyConfig):
         return self.coins.heads if isinstance(self.coins, LoadedCoins) else (0.5,) * self.coins.n
 
 
-class CoinStudy:
+@dataclass(frozen=True, kw_only=True)
+class CoinCell(Cell):
+    """Tosses of one coin."""
+
+    coin: int
+    part: int
+
+
+class CoinStudy(Study[CoinConfig]):
     """How often do coins show heads?"""
 
     name: ClassVar[str] = "coin"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[CoinConfig] = CoinConfig
     reference: ClassVar[str] = (
         "@article{bartos2023fair, title={Fair coins tend to land on the same side they started}, "
         "author={Barto{\\v{s}}, Franti{\\v{s}}ek and others}, journal={arXiv:2310.04153}, year={2023}}"
     )
+    tables: ClassVar[Mapping[str, Schema]] = {
+        "tosses": {
+            "trial": "int64",
+            "observer": "str",
+            "condition": "str",
+            "response": "str",
+            "correct": "bool",
+        }
+    }
 
-    def cells(self, config: CoinConfig) -> Sequence[Cell]:
+    def observers(self, config: CoinConfig) -> Sequence[Observer]:
+        """Return the coins."""
+        return [Observer(f"coin {coin}") for coin in range(len(config.chances))]
+
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
         """Return `n_cells` cells for each coin."""
         return [
-            Cell.of(f"coin {coin}, part {part}", coin=coin, part=part)
-            for coin in range(len(config.chances))
+            CoinCell(
+                label=f"{observer.name}, part {part}",
+                task="tosses",
+                observer=observer.id,
+                coin=coin,
+                part=part,
+            )
+            for coin, observer in enumerate(self.observers(config))
             for part in range(config.n_cells)
         ]
 
-    def run_cell(self, config: CoinConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    def relevant(self, config: CoinConfig, cell: CoinCell) -> CoinConfig:
+        """Return the coin's own chance, the tosses and the seed: other coins and cells change nothing."""
+        chance = config.chances[cell.coin]
+        return CoinConfig(
+            seed=config.seed,
+            coins=LoadedCoins(heads=(chance,)),
+            tosses=config.tosses,
+            seconds_per_cell=config.seconds_per_cell,
+        )
+
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
         """Toss one coin `tosses` times."""
         import numpy as np
         import pandas as pd
 
         time.sleep(config.seconds_per_cell)
-        coin = int(cell["coin"])
-        heads = rng.generator("tosses").random(config.tosses) < config.chances[coin]
+        heads = rng.generator("tosses").random(config.tosses) < config.chances[0]
         return pd.DataFrame(
             {
-                "trial": np.arange(config.tosses) + config.tosses * int(cell["part"]),
-                "observer": f"coin {coin}",
+                "trial": np.arange(config.tosses) + config.tosses * cell.part,
+                "observer": cell.observer,
                 "condition": "toss",
                 "response": np.where(heads, "heads", "tails"),
                 "correct": heads,
             }
         )
 
-    def summarise(self, config: CoinConfig, trials: pd.DataFrame) -> Results:
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
         """Return the share of heads of each coin with Wilson's 95 % interval."""
-        import pandas as pd
-
         from cogattn.statistics.stats import wilson_interval
 
         rows = []
-        for observer, group in trials.groupby("observer", sort=False):
-            n_heads, n = int(group["correct"].sum()), len(group)
-            lo, hi = wilson_interval(n_heads, n)
-            ours = (observer, "heads", "share", n_heads / n, float(lo), float(hi), n)
-            rows.append((*ours, HUMAN_HEADS, HUMAN_LO, HUMAN_HI, HUMAN_N, ""))
-        summary = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+        counts = trials.counts("tosses", by=["observer"], totals=["correct"]).set_index("observer")
+        for observer in self.observers(config):
+            if observer.id in counts.index:
+                n, n_heads = int(counts.loc[observer.id, "n"]), int(counts.loc[observer.id, "correct"])
+                lo, hi = wilson_interval(n_heads, n)
+                rows.append(Row(observer, HEADS, Estimate(n_heads / n, float(lo), float(hi), n), HUMAN_HEADS))
+        summary = summary_table(rows)
         return Results(
-            summary, figures={"heads": lambda: _figure(summary)}, remarks=("people: same side up",)
+            summary,
+            figures={"heads": lambda: _figure(summary)},
+            remarks=("People: same side up. Group means only.",),
         )
-
-    def inputs(self, config: CoinConfig) -> Mapping[str, str]:
-        """Return nothing: no data are read."""
-        return {}
 
     def demo(self) -> CoinConfig:
         """Return the defaults."""
         return CoinConfig()
+
+    def cost(self, config: CoinConfig, cell: CoinCell) -> Cost:
+        """Return next to nothing."""
+        return Cost(cpu_s=0.002 + 1e-7 * config.tosses, memory_mb=150)
 
 
 def _figure(summary: pd.DataFrame) -> Figure:

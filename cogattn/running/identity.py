@@ -1,0 +1,140 @@
+"""What a run is made of: each cell of the plan with all that can change its trials.
+
+A cell is identified by what made it: the code that its study reaches, the settings and bytes that can change its
+trials, its place in the plan, the versions of the libraries below, the kind of device. Equal content is never
+computed twice, in whatever run it is wanted; changed content is never mistaken for the old.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import JsonValue
+
+from cogattn.config import StudyConfig
+from cogattn.errors import ConfigError, StoreError
+from cogattn.running.code import CodeDigest, code_digest
+from cogattn.running.environment import cpu_name, device_class, version_of
+from cogattn.running.records import CellRecord, digest
+from cogattn.study import Cell, Study
+
+MAX_CELLS = 1_000_000
+NOT_NUMERIC = frozenset(
+    {"cogattn", "cyclopts", "filelock", "lazy_loader", "matplotlib", "pandas", "pooch", "pyarrow", "pydantic",
+     "threadpoolctl", "tqdm", "typing_extensions"}
+)  # fmt: skip
+"""Packages whose version changes no trial: they store, print, draw or check."""
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "mne_bids": "mne-bids"}
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of a plan, with what identifies it."""
+
+    cell: Cell
+    record: CellRecord
+    settings: str
+    """The relevant settings as canonical JSON: what `run_cell` gets."""
+
+    @property
+    def name(self) -> str:
+        """Stem of the cell's file."""
+        return self.record.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a run in order, and the code that computes and that summarises them."""
+
+    cells: tuple[PlannedCell, ...]
+    code: CodeDigest
+    summary_code: CodeDigest
+    inputs: Mapping[str, str]
+
+    def question(self, config: StudyConfig) -> str:
+        """Digest of all that the run's tables and figures follow from."""
+        libraries = libraries_of((*self.code.packages, *self.summary_code.packages, "matplotlib", "pandas"))
+        cells = digest([planned.name for planned in self.cells])
+        return digest(
+            [cells, json.loads(config.canonical()), self.summary_code.sha256, dict(self.inputs), libraries]
+        )
+
+
+def make_plan(study: Study, config: StudyConfig) -> Plan:
+    """Return the study's cells with what identifies each.
+
+    Raises
+    ------
+    ConfigError, DataError, ObserverError
+        If the study refuses its settings or data.
+    StoreError
+        If two cells are the same, or there is none.
+    """
+    cells = plan_cells(study, config)
+    code, summary_code = cell_code(target_of(study)), reached(study, "summarise")
+    how = {
+        "code": code.sha256,
+        "libraries": libraries_of(code.packages),
+        "device": device_class(),
+        "cpu": cpu_name(),
+    }
+    planned = tuple(_planned(study, config, cell, how) for cell in cells)
+    return Plan(planned, code, summary_code, dict(sorted(study.inputs(config).items())))
+
+
+def plan_cells(study: Study, config: StudyConfig) -> list[Cell]:
+    """Return the study's cells, refused where two share a key, there is none, or there is no end to them."""
+    cells = list(itertools.islice(study.cells(config), MAX_CELLS + 1))
+    if len(cells) > MAX_CELLS:
+        raise ConfigError(
+            f"a run must have at most {MAX_CELLS:,} cells; got more ({study.name}); divide the settings over runs"
+        )
+    if not cells or len({cell.key for cell in cells}) < len(cells):
+        raise StoreError(
+            f"study {study.name} must plan at least one cell and no cell twice; got {len(cells)} cells"
+        )
+    return cells
+
+
+def target_of(study: Study) -> str:
+    """Return the target ``module:attribute`` of a study's class."""
+    return f"{type(study).__module__}:{type(study).__qualname__}"
+
+
+def cell_code(target: str) -> CodeDigest:
+    """Digest of the code that a cell of the study at `target` reaches."""
+    return code_digest(f"{target}.run_cell", also=("cogattn.study:streams_of",))
+
+
+def reached(study: Study, method: str) -> CodeDigest:
+    """Digest of the code that one method of a study reaches."""
+    return code_digest(f"{target_of(study)}.{method}")
+
+
+def libraries_of(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of those of `packages` that can change a number."""
+    versions = {
+        name: version_of(DISTRIBUTIONS.get(name, name)) for name in packages if name not in NOT_NUMERIC
+    }
+    return {name: version for name, version in sorted(versions.items()) if version}
+
+
+def _planned(study: Study, config: StudyConfig, cell: Cell, how: Mapping[str, JsonValue]) -> PlannedCell:
+    settings = _canonical(study.relevant(config, cell))
+    record = CellRecord(
+        study=study.name,
+        cell=dict(cell.params),
+        settings=json.loads(settings),
+        contents=dict(sorted(study.contents(config, cell).items())),
+        **how,
+    )
+    return PlannedCell(cell, record, settings)
+
+
+@lru_cache(maxsize=256)
+def _canonical(config: StudyConfig) -> str:
+    return config.canonical()
