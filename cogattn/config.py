@@ -80,14 +80,47 @@ class StudyConfig(Settings):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
+MAX_SETTINGS_BYTES = 1 << 20
+
+
+def read_settings(path: Path) -> dict[str, object]:
+    """Return the nested values of a TOML file, or of a run's config.json.
+
+    Raises
+    ------
+    ConfigError
+        Where it is missing, no regular file, larger than a megabyte, or neither.
+    """
+    if path.suffix != ".json":
+        return read_toml(path)
+    try:
+        found = json.loads(_settings_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"--config must be a run's config.json; got {path} ({error})") from None
+    values = found.get("config", found) if isinstance(found, dict) else None
+    if not isinstance(values, dict):
+        raise ConfigError(f"--config must be a run's config.json; got {path} (no settings in it)")
+    return values
+
+
 def read_toml(path: Path) -> dict[str, object]:
     """Return the nested values of a TOML file; raise ConfigError where it is missing or not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_settings_bytes(path).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
+
+
+def _settings_bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            reason = "not a file" if path.exists() else "No such file or directory"
+            raise ConfigError(f"--config must name a readable TOML file; got {path} ({reason})")
+        if path.stat().st_size > MAX_SETTINGS_BYTES:
+            raise ConfigError(f"--config must name a file of at most a megabyte; got {path}")
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
 
 
 def _toml_lines(values: Mapping[str, object], table: str) -> Iterator[str]:

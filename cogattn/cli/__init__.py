@@ -1,22 +1,24 @@
 """The command line: a command for each registered study, made from its settings, and a few more.
 
-Exit codes: 0 done; 1 cells failed, or a run's files cannot be used; 2 wrong input; 130 interrupted. What
-goes wrong is one sentence on stderr. No module here imports torch, so that help answers at once.
+Exit codes: 0 done; 1 cells failed, or a run's files cannot be used; 2 wrong input; 130 interrupted; 143
+terminated. What goes wrong is one sentence on stderr. No module here imports torch, so that help answers at once.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from cogattn import __version__
 from cogattn.cli import data, models, runs, studies
-from cogattn.errors import CogattnError, RunFailed, StoreError
+from cogattn.errors import CogattnError, RunFailed, StoreError, Terminated
 from cogattn.registry import study_entry_points
+from cogattn.reporting.tables import printable
 
 HOUSE_COMMANDS = ("demo", "runs", "models", "data")
 
@@ -32,9 +34,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.WARNING, format="cogattn: %(message)s", stream=sys.stderr)
     try:
-        return build_app(argv)(argv) or 0
+        code = build_app(argv)(argv) or 0
+        sys.stdout.flush()
+        return code
+    except Terminated as interrupt:
+        return _complain(str(interrupt) or "terminated", 143)
     except KeyboardInterrupt as interrupt:
         return _complain(str(interrupt) or "interrupted", 130)
+    except UnusedCliTokensError as error:
+        return _complain(
+            f"{argv[0]} takes flags only; got {' '.join(map(str, error.unused_tokens))[:80]!r}", 2
+        )
     except CycloptsError as error:
         return _complain(" ".join(str(error).split()), 2)
     except (RunFailed, StoreError) as error:
@@ -42,8 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CogattnError as error:
         return _complain(str(error), 2)
     except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _without_stdout(1)
+    except MemoryError:
+        return _complain("there must be enough memory; got none left; fewer --workers need less", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _without_stdout(1)
+        return _complain(f"the output must be writable; got {error.strerror}", 1)
+
+
+def _without_stdout(code: int) -> int:
+    """Point stdout at nothing, so that Python's own flush at exit does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def build_app(argv: Sequence[str]) -> App:
@@ -75,5 +97,5 @@ def build_app(argv: Sequence[str]) -> App:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"cogattn: {sentence}", file=sys.stderr)
+    print(f"cogattn: {printable(sentence)}", file=sys.stderr)
     return code

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json as json_module
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from cogattn.cli.studies import near
 from cogattn.errors import StoreError
-from cogattn.reporting.tables import aligned, rows_json, summary_text
+from cogattn.reporting.tables import aligned, printable, rows_json, summary_text
 from cogattn.running import catalogue
 from cogattn.running.catalogue import find_run, list_runs
-from cogattn.running.records import ConfigRecord, Provenance, Session
-from cogattn.running.store import Run
+from cogattn.running.execute import CODE_DIGITS
+from cogattn.running.records import CellList, ConfigRecord, Provenance, Session
+from cogattn.running.store import RunFolder
 
 app = App(name="runs", help="List, show and verify stored runs.", help_format="plaintext")
 Out = Annotated[Path, Parameter(name="--out", help="Folder of runs.")]
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON and nothing else.")
+]
+Deep = Annotated[
+    bool,
+    Parameter(
+        name="--deep",
+        negative="",
+        show_default=False,
+        help="Also make the tables again from the cells, and some cells from scratch.",
+    ),
 ]
 
 
@@ -36,7 +48,7 @@ def list_(*, out: Out = Path("runs"), json: AsJson = False) -> int:
 
 @app.command
 def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
-    """Show one run: its settings, where its numbers come from, and its summary table.
+    """Show one run: its settings, where its numbers come from, its summary table and its figures.
 
     Parameters
     ----------
@@ -50,19 +62,21 @@ def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
     config = found.read(ConfigRecord)
     if config is None:
         raise StoreError(f"run {found.id} must have its settings; got none ({found.folder})")
-    print(f"{found.study}/{found.id}: version {config.version} of the study, {_state(found)}")
-    print(json_module.dumps(config.config, indent=1))
+    print(f"{found.study}/{found.id}: {_state(found)}")
+    print(printable(json_module.dumps(config.config, indent=1)))
     for session in _sessions(found):
-        versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if version)
-        print(f"started {session.started} on {', '.join([session.cpu, *session.gpus])}: {versions}")
+        print(_session_text(session))
+    for line in _code_lines(found):
+        print(line)
     if found.finished:
         print(summary_text(found.summary(), found.remarks()))
+        print(f"figures: {near(found.folder / 'figures')}")
     return 0
 
 
 @app.command
-def verify(*runs: str, out: Out = Path("runs")) -> int:
-    """Re-hash every file of these runs, or of all; name what is not as it was written and exit 1.
+def verify(*runs: str, out: Out = Path("runs"), deep: Deep = False, json: AsJson = False) -> int:
+    """Re-hash every file of these runs and their cells, or of all; name what is not as it was written and exit 1.
 
     Parameters
     ----------
@@ -70,38 +84,70 @@ def verify(*runs: str, out: Out = Path("runs")) -> int:
         The starts of the runs' ids; all runs where none is given.
     """
     chosen = [find_run(out, name) for name in runs] if runs else list_runs(out)
-    n_wrong = 0
-    for run in chosen:
-        problems = catalogue.verify(run)
-        n_wrong += bool(problems)
-        print(
-            f"{run.study}/{run.id}: {_state(run)}, "
-            + ("every file as it was written" if not problems else "DAMAGED")
-        )
-        for problem in problems:
-            print(f"  {problem}")
-    print(f"{len(chosen)} run(s), {n_wrong} damaged")
-    return 1 if n_wrong else 0
+    found = {run: _problems(run, deep=deep) for run in chosen}
+    if json:
+        rows = [
+            {"study": run.study, "run": run.id, "state": _state(run), "problems": problems}
+            for run, problems in found.items()
+        ]
+        print(json_module.dumps(rows, indent=1))
+    else:
+        for run, problems in found.items():
+            verdict = "DAMAGED" if problems else "every file as it was written"
+            again = ", and made again alike" if deep and not problems else ""
+            print(f"{run.study}/{run.id}: {_state(run)}, {verdict}{again}")
+            for problem in problems:
+                print(f"  {printable(problem)}")
+        print(f"{len(chosen)} run(s), {sum(map(bool, found.values()))} damaged")
+    return 1 if any(found.values()) else 0
 
 
-def _row(run: Run) -> tuple[str, str, str, str, str]:
+def _problems(run: RunFolder, *, deep: bool) -> list[str]:
+    problems = catalogue.verify(run)
+    return problems or (catalogue.verify_deep(run) if deep and run.finished else [])
+
+
+def _row(run: RunFolder) -> tuple[str, str, str, str, str]:
     try:
         sessions = _sessions(run)
     except StoreError:
         return run.study, run.id, "damaged", "-", "-"
-    started, version = (sessions[0].started, sessions[-1].versions["cogattn"]) if sessions else ("-", "-")
+    started, version = (sessions[0].started, sessions[-1].versions.get("cogattn")) if sessions else ("-", "-")
     return run.study, run.id, _state(run), started, version or "-"
 
 
-def _state(run: Run) -> str:
-    if run.finished:
-        return "finished"
+def _state(run: RunFolder) -> str:
     try:
-        sessions = _sessions(run)
+        if run.finished:
+            withheld = run.manifest().withheld
+            return f"finished without {', '.join(withheld)}"[:60] if withheld else "finished"
+        cells = run.read(CellList)
+        stored = sum(run.cells.has(cell.name) for cell in cells.cells) if cells else 0
     except StoreError:
         return "damaged"
-    return f"{run.n_stored()} of {sessions[-1].n_cells if sessions else '?'} cells"
+    return f"{stored} of {len(cells.cells) if cells else '?'} cells"
 
 
-def _sessions(run: Run) -> tuple[Session, ...]:
+def _sessions(run: RunFolder) -> tuple[Session, ...]:
     return (run.read(Provenance) or Provenance()).sessions
+
+
+def _session_text(session: Session) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if version)
+    where = ", ".join([session.cpu, *session.gpus])
+    lines = [
+        f"started {session.started} on {where}: {session.n_missing} of {session.n_cells} cells to compute, "
+        f"code {session.code[:CODE_DIGITS]}, {versions}"
+    ]
+    if session.argv:
+        lines.append(f"  {shlex.join(session.argv)}")
+    return printable("\n".join(lines))
+
+
+def _code_lines(run: RunFolder) -> list[str]:
+    """Which code made how many of the run's cells."""
+    cells = run.read(CellList)
+    codes: dict[str, int] = {}
+    for cell in cells.cells if cells else ():
+        codes[cell.code] = codes.get(cell.code, 0) + 1
+    return [f"code {code[:CODE_DIGITS]} made {n} of its cells" for code, n in codes.items()]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -13,48 +13,51 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cogattn.cli.flags import flag_parameters, nested
-from cogattn.config import StudyConfig, merge, read_toml
-from cogattn.errors import CogattnError, ConfigError, RunFailed
+from cogattn.config import StudyConfig, merge, read_settings
+from cogattn.errors import CogattnError, ConfigError, RunFailed, Terminated
 from cogattn.registry import load_study, study_entry_points
+from cogattn.reporting.plan import plan_text
 from cogattn.reporting.tables import rows_json, summary_text
-from cogattn.running.execute import OnProgress, Progress, open_run, plan, run_study
+from cogattn.running.crew import OnProgress, Progress
+from cogattn.running.execute import Execution, adopt, open_run, run_study
 from cogattn.running.executors import default_workers
-from cogattn.running.store import Run
+from cogattn.running.identity import make_plan
+from cogattn.running.store import RunFolder
 from cogattn.study import Study
 
 RUNNING = "Running"
+
+
+def _option(name: str, text: str, *, flag: bool = False) -> Parameter:
+    if flag:
+        return Parameter(name=name, group=RUNNING, help=text, negative="", show_default=False)
+    return Parameter(name=name, group=RUNNING, help=text)
+
+
 Config = Annotated[
-    Path | None, Parameter(name="--config", group=RUNNING, help="TOML file of settings; flags come on top.")
+    Path | None, _option("--config", "TOML file of settings, or a run's config.json; flags come on top.")
 ]
-Out = Annotated[Path, Parameter(name="--out", group=RUNNING, help="Folder of runs.")]
+Out = Annotated[Path, _option("--out", "Folder of runs.")]
 Workers = Annotated[
     int | None,
-    Parameter(
-        name="--workers",
-        group=RUNNING,
-        help="Processes, one thread each; 1 is this one. Default: one a processor, but one with a GPU.",
+    _option(
+        "--workers",
+        "Processes, one thread each; 1 is this one. Default: one a processor, but one with a GPU.",
     ),
 ]
-AsJson = Annotated[
-    bool,
-    Parameter(
-        name="--json",
-        negative="",
-        show_default=False,
-        group=RUNNING,
-        help="Print the summary rows as JSON and nothing else.",
-    ),
+AsJson = Annotated[bool, _option("--json", "Print the summary rows as JSON and nothing else.", flag=True)]
+DryRun = Annotated[
+    bool, _option("--dry-run", "Check the settings, print the plan and compute nothing.", flag=True)
 ]
 Mix = Annotated[
     bool,
-    Parameter(
-        name="--mix",
-        negative="",
-        show_default=False,
-        group=RUNNING,
-        help="Resume a run begun by another version of cogattn or torch.",
-    ),
+    _option("--mix", "Take stored cells that other library versions or devices have made.", flag=True),
 ]
+Code = Annotated[
+    str, _option("--code", "Take stored cells that this other code has made: the start of its digest.")
+]
+Timeout = Annotated[float | None, _option("--cell-timeout", "Longest time for one cell, in seconds.")]
+Memory = Annotated[int | None, _option("--cell-memory", "Most memory for one cell, in megabytes.")]
 
 
 def command(name: str) -> Callable[..., int]:
@@ -67,12 +70,20 @@ def command(name: str) -> Callable[..., int]:
         out: Out = Path("runs"),
         workers: Workers = None,
         json: AsJson = False,
+        dry_run: DryRun = False,
         mix: Mix = False,
+        code: Code = "",
+        cell_timeout: Timeout = None,
+        cell_memory: Memory = None,
         **flags: object,
     ) -> int:
-        values = merge(read_toml(config) if config else {}, nested(flags))
-        settings = study.Config.parse(values)
-        return _run_and_print(name, settings, out=out, workers=_checked(workers), as_json=json, mix=mix)
+        settings = study.Config.parse(merge(read_settings(config) if config else {}, nested(flags)))
+        execution = Execution(
+            checked_workers(workers), mix, code, _above_zero("--cell-timeout", cell_timeout), cell_memory
+        )
+        if dry_run:
+            return _print_plan(study, settings, out, execution)
+        return _run_and_print(study, settings, out=out, execution=execution, as_json=json)
 
     *house, _ = inspect.signature(run, eval_str=True).parameters.values()
     parameters = [*house, *flag_parameters(study.Config)]
@@ -95,69 +106,122 @@ def listing(name: str) -> Callable[[], int]:
     return stand_in
 
 
-def demo(*, out: Out | None = None, workers: Workers = None, json: AsJson = False) -> int:
-    """Run every study small, on its offline defaults, and print one table."""
+def demo(*, out: Out = Path("runs"), workers: Workers = None, json: AsJson = False) -> int:
+    """Run every study small, on its offline defaults; keep the runs, and print a table for each."""
     import pandas as pd
 
-    summaries, failures = [], {}
-    with _folder(out) as folder:
-        for name in study_entry_points():
-            try:
-                config = load_study(name).demo()
-                run = _run(name, config, out=folder, workers=_checked(workers))
-                summary = run.summary()
-                summary.insert(0, "study", name)
-                summaries.append(summary)
-            except (CogattnError, RunFailed) as error:
-                failures[name] = str(error)
-    table = pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()
+    summaries, failures, figures = [], {}, []
+    for name in study_entry_points():
+        try:
+            study = load_study(name)
+            run = _run(study, study.demo(), out=out, execution=Execution(checked_workers(workers)))
+        except CogattnError as error:
+            failures[name] = str(error)
+            continue
+        figures.append(run.folder / "figures")
+        summary = run.summary()
+        if json:
+            summaries.append(summary.assign(study=name))
+        else:
+            print(summary_text(summary, run.remarks(), title=f"{name}: {_purpose(study)}", width=_width()))
+            print()
     if json:
-        print(rows_json(table))
-    elif len(table):
-        print(summary_text(table))
-        print(f"runs: {out}" if out else "pass --out FOLDER to keep the runs")
+        print(rows_json(pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()))
+    elif figures:
+        print("figures:")
+        for folder in figures:
+            print(f"  {near(folder)}")
     if failures:
         raise RunFailed(failures)
     return 0
 
 
-def _run_and_print(
-    name: str, config: StudyConfig, *, out: Path, workers: int, as_json: bool, mix: bool
-) -> int:
-    try:
-        run = _run(name, config, out=out, workers=workers, mix=mix)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_stored_so_far(load_study(name), name, config, out)) from None
-    if as_json:
-        print(rows_json(run.summary()))
-        return 0
-    print(summary_text(run.summary(), run.remarks()))
-    print(f"run: {_near(run.folder)}")
+def checked_workers(workers: int | None) -> int:
+    """Return the number of workers, the default where none is given; raise ConfigError out of bounds."""
+    if workers is not None and not 1 <= workers <= 1024:
+        raise ConfigError(f"--workers must be from 1 to 1024; got {workers}")
+    return workers or default_workers()
+
+
+def near(folder: Path) -> Path:
+    """Return the path from the current folder where it is below, else as it is."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _purpose(study: Study) -> str:
+    return (inspect.getdoc(type(study)) or "").partition("\n")[0].rstrip(".")
+
+
+def _width() -> int:
+    return max(60, min(120, shutil.get_terminal_size((80, 24)).columns))
+
+
+def _above_zero(flag: str, value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"{flag} must be above 0; got {value:g}")
+    return value
+
+
+def _print_plan(study: Study, config: StudyConfig, out: Path, execution: Execution) -> int:
+    study.check(config)
+    run = open_run(study, config, out)
+    plan = adopt(make_plan(study, config), run.cells, mix=execution.mix, code=execution.code)
+    print(plan_text(study, config, plan, run, workers=execution.workers))
     return 0
 
 
-def _run(name: str, config: StudyConfig, *, out: Path, workers: int, mix: bool = False) -> Run:
+def _run_and_print(
+    study: Study, config: StudyConfig, *, out: Path, execution: Execution, as_json: bool
+) -> int:
+    failure: RunFailed | None = None
+    try:
+        run = _run(study, config, out=out, execution=execution)
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(_stored_so_far(interrupt, study, config, out)) from None
+    except RunFailed as error:
+        failure, run = error, open_run(study, config, out)
+        if not run.finished:
+            raise
+    if as_json:
+        print(rows_json(run.summary()))
+    else:
+        print(summary_text(run.summary(), run.remarks(), width=_width()))
+        print(f"run: {near(run.folder)}")
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _run(study: Study, config: StudyConfig, *, out: Path, execution: Execution) -> RunFolder:
     """Run a study with a progress bar on stderr, where everything goes that a study prints."""
     argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    with redirect_stdout(sys.stderr), _progress_bar(name) as on_progress:
-        run, _ = run_study(
-            name, config, out=out, workers=workers, mix=mix, argv=argv, on_progress=on_progress
-        )
-    return run
+    with redirect_stdout(sys.stderr), progress_bar(study.name) as on_progress:
+        return run_study(study, config, out=out, execution=execution, argv=argv, on_progress=on_progress)
 
 
 @contextmanager
-def _progress_bar(name: str) -> Generator[OnProgress]:
+def progress_bar(name: str) -> Generator[OnProgress]:
+    """Show how far a run is on stderr, if that is a terminal: cells, those that failed, and what is being done."""
     from tqdm import tqdm
 
     bars: list[tqdm] = []
 
     def tell(progress: Progress) -> None:
-        done = progress.stored + progress.failed
         if not bars:
-            bars.append(tqdm(total=progress.total, initial=done, desc=name, unit="cell", disable=None))
-        bars[0].set_postfix_str(progress.label, refresh=False)
-        bars[0].update(done - bars[0].n)
+            bars.append(
+                tqdm(
+                    total=progress.total,
+                    initial=progress.stored,
+                    desc=name,
+                    unit="cell",
+                    disable=None,
+                    bar_format="{desc}: {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining}{postfix}",
+                )
+            )
+        failed = f"{progress.failed} FAILED, " if progress.failed else ""
+        bars[0].set_postfix_str(_shortened(failed + progress.label), refresh=False)
+        bars[0].update(progress.stored - bars[0].n)
+        bars[0].refresh()
 
     try:
         yield tell
@@ -166,29 +230,15 @@ def _progress_bar(name: str) -> Generator[OnProgress]:
             bar.close()
 
 
-@contextmanager
-def _folder(out: Path | None) -> Generator[Path]:
-    if out is not None:
-        yield out
-        return
-    with tempfile.TemporaryDirectory(prefix="cogattn-demo-") as folder:
-        yield Path(folder)
+def _shortened(text: str, width: int = 40) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def _stored_so_far(study: Study, name: str, config: StudyConfig, out: Path) -> str:
-    keys = [cell.key for cell in plan(study, config)]
-    run = open_run(name, config, out)
-    stored = sum(map(run.has_cell, keys))
-    place = _near(run.folder)
-    return f"interrupted; {stored} of {len(keys)} cells are stored and the same command resumes ({place})"
-
-
-def _checked(workers: int | None) -> int:
-    if workers is not None and not 1 <= workers <= 1024:
-        raise ConfigError(f"--workers must be from 1 to 1024; got {workers}")
-    return workers or default_workers()
-
-
-def _near(folder: Path) -> Path:
-    """The path from the current folder where it is below, else as it is."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+def _stored_so_far(interrupt: KeyboardInterrupt, study: Study, config: StudyConfig, out: Path) -> str:
+    run = open_run(study, config, out)
+    names = [planned.name for planned in make_plan(study, config).cells]
+    stored = sum(map(run.cells.has, names))
+    word = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
+    return (
+        f"{word}; {stored} of {len(names)} cells are stored and the same command resumes ({near(run.folder)})"
+    )

@@ -1,60 +1,111 @@
-"""Tables for a terminal: plain aligned text, every estimate with its interval and n, notes below."""
+"""Tables for a terminal: remarks first, then every estimate with its interval and n, within 80 columns."""
 
 from __future__ import annotations
 
 import json
 import math
+import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "-"
+WIDTH = 80
+NARROWEST = 16
+"""Fewest columns that are left to the first column of a table, whose text is wrapped."""
 
 
-def summary_text(summary: pd.DataFrame, remarks: Sequence[str] = ()) -> str:
-    """Return a study's summary as text.
+def summary_text(
+    summary: pd.DataFrame, remarks: Sequence[str] = (), *, title: str = "", width: int = WIDTH
+) -> str:
+    """Return a study's summary as text: remarks, a block for each observer, the rows' own notes.
 
     Parameters
     ----------
     summary : DataFrame
-        Columns `cogattn.study.SUMMARY_COLUMNS`; a column ``study`` is shown first where there is one.
+        Columns `cogattn.measures.SUMMARY_COLUMNS`.
     remarks : sequence of str
-        Sentences under the table, after the rows' own notes.
+        Sentences that come before any number.
+    title : str
+        A heading.
+    width : int
+        Columns of the terminal; text is wrapped, numbers are not.
     """
     notes: list[str] = []
-    rows = [_summary_row(row, notes) for row in summary.to_dict("records")]
-    first = ["study"] if "study" in summary else []
-    table = aligned([*first, "observer", "measure", "model [95 % interval]", "people", "n", ""], rows)
-    below = [f"({i}) {note}" for i, note in enumerate(notes, start=1)] + list(remarks)
-    return "\n".join([table, *below])
+    rows: list[tuple[str, ...]] = []
+    observer = None
+    for row in summary.to_dict("records"):
+        if row["observer"] != observer:
+            observer = row["observer"]
+            rows.append((_heading(row),))
+        rows.append(_summary_row(row, notes))
+    header = ("", "model [95 % interval]", "people", "n")
+    above = [f"{title}\n{'=' * len(title)}"] if title else []
+    above += [_wrapped(f"* {remark}", "  ", width) for remark in remarks]
+    below = [_wrapped(f"({i}) {note}", "    ", width) for i, note in enumerate(notes, start=1)]
+    return "\n".join([*above, *([""] if remarks else []), blocks(header, rows, width=width), *below])
 
 
-def _summary_row(row: Mapping[str, Any], notes: list[str]) -> list[str]:
-    note = str(row["note"] or "")
+def _heading(row: Mapping[str, object]) -> str:
+    return f"{printable(str(row['observer']))} ({row['role']})"
+
+
+def _summary_row(row: Mapping[str, object], notes: list[str]) -> tuple[str, ...]:
+    note = printable(str(row["note"] or ""))
     if note and note not in notes:
         notes.append(note)
     people = interval_text(row["human"], row["human_lo"], row["human_hi"])
-    if people != MISSING and _finite(row["human_n"]):
-        people += f", n = {int(row['human_n']):,}"
-    return [
-        *([str(row["study"])] if "study" in row else []),
-        str(row["observer"]),
-        f"{row['measure']} ({row['unit']})" if row["unit"] else str(row["measure"]),
+    if people != MISSING and _finite(row["human_n"]) and row["human_n"]:
+        people += f", n {int(row['human_n']):,}"
+    label = f"{row['label']} ({row['unit']})" if row["unit"] else str(row["label"])
+    return (
+        printable(label) + (f" ({notes.index(note) + 1})" if note else ""),
         interval_text(row["estimate"], row["lo"], row["hi"]),
         people,
         f"{int(row['n']):,}" if _finite(row["n"]) else MISSING,
-        f"({notes.index(note) + 1})" if note else "",
-    ]
+    )
 
 
-def interval_text(estimate: float | None, lo: float | None, hi: float | None) -> str:
+def blocks(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = WIDTH) -> str:
+    """Return aligned columns whose first is wrapped to `width`; a row of one text is a heading of those below it."""
+    full = [row for row in rows if len(row) > 1]
+    widths = [max([len(header[i]), *(len(row[i]) for row in full)]) for i in range(len(header))]
+    first = max(NARROWEST, min(widths[0] + 2, width - sum(w + 2 for w in widths[1:])))
+    lines = [_line(header, first, widths)]
+    lines.append("-" * len(lines[0]))
+    for row in rows:
+        if len(row) == 1:
+            lines += textwrap.wrap(row[0], width, subsequent_indent="  ") or [""]
+            continue
+        label = textwrap.wrap(row[0], first - 2, subsequent_indent="  ") or [""]
+        lines.append(_line(["  " + label[0], *row[1:]], first, widths))
+        lines += ["  " + rest for rest in label[1:]]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], first: int, widths: Sequence[int]) -> str:
+    rest = (text.ljust(width) for text, width in zip(cells[1:], widths[1:], strict=True))
+    return "  ".join([cells[0].ljust(first), *rest]).rstrip()
+
+
+def _wrapped(text: str, indent: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(printable(text), width, subsequent_indent=indent))
+
+
+def printable(text: str) -> str:
+    """Return `text` without characters that move a terminal's cursor or change its state."""
+    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") else "\ufffd" for c in text)
+
+
+def interval_text(estimate: object, lo: object, hi: object) -> str:
     """Return ``2.16 [1.72, 2.71]``: three digits of the largest number, as many decimals for all three.
 
     A missing estimate is ``-``; an estimate without an interval stands alone; an open end is ``inf``.
     """
-    values = [float("nan") if value is None else float(value) for value in (estimate, lo, hi)]
+    values = [float("nan") if value is None else float(str(value)) for value in (estimate, lo, hi)]
     finite = [abs(value) for value in values if math.isfinite(value)]
     if math.isnan(values[0]) or not finite:
         return MISSING
@@ -68,7 +119,7 @@ def interval_text(estimate: float | None, lo: float | None, hi: float | None) ->
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return columns of text with two spaces between them and a rule under the header."""
-    lines = [list(header), *map(list, rows)]
+    lines = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     texts = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -83,10 +134,11 @@ def rows_json(table: pd.DataFrame) -> str:
     return json.dumps(rows, indent=1, allow_nan=False)
 
 
-def _jsonable(value: Any) -> object:
-    value = value.item() if hasattr(value, "item") else value
+def _jsonable(value: object) -> object:
+    item = getattr(value, "item", None)
+    value = item() if callable(item) else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+def _finite(value: object) -> bool:
+    return value is not None and math.isfinite(float(str(value)))

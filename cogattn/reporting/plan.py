@@ -1,0 +1,62 @@
+"""The plan of a run as text: cells, how many are stored, time, memory. Printed by ``--dry-run``, before any work."""
+
+from __future__ import annotations
+
+import math
+
+from cogattn.config import StudyConfig
+from cogattn.reporting.tables import aligned
+from cogattn.running.identity import Plan
+from cogattn.running.store import RunFolder
+from cogattn.study import Cost, Study
+
+
+def plan_text(study: Study, config: StudyConfig, plan: Plan, run: RunFolder, *, workers: int) -> str:
+    """Return a line for each observer, and the sum.
+
+    Parameters
+    ----------
+    study, config : Study, StudyConfig
+        What is asked.
+    plan : Plan
+        Its cells.
+    run : RunFolder
+        Where they are stored, if they are.
+    workers : int
+        Processes at work at once.
+    """
+    costs: dict[str, list[tuple[bool, Cost]]] = {}
+    for planned in plan.cells:
+        stored = run.cells.has(planned.name)
+        costs.setdefault(planned.cell.observer, []).append((stored, study.cost(config, planned.cell)))
+    missing = [cost for found in costs.values() for stored, cost in found if not stored]
+    n_cells, cpu_s = len(plan.cells), sum(cost.cpu_s for cost in missing)
+    memory_mb = max((cost.memory_mb for cost in missing), default=0.0) * min(workers, max(1, len(missing)))
+    table = aligned(
+        ["observer", "cells", "stored", "to compute", "CPU time"],
+        [_row(observer, found) for observer, found in costs.items()],
+    )
+    return "\n".join(
+        [
+            table,
+            f"{n_cells} cells, {n_cells - len(missing)} stored, {len(missing)} to compute: about "
+            f"{duration(cpu_s)} of CPU, {duration(cpu_s / workers)} with {workers} worker(s), "
+            f"{memory_mb / 1000:.1f} GB of memory",
+            f"run: {run.study}/{run.id}, code {plan.code.sha256[:8]}",
+        ]
+    )
+
+
+def _row(observer: str, found: list[tuple[bool, Cost]]) -> list[str]:
+    missing = [cost for stored, cost in found if not stored]
+    time = duration(sum(cost.cpu_s for cost in missing)) if missing else "-"
+    return [observer, str(len(found)), str(len(found) - len(missing)), str(len(missing)), time]
+
+
+def duration(seconds: float) -> str:
+    """Say a time roughly: ``40 s``, ``35 min``, ``2.1 h``; ``an unknown time`` where it is NaN."""
+    if math.isnan(seconds):
+        return "an unknown time"
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s" if seconds else "0 s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
