@@ -80,6 +80,17 @@ class StudyConfig(Settings):
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
+def plain_values(value: object) -> object:
+    """Return settings, mappings and sequences as plain nested values, paths as text."""
+    if isinstance(value, Settings):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(name): plain_values(inner) for name, inner in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    return [plain_values(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
 MAX_SETTINGS_BYTES = 1 << 20
 
 

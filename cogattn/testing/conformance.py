@@ -1,36 +1,45 @@
 """Checks that any study must pass, ours and a plugin's.
 
 ``check_study(MyStudy())`` runs them on one, ``pytest --pyargs cogattn.testing -k conformance`` on all registered
-ones. A check raises AssertionError with one sentence. The study's demo is run, and a cell of it again.
+ones. A check raises AssertionError with one sentence. The study's demo is run, and cells of it again.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import math
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from cogattn.config import KIND, Settings, StudyConfig, groups_of
-from cogattn.errors import ConfigError
-from cogattn.registry import load_study
-from cogattn.running.execute import plan
+from cogattn.errors import ConfigError, DataError
+from cogattn.measures import KEY, PEOPLE_COLUMNS, SUMMARY_COLUMNS
+from cogattn.observers.observer import Role
+from cogattn.registry import complete, load_study
+from cogattn.running.cells import pack, unpack
+from cogattn.running.checkpoints import Checkpoint
+from cogattn.running.execute import run_cell
 from cogattn.running.executors import one_thread
-from cogattn.running.formats import parquet_bytes, read_parquet
-from cogattn.running.store import FILE_STEM, STUDY_NAME
-from cogattn.seeds import Streams
-from cogattn.study import SUMMARY_COLUMNS, Cell, Results, Study
+from cogattn.running.identity import cell_code, plan_cells, target_of
+from cogattn.running.records import CellRecord
+from cogattn.running.store import FILE_STEM, RESERVED, STUDY_NAME
+from cogattn.study import Cell, Outcome, Results, Study, Trials
+from cogattn.testing.variations import variations
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Check = Callable[[Study], None]
-TRIAL_COLUMNS = ("observer",)
-"""Columns that every study's trials have; most also have condition, response and correct."""
-RESERVED = frozenset({"config", "out", "workers", "json", "mix"})
+COLUMN_TYPES = ("str", "bool", "int64", "float64")
+RESERVED_FLAGS = frozenset(
+    {"config", "out", "workers", "json", "mix", "code", "dry_run", "cell_timeout", "cell_memory"}
+)
 """Flags of every study's command, which no setting may take the name of."""
 
 
@@ -44,7 +53,7 @@ def check_study(study: Study) -> None:
     """
     for check in CHECKS:
         try:
-            check(study)
+            check(complete(study))
         except AssertionError as error:
             name = getattr(check, "__name__", str(check))
             raise AssertionError(f"{name}: {error}") from error
@@ -53,19 +62,34 @@ def check_study(study: Study) -> None:
 def check_identity(study: Study) -> None:
     """A study has a name fit for a folder and a command, a version, a reference and a docstring."""
     _require(
-        bool(STUDY_NAME.fullmatch(study.name)), f"name must fit {STUDY_NAME.pattern}; got {study.name!r}"
+        bool(STUDY_NAME.fullmatch(study.name)) and study.name not in RESERVED,
+        f"name must fit {STUDY_NAME.pattern} and be none of {', '.join(RESERVED)}; got {study.name!r}",
     )
     _require(
         type(study.version) is int and study.version >= 1, f"version must be 1 or more; got {study.version!r}"
     )
-    _require(study.reference.lstrip().startswith("@"), "reference must be BibTeX")
+    bibtex = re.fullmatch(r"@\w+\{[^,]+,.*\}", study.reference.strip(), re.DOTALL)
+    _require(
+        bool(bibtex) and all(field in study.reference for field in ("title", "year")),
+        "reference must be a BibTeX entry with a title and a year",
+    )
     _require(bool(type(study).__doc__), "the class must have a docstring: it is the command's help")
+
+
+def check_tables(study: Study) -> None:
+    """Trial tables have names that do for a file, and columns of the types that the store keeps."""
+    _require(len(study.tables) > 0, "there must be a trial table")
+    for name, schema in study.tables.items():
+        _require(bool(re.fullmatch("[a-z][a-z0-9_]{0,63}", name)), f"{name!r} must do as a table's name")
+        _require(len(schema) > 0, f"table {name} must have a column")
+        wrong = {column: kind for column, kind in schema.items() if kind not in COLUMN_TYPES}
+        _require(not wrong, f"columns of table {name} must be of {', '.join(COLUMN_TYPES)}; got {wrong}")
 
 
 def check_settings(study: Study) -> None:
     """All settings are frozen, know no other keys, are described, and have defaults that hold."""
     _require(issubclass(study.Config, StudyConfig), "Config must derive from StudyConfig")
-    clash = RESERVED & study.Config.model_fields.keys()
+    clash = RESERVED_FLAGS & study.Config.model_fields.keys()
     _require(
         not clash, f"settings must not be called {', '.join(sorted(clash))}: the command has these flags"
     )
@@ -103,64 +127,187 @@ def check_round_trip(study: Study) -> None:
 
 
 def check_plan(study: Study) -> None:
-    """The plan is the same each time, has a cell, and no two cells share a key."""
+    """The plan is the same each time, has a cell, no two cells share a key, and all name a table and an observer."""
     config = study.demo()
-    cells = plan(study, config)
+    study.check(config)
+    cells = plan_cells(study, config)
     _require(cells == list(study.cells(config)), "cells must be the same each time")
-    _require(len({cell.key for cell in cells}) == len(cells) > 0, "cells must have different keys")
+    wrong = sorted({cell.task for cell in cells if not isinstance(cell, Cell) or not cell.task})
+    _require(not wrong, f"cells must be of a class derived from Cell, with a task; got {wrong}")
+    observers = list(study.observers(config))
+    ids = [observer.id for observer in observers]
+    _require(len(set(ids)) == len(ids), "observers must have different ids")
+    unknown = {cell.observer for cell in cells} - set(ids) if ids else set()
+    _require(not unknown, f"cells must name one of `observers`; got {sorted(unknown)}")
+
+
+def check_relevant_settings(study: Study) -> None:
+    """What `relevant` returns are settings, equal each time, and relevant to themselves."""
+    config = study.demo()
+    for cell in plan_cells(study, config):
+        relevant = study.relevant(config, cell)
+        _require(
+            type(relevant) is study.Config, f"relevant must return settings; got {type(relevant).__name__}"
+        )
+        again = study.Config.model_validate_json(relevant.canonical())
+        _require(again == relevant, f"relevant settings of cell {cell.label!r} must hold by themselves")
+        _require(
+            study.relevant(relevant, cell) == relevant, f"relevant must be stable for cell {cell.label!r}"
+        )
 
 
 def check_cells_are_pure(study: Study) -> None:
-    """A cell's trials depend on settings and cell only: not on order, repetition or other cells."""
-    config, trials = study.demo(), _demo_trials(study)
-    cells = plan(study, config)
+    """A cell's trials depend on its relevant settings and itself: not on order, repetition, other cells or settings."""
+    config, done = study.demo(), _demo(study)
+    cells = list(done)
     for cell in dict.fromkeys((cells[-1], cells[0])):
-        again = parquet_bytes(_run(study, config, cell))
+        again = _bytes(study, _run(study, study.relevant(config, cell), cell))
         _require(
-            again == parquet_bytes(trials[cell]), f"cell {cell.label!r} must give the same trials each time"
+            again == _bytes(study, done[cell]), f"cell {cell.label!r} must give the same trials each time"
         )
 
 
 def check_trials(study: Study) -> None:
-    """Trials are a tidy table of plain values that Parquet keeps."""
-    for cell, trials in _demo_trials(study).items():
-        _require(len(trials) > 0, f"cell {cell.label!r} must have a trial")
-        missing = set(TRIAL_COLUMNS) - set(trials.columns)
-        _require(not missing, f"trials must have the column {', '.join(sorted(missing))}")
-        _require(all(isinstance(name, str) for name in trials.columns), "columns must have names")
-        stored = parquet_bytes(trials)
-        again = parquet_bytes(read_parquet(stored).to_pandas())
-        _require(again == stored, f"trials of cell {cell.label!r} must survive storage")
+    """Trials have the declared columns, rows, and survive storage."""
+    for cell, outcome in _demo(study).items():
+        rows = sum(map(len, outcome.trials.values()))
+        _require(rows > 0, f"cell {cell.label!r} must have a trial")
+        data = _bytes(study, outcome)
+        _require(
+            _bytes(study, unpack(data)[1]) == data, f"trials of cell {cell.label!r} must survive storage"
+        )
+
+
+def check_cells_are_silent(study: Study) -> None:
+    """A cell prints nothing: stdout belongs to the rows."""
+    config = study.demo()
+    cell = min(plan_cells(study, config), key=lambda cell: _cost(study, config, cell))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        _run(study, study.relevant(config, cell), cell)
+    _require(not printed.getvalue(), f"a cell must print nothing; got {printed.getvalue()[:80]!r}")
+
+
+def check_seed(study: Study) -> None:
+    """Another seed changes the trials of some cell, and what the summary says: neither is made of constants."""
+    config = study.demo()
+    other = study.Config.parse({**json.loads(config.canonical()), "seed": config.seed + 1})
+    trials = {cell: _run(study, study.relevant(other, cell), cell) for cell in plan_cells(study, other)}
+    same = all(
+        cell in _demo(study) and _bytes(study, outcome) == _bytes(study, _demo(study)[cell])
+        for cell, outcome in trials.items()
+    )
+    _require(not same, "another seed must change a trial")
+    ours, theirs = _results(study, _demo(study)), _results(study, trials, other)
+    _require(
+        not ours.summary.drop(columns="note").equals(theirs.summary.drop(columns="note")),
+        "other trials must change the summary",
+    )
+
+
+def check_every_setting(study: Study, config: StudyConfig | None = None) -> None:
+    """Each setting that is changed by itself changes a cell's identity, or leaves every trial as it was.
+
+    Parameters
+    ----------
+    study : Study
+        Whose settings.
+    config : StudyConfig, optional
+        From which they are changed; the demo by default. A smaller one takes less time.
+    """
+    config = config or study.demo()
+    before = {cell: study.relevant(config, cell).canonical() for cell in plan_cells(study, config)}
+    done: dict[Cell, bytes] = {}
+    for path, changed in variations(config):
+        try:
+            study.check(changed)
+            after = {cell: study.relevant(changed, cell).canonical() for cell in plan_cells(study, changed)}
+        except (ConfigError, DataError):
+            continue
+        if after != before:
+            continue  # the plan or an identity changed
+        for cell, relevant in before.items():
+            if cell not in done:
+                done[cell] = _bytes(study, _run(study, study.Config.model_validate_json(relevant), cell))
+            _require(
+                _bytes(study, _run(study, changed, cell)) == done[cell],
+                f"{path} changes the trials of cell {cell.label!r} but is no part of its identity",
+            )
 
 
 def check_summary(study: Study) -> None:
-    """The summary has its columns, intervals around estimates, and counts; twice the same."""
-    results, again = _demo_results(study), _demo_results(study)
+    """The summary has its columns, intervals, and counts that the trials can bear; twice the same."""
+    results, again = _results(study, _demo(study)), _results(study, _demo(study))
     summary = results.summary
     _require(tuple(summary.columns) == SUMMARY_COLUMNS, f"columns must be {SUMMARY_COLUMNS}")
     _require(len(summary) > 0, "the summary must have a row")
     _require(not summary.duplicated(["observer", "measure"]).any(), "a row is one observer and one measure")
+    _require(bool((summary["lo"] < summary["hi"]).any()), "a row must have an interval")
+    most = sum(len(rows) for outcome in _demo(study).values() for rows in outcome.trials.values())
     for row in summary.to_dict("records"):
         where = f"{row['observer']}, {row['measure']}"
-        _check_interval(where, row["estimate"], row["lo"], row["hi"])
-        _check_interval(f"{where}, people", row["human"], row["human_lo"], row["human_hi"])
+        _require(bool(KEY.fullmatch(row["measure"])), f"{where}: a measure's key must fit {KEY.pattern}")
+        _require(row["role"] in get_args(Role), f"{where}: role must be one of {get_args(Role)}")
+        _check_interval(where, row["lo"], row["hi"])
+        _check_interval(f"{where}, people", row["human_lo"], row["human_hi"])
         _require(
-            float(row["n"]) >= 1 and float(row["n"]).is_integer(),
-            f"{where}: n must be a count; got {row['n']}",
+            1 <= float(row["n"]) <= most and float(row["n"]).is_integer(),
+            f"{where}: n must be a count of at most the {most} rows of the trials; got {row['n']}",
         )
+        _require(row["human_n"] >= 0, f"{where}: human_n must be a count; got {row['human_n']}")
         _require(isinstance(row["note"], str), f"{where}: note must be text; got {row['note']!r}")
     _require(summary.equals(again.summary), "the summary must be the same each time")
     for name in (*results.tables, *results.figures):
         _require(bool(FILE_STEM.fullmatch(name)), f"{name!r} must do as a file name")
-    _require("summary" not in results.tables, "no table may be called summary")
+    _require(not {"summary", "people"} & results.tables.keys(), "no table may be called summary or people")
+    if results.people is not None:
+        _require(tuple(results.people.columns) == PEOPLE_COLUMNS, f"people must have {PEOPLE_COLUMNS}")
+
+
+def check_without_an_observer(study: Study) -> None:
+    """When an observer's cells fail the others are summarised."""
+    done = _demo(study)
+    names = list(dict.fromkeys(cell.observer for cell in done))
+    for left_out in (names[0], names[-1]) if len(names) > 1 else ():
+        rest = {cell: outcome for cell, outcome in done.items() if cell.observer != left_out}
+        _require(
+            len(_results(study, rest).summary) > 0, f"the summary must do without {left_out}, had it failed"
+        )
+
+
+def check_figures(study: Study) -> None:
+    """Every figure can be drawn and rendered."""
+    from cogattn.figures import render
+
+    for name, draw in _results(study, _demo(study)).figures.items():
+        try:
+            with one_thread():
+                render(draw(), "png")
+        except Exception as error:
+            raise AssertionError(
+                f"figure {name} must be drawn; got {type(error).__name__}: {error}"
+            ) from error
 
 
 def check_inputs(study: Study) -> None:
     """Fingerprints are SHA-256 in hex, the same each time."""
-    inputs = study.inputs(study.demo())
-    _require(isinstance(inputs, Mapping) and inputs == study.inputs(study.demo()), "inputs must not change")
-    for name, digest in inputs.items():
-        _require(bool(re.fullmatch("[0-9a-f]{64}", digest)), f"{name} must be a SHA-256; got {digest!r}")
+    config = study.demo()
+    cell = plan_cells(study, config)[0]
+    for what, digests in (
+        ("inputs", study.inputs),
+        ("contents", lambda config: study.contents(config, cell)),
+    ):
+        found = digests(config)
+        _require(isinstance(found, Mapping) and found == digests(config), f"{what} must not change")
+        for name, digest in found.items():
+            _require(
+                bool(re.fullmatch("[0-9a-f]{64}", digest)),
+                f"{what}: {name} must be a SHA-256; got {digest!r}",
+            )
+
+
+def check_code_is_found(study: Study) -> None:
+    """The code of a cell can be told without running it."""
+    _require(len(cell_code(target_of(study)).parts) > 0, "the code that a cell reaches must be found")
 
 
 def check_imports_no_torch(study: Study) -> None:
@@ -177,19 +324,27 @@ def check_imports_no_torch(study: Study) -> None:
 
 QUICK_CHECKS: tuple[Check, ...] = (
     check_identity,
+    check_tables,
     check_settings,
     check_round_trip,
     check_plan,
+    check_relevant_settings,
     check_inputs,
+    check_code_is_found,
     check_imports_no_torch,
 )
 """Those that run no cell."""
-CHECKS: tuple[Check, ...] = (*QUICK_CHECKS, check_trials, check_cells_are_pure, check_summary)
-
-
-def target_of(study: Study) -> str:
-    """Return the target ``module:attribute`` of a study's class."""
-    return f"{type(study).__module__}:{type(study).__qualname__}"
+CHECKS: tuple[Check, ...] = (
+    *QUICK_CHECKS,
+    check_trials,
+    check_cells_are_pure,
+    check_cells_are_silent,
+    check_summary,
+    check_without_an_observer,
+    check_figures,
+    check_seed,
+)
+"""All that a study's demo is put through; `check_every_setting` takes longer and is called by itself."""
 
 
 def _require(holds: bool, sentence: str) -> None:
@@ -205,37 +360,47 @@ def _groups(model: type[Settings], path: str = "Config") -> list[tuple[str, type
     return found
 
 
-def _run(study: Study, config: StudyConfig, cell: Cell) -> pd.DataFrame:
+def _run(study: Study, config: StudyConfig, cell: Cell) -> Outcome:
     with one_thread():
-        return study.run_cell(config, cell, Streams(config.seed).child(cell.key))
+        return run_cell(study, config, cell, Checkpoint())
 
 
-def _demo_trials(study: Study) -> dict[Cell, pd.DataFrame]:
-    return _demo_trials_of(target_of(study))
+def _bytes(study: Study, outcome: Outcome) -> bytes:
+    """A cell's file, but for what identifies it."""
+    blank = CellRecord(
+        study=study.name, cell={}, settings={}, contents={}, code="", libraries={}, device="", cpu=""
+    )
+    try:
+        return pack(blank, outcome, study.tables)
+    except DataError as error:
+        raise AssertionError(str(error)) from error
+
+
+def _cost(study: Study, config: StudyConfig, cell: Cell) -> float:
+    cpu_s = study.cost(config, cell).cpu_s
+    return math.inf if math.isnan(cpu_s) else cpu_s
+
+
+def _demo(study: Study) -> dict[Cell, Outcome]:
+    return _demo_of(target_of(study))
 
 
 @lru_cache(maxsize=2)
-def _demo_trials_of(target: str) -> dict[Cell, pd.DataFrame]:
+def _demo_of(target: str) -> dict[Cell, Outcome]:
     study = load_study(target)
     config = study.demo()
-    return {cell: _run(study, config, cell) for cell in plan(study, config)}
+    return {cell: _run(study, study.relevant(config, cell), cell) for cell in plan_cells(study, config)}
 
 
-def _demo_results(study: Study) -> Results:
-    import pandas as pd
-
-    trials = pd.concat(_demo_trials(study).values(), ignore_index=True)
+def _results(study: Study, done: Mapping[Cell, Outcome], config: StudyConfig | None = None) -> Results:
     with one_thread():
-        return study.summarise(study.demo(), trials)
+        return study.summarise(config or study.demo(), Trials.of(study.tables, list(done.values())))
 
 
-def _check_interval(where: str, *ends: float | None) -> None:
-    """Estimate, lower and upper end; nothing to check where one is missing."""
-    values = [math.nan if value is None else float(value) for value in ends]
-    if any(map(math.isnan, values)):
-        return
+def _check_interval(where: str, lo: float, hi: float) -> None:
+    _require(math.isnan(lo) == math.isnan(hi), f"{where}: an interval must have both ends or none")
     _require(
-        values[1] <= values[0] <= values[2], f"{where}: the interval must hold the estimate; got {values}"
+        math.isnan(lo) or lo <= hi, f"{where}: an interval's lower end must not lie above; got {lo}, {hi}"
     )
 
 

@@ -1,0 +1,23 @@
+from .api import Run as Run
+from .api import load as load
+from .api import run as run
+from .errors import CogattnError as CogattnError
+from .errors import ConfigError as ConfigError
+from .errors import DataError as DataError
+from .errors import ObserverError as ObserverError
+from .errors import RunFailed as RunFailed
+from .errors import StoreError as StoreError
+
+__version__: str
+
+__all__ = [
+    "CogattnError",
+    "ConfigError",
+    "DataError",
+    "ObserverError",
+    "Run",
+    "RunFailed",
+    "StoreError",
+    "load",
+    "run",
+]
