@@ -41,6 +41,8 @@ class Run:
     ----------
     store : RunFolder
         Where it is.
+    study : Study, optional
+        Its study; the registered one of its name where none is given.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Run:
     """
 
     store: RunFolder
+    study: Study | None = None
 
     @property
     def folder(self) -> Path:
@@ -64,7 +67,8 @@ class Run:
     def config(self) -> StudyConfig:
         """The settings."""
         record = self.store.read(ConfigRecord)
-        return load_study(self.store.study).Config.parse(record.config if record else {})
+        study = self.study or load_study(self.store.study)
+        return study.Config.parse(record.config if record else {})
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -198,7 +202,7 @@ def run(
         folder = run_study(
             loaded, checked, out=Path(out), execution=execution, argv=_argv(), on_progress=tell
         )
-    return Run(folder)
+    return Run(folder, loaded)
 
 
 def load(run: str | Path, *, out: str | Path = OUT) -> Run:

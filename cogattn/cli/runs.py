@@ -33,6 +33,11 @@ Deep = Annotated[
     ),
 ]
 
+Target = Annotated[
+    str,
+    Parameter(name="--study", help="With --deep: module:attribute of a study that is not installed."),
+]
+
 
 @app.command(name="list")
 def list_(*, out: Out = Path("runs"), json: AsJson = False) -> int:
@@ -75,7 +80,9 @@ def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
 
 
 @app.command
-def verify(*runs: str, out: Out = Path("runs"), deep: Deep = False, json: AsJson = False) -> int:
+def verify(
+    *runs: str, out: Out = Path("runs"), deep: Deep = False, study: Target = "", json: AsJson = False
+) -> int:
     """Re-hash every file of these runs and their cells, or of all; name what is not as it was written and exit 1.
 
     Parameters
@@ -84,7 +91,7 @@ def verify(*runs: str, out: Out = Path("runs"), deep: Deep = False, json: AsJson
         The starts of the runs' ids; all runs where none is given.
     """
     chosen = [find_run(out, name) for name in runs] if runs else list_runs(out)
-    found = {run: _problems(run, deep=deep) for run in chosen}
+    found = {run: _problems(run, deep=deep, study=study) for run in chosen}
     if json:
         rows = [
             {"study": run.study, "run": run.id, "state": _state(run), "problems": problems}
@@ -102,9 +109,9 @@ def verify(*runs: str, out: Out = Path("runs"), deep: Deep = False, json: AsJson
     return 1 if any(found.values()) else 0
 
 
-def _problems(run: RunFolder, *, deep: bool) -> list[str]:
+def _problems(run: RunFolder, *, deep: bool, study: str) -> list[str]:
     problems = catalogue.verify(run)
-    return problems or (catalogue.verify_deep(run) if deep and run.finished else [])
+    return problems or (catalogue.verify_deep(run, study=study) if deep and run.finished else [])
 
 
 def _row(run: RunFolder) -> tuple[str, str, str, str, str]:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from cogattn.config import StudyConfig
 from cogattn.errors import CogattnError, ConfigError, StoreError
 from cogattn.registry import load_study
 from cogattn.running.atomic import is_temporary, sha256_hex
@@ -29,6 +30,7 @@ from cogattn.running.store import (
     RunFolder,
     damage,
 )
+from cogattn.study import Study
 
 RECOMPUTED = 3
 """Cells that a deep check computes again."""
@@ -92,8 +94,17 @@ def verify(run: RunFolder) -> list[str]:
     return problems + (list(_cell_problems(run, cells)) if cells is not None else [])
 
 
-def verify_deep(run: RunFolder, *, n_cells: int = RECOMPUTED) -> list[str]:
+def verify_deep(run: RunFolder, *, study: str = "", n_cells: int = RECOMPUTED) -> list[str]:
     """Make a finished run again: trials and tables from its cells, and `n_cells` cells, drawn by its id, from scratch.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Which.
+    study : str
+        Target ``module:attribute`` of the study, where it is not registered: a run's folder never names code to run.
+    n_cells : int
+        How many cells.
 
     Returns
     -------
@@ -102,11 +113,11 @@ def verify_deep(run: RunFolder, *, n_cells: int = RECOMPUTED) -> list[str]:
         than those of the run, that is the sentence: nothing can then be told.
     """
     try:
-        study = load_study(run.study)
+        loaded = load_study(study or run.study)
         record = run.read(ConfigRecord)
-        config = study.Config.parse(record.config if record else {})
-        study.check(config)
-        plan, manifest, listed = make_plan(study, config), run.manifest(), run.read(CellList)
+        config = loaded.Config.parse(record.config if record else {})
+        loaded.check(config)
+        plan, manifest, listed = make_plan(loaded, config), run.manifest(), run.read(CellList)
         names = [cell.name for cell in listed.cells] if listed else []
         if [planned.name for planned in plan.cells] != names:
             return [
@@ -114,16 +125,16 @@ def verify_deep(run: RunFolder, *, n_cells: int = RECOMPUTED) -> list[str]:
             ]
         whole = [planned for planned in plan.cells if planned.cell.observer not in manifest.withheld]
         with one_thread():
-            problems = _remade_tables(study, config, run, whole)
+            problems = _remade_tables(loaded, config, run, whole)
             chosen = random.Random(run.id).sample(whole, min(n_cells, len(whole)))
             for planned in chosen:
-                problems += _remade_cell(study, run, planned)
+                problems += _remade_cell(loaded, run, planned)
     except CogattnError as error:
         return [f"it cannot be made again: {error}"]
     return problems
 
 
-def _remade_tables(study, config, run: RunFolder, whole: list[PlannedCell]) -> list[str]:
+def _remade_tables(study: Study, config: StudyConfig, run: RunFolder, whole: list[PlannedCell]) -> list[str]:
     trials = stored_trials(study, run.cells, whole, {})
     results, _ = summarised(study, config, trials)
     made = {
@@ -143,7 +154,7 @@ def _remade_tables(study, config, run: RunFolder, whole: list[PlannedCell]) -> l
     return wrong + [f"{name} is stored or made, not both" for name in sorted(stored ^ made.keys())]
 
 
-def _remade_cell(study, run: RunFolder, planned: PlannedCell) -> list[str]:
+def _remade_cell(study: Study, run: RunFolder, planned: PlannedCell) -> list[str]:
     record, _, sha256 = run.cells.read(planned.name)
     try:
         config = study.Config.model_validate_json(planned.settings)
