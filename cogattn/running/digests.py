@@ -19,8 +19,8 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from cogattn.errors import DataError
 from cogattn.running.atomic import sha256_hex
@@ -103,7 +103,7 @@ def _computed(path: Path, place: str, index: Path) -> str:
         started_ns = time.time_ns()
         with _opened(path, place) as file:
             before = os.fstat(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _sha256_of(file, before.st_size)
             after = os.fstat(file.fileno())
         if _stamp(before) == _stamp(after):
             if started_ns - max(before.st_mtime_ns, before.st_ctime_ns) >= YOUNG_NS and before.st_size:
@@ -112,12 +112,21 @@ def _computed(path: Path, place: str, index: Path) -> str:
     raise DataError(f"{path} must stay as it is while it is read; got a file that somebody is writing")
 
 
-def _opened(path: Path, place: str) -> BinaryIO:
+def _sha256_of(file: FileIO, n_bytes: int) -> str:
+    """Digest of the first bytes, as many as the file had: one that grows faster than it is read has no end."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(min(n_bytes, 1 << 18)))
+    while n_bytes > 0 and (n_read := file.readinto(buffer[:n_bytes])):
+        digest.update(buffer[:n_read])
+        n_bytes -= n_read
+    return digest.hexdigest()
+
+
+def _opened(path: Path, place: str) -> FileIO:
     """Open a regular file without waiting for a pipe that has taken its place since."""
     handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         _refuse_irregular(path, os.fstat(handle))
-        return open(handle, "rb", buffering=0)
+        return FileIO(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
