@@ -31,7 +31,7 @@ NOT_NUMERIC = frozenset(
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "mne_bids": "mne-bids"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlannedCell:
     """A cell of a plan, with what identifies it."""
 

@@ -110,13 +110,8 @@ class CoinStudy(Study[CoinConfig]):
 
     def relevant(self, config: CoinConfig, cell: CoinCell) -> CoinConfig:
         """Return the coin's own chance, the tosses and the seed: other coins and cells change nothing."""
-        chance = config.chances[cell.coin]
-        return CoinConfig(
-            seed=config.seed,
-            coins=LoadedCoins(heads=(chance,)),
-            tosses=config.tosses,
-            seconds_per_cell=config.seconds_per_cell,
-        )
+        own = {"coins": LoadedCoins(heads=(config.chances[cell.coin],)), "n_cells": 4}
+        return config.model_copy(update=own)
 
     def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
         """Toss one coin `tosses` times."""
@@ -124,7 +119,8 @@ class CoinStudy(Study[CoinConfig]):
         import pandas as pd
 
         time.sleep(config.seconds_per_cell)
-        heads = rng.generator("tosses").random(config.tosses) < config.chances[0]
+        (chance,) = config.chances
+        heads = rng.generator("tosses").random(config.tosses) < chance
         return pd.DataFrame(
             {
                 "trial": np.arange(config.tosses) + config.tosses * cell.part,

@@ -19,7 +19,7 @@ EDGES = (
     "apps",
     "cogattn/running/executors.py",
     "cogattn/testing/conformance.py",
-    "cogattn/running/provenance.py",
+    "cogattn/running/environment.py",
     "cogattn/running/digests.py",
 )
 """Places that may look at the environment: the command line, the dashboard, what starts or describes processes,

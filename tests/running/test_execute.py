@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 
 from cogattn.errors import ConfigError, RunFailed, StoreError
 from cogattn.registry import load_study
-from cogattn.running.execute import Progress, describe, execute, open_run, plan, run_study
+from cogattn.running.crew import Progress
+from cogattn.running.execute import Execution, describe, open_run, run_study
 from cogattn.running.executors import THREAD_VARIABLES, InlineExecutor, SpawnPool, default_workers, one_thread
-from cogattn.running.provenance import begin_session, collect
-from cogattn.running.records import Provenance
-from cogattn.running.store import Run
+from cogattn.running.identity import make_plan, plan_cells
+from cogattn.running.records import CellList, Provenance
+from cogattn.running.store import RunFolder
 from cogattn.seeds import Streams
-from cogattn.study import Cell
-from cogattn.testing.coin import CoinConfig, CoinStudy
+from cogattn.study import Outcome, Results, Trials
+from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy
 
 COIN = "cogattn.testing.coin:CoinStudy"
 HERE = __name__
@@ -32,35 +35,76 @@ class DataCoins(CoinStudy):
     name: ClassVar[str] = "data"
     fingerprint = "0" * 64
 
-    def inputs(self, config: CoinConfig) -> Mapping[str, str]:
+    def contents(self, config: CoinConfig, cell: CoinCell) -> Mapping[str, str]:
         return {"coins.csv": DataCoins.fingerprint}
+
+    def inputs(self, config: CoinConfig) -> Mapping[str, str]:
+        return {"people.csv": "2" * 64}
 
 
 class TwiceCoins(CoinStudy):
     """Plans a cell twice."""
 
-    def cells(self, config: CoinConfig) -> Sequence[Cell]:
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
         return [*super().cells(config), super().cells(config)[0]]
+
+
+class BrokenCoins(CoinStudy):
+    """All cells have one label and fail."""
+
+    name: ClassVar[str] = "broken"
+
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
+        return [
+            CoinCell(label="same", task="tosses", observer="coin 0", coin=coin, part=0) for coin in range(2)
+        ]
+
+    def run_cell(self, *args: object) -> pd.DataFrame:
+        raise ZeroDivisionError
+
+
+class UglyCoins(CoinStudy):
+    """Its figure cannot be drawn."""
+
+    name: ClassVar[str] = "ugly"
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
+        found = super().summarise(config, trials)
+        return Results(found.summary, figures={"heads": lambda: 1 / 0})  # type: ignore[dict-item]
+
+
+class KeepingCoins(CoinStudy):
+    """Keeps an artefact beside its trials."""
+
+    name: ClassVar[str] = "keeping"
+
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> Outcome:
+        rows = super().run_cell(config, cell, rng)
+        return Outcome({"tosses": rows}, {"weights.bin": bytes([cell.coin, cell.part])})
+
+
+def cell_files(root: Path) -> list[Path]:
+    return sorted((root / "cells").rglob("*.zip"))
 
 
 def test_progress_counts_from_what_is_stored_to_the_whole_plan(tmp_path: Path) -> None:
     seen: list[Progress] = []
     run_study(COIN, CoinConfig(n_cells=2), out=tmp_path, on_progress=seen.append)
-    assert [(p.stored, p.failed, p.total) for p in seen] == [(n, 0, 4) for n in range(5)]
-    cell = min((tmp_path / "coin").glob("*/cells/*.parquet"))
-    cell.unlink()
+    assert [(p.stored, p.failed, p.total) for p in seen] == [(n, 0, 4) for n in (0, 1, 2, 3, 4, 4)]
+    assert seen[-1].label == "tables and figures"
+    cell_files(tmp_path)[0].unlink()
     seen.clear()
     run_study(COIN, CoinConfig(n_cells=2), out=tmp_path, on_progress=seen.append)
-    assert [(p.stored, p.total) for p in seen] == [(3, 4), (4, 4)]
+    assert [(p.stored, p.total) for p in seen] == [(3, 4), (4, 4), (4, 4)]
 
 
 def test_a_complete_run_computes_nothing_and_records_no_session(tmp_path: Path) -> None:
-    run, _ = run_study(COIN, CoinConfig(n_cells=1), out=tmp_path)
-    before = (run.folder / "provenance.json").read_bytes()
+    run = run_study(COIN, CoinConfig(n_cells=1), out=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*") if path.is_file()}
     seen: list[Progress] = []
     run_study(COIN, CoinConfig(n_cells=1), out=tmp_path, on_progress=seen.append)
     assert seen == []
-    assert (run.folder / "provenance.json").read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_no_more_cells_are_under_way_than_there_are_workers(tmp_path: Path) -> None:
@@ -78,18 +122,21 @@ def test_no_more_cells_are_under_way_than_there_are_workers(tmp_path: Path) -> N
     def make(workers: int) -> Executor:
         return Watched(8)
 
-    run_study(COIN, CoinConfig(n_cells=8, seconds_per_cell=0.01), out=tmp_path, workers=3, make_executor=make)
+    config = CoinConfig(n_cells=8, seconds_per_cell=0.01)
+    run_study(COIN, config, out=tmp_path, execution=Execution(workers=3, make_executor=make))
     assert max(widths) <= 3
 
 
 def test_each_cell_has_a_random_stream_of_its_own_made_from_seed_and_key(tmp_path: Path) -> None:
     config = CoinConfig(n_cells=2, coins={"n": 1}, tosses=64, seed=5)
-    run, _ = run_study(COIN, config, out=tmp_path)
-    cells = plan(load_study(COIN), config)
-    answers = [run.read_trials([cell.key])["correct"].to_numpy() for cell in cells]
+    run = run_study(COIN, config, out=tmp_path)
+    plan = make_plan(load_study(COIN), config)
+    answers = [
+        run.cells.read(planned.name)[1].trials["tosses"]["correct"].to_numpy() for planned in plan.cells
+    ]
     assert (answers[0] != answers[1]).any()
-    for cell, answer in zip(cells, answers, strict=True):
-        expected = Streams(5).child(cell.key).generator("tosses").random(64) < 0.5
+    for planned, answer in zip(plan.cells, answers, strict=True):
+        expected = Streams(5).child(planned.cell.key).generator("tosses").random(64) < 0.5
         assert (answer == expected).all()
 
 
@@ -150,73 +197,46 @@ def test_a_gpu_means_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= default_workers() <= 8
 
 
-def test_other_versions_are_refused_unless_mixing_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, _ = run_study(COIN, CoinConfig(), out=tmp_path)
-    min((run.folder / "cells").iterdir()).unlink()
-    monkeypatch.setattr(
-        "cogattn.running.provenance.version_of", lambda name: "9.9.9" if name == "torch" else "0.1.0"
-    )
-    with pytest.raises(
-        StoreError, match=r"torch must have the version that run .* began with, .*; got 9.9.9; pass --mix"
-    ):
-        run_study(COIN, CoinConfig(), out=tmp_path)
-    assert run.finished
-    run_study(COIN, CoinConfig(), out=tmp_path, mix=True)
-    assert len(run.read(Provenance).sessions) == 2
-
-
-def test_changed_data_are_refused_even_when_mixing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = f"{HERE}:DataCoins"
-    run, _ = run_study(target, CoinConfig(), out=tmp_path)
-    monkeypatch.setattr(DataCoins, "fingerprint", "1" * 64)
-    with pytest.raises(
-        StoreError, match=r"the data of run .* must be those it began with; got changed coins.csv"
-    ):
-        run_study(target, CoinConfig(), out=tmp_path, mix=True)
-    assert run.finished
-
-
-def test_provenance_tells_versions_machine_data_and_command(tmp_path: Path) -> None:
-    run, _ = run_study(f"{HERE}:DataCoins", CoinConfig(n_cells=1), out=tmp_path, argv=["cogattn", "data"])
+def test_provenance_tells_versions_machine_data_code_and_command(tmp_path: Path) -> None:
+    run = run_study(f"{HERE}:DataCoins", CoinConfig(n_cells=1), out=tmp_path, argv=["cogattn", "data"])
     (session,) = run.read(Provenance).sessions
-    assert {"python", "cogattn", "torch", "timm", "numpy", "scipy"} <= session.versions.keys()
+    assert {"python", "cogattn", "numpy", "scipy", "pandas"} <= session.versions.keys()
     assert session.argv == ("cogattn", "data")
-    assert session.inputs == {"coins.csv": "0" * 64}
-    assert (session.n_cells, session.workers, session.threads_per_worker) == (2, 1, 1)
+    assert session.inputs == {"people.csv": "2" * 64}
+    assert (session.n_cells, session.n_missing, session.workers, session.threads_per_worker) == (2, 2, 1, 1)
     assert session.started.endswith("+00:00")
     assert session.cpu
     assert session.platform
+    assert {cell.code for cell in run.read(CellList).cells} == {session.code}
 
 
-def test_provenance_is_not_part_of_the_id(tmp_path: Path) -> None:
-    run = open_run(COIN, CoinConfig(), tmp_path)
-    run.create(1, CoinConfig())
-    begin_session(run, collect(load_study(COIN), CoinConfig(), argv=["x"], workers=7, n_cells=1))
-    assert open_run(COIN, CoinConfig(), tmp_path) == run
+def test_how_a_run_is_executed_is_not_part_of_its_id(tmp_path: Path) -> None:
+    first = run_study(COIN, CoinConfig(), out=tmp_path, argv=["x"])
+    assert run_study(COIN, CoinConfig(), out=tmp_path, execution=Execution(workers=2)) == first
+    assert open_run(COIN, CoinConfig(), tmp_path) == first
 
 
 def test_failures_of_cells_with_one_label_are_both_told(tmp_path: Path) -> None:
-    config = CoinConfig(n_cells=1)
-    run = open_run(f"{HERE}:BrokenCoins", config, tmp_path)
-    run.create(1, config)
     with pytest.raises(RunFailed) as failed:
-        execute(f"{HERE}:BrokenCoins", config, run)
+        run_study(f"{HERE}:BrokenCoins", CoinConfig(n_cells=1), out=tmp_path)
     assert len(failed.value.failures) == 2
     assert all("ZeroDivisionError" in cause for cause in failed.value.failures.values())
 
 
-class BrokenCoins(CoinStudy):
-    """All cells have one label and fail."""
+def test_a_figure_that_cannot_be_drawn_is_named_and_the_tables_are_there(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"figure heads: ZeroDivisionError: division by zero"):
+        run_study(f"{HERE}:UglyCoins", CoinConfig(), out=tmp_path)
+    run = open_run(f"{HERE}:UglyCoins", CoinConfig(), tmp_path)
+    assert len(run.summary()) == 2
 
-    name: ClassVar[str] = "broken"
 
-    def cells(self, config: CoinConfig) -> Sequence[Cell]:
-        return [Cell.of("same", coin=coin) for coin in range(2)]
+def test_artefacts_are_kept_beside_the_trials(tmp_path: Path) -> None:
+    import cogattn
 
-    def run_cell(self, *args: object) -> object:
-        return 1 / 0
+    run = cogattn.run(f"{HERE}:KeepingCoins", n_cells=2, out=tmp_path, workers=1, progress=False)
+    kept = {(label, name): data for label, name, data in run.artefacts()}
+    assert kept["coin 1, part 0", "weights.bin"] == b"\x01\x00"
+    assert len(kept) == 4
 
 
 def test_an_error_is_described_by_type_message_and_place() -> None:
@@ -227,42 +247,35 @@ def test_an_error_is_described_by_type_message_and_place() -> None:
     assert describe(ConfigError("noise.n_bands must be 3")) == "noise.n_bands must be 3"
 
 
-def test_the_driver_needs_no_torch(tmp_path: Path) -> None:
-    import subprocess
-
-    code = (
-        "import sys; from pathlib import Path; from cogattn.running.execute import run_study\n"
-        "from cogattn.testing.coin import CoinConfig\n"
-        "if __name__ == '__main__':\n"
-        f"    run_study({COIN!r}, CoinConfig(n_cells=1), out=Path({str(tmp_path)!r}), workers=2)\n"
-        "    sys.exit('torch' in sys.modules)"
+def driver(folder: Path, *, guarded: bool) -> Path:
+    work = (
+        f"    run_study({COIN!r}, CoinConfig(n_cells=1), out=Path({str(folder)!r}), execution=Execution(2))\n"
     )
-    (tmp_path / "driver.py").write_text(code)
-    assert subprocess.run([sys.executable, tmp_path / "driver.py"]).returncode == 0
+    guard = "if __name__ == '__main__':\n" if guarded else "if True:\n"
+    (folder / "driver.py").write_text(
+        "import sys; from pathlib import Path; from cogattn.running.execute import Execution, run_study\n"
+        f"from cogattn.testing.coin import CoinConfig\n{guard}{work}    sys.exit('torch' in sys.modules)\n"
+    )
+    return folder / "driver.py"
+
+
+def test_the_driver_needs_no_torch(tmp_path: Path) -> None:
+    assert subprocess.run([sys.executable, driver(tmp_path, guarded=True)]).returncode == 0
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
-    import subprocess
-
-    code = (
-        "from pathlib import Path; from cogattn.running.execute import run_study\n"
-        "from cogattn.testing.coin import CoinConfig\n"
-        f"run_study({COIN!r}, CoinConfig(n_cells=1), out=Path({str(tmp_path)!r}), workers=2)\n"
-    )
-    (tmp_path / "driver.py").write_text(code)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "driver.py"], capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, driver(tmp_path, guarded=False)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert 'needs `if __name__ == "__main__":` around its work' in done.stderr
 
 
 def test_plans_hold_what_studies_say() -> None:
-    assert len(plan(load_study(COIN), CoinConfig(n_cells=3))) == 6
+    assert len(plan_cells(load_study(COIN), CoinConfig(n_cells=3))) == 6
 
 
 def test_a_run_travels_to_workers() -> None:
     import pickle
 
-    run = Run(Path("/tmp"), "coin", "0" * 12)
+    run = RunFolder(Path("/tmp"), "coin", "0" * 12)
     assert pickle.loads(pickle.dumps(run)) == run
