@@ -181,7 +181,7 @@ def _analyse(
     start_s, transfer = path_over_time(
         wide_stimulus, wide, stretch_s=spectrum.stretch_s, ridge=spectrum.ridge
     )
-    if _smooths(spectrum):
+    if spectrum.smooths:
         masked = usable_bins(wide.frequencies_hz, _lines(wide.frequencies_hz, wide.power, mains))
         smoother = lag_smoother(
             wide, low_s=spectrum.lag_low_s, high_s=spectrum.lag_high_s, band_hz=band_hz, usable=masked
@@ -210,7 +210,7 @@ def _analyse(
 def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSettings) -> SegmentSpectra:
     """Short-time spectra by the chosen estimator; beyond the band where the transfer function is smoothed."""
     band_hz = (spectrum.low_hz, spectrum.high_hz)
-    if _smooths(spectrum):
+    if spectrum.smooths:
         band_hz = (
             1 / spectrum.segment_s,
             min(spectrum.high_hz + MARGIN_HZ, sfreq / 2 - 1 / spectrum.segment_s),
@@ -226,10 +226,6 @@ def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSetting
         band_hz=band_hz,
         half_bandwidth_hz=spectrum.half_bandwidth_hz,
     )
-
-
-def _smooths(spectrum: SpectrumSettings) -> bool:
-    return spectrum.smooth and spectrum.estimator == "welch"
 
 
 def _lines(frequencies_hz: Floats, power: Floats, mains: MainsSettings) -> list[MainsLine]:

@@ -69,9 +69,11 @@ class Played(Settings):
     envelopes."""
     stimuli_by: Literal["recording", "trigger"] = "recording"
     """What several stimuli belong to, in order: the recordings, or `triggers`, each the start of its own."""
-    align: Literal["start", "trigger", "audio"] = "start"
+    align: Literal["auto", "start", "trigger", "audio"] = "auto"
     """``start``: sound and recording begin together; ``trigger``: at each of `triggers`; ``audio``: where the
-    sound is found in `audio_channel` by cross-correlation of their envelopes."""
+    sound is found in `audio_channel` by cross-correlation of their envelopes. ``auto``: by audio where a channel
+    and stimuli are named, at `triggers` where they are, else at the recording's events if they are of one kind,
+    and at its start if it has none; of several kinds one must be named."""
     triggers: tuple[str, ...] = ()
     """Trigger codes or annotation texts at which a sound starts. A number is a value of the trigger channel
     or, without such a channel, the number in an annotation (``7`` finds ``Stimulus/S  7``)."""
@@ -85,14 +87,27 @@ class Played(Settings):
     """Of the EEG. ``auto``: as the file says, and microvolts for MATLAB layouts; ``uV``: microvolts in a file
     that does not say so; ``arbitrary``: not volts, units are not checked."""
 
+    @property
+    def told_by(self) -> Literal["start", "trigger", "audio", "events"]:
+        """What tells onsets: `align`, ``auto`` decided as far as settings can; ``events``: the recording's."""
+        if self.align != "auto":
+            return self.align
+        if self.triggers:
+            return "trigger"
+        if self.audio_channel:  # a sound recorded along with the EEG, without another, is aligned as it is
+            return "audio" if self.stimuli else "start"
+        return "events"
+
     @model_validator(mode="after")
     def _onsets_are_told(self) -> Self:
         if self.align == "trigger" and not self.triggers:
             raise ValueError("triggers must name a code or text when align is trigger")
+        if self.triggers and self.told_by != "trigger":
+            raise ValueError(f"triggers must be left out when align is {self.align}")
         if self.align == "audio" and not (self.audio_channel and self.stimuli):
             raise ValueError("audio_channel and stimuli must be named when align is audio")
         by_trigger = self.stimuli_by == "trigger"
-        if by_trigger and (self.align != "trigger" or len(self.stimuli) != len(self.triggers)):
+        if by_trigger and (self.told_by != "trigger" or len(self.stimuli) != len(self.triggers)):
             raise ValueError("stimuli must be one for each of triggers, and align trigger")
         return self
 
@@ -168,9 +183,15 @@ class SpectrumSettings(Settings):
         if self.high_hz - self.low_hz < 4 / self.segment_s:
             raise ValueError("spectrum.high_hz must exceed spectrum.low_hz by several bins (1 / segment_s)")
         width_s = self.lag_high_s - self.lag_low_s
-        if width_s <= 0 or max(self.lag_high_s, -self.lag_low_s) + 0.2 * width_s > 0.4 * self.segment_s:
+        reach_s = max(self.lag_high_s, -self.lag_low_s) + 0.2 * width_s
+        if self.smooths and (width_s <= 0 or reach_s > 0.4 * self.segment_s):
             raise ValueError("spectrum.lag_low_s and lag_high_s must rise and stay well within segment_s")
         return self
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the transfer function is smoothed; multitaper does it by its bandwidth alone."""
+        return self.smooth and self.estimator == "welch"
 
 
 class MainsSettings(Settings):
@@ -283,7 +304,7 @@ class EfrConfig(StudyConfig):
         source = self.input
         simulated = isinstance(source, SimulatedInput | SimulatedSweepsInput)
         rate = min(self.sfreq, source.sfreq) if simulated else self.sfreq
-        if self.spectrum.high_hz >= rate / 2:
+        if self.following and self.spectrum.high_hz >= rate / 2:
             raise ValueError(f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz")
         self._check_sounds()
         return self

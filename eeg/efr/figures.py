@@ -1,4 +1,4 @@
-"""Figures of the envelope-following study, drawn from its table; details are those of the first recording.
+"""Figures of the envelope-following study, drawn from its tables; details are those of the first recording.
 
 Grey stretches are masked mains and notches.
 """
@@ -11,30 +11,37 @@ import numpy as np
 
 from cogattn import figures
 from cogattn.eeg.efr.bands import above_background
-from cogattn.eeg.efr.group import mean_of
-from cogattn.eeg.efr.table import grid
+from cogattn.eeg.efr.group import LEAST_LISTENERS, mean_of
+from cogattn.eeg.efr.measures import AS_RECORDED
+from cogattn.eeg.efr.steady import FINE_STRUCTURE
+from cogattn.eeg.efr.tables import grid
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from cogattn.eeg.efr.spectra import Floats
+    from cogattn.study import Trials
 
 MASK_COLOUR = "#DDDDDD"
 CALLED_COLOUR = figures.SERIES[1]
 
 
-def spectra(trials: pd.DataFrame, alpha: float) -> Figure:
+def spectra(trials: Trials, alpha: float) -> Figure:
     """Power with its background, and coherence with the envelope over chance; a column for each recording."""
-    observers = list(dict.fromkeys(trials["observer"]))[:3]
+    spectrum, mains = trials["spectrum"], trials["mains"]
+    observers = list(dict.fromkeys(spectrum["observer"]))[:3]
     figure, panels = figures.new_figure(2, max(2, len(observers)), height_in=5.4)
     with figures.style():
         for column, observer in enumerate(observers):
-            rows = trials[trials["observer"] == observer]
+            rows = _of(spectrum, observer)
             _draw_power(panels[0, column], rows)
             _draw_coherence(panels[1, column], rows, alpha)
             panels[0, column].set_title(observer)
+            for axes in panels[:, column]:
+                _shade_mask(axes, _of(mains, observer))
         for axes in panels[:, len(observers) :].flat:
             axes.set_visible(False)
         panels[0, 0].set_ylabel("power density (dB re 1 µV²/Hz)")
@@ -43,113 +50,113 @@ def spectra(trials: pd.DataFrame, alpha: float) -> Figure:
             axes.set_xlabel("frequency (Hz)")
         panels[0, 0].legend(loc="upper right", fontsize=6)
         panels[1, 0].legend(loc="upper right", fontsize=6)
-        figures.caption(figure, _caption(trials, "band: 95 % bootstrap interval of the best channel"))
+        figures.caption(figure, _caption(spectrum, "band: 95 % bootstrap interval of the best channel"))
     return figure
 
 
-def transfer(trials: pd.DataFrame, alpha: float) -> Figure:
+def transfer(trials: Trials, alpha: float) -> Figure:
     """Gain and phase of the best followed channels, and gain over time, of the first recording."""
-    observer = trials["observer"].iloc[0]
-    rows = trials[trials["observer"] == observer]
+    observer = trials["spectrum"]["observer"].iloc[0]
+    rows, over_time = (_of(trials[name], observer) for name in ("spectrum", "over_time"))
     figure, panels = figures.new_figure(1, 3, height_in=3.1)
     with figures.style():
         channels, _, coherence = grid(rows, "coherence")
-        _, _, q = grid(rows, "coherence", "q")
-        for colour, index in zip(figures.SERIES, _best(coherence)[:2], strict=False):
-            _draw_transfer(panels[0, :2], rows, index, channels[index], q[index] <= alpha, colour)
-        panels[0, 0].set(xlabel="frequency (Hz)", ylabel="gain (µV per unit of envelope)", yscale="log")
-        panels[0, 1].set(xlabel="frequency (Hz)", ylabel="phase (rad), where followed")
-        panels[0, 0].legend(loc="lower left")
-        _draw_over_time(figure, panels[0, 2], rows)
+        _, _, q = grid(rows, "q")
+        best = _best(coherence)[:2]
+        for index, colour, marker in zip(best, figures.SERIES, ("o", "s"), strict=False):
+            _draw_transfer(panels[0, :2], rows, index, channels[index], q[index] <= alpha, colour, marker)
+        _limit_gain(panels[0, 0], rows, q <= alpha, best)
+        panels[0, 0].set(xlabel="frequency (Hz)", ylabel="gain (µV per unit of envelope)")
+        panels[0, 1].set(xlabel="frequency (Hz)", ylabel="phase (rad), where followed", ylim=(-3.3, 3.3))
+        _legend_above(panels[0, 0])
+        _draw_over_time(figure, panels[0, 2], over_time)
         for axes in panels[0, :2]:
-            _shade_mask(axes, rows)
-        panels[0, 0].set_title(observer)
-        text = "pale bands: 95 % bootstrap intervals; gain holds noise where the envelope is not followed"
+            _shade_mask(axes, _of(trials["mains"], observer))
+        text = f"{observer}; bands: 95 % bootstrap intervals; thin: not followed, so noise"
         figures.caption(figure, _caption(rows, text))
     return figure
 
 
-def coupling(trials: pd.DataFrame, alpha: float) -> Figure:
+def coupling(trials: Trials, alpha: float) -> Figure:
     """Coherence of all pairs beside what lags, in the strongest band, and where the envelope is followed."""
-    rows = trials[trials["observer"] == trials["observer"].iloc[0]]
-    low, high = _shown_band(rows)
-    figure, panels = figures.new_figure(1, 3, height_in=2.9)
+    observer = trials["pair"]["observer"].iloc[0]
+    rows, pairs, bands = (_of(trials[name], observer) for name in ("spectrum", "pair", "band"))
+    low, high = _shown_band(bands, pairs)
+    figure, panels = figures.new_figure(1, 3, height_in=3.0)
     with figures.style():
-        pairs = rows[(rows["part"] == "pair") & (rows["low_hz"] == low) & (rows["high_hz"] == high)]
+        shown = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
         channels, _, _ = grid(rows, "coherence")
         for axes, measure, title in (
             (panels[0, 0], "coherence", "coherence"),
             (panels[0, 1], "imaginary", "|imaginary part|"),
         ):
-            matrix = np.abs(_matrix(pairs[pairs["measure"] == measure], channels))
+            matrix = np.abs(_matrix(shown, measure, channels))
             image = axes.imshow(matrix, vmin=0, vmax=1 if measure == "coherence" else None)
             _name_channels(axes, channels)
             axes.set_title(title)
-            figure.colorbar(image, ax=axes, shrink=0.8)
+            _colour_bar(figure, axes, image)
         _draw_topography(figure, panels[0, 2], rows, low, high)
-        lagged = (pairs.loc[pairs["measure"] == "imaginary", "q"] <= alpha).mean()
+        lagged = (shown["q"] <= alpha).mean()
         text = (
-            f"{low:.1f}-{high:.1f} Hz; left: raised by volume conduction and reference; middle: by lags only "
-            f"({100 * lagged:.0f} % of pairs with q <= {alpha:g})"
+            f"left: raised by volume conduction and reference; middle: by lags only ({100 * lagged:.0f} % of pairs "
+            f"with q <= {alpha:g})"
         )
-        counts = rows.loc[rows["part"] == "spectrum", "n"]
-        figures.caption(figure, f"n = {figures.count_text(counts)} segments; {text}")
+        n = figures.count_text(rows["n"])
+        figures.caption(figure, f"{observer}, {low:.1f}-{high:.1f} Hz; n = {n} segments; {text}")
     return figure
 
 
-def group(trials: pd.DataFrame, alpha: float) -> Figure:
-    """What listeners share: their curves, the mean and its interval over listeners."""
+def group(trials: Trials, alpha: float) -> Figure:
+    """What listeners share: their curves, the mean and, from three on, its interval over listeners."""
     figure, panels = figures.new_figure(1, 2, height_in=2.9)
     labels = {
         "following": "squared coherence with envelope",
         "response": "power over background (dB)",
     }
+    n = trials["curve"]["observer"].nunique()
     with figures.style():
         for axes, (measure, label) in zip(panels[0], labels.items(), strict=True):
-            curves = trials[(trials["part"] == "curve") & (trials["measure"] == measure)]
+            curves = trials["curve"]
+            curves = curves[curves["measure"] == measure]
             shown = curves.assign(value=curves["value"].where(curves["usable"]))
             table = shown.pivot(index="frequency_hz", columns="observer", values="value")
-            f, own = table.index.to_numpy(), table.to_numpy()
-            axes.plot(f, own, color="#999999", alpha=0.4, linewidth=0.5)
-            ends = [mean_of(row) for row in own]
-            figures.draw_band(
-                axes,
-                f,
-                *(np.array([getattr(e, k) for e in ends]) for k in ("estimate", "lo", "hi")),
-                label="mean",
-            )
+            _draw_group(axes, table.index.to_numpy(), table.to_numpy())
             axes.set(xlabel="frequency (Hz)", ylabel=label)
-            _shade_mask(axes, trials)
-        panels[0, 0].legend(loc="upper right")
-        n = trials["observer"].nunique()
-        text = "mean over channels, debiased; thin: each listener; band: 95 % t interval; grey: masked mains"
+            _shade_mask(axes, trials["mains"])
+        _legend_above(panels[0, 0])
+        interval = (
+            "band: 95 % t interval" if n >= LEAST_LISTENERS else "no interval of fewer than three listeners"
+        )
+        text = f"mean over channels, debiased; thin: each listener; {interval}; grey: masked mains"
         figures.caption(figure, f"n = {n} listeners; {text}")
     return figure
 
 
-def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
+def steady_state(trials: Trials, alpha: float) -> Figure:
     """T2circ at each harmonic, signal to noise as sweeps add up, and the same over frequency."""
-    observers = list(dict.fromkeys(trials["observer"]))
-    figure, panels = figures.new_figure(1, 3, height_in=3.0)
+    detection = trials["detection"]
+    observers = list(dict.fromkeys(detection["observer"]))
+    figure, panels = figures.new_figure(1, 3, height_in=3.2)
     with figures.style():
+        figure.get_layout_engine().set(wspace=0.08)
         left, middle, right = panels[0]
         for colour, observer in zip(figures.SERIES, observers, strict=False):
-            rows = trials[trials["observer"] == observer]
-            tests = rows[(rows["part"] == "steady_state") & (rows["measure"] == "t2circ")]
+            tests = _of(detection[detection["detector"] == "t2circ"], observer)
             for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
-                label = observer if response == "as recorded" else f"{observer}, {response}"
+                label = observer if response == AS_RECORDED else f"{observer}, {response}"
                 strength = -np.log10(np.maximum(own["p"], 1e-300))
                 left.plot(own["frequency_hz"], strength, marker, color=colour, alpha=0.5, label=label)
-            rate = _draw_growth(middle, rows, colour, ranged=len(observers) <= 2)
+            grown = _of(trials["growth"], observer)
+            rate = _draw_growth(middle, grown, colour, ranged=len(observers) <= 2)
         left.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
         left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
-        left.set_ylim(top=1.35 * left.get_ylim()[1])
+        _tick_harmonics(left, detection)
         middle.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
         middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
-        middle.set(xlabel="sweeps averaged", ylabel=f"signal to noise at {rate:g} Hz (dB)")
-        left.legend(loc="upper right", fontsize=6)
-        _draw_growth_map(figure, right, trials[trials["observer"] == observers[0]])
-        n = figures.count_text(trials.loc[trials["part"] == "steady_state", "n"])
+        middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=f"at {rate:g} Hz")
+        _legend_above(left)
+        _draw_growth_map(figure, right, _of(trials["growth_map"], observers[0]))
+        n = figures.count_text(detection["n"])
         text = (
             f"left: a dot a channel, line: p = {alpha:g}; middle: median of channels (pale: range); right: power over "
             f"channels, {observers[0]}"
@@ -158,31 +165,45 @@ def steady_state(trials: pd.DataFrame, alpha: float) -> Figure:
     return figure
 
 
-def pitch(trials: pd.DataFrame, alpha: float) -> Figure:
+def pitch(trials: Trials, alpha: float) -> Figure:
     """F0 of the sound and of the average response, a panel for each of the first recordings."""
-    observers = list(dict.fromkeys(trials["observer"]))[:3]
+    tracks = trials["pitch"]
+    observers = list(dict.fromkeys(tracks["observer"]))[:3]
     figure, panels = figures.new_figure(1, max(2, len(observers)), height_in=2.8)
     with figures.style():
         for axes, observer in zip(panels[0], observers, strict=False):
-            rows = trials[(trials["observer"] == observer) & (trials["part"] == "pitch")]
+            rows = _of(tracks, observer)
             for name, colour in (("stimulus", "#000000"), ("response", figures.COLOURS["model"])):
-                own = rows[rows["measure"] == name]
-                axes.plot(1e3 * own["time_s"], own["value"], color=colour, label=name)
+                own = rows[rows["track"] == name]
+                axes.plot(1e3 * own["time_s"], own["f0_hz"], color=colour, label=name)
             axes.set(xlabel="time (ms)", title=observer)
         for axes in panels[0, len(observers) :]:
             axes.set_visible(False)
         panels[0, 0].set_ylabel("F0 (Hz)")
         panels[0, 0].legend(loc="upper right")
-        n = figures.count_text(trials.loc[trials["part"] == "pitch_score", "n"])
+        n = figures.count_text(trials["pitch_score"]["n"])
         figures.caption(figure, f"n = {n} sweeps; spatial filter fitted on the others; the response lags")
     return figure
 
 
+def _draw_group(axes: Axes, f: Floats, own: Floats) -> None:
+    """Curves of all listeners, (frequency, listener), and their mean; the axis holds the curves, not the band."""
+    axes.plot(f, own, color="#999999", alpha=0.5, linewidth=0.5)
+    ends = [mean_of(row) for row in own]
+    mean, lo, hi = (np.array([getattr(e, k) for e in ends]) for k in ("estimate", "lo", "hi"))
+    limits = axes.get_ylim()
+    if own.shape[1] >= LEAST_LISTENERS:
+        figures.draw_band(axes, f, mean, lo, hi, label="mean of listeners")
+    else:
+        axes.plot(f, mean, color=figures.COLOURS["model"], label="mean of listeners")
+    axes.set_ylim(limits)
+
+
 def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str, *, ranged: bool) -> float:
     """Signal to noise at the rate over the number of sweeps; return the rate."""
-    grown = rows[(rows["part"] == "growth") & (rows["response"] != "fine structure")]
+    grown = rows[rows["response"] != FINE_STRUCTURE]
     rate = float(grown["frequency_hz"].min())
-    at_rate = grown[grown["frequency_hz"] == rate].groupby("n")["value"]
+    at_rate = grown[grown["frequency_hz"] == rate].groupby("n")["snr_db"]
     middle = at_rate.median()
     if ranged:
         ends = at_rate.min().to_numpy(), at_rate.max().to_numpy()
@@ -194,15 +215,24 @@ def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str, *, ranged: bool) -
 
 def _draw_growth_map(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     """Signal to noise at every frequency (down) and number of sweeps (across)."""
-    grown = rows[(rows["part"] == "growth_map") & (rows["response"] != "fine structure")]
-    table = grown.pivot(index="frequency_hz", columns="n", values="value")
+    grown = rows[rows["response"] != FINE_STRUCTURE]
+    table = grown.pivot(index="frequency_hz", columns="n", values="snr_db")
     f, counts = table.index.to_numpy(), table.columns.to_numpy()
     step, half = counts[1] - counts[0], (f[1] - f[0]) / 2
     edges = (counts[0] - step / 2, counts[-1] + step / 2, f[0] - half, f[-1] + half)
     top = max(6.0, float(np.percentile(table, 98)))
     image = axes.imshow(table, aspect="auto", origin="lower", extent=edges, vmin=-3, vmax=top)
     axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
-    figure.colorbar(image, ax=axes, shrink=0.8)
+    _colour_bar(figure, axes, image)
+
+
+def _tick_harmonics(axes: Axes, detection: pd.DataFrame) -> None:
+    """Ticks where something was tested, as many as there is room for."""
+    rates = np.unique(detection["frequency_hz"])
+    shown = rates[:: -(-len(rates) // 5)]
+    axes.set_xticks(shown, [f"{rate:.4g}" for rate in shown])
+    margin = 0.5 * rates[0]
+    axes.set_xlim(rates[0] - margin, rates[-1] + margin)
 
 
 def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
@@ -215,17 +245,13 @@ def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(
         f, background + 120, color="#000000", linestyle="--", linewidth=1, label="background (noise floor)"
     )
-    _shade_mask(axes, rows)
 
 
 def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
     channels, f, coherence = grid(rows, "coherence")
-    _, _, critical = grid(rows, "chance")
-    _, _, mean = grid(rows, "chance", "lo")
-    _, _, q = grid(rows, "coherence", "q")
+    names = ("coherence_lo", "coherence_hi", "chance", "chance_mean", "q")
+    low, high, critical, mean, q = (grid(rows, name)[2] for name in names)
     best = _best(coherence)[0]
-    _, _, low = grid(rows, "coherence", "lo")
-    _, _, high = grid(rows, "coherence", "hi")
     figures.draw_band(
         axes, f, coherence[best], low[best], high[best], label=f"best channel, {channels[best]}"
     )
@@ -243,27 +269,40 @@ def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
         label=f"channels with q <= {alpha:g} (size: share)",
     )
     axes.set_ylim(-0.14 * top, 1.35 * top)
-    _shade_mask(axes, rows)
 
 
 def _draw_transfer(
-    panels: np.ndarray, rows: pd.DataFrame, index: int, channel: str, followed: np.ndarray, colour: str
+    panels: np.ndarray,
+    rows: pd.DataFrame,
+    index: int,
+    channel: str,
+    followed: np.ndarray,
+    colour: str,
+    marker: str,
 ) -> None:
-    _, f, gain = grid(rows, "gain")
-    _, _, low = grid(rows, "gain", "lo")
-    _, _, high = grid(rows, "gain", "hi")
-    _, _, phase = grid(rows, "phase")
-    figures.draw_band(
-        panels[0], f, *(1e6 * v[index] for v in (gain, low, high)), colour=colour, label=channel
-    )
-    panels[1].plot(f[followed], phase[index][followed], ".", color=colour, markersize=3)
+    """Gain with its interval, and phase, of one channel where it follows; the rest of the gain is thin and pale."""
+    _, f, _ = grid(rows, "gain")
+    gain, low, high = (1e6 * grid(rows, name)[2][index] for name in ("gain", "gain_lo", "gain_hi"))
+    panels[0].semilogy(f, gain, color=colour, linewidth=0.5, alpha=0.3)
+    shown = (np.where(followed, values, np.nan) for values in (gain, low, high))
+    figures.draw_band(panels[0], f, *shown, colour=colour, label=channel)
+    phase = grid(rows, "phase_rad")[2][index]
+    filled = {"markerfacecolor": colour if marker == "o" else "none", "markeredgewidth": 0.7}
+    size = 2.0 if marker == "o" else 4.5
+    panels[1].plot(f[followed], phase[followed], marker, color=colour, markersize=size, **filled)
 
 
-def _draw_over_time(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
-    gain = rows[rows["part"] == "over_time"]
+def _limit_gain(axes: Axes, rows: pd.DataFrame, followed: np.ndarray, best: np.ndarray) -> None:
+    """Let the axis hold what is followed, where anything is, and not the noise far below."""
+    gain = 1e6 * grid(rows, "gain")[2][best]
+    held = gain[followed[best]] if followed[best].any() else gain
+    axes.set_ylim(held.min() / 2, 2 * held.max())
+
+
+def _draw_over_time(figure: Figure, axes: Axes, gain: pd.DataFrame) -> None:
     times = np.unique(gain["time_s"])
     f = gain.loc[gain["time_s"] == times[0], "frequency_hz"].to_numpy()
-    power = (1e6 * gain["value"].where(gain["usable"]).to_numpy().reshape(len(times), len(f)).T) ** 2
+    power = (1e6 * gain["gain"].where(gain["usable"]).to_numpy().reshape(len(times), len(f)).T) ** 2
     width = max(1, round(2 / (f[1] - f[0])))  # bins in 2 Hz
     n_rows = len(f) // width
     image = 10 * np.log10(power[: n_rows * width].reshape(n_rows, width, -1).mean(axis=1))  # NaN: masked
@@ -273,7 +312,7 @@ def _draw_over_time(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     low, high = np.nanpercentile(image, [2, 98])
     shown = axes.imshow(image, aspect="auto", origin="lower", extent=edges, vmin=low, vmax=high)
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")
-    figure.colorbar(shown, ax=axes, shrink=0.8)
+    _colour_bar(figure, axes, shown)
 
 
 def _draw_topography(figure: Figure, axes: Axes, rows: pd.DataFrame, low: float, high: float) -> None:
@@ -281,17 +320,28 @@ def _draw_topography(figure: Figure, axes: Axes, rows: pd.DataFrame, low: float,
     channels, f, coherence = grid(rows, "coherence")
     inside = (f >= low) & (f <= high)
     values = coherence[:, inside].mean(axis=1)
-    axes.set_title("following")
+    axes.set_title("coherence with envelope")
     info, known = _electrodes(channels)
     if len(known) < max(4, 0.6 * len(channels)):
         axes.barh(np.arange(len(channels)), values, color=figures.COLOURS["model"])
         axes.set_yticks(np.arange(len(channels)), channels, fontsize=6)
         axes.set_xlabel("squared coherence")
+        axes.set_box_aspect(1)
         return
     from mne.viz import plot_topomap
 
     image, _ = plot_topomap(values[known], info, axes=axes, show=False, cmap="cividis", contours=4)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="squared coherence")
+    _colour_bar(figure, axes, image)
+
+
+def _colour_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    """A bar beside the panel, exactly as high as what is drawn in it."""
+    figure.colorbar(image, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
+
+
+def _legend_above(axes: Axes) -> None:
+    """A legend over the panel, where it covers no curve and no mask."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize=6, ncols=2, borderaxespad=0.2)
 
 
 def _electrodes(channels: list[str]) -> tuple[object, list[int]]:
@@ -306,9 +356,13 @@ def _electrodes(channels: list[str]) -> tuple[object, list[int]]:
     return info.set_montage(montage, verbose="error"), known
 
 
-def _shade_mask(axes: Axes, rows: pd.DataFrame) -> None:
+def _of(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
+    return rows[rows["observer"] == observer]
+
+
+def _shade_mask(axes: Axes, mains: pd.DataFrame) -> None:
     left, right = axes.get_xlim()
-    for line in rows[rows["part"] == "mains"].itertuples():
+    for line in mains.itertuples():
         axes.axvspan(line.low_hz, line.high_hz, color=MASK_COLOUR, linewidth=0, zorder=0)
     axes.set_xlim(left, right)
 
@@ -318,21 +372,20 @@ def _best(coherence: Floats) -> np.ndarray:
     return np.argsort(-coherence.max(axis=1), kind="stable")
 
 
-def _shown_band(rows: pd.DataFrame) -> tuple[float, float]:
+def _shown_band(bands: pd.DataFrame, pairs: pd.DataFrame) -> tuple[float, float]:
     """The highest dominant band of what is followed, else the first band that has pairs."""
-    bands = rows[(rows["part"] == "band") & (rows["measure"] == "following")]
-    pairs = rows[rows["part"] == "pair"]
-    if len(bands):
-        best = bands.loc[bands["value"].idxmax()]
+    following = bands[bands["measure"] == "following"]
+    if len(following):
+        best = following.loc[following["height"].idxmax()]
         return round(best["low_hz"], 2), round(best["high_hz"], 2)
     return pairs["low_hz"].iloc[0], pairs["high_hz"].iloc[0]
 
 
-def _matrix(pairs: pd.DataFrame, channels: list[str]) -> Floats:
+def _matrix(pairs: pd.DataFrame, measure: str, channels: list[str]) -> Floats:
     index = {channel: i for i, channel in enumerate(channels)}
     matrix = np.full((len(channels), len(channels)), np.nan)
     one, other = pairs["channel"].map(index), pairs["other"].map(index)
-    matrix[one, other] = matrix[other, one] = pairs["value"]
+    matrix[one, other] = matrix[other, one] = pairs[measure]
     return matrix
 
 
@@ -344,6 +397,5 @@ def _name_channels(axes: Axes, channels: list[str]) -> None:
     axes.set_yticks(places, names, fontsize=6)
 
 
-def _caption(rows: pd.DataFrame, text: str) -> str:
-    counts = rows.loc[rows["part"] == "spectrum", "n"]
-    return f"n = {figures.count_text(counts)} segments; {text}; grey: masked mains"
+def _caption(spectrum: pd.DataFrame, text: str) -> str:
+    return f"n = {figures.count_text(spectrum['n'])} segments; {text}; grey: masked mains"

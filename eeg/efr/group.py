@@ -15,7 +15,8 @@ from scipy import stats
 
 from cogattn.eeg.efr.bands import dominant_bands
 from cogattn.eeg.efr.spectra import Floats
-from cogattn.statistics.stats import Estimate, wilson_interval
+from cogattn.measures import Estimate
+from cogattn.statistics.stats import wilson_interval
 
 CURVES = ("response", "transfer", "following", "csd")
 BAND_COLUMNS = (
@@ -48,13 +49,15 @@ def share_of(called: Sequence[bool | float]) -> Estimate:
     return Estimate(total / len(called), float(lo), float(hi), len(called))
 
 
-def group_bands(trials: pd.DataFrame, rng: np.random.Generator, *, alpha: float) -> pd.DataFrame:
+def group_bands(
+    curves: pd.DataFrame, bands: pd.DataFrame, rng: np.random.Generator, *, alpha: float
+) -> pd.DataFrame:
     """Dominant bands of the listeners' mean curves.
 
     Parameters
     ----------
-    trials : DataFrame
-        Parts ``curve`` and ``band`` of all recordings (see `table`).
+    curves, bands : DataFrame
+        Tables ``curve`` and ``band`` of all recordings (see `tables`).
     rng : numpy.random.Generator
         Draws listeners for the interval of a peak.
     alpha : float
@@ -69,25 +72,25 @@ def group_bands(trials: pd.DataFrame, rng: np.random.Generator, *, alpha: float)
     """
     rows = []
     for measure in CURVES:
-        curves = trials[(trials["part"] == "curve") & (trials["measure"] == measure)]
-        if curves["observer"].nunique() < LEAST_LISTENERS:
+        points = curves[curves["measure"] == measure]
+        if points["observer"].nunique() < LEAST_LISTENERS:
             continue
-        table = curves.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
-        usable = curves.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
-        own = trials[(trials["part"] == "band") & (trials["measure"] == measure)]
+        table = points.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
+        usable = points.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
+        own = bands[bands["measure"] == measure]
         rows += _bands_of(measure, table, usable, own, rng, alpha)
     return pd.DataFrame(rows, columns=list(BAND_COLUMNS))
 
 
-def published_bands(comparison: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def published_bands(comparison: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFrame:
     """Each published band over listeners: in how many reproduced, and mean coherence with the envelope there.
 
     Parameters
     ----------
     comparison : DataFrame
         Table ``reported_bands``.
-    trials : DataFrame
-        All recordings.
+    spectrum : DataFrame
+        That table of all recordings.
 
     Returns
     -------
@@ -95,14 +98,14 @@ def published_bands(comparison: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
         ``reproduced`` (share of the ``n`` listeners in whom it is testable) and ``coherence`` (mean over channels
         and usable bins), with intervals.
     """
-    spectrum = trials[(trials["part"] == "spectrum") & (trials["measure"] == "coherence") & trials["usable"]]
+    usable = spectrum[spectrum["usable"]]
     rows = []
     keys = ["measure", "reported_low_hz", "reported_high_hz"]
     for _, own in comparison.groupby(keys, sort=False):
         measure, low, high = own[keys].iloc[0]
         testable = own[own["verdict"] != "not testable"]
-        inside = spectrum[spectrum["frequency_hz"].between(low, high)]
-        coherence = mean_of(inside.groupby("observer")["value"].mean().to_numpy())
+        inside = usable[usable["frequency_hz"].between(low, high)]
+        coherence = mean_of(inside.groupby("observer")["coherence"].mean().to_numpy())
         row = {"measure": measure, "low_hz": low, "high_hz": high, "n": len(testable)}
         if len(testable):
             share = share_of([verdict == "reproduced" for verdict in testable["verdict"]])
@@ -140,8 +143,8 @@ def _bands_of(
                 "low_hz": band.low_hz,
                 "high_hz": band.high_hz,
                 "peak_hz": band.peak_hz,
-                "peak_lo_hz": min(np.percentile(peaks, 2.5), band.peak_hz),
-                "peak_hi_hz": max(np.percentile(peaks, 97.5), band.peak_hz),
+                "peak_lo_hz": np.percentile(peaks, 2.5),
+                "peak_hi_hz": np.percentile(peaks, 97.5),
                 "height": band.height,
                 "height_lo": band.height - half,
                 "height_hi": band.height + half,

@@ -9,63 +9,57 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput, SimulatedSweepsInput
-from cogattn.eeg.efr.cutting import STIMULUS, cut, from_epochs
+from cogattn.eeg.efr.cutting import CONDITION, STIMULUS, Alignment, cut, from_epochs
+from cogattn.eeg.efr.plan import EfrCell, own_input
 from cogattn.eeg.recordings.recording import Recording
-from cogattn.errors import ConfigError, DataError
+from cogattn.errors import DataError
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
     from cogattn.eeg.efr.simulate import AuditoryPath
 
 
-def listeners(config: EfrConfig) -> list[str]:
-    """Names of the recordings, unique, in order; raise ConfigError where two files share one."""
-    source = config.input
-    if isinstance(source, SimulatedInput | SimulatedSweepsInput):
-        return [f"listener {i + 1}" for i in range(source.n_listeners)]
-    if isinstance(source, BidsInput):
-        return [f"sub-{subject}" for subject in source.subjects]
-    names = [path.stem for path in source.recordings]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"input.recordings must have different names; got {', '.join(names)}")
-    return names
+def load(config: EfrConfig, cell: EfrCell) -> tuple[Recording, Alignment]:
+    """Return a cell's recording with the stream ``stimulus``, picked, referenced, resampled and checked.
 
+    Parameters
+    ----------
+    config : EfrConfig
+        The run's settings, or those that are relevant to the cell.
+    cell : EfrCell
+        Whose recording; all cells of a listener have the same.
 
-def files(config: EfrConfig) -> dict[str, Path]:
-    """Every file or folder that the settings name, by setting."""
-    source = config.input
-    if isinstance(source, FilesInput):
-        named = {f"recording {path.name}": path for path in source.recordings}
-        return named | {f"stimulus {path.name}": path for path in source.stimuli}
-    if isinstance(source, BidsInput):
-        folders = {f"sub-{s}": source.root / f"sub-{s}" for s in source.subjects}
-        return folders | {f"stimulus {path.name}": path for path in source.stimuli}
-    return {}
-
-
-def load(config: EfrConfig, index: int, rng: Streams) -> Recording:
-    """Return recording `index` with the stream ``stimulus``, picked, referenced, resampled and checked.
+    Returns
+    -------
+    recording : Recording
+        At most at ``config.sfreq``.
+    alignment : Alignment
+        How its trials were found.
 
     Raises
     ------
     DataError
         If a file is missing, damaged, or sound and EEG cannot be aligned.
     """
-    source = config.input
-    if isinstance(source, SimulatedInput):
-        recording = simulated(source, rng.child("listener", index))
-    elif isinstance(source, SimulatedSweepsInput):
-        recording = simulated_sweeps(source, rng.child("listener", index))
-    elif isinstance(source, BidsInput):
-        recording = _bids(config, source, index)
-    else:
-        recording = _file(config, source, index)
+    recording, alignment = _read(config, cell)
     recording = _referenced(recording, config)
     if recording.sfreq > config.sfreq:
         recording = recording.resampled(config.sfreq)
     if config.following and len(recording.channels) < 2:
         raise DataError(f"a recording must have at least two EEG channels; got {recording.channels}")
-    return recording.checked()
+    return recording.checked(), alignment
+
+
+def _read(config: EfrConfig, cell: EfrCell) -> tuple[Recording, Alignment]:
+    rng = Streams(config.seed).child("listener", cell.index)
+    source = own_input(config.input, cell)
+    if isinstance(source, SimulatedInput):
+        return simulated(source, rng), Alignment("simulation")
+    if isinstance(source, SimulatedSweepsInput):
+        return simulated_sweeps(source, rng), Alignment("simulation")
+    if isinstance(source, BidsInput):
+        return _bids(config, source)
+    return _file(config, source)
 
 
 def _referenced(recording: Recording, config: EfrConfig) -> Recording:
@@ -119,42 +113,49 @@ def simulated_path(source: SimulatedInput) -> AuditoryPath:
     return replace(path, generators=scaled)
 
 
-def _file(config: EfrConfig, source: FilesInput, index: int) -> Recording:
+def _file(config: EfrConfig, source: FilesInput) -> tuple[Recording, Alignment]:
     from cogattn.eeg.recordings import readers
 
-    path, stimuli = source.recordings[index], _stimuli_of(source, index)
+    (path,) = source.recordings
     if source.layout == "continuous":
         raw = readers.read_raw(path, unit="V" if source.unit == "auto" else source.unit)
-        return cut(raw, config, source, stimuli, path.stem)
+        return cut(raw, config, source, source.stimuli, path.stem)
     if source.layout == "epochs":
-        return from_epochs(path, config, source, stimuli)
-    unit = "uV" if source.unit == "auto" else source.unit
-    if source.layout == "dtu":
-        recording = readers.read_dtu(path, unit=unit)
-    elif source.layout == "cnd":
-        if not stimuli:
-            raise ConfigError("input.stimuli must name the dataStim file when input.layout is cnd")
-        recording = readers.read_cnd(path, stimuli[0], unit=unit)
-    else:
-        from cogattn.eeg.recordings.envelope import Envelope
-
-        recording = readers.read_kul(path, unit=unit)
-        if stimuli:
-            settings = config.envelope
-            envelope = Envelope(kind=settings.method, sfreq=recording.sfreq, power=settings.power)
-            recording = readers.with_audio(recording, stimuli[0], envelope)
+        recording = from_epochs(path, config, source, source.stimuli)
+        events = dict.fromkeys(trial.labels[CONDITION] for trial in recording.trials)
+        return recording, Alignment("epochs", ", ".join(events))
+    recording = _of_layout(config, source, path)
     heard = recording.stream(source.stream)
     trials = tuple(
         replace(trial, streams={STIMULUS: np.asarray(stream).reshape(len(stream), -1).mean(axis=1)})
         for trial, stream in zip(recording.trials, heard, strict=True)
     )
-    return replace(recording, trials=trials)
+    return replace(recording, trials=trials), Alignment("layout")
 
 
-def _bids(config: EfrConfig, source: BidsInput, index: int) -> Recording:
+def _of_layout(config: EfrConfig, source: FilesInput, path: Path) -> Recording:
+    """Read a MATLAB file that brings its own envelopes, or names its sounds."""
     from cogattn.eeg.recordings import readers
 
-    subject = source.subjects[index]
+    unit = "uV" if source.unit == "auto" else source.unit
+    if source.layout == "dtu":
+        return readers.read_dtu(path, unit=unit)
+    if source.layout == "cnd":
+        return readers.read_cnd(path, source.stimuli[0], unit=unit)
+    recording = readers.read_kul(path, unit=unit)
+    if not source.stimuli:
+        return recording
+    from cogattn.eeg.recordings.envelope import Envelope
+
+    settings = config.envelope
+    envelope = Envelope(kind=settings.method, sfreq=recording.sfreq, power=settings.power)
+    return readers.with_audio(recording, source.stimuli[0], envelope)
+
+
+def _bids(config: EfrConfig, source: BidsInput) -> tuple[Recording, Alignment]:
+    from cogattn.eeg.recordings import readers
+
+    (subject,) = source.subjects
     raw = readers.read_bids(
         source.root,
         subject=subject,
@@ -163,11 +164,4 @@ def _bids(config: EfrConfig, source: BidsInput, index: int) -> Recording:
         run=source.run,
         unit="V" if source.unit == "auto" else source.unit,
     )
-    return cut(raw, config, source, _stimuli_of(source, index), subject)
-
-
-def _stimuli_of(source: FilesInput | BidsInput, index: int) -> tuple[Path, ...]:
-    """What was heard in recording `index`: all stimuli where they belong to triggers, else its own or none."""
-    if source.stimuli_by == "trigger" or len(source.stimuli) <= 1:
-        return source.stimuli
-    return (source.stimuli[index],)
+    return cut(raw, config, source, source.stimuli, f"sub-{subject}")

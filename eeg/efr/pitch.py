@@ -21,7 +21,7 @@ N_DRAWS = 199
 """Bootstrap samples, and sign-flipped averages."""
 
 
-def pitch_rows(
+def pitch_tables(
     sweeps: Floats,
     heard: Floats,
     settings: SteadyStateSettings,
@@ -29,7 +29,7 @@ def pitch_rows(
     sfreq: float,
     mains_hz: float,
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> dict[str, pd.DataFrame]:
     """Tracks and scores as rows.
 
     Parameters
@@ -49,9 +49,8 @@ def pitch_rows(
 
     Returns
     -------
-    DataFrame
-        Parts ``pitch`` (``measure`` stimulus or response; ``value`` F0, ``lo`` its strength, over ``time_s``)
-        and ``pitch_score`` (``strength``, ``error_hz``, and ``correlation`` where the pitch moves).
+    dict of str to DataFrame
+        Tables ``pitch`` and ``pitch_score`` (``strength``, ``error_hz``, and ``correlation`` where the pitch moves).
     """
     low_hz, high_hz = settings.f0_low_hz, settings.f0_high_hz
     if low_hz is None or high_hz is None:
@@ -78,15 +77,13 @@ def pitch_rows(
     resampled = [score(rng.multinomial(n, np.full(n, 1 / n)).astype(float)) for _ in range(N_DRAWS)]
     chance = [score(rng.permutation(signs)) for _ in range(N_DRAWS)]
     tracks = [
-        pd.DataFrame(
-            {"part": "pitch", "measure": name, "time_s": t.time_s, "value": t.f0_hz, "lo": t.strength, "n": n}
-        )
+        pd.DataFrame({"track": name, "time_s": t.time_s, "f0_hz": t.f0_hz, "strength": t.strength, "n": n})
         for name, t in (("stimulus", stimulus), ("response", response))
     ]
     moves = np.ptp(stimulus.f0_hz) > 0.02 * stimulus.f0_hz.mean()
     names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
     scores = [_score_row(name, observed, resampled, chance, n) for name in names]
-    return pd.concat([*tracks, pd.DataFrame(scores)], ignore_index=True)
+    return {"pitch": pd.concat(tracks, ignore_index=True), "pitch_score": pd.DataFrame(scores)}
 
 
 def without_mains(sweeps: Floats, *, sfreq: float, mains_hz: float, keep_hz: float) -> Floats:
@@ -114,12 +111,4 @@ def _score_row(
     lo, hi = np.nanpercentile(draws, [2.5, 97.5]) if np.isfinite(draws).any() else (np.nan, np.nan)
     as_good = noise <= value if name == "error_hz" else noise >= value
     p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if np.isfinite(value) else np.nan
-    return {
-        "part": "pitch_score",
-        "measure": name,
-        "value": value,
-        "lo": np.fmin(lo, value),
-        "hi": np.fmax(hi, value),
-        "p": p,
-        "n": n,
-    }
+    return {"score": name, "value": value, "lo": lo, "hi": hi, "p": p, "n": n}

@@ -24,7 +24,6 @@ from cogattn.eeg.efr.spatial import held_out
 from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.eeg.efr.surrogates import false_discovery
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
-from cogattn.eeg.efr.table import tidy
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import DataError
 
@@ -34,6 +33,8 @@ OVER_SWEEPS: dict[str, Callable[[Complexes], Detection]] = {
     "hotelling_t2": hotelling_t2,
     "plv": rayleigh,
 }
+AS_RECORDED, ENVELOPE, FINE_STRUCTURE = "as recorded", "envelope", "fine structure"
+"""Names of responses."""
 FILTERED = "DSS, held out"
 """Channel name of the spatially filtered response."""
 LEAST_SWEEPS = 10
@@ -41,34 +42,42 @@ N_LOOKS = 10
 """Numbers of sweeps at which growth is looked at."""
 
 
-def rows_of(
-    recording: Recording,
-    settings: SteadyStateSettings,
-    observer: str,
-    rng: np.random.Generator,
-    *,
-    mains_hz: float = 50,
-) -> pd.DataFrame:
-    """Detect the rate and its harmonics.
+def tables_of(
+    recording: Recording, settings: SteadyStateSettings, rng: np.random.Generator, *, mains_hz: float = 50
+) -> dict[str, pd.DataFrame]:
+    """Detect the rate and its harmonics: rows of the tables that a steady-state cell fills (see `tables`).
 
-    Parts: ``steady_state`` (a row for each detector, response, channel and harmonic; q over channels and
-    harmonics of one detector and response), ``growth`` (T2circ of every channel at rising numbers of sweeps),
-    ``growth_map`` (the same for every frequency of a sweep, power over channels) and, where F0 is tracked,
-    ``pitch`` and ``pitch_score``. Column ``response`` says which: ``as recorded``, or with polarities
-    ``envelope`` (half of their sum) and ``fine structure`` (half of their difference).
+    Column ``response`` says which: ``as recorded``, or with polarities ``envelope`` (half of their sum) and ``fine
+    structure`` (half of their difference).
+
+    Parameters
+    ----------
+    recording : Recording
+        Trials that hold whole sweeps.
+    settings : SteadyStateSettings
+        What to test.
+    rng : numpy.random.Generator
+        Draws sweeps and signs for the tracking of F0.
+    mains_hz : float
+        Taken out before F0 is tracked.
+
+    Raises
+    ------
+    DataError
+        If there are too few sweeps, or the rate does not complete whole cycles in one.
     """
     sweeps, inverted = cut_sweeps(recording, settings)
-    frames = []
+    frames: dict[str, list[pd.DataFrame]] = {}
     for response, own in by_polarity(sweeps, inverted, recording.subject).items():
-        found = [*_tested(own, recording, settings), *_grown(own, recording, settings)]
-        frames.append(pd.concat(found, ignore_index=True).assign(response=response))
-        if settings.f0_low_hz is not None and response != "fine structure":
-            from cogattn.eeg.efr.pitch import pitch_rows
+        found = {**_tested(own, recording, settings), **_grown(own, recording, settings)}
+        if settings.f0_low_hz is not None and response != FINE_STRUCTURE:
+            from cogattn.eeg.efr.pitch import pitch_tables
 
             heard = _heard(recording, settings)
-            tracked = pitch_rows(own, heard, settings, sfreq=recording.sfreq, mains_hz=mains_hz, rng=rng)
-            frames.append(tracked.assign(response=response))
-    return tidy(pd.concat(frames, ignore_index=True).assign(observer=observer))
+            found |= pitch_tables(own, heard, settings, sfreq=recording.sfreq, mains_hz=mains_hz, rng=rng)
+        for table, rows in found.items():
+            frames.setdefault(table, []).append(rows.assign(response=response))
+    return {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
 
 
 def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[Floats, NDArray[np.bool_]]:
@@ -114,7 +123,7 @@ def by_polarity(sweeps: Floats, inverted: NDArray[np.bool_], subject: str) -> di
         If one polarity has fewer than `LEAST_SWEEPS`.
     """
     if not inverted.any():
-        return {"as recorded": sweeps}
+        return {AS_RECORDED: sweeps}
     positive, negative = sweeps[~inverted], sweeps[inverted]
     n = min(len(positive), len(negative))
     if n < LEAST_SWEEPS:
@@ -123,7 +132,7 @@ def by_polarity(sweeps: Floats, inverted: NDArray[np.bool_], subject: str) -> di
             f"(subject {subject})"
         )
     pair = polarity_pair(positive[:n], negative[:n])
-    return {"envelope": pair.envelope, "fine structure": pair.fine_structure}
+    return {ENVELOPE: pair.envelope, FINE_STRUCTURE: pair.fine_structure}
 
 
 def _sweep_samples(recording: Recording, settings: SteadyStateSettings) -> int:
@@ -143,23 +152,26 @@ def _heard(recording: Recording, settings: SteadyStateSettings) -> Floats:
     return recording.stream(STIMULUS)[0][first : first + n_times]
 
 
-def _tested(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> list[pd.DataFrame]:
+def _tested(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> dict[str, pd.DataFrame]:
     """Every detector on every channel and harmonic, and T2circ on held-out sweeps of a spatial filter."""
     rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
     x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)  # (sweep, channel, harmonic)
-    n_sweeps = len(x)
     tested = {name: detector(x) for name, detector in OVER_SWEEPS.items()}
     tested["f_test"], ratio = _against_neighbours(sweeps, recording.sfreq, rates, settings)
-    frames = [
-        _frame(name, detection.statistic, recording.channels, rates, n_sweeps, detection.p)
-        for name, detection in tested.items()
-    ]
-    frames.append(_frame("snr_db", ratio, recording.channels, rates, n_sweeps))
-    frames.append(_frame("ppc", pairwise_phase_consistency(x), recording.channels, rates, n_sweeps))
-    frames.append(_frame("amplitude", np.abs(x.mean(axis=0)), recording.channels, rates, n_sweeps))
+    places = _places(recording.channels, rates)
+    detections = [_detection(name, found, places, len(x), len(rates)) for name, found in tested.items()]
     filtered = [t2circ(held_out(x[..., k])[0]) for k in range(len(rates))]
-    statistic, p = (np.array([[getattr(d, key) for d in filtered]]) for key in ("statistic", "p"))
-    return [*frames, _frame("t2circ", statistic, (FILTERED,), rates, n_sweeps // 2, p)]
+    held = Detection(np.array([[d.statistic for d in filtered]]), np.array([[d.p for d in filtered]]))
+    detections.append(_detection("t2circ", held, _places((FILTERED,), rates), len(x) // 2, len(rates)))
+    amplitudes = {
+        "amplitude": np.abs(x.mean(axis=0)).ravel(),
+        "snr_db": ratio.ravel(),
+        "ppc": pairwise_phase_consistency(x).ravel(),
+    }
+    return {
+        "detection": pd.concat(detections, ignore_index=True),
+        "amplitude": places.assign(**amplitudes, n=len(x)),
+    }
 
 
 def _against_neighbours(
@@ -176,23 +188,22 @@ def _against_neighbours(
     )
 
 
-def _frame(
-    measure: str, value: Floats, channels: tuple[str, ...], rates: Floats, n: int, p: Floats | None = None
+def _places(channels: tuple[str, ...], rates: Floats) -> pd.DataFrame:
+    """A row for each channel and harmonic, harmonics running fastest."""
+    names, frequencies = np.repeat(list(channels), len(rates)), np.tile(rates, len(channels))
+    return pd.DataFrame({"channel": names, "frequency_hz": frequencies})
+
+
+def _detection(
+    detector: str, found: Detection, places: pd.DataFrame, n_sweeps: int, n_rates: int
 ) -> pd.DataFrame:
-    rows = {
-        "part": "steady_state",
-        "measure": measure,
-        "channel": np.repeat(list(channels), len(rates)),
-        "frequency_hz": np.tile(rates, len(channels)),
-        "value": value.ravel(),
-        "n": n,
-    }
-    if p is not None:
-        rows |= {"p": p.ravel(), "q": false_discovery(p, np.ones(len(rates), dtype=bool)).ravel()}
-    return pd.DataFrame(rows)
+    """One detector's statistics, (channel, harmonic), as rows; q over all of them."""
+    q = false_discovery(found.p, np.ones(n_rates, dtype=bool))
+    values = {"statistic": found.statistic.ravel(), "p": found.p.ravel(), "q": q.ravel()}
+    return places.assign(detector=detector, **values, n=n_sweeps)
 
 
-def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> list[pd.DataFrame]:
+def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> dict[str, pd.DataFrame]:
     """Signal-to-noise ratio, and p of T2circ, in the first n sweeps."""
     rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
     counts = np.unique(
@@ -203,10 +214,8 @@ def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) 
     index = pd.MultiIndex.from_product(
         [counts, recording.channels, rates], names=["n", "channel", "frequency_hz"]
     )
-    rows = index.to_frame(index=False).assign(
-        part="growth", measure="snr_db", value=result.snr_db.ravel(), p=result.p.ravel()
-    )
-    return [rows, _growth_map(sweeps, recording.sfreq, counts, 1.25 * rates[-1])]
+    rows = index.to_frame(index=False).assign(snr_db=result.snr_db.ravel(), p=result.p.ravel())
+    return {"growth": rows, "growth_map": _growth_map(sweeps, recording.sfreq, counts, 1.25 * rates[-1])}
 
 
 def _growth_map(sweeps: Floats, sfreq: float, counts: NDArray[np.intp], up_to_hz: float) -> pd.DataFrame:
@@ -216,6 +225,4 @@ def _growth_map(sweeps: Floats, sfreq: float, counts: NDArray[np.intp], up_to_hz
     result = growth(np.fft.rfft(sweeps, axis=-1)[..., shown], counts)
     ratio = (result.amplitude**2).sum(axis=1) / (result.noise**2).sum(axis=1)  # (count, frequency)
     index = pd.MultiIndex.from_product([counts, bins_hz[shown]], names=["n", "frequency_hz"])
-    return index.to_frame(index=False).assign(
-        part="growth_map", measure="snr_db", value=10 * np.log10(ratio).ravel()
-    )
+    return index.to_frame(index=False).assign(snr_db=10 * np.log10(ratio).ravel())

@@ -9,21 +9,22 @@ what is added to it (surrogates, lagged coupling, mains mask, intervals, false-d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from cogattn.eeg.efr import plan
 from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedInput, SteadyStateSettings
+from cogattn.eeg.efr.plan import EfrCell
+from cogattn.eeg.efr.tables import TABLES
+from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Results
-
-if TYPE_CHECKING:
-    import pandas as pd
+from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 
 
-class EfrStudy:
+class EfrStudy(Study[EfrConfig]):
     """Envelope-following responses: spectra, transfer function and coherence, each against chance."""
 
     name: ClassVar[str] = "efr"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: type[EfrConfig] = EfrConfig
     reference: ClassVar[str] = (
         "@article{hasan2025envelope,\n"
@@ -33,71 +34,49 @@ class EfrStudy:
         "  journal = {arXiv:2507.05635}, year = {2025}\n"
         "}"
     )
+    tables: ClassVar[Mapping[str, Schema]] = TABLES
 
-    def cells(self, config: EfrConfig) -> Sequence[Cell]:
-        """Return one cell for each recording, and one more where a modulation rate is tested.
+    def check(self, config: EfrConfig) -> None:
+        """Refuse files, headers, events, lengths and rates that cannot be analysed; EEG itself is not read."""
+        from cogattn.eeg.efr import checks
 
-        Raises
-        ------
-        DataError
-            If a file that the settings name does not exist.
-        """
-        from cogattn.eeg.efr import inputs
-        from cogattn.errors import DataError
+        checks.check(config)
 
-        for name, path in inputs.files(config).items():
-            if not path.exists():
-                raise DataError(f"{name} must exist; got {path}")
-        cells = []
-        for index, observer in enumerate(inputs.listeners(config)):
-            if config.following:
-                cells.append(
-                    Cell.of(f"{observer}, following", observer=observer, index=index, task="following")
-                )
-            if config.steady_state is not None:
-                cells.append(
-                    Cell.of(f"{observer}, steady state", observer=observer, index=index, task="steady_state")
-                )
-        return cells
+    def observers(self, config: EfrConfig) -> Sequence[Observer]:
+        """Return the listeners."""
+        return plan.observers(config)
 
-    def run_cell(self, config: EfrConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
-        """Analyse one recording; the columns of the result are described in `table`."""
-        from cogattn.eeg.efr import inputs, steady, table
-        from cogattn.eeg.efr.analysis import analyse
+    def cells(self, config: EfrConfig) -> Sequence[EfrCell]:
+        """Return one cell for each listener, and one more where a modulation rate is tested."""
+        return plan.cells(config)
 
-        recording = inputs.load(config, int(cell["index"]), Streams(config.seed))
-        observer = str(cell["observer"])
-        if cell["task"] == "steady_state" and config.steady_state is not None:
-            return steady.rows_of(
-                recording,
-                config.steady_state,
-                observer,
-                rng.generator("resampling"),
-                mains_hz=config.mains.mains_hz,
-            )
-        analysis = analyse(
-            recording.eeg,
-            recording.stream(inputs.STIMULUS),
-            sfreq=recording.sfreq,
-            rng=rng.generator("resampling"),
-            spectrum=config.spectrum,
-            mains=config.mains,
-            significance=config.significance,
-        )
-        return table.rows_of(analysis, observer, recording.channels)
+    def relevant(self, config: EfrConfig, cell: EfrCell) -> EfrConfig:
+        """Return what the cell's own recording and task need."""
+        return plan.relevant(config, cell)
 
-    def summarise(self, config: EfrConfig, trials: pd.DataFrame) -> Results:
+    def contents(self, config: EfrConfig, cell: EfrCell) -> Mapping[str, str]:
+        """Digest the cell's recording and what was heard in it."""
+        from cogattn.eeg.efr import files
+
+        return files.digests(config, cell)
+
+    def cost(self, config: EfrConfig, cell: EfrCell) -> Cost:
+        """Estimate from the length of a simulation or the size of a file."""
+        from cogattn.eeg.efr import files
+
+        return files.cost(config, cell)
+
+    def run_cell(self, config: EfrConfig, cell: EfrCell, rng: Streams) -> Outcome:
+        """Analyse one listener's recording; what comes out is described in `tables`."""
+        from cogattn.eeg.efr import trials
+
+        return trials.run_cell(config, cell, rng)
+
+    def summarise(self, config: EfrConfig, trials: Trials) -> Results:
         """Set dominant bands beside the published ones, and draw spectra, transfer function and coupling."""
         from cogattn.eeg.efr import summary
 
         return summary.summarise(config, trials)
-
-    def inputs(self, config: EfrConfig) -> Mapping[str, str]:
-        """Fingerprint every recording and stimulus that the settings name."""
-        from cogattn.eeg.efr import inputs
-        from cogattn.eeg.recordings.readers import fingerprint
-
-        return {name: fingerprint(path) for name, path in inputs.files(config).items()}
 
     def demo(self) -> EfrConfig:
         """Return two simulated listeners of four minutes, with a modulation rate that nobody hears."""

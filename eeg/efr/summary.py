@@ -1,8 +1,8 @@
-"""From the table of all recordings to what a reader asks: published bands beside ours, what is followed."""
+"""From the trials of all listeners to what a reader asks: published bands beside ours, what is followed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,17 +10,27 @@ import pandas as pd
 
 from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
-from cogattn.eeg.efr.config import EfrConfig
-from cogattn.eeg.efr.rows import findings_of_group, findings_of_one, summary_of
+from cogattn.eeg.efr.config import EfrConfig, SimulatedInput, SteadyStateSettings
+from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one, is_null
+from cogattn.eeg.efr.people import persons
+from cogattn.eeg.efr.plan import observers
+from cogattn.measures import summary_table
+from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Results
+from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MEASURES = (("response", "response"), ("transfer", "response"), ("csd", "csd"))
+COMPARED = (("response", "response"), ("transfer", "response"), ("csd", "csd"))
 """Our curve, and the published measure it is compared with."""
-MAINS_COLUMNS = ["observer", "measure", "frequency_hz", "low_hz", "high_hz", "value"]
+COMPARISON_COLUMNS = (
+    "observer", "measure", "reported", "reported_low_hz", "reported_high_hz", "verdict", "reason", "low_hz", "high_hz",
+    "peak_hz", "peak_lo_hz", "peak_hi_hz", "channels_following", "pairs_with_lagged_coupling", "n",
+)  # fmt: skip
+FOLLOWED_COLUMNS = (
+    "observer", "channel", "frequency_hz", "coherence", "coherence_lo", "coherence_hi", "p", "q", "n",
+)  # fmt: skip
 LARGEST_MISFIT = 1.2
 """Of a smoothed transfer function, before the reader is told."""
 NOT_THEIRS = (
@@ -29,169 +39,181 @@ NOT_THEIRS = (
 )
 
 
-def summarise(config: EfrConfig, trials: pd.DataFrame) -> Results:
-    """Tables, figures and remarks of a run; summary rows of the recording, or of the group where there are several."""
+def summarise(config: EfrConfig, trials: Trials) -> Results:
+    """Tables, figures and remarks of a run; rows are of the listener, or of the group where the settings name several.
+
+    Listeners who left no trials are left out.
+    """
+    listeners = _listeners(config, trials)
+    findings = [findings_of_one(config, listener) for listener in listeners]
+    tables = _tables(config, trials, listeners)
+    rows = [finding.row for own in findings for finding in own]
+    if len(observers(config)) > 1:
+        tables["listeners"] = summary_table(rows)
+        everybody = Observer("listeners", f"{len(listeners)} listeners", "listener")
+        rows = findings_of_group(findings, everybody)
+    drawn = _figures(trials)
     alpha = config.significance.alpha
-    by_observer = {o: trials[trials["observer"] == o] for o in dict.fromkeys(trials["observer"])}
-    tables: dict[str, pd.DataFrame] = {}
-    drawn: dict[str, Callable[[pd.DataFrame, float], Figure]] = {}
-    if config.following:
-        comparison = pd.concat(
-            [_comparison(rows, o, alpha) for o, rows in by_observer.items()], ignore_index=True
-        )
-        tables |= {
-            "reported_bands": comparison,
-            "dominant_bands": _dominant(trials),
-            "followed": _followed(trials, alpha),
-            "mains": _mains(trials),
-        }
-        drawn |= {"spectra": figures.spectra, "transfer": figures.transfer, "coupling": figures.coupling}
-    if config.steady_state is not None:
-        tables["steady_state"] = _steady(trials)
-        drawn["steady_state"] = figures.steady_state
-    if (trials["part"] == "pitch").any():
-        drawn["pitch"] = figures.pitch
-    findings = {o: findings_of_one(config, rows, o, tables) for o, rows in by_observer.items()}
-    summary = summary_of(findings)
-    if len(by_observer) > 1:
-        tables["listeners"] = summary
-        summary = summary_of({f"{len(by_observer)} listeners": findings_of_group(findings)})
-        if config.following:
-            rng = Streams(config.seed).generator("efr", "group")
-            tables["group_bands"] = group.group_bands(trials, rng, alpha=alpha)
-            tables["group_reported_bands"] = group.published_bands(tables["reported_bands"], trials)
-            drawn["group"] = figures.group
     return Results(
-        summary=summary,
+        summary=summary_table(rows),
         tables=tables,
         figures={name: _later(draw, trials, alpha) for name, draw in drawn.items()},
-        remarks=_remarks(config, trials),
+        remarks=tuple(_remarks(config, trials)),
+        people=persons(findings),
     )
 
 
-def _mains(trials: pd.DataFrame) -> pd.DataFrame:
-    """Lines and notches, and their level relative to the surroundings."""
-    rows = trials.loc[trials["part"] == "mains", MAINS_COLUMNS]
-    return rows.rename(columns={"value": "level_db"}).reset_index(drop=True)
+def _listeners(config: EfrConfig, trials: Trials) -> list[Listener]:
+    """Those who left trials, in the order of the settings."""
+    whole = {name: dict(iter(rows.groupby("observer", sort=False))) for name, rows in trials.items()}
+    alpha = config.significance.alpha
+    found = []
+    for observer in observers(config):
+        own = {name: rows.get(observer.id, trials[name].iloc[:0]) for name, rows in whole.items()}
+        if len(own["spectrum"]) or len(own["detection"]):
+            found.append(Listener(observer, own, _comparison(observer, own, alpha)))
+    return found
 
 
-def _later(
-    draw: Callable[[pd.DataFrame, float], Figure], trials: pd.DataFrame, alpha: float
-) -> Callable[[], Figure]:
+def _tables(config: EfrConfig, trials: Trials, listeners: Sequence[Listener]) -> dict[str, pd.DataFrame]:
+    """Tables beside the summary, of the tasks that left rows."""
+    tables: dict[str, pd.DataFrame] = {}
+    spectrum, alpha = trials["spectrum"], config.significance.alpha
+    if len(spectrum):
+        comparison = pd.concat([listener.comparison for listener in listeners], ignore_index=True)
+        followed = spectrum.loc[spectrum["q"] <= alpha, list(FOLLOWED_COLUMNS)].reset_index(drop=True)
+        tables |= {
+            "reported_bands": comparison,
+            "dominant_bands": trials["band"],
+            "followed": followed,
+            "mains": trials["mains"],
+        }
+        if len(observers(config)) > 1:
+            rng = Streams(config.seed).generator("efr", "group")
+            tables["group_bands"] = group.group_bands(trials["curve"], trials["band"], rng, alpha=alpha)
+            tables["group_reported_bands"] = group.published_bands(comparison, spectrum)
+    if len(trials["detection"]):
+        tables |= {"steady_state": trials["detection"], "amplitudes": trials["amplitude"]}
+    return tables | {"alignment": trials["alignment"]}
+
+
+def _figures(trials: Trials) -> dict[str, Callable[[Trials, float], Figure]]:
+    drawn: dict[str, Callable[[Trials, float], Figure]] = {}
+    if len(trials["spectrum"]):
+        drawn |= {"spectra": figures.spectra, "transfer": figures.transfer}
+    if len(trials["pair"]):
+        drawn["coupling"] = figures.coupling
+    if len(trials["detection"]):
+        drawn["steady_state"] = figures.steady_state
+    if len(trials["pitch"]):
+        drawn["pitch"] = figures.pitch
+    if trials["curve"]["observer"].nunique() > 1:
+        drawn["group"] = figures.group
+    return drawn
+
+
+def _later(draw: Callable[[Trials, float], Figure], trials: Trials, alpha: float) -> Callable[[], Figure]:
     return lambda: draw(trials, alpha)
 
 
-def _comparison(rows: pd.DataFrame, observer: str, alpha: float) -> pd.DataFrame:
+def _comparison(observer: Observer, own: dict[str, pd.DataFrame], alpha: float) -> pd.DataFrame:
     """Published bands, ours, and what speaks for or against them."""
-    curve = rows[rows["part"] == "curve"]
+    curves, bands = own["curve"], own["band"]
     out = []
-    for ours, theirs in MEASURES:
-        points = curve[curve["measure"] == ours]
-        verdicts = compare_reported(
-            theirs, _bands(rows, ours), points["frequency_hz"].to_numpy(), points["usable"].to_numpy()
-        )
-        for verdict in verdicts:
-            out.append(
-                {
-                    "observer": observer,
-                    "measure": ours,
-                    **_verdict_row(verdict, rows, alpha),
-                    "n": points["n"].iloc[0],
-                }
-            )
-    return pd.DataFrame(out)
+    for ours, theirs in COMPARED if len(curves) else ():
+        points = curves[curves["measure"] == ours]
+        found = _bands(bands[bands["measure"] == ours])
+        f, usable = points["frequency_hz"].to_numpy(), points["usable"].to_numpy()
+        shared = {"observer": observer.id, "measure": ours, "n": points["n"].iloc[0]}
+        for verdict in compare_reported(theirs, found, f, usable):
+            out.append({**shared, **_verdict_row(verdict, own["spectrum"], own["pair"], alpha)})
+    return pd.DataFrame(out, columns=list(COMPARISON_COLUMNS))
 
 
-def _verdict_row(verdict: Verdict, rows: pd.DataFrame, alpha: float) -> dict[str, object]:
+def _verdict_row(
+    verdict: Verdict, spectrum: pd.DataFrame, pairs: pd.DataFrame, alpha: float
+) -> dict[str, object]:
     reported, band = verdict.reported, verdict.band
     low, high = reported.low_hz, reported.high_hz
-    coherence = rows[(rows["measure"] == "coherence") & (rows["part"] == "spectrum") & rows["usable"]]
-    inside = coherence[coherence["frequency_hz"].between(low, high)]
-    followed = inside[inside["q"] <= alpha]["channel"].nunique() / max(1, coherence["channel"].nunique())
-    pairs = rows[(rows["part"] == "pair") & (rows["measure"] == "imaginary")]
-    pairs = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
+    usable = spectrum[spectrum["usable"]]
+    inside = usable[usable["frequency_hz"].between(low, high)]
+    followed = inside[inside["q"] <= alpha]["channel"].nunique() / max(1, usable["channel"].nunique())
+    within = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
+    ends = ("low_hz", "high_hz", "peak_hz", "peak_lo_hz", "peak_hi_hz")
     return {
         "reported": reported.measure,
         "reported_low_hz": low,
         "reported_high_hz": high,
         "verdict": verdict.verdict,
         "reason": verdict.reason,
-        "low_hz": band.low_hz if band else np.nan,
-        "high_hz": band.high_hz if band else np.nan,
-        "peak_hz": band.peak_hz if band else np.nan,
-        "peak_lo_hz": band.peak_lo_hz if band else np.nan,
-        "peak_hi_hz": band.peak_hi_hz if band else np.nan,
+        **{name: getattr(band, name) if band else np.nan for name in ends},
         "channels_following": followed if len(inside) else np.nan,
-        "pairs_with_lagged_coupling": (pairs["q"] <= alpha).mean() if len(pairs) else np.nan,
+        "pairs_with_lagged_coupling": (within["q"] <= alpha).mean() if len(within) else np.nan,
     }
 
 
-def _bands(rows: pd.DataFrame, measure: str) -> list[Band]:
-    """Read dominant bands back from the table."""
-    heights = rows[(rows["part"] == "band") & (rows["measure"] == measure)]
-    peaks = rows[(rows["part"] == "band_peak") & (rows["measure"] == measure)]
-    return [
-        Band(
-            low_hz=h.low_hz,
-            high_hz=h.high_hz,
-            peak_hz=p.value,
-            peak_lo_hz=p.lo,
-            peak_hi_hz=p.hi,
-            height=h.value,
-            height_lo=h.lo,
-            height_hi=h.hi,
-            at_mask=not h.usable,
-        )
-        for h, p in zip(heights.itertuples(), peaks.itertuples(), strict=True)
-    ]
+def _bands(rows: pd.DataFrame) -> list[Band]:
+    """Read dominant bands of one curve back from the table."""
+    places = rows.drop(columns=["observer", "measure", "touches_mask", "n"]).to_dict("records")
+    return [Band(**place, at_mask=mask) for place, mask in zip(places, rows["touches_mask"], strict=True)]
 
 
-def _dominant(trials: pd.DataFrame) -> pd.DataFrame:
-    heights, peaks = (trials[trials["part"] == part].reset_index(drop=True) for part in ("band", "band_peak"))
-    table = heights[["observer", "measure", "low_hz", "high_hz"]].copy()
-    table[["peak_hz", "peak_lo_hz", "peak_hi_hz"]] = peaks[["value", "lo", "hi"]].to_numpy()
-    table[["height", "height_lo", "height_hi"]] = heights[["value", "lo", "hi"]].to_numpy()
-    return table.assign(touches_mask=~heights["usable"], n=heights["n"])
-
-
-def _followed(trials: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Channels and frequencies called followed, with coherence, interval, p and q."""
-    rows = trials[
-        (trials["part"] == "spectrum") & (trials["measure"] == "coherence") & (trials["q"] <= alpha)
-    ]
-    columns = ["observer", "channel", "frequency_hz", "value", "lo", "hi", "p", "q", "n"]
-    return rows[columns].rename(columns={"value": "coherence"}).reset_index(drop=True)
-
-
-def _steady(trials: pd.DataFrame) -> pd.DataFrame:
-    rows = trials[trials["part"] == "steady_state"]
-    columns = ["observer", "response", "channel", "frequency_hz", "measure", "value", "p", "q", "n"]
-    return rows[columns].rename(columns={"measure": "detector", "value": "statistic"}).reset_index(drop=True)
-
-
-def _remarks(config: EfrConfig, trials: pd.DataFrame) -> tuple[str, ...]:
-    remarks = [*_of_following(trials)] if config.following else []
+def _remarks(config: EfrConfig, trials: Trials) -> Iterator[str]:
+    yield from _of_simulation(config)
+    yield from _of_alignment(trials["alignment"])
+    if len(trials["spectrum"]):
+        yield from _of_following(trials["mains"], trials["smoothness"])
     if config.steady_state is not None:
-        cycles = config.mains.mains_hz * config.steady_state.sweep_s
-        if abs(cycles - round(cycles)) > 0.01:
-            remarks.append(
-                f"a sweep holds {cycles:g} cycles of mains, which therefore leak into every frequency (and add up in "
-                "the difference of polarities); choose sweeps with a whole number of them"
-            )
-    return tuple(remarks)
+        yield from _of_sweeps(config.mains.mains_hz, config.steady_state)
 
 
-def _of_following(trials: pd.DataFrame) -> Iterator[str]:
+def _of_simulation(config: EfrConfig) -> Iterator[str]:
+    """What a simulation can and cannot show."""
+    if isinstance(config.input, SimulatedInput) and config.following:
+        yield (
+            "The listeners are simulated: they follow envelopes near 5, 40 and 90 Hz and were not built to have the "
+            "published bands, so that a band that is not reproduced here says nothing about people."
+        )
+    if config.steady_state is not None and is_null(config):
+        rate = config.steady_state.modulation_hz
+        yield (
+            f"Nothing in the simulation responds to {rate:g} Hz: that row is a null, and the right answer is none."
+        )
+
+
+def _of_alignment(alignment: pd.DataFrame) -> Iterator[str]:
+    """When sounds were taken to begin, where the settings do not say it."""
+    ignored = alignment[alignment["ignored"] != ""].drop_duplicates("observer")
+    for events, own in ignored.groupby("ignored", sort=False):
+        yield (
+            f"{', '.join(own['observer'])}: sounds are taken to begin with the recording, and its events ({events}) "
+            "are ignored, as input.align = start asks"
+        )
+    triggered = alignment[alignment["how"] == "trigger"].drop_duplicates("observer")
+    for events, own in triggered.groupby("events", sort=False):
+        n = own["n_trials"].sum()
+        yield f"{', '.join(own['observer'])}: {n} trials begin at the events {events}"
+
+
+def _of_sweeps(mains_hz: float, steady: SteadyStateSettings) -> Iterator[str]:
+    cycles = mains_hz * steady.sweep_s
+    if abs(cycles - round(cycles)) > 0.01:
+        yield (
+            f"a sweep holds {cycles:g} cycles of mains, which therefore leak into every frequency (and add up in "
+            "the difference of polarities); choose sweeps with a whole number of them"
+        )
+
+
+def _of_following(mains: pd.DataFrame, smoothness: pd.DataFrame) -> Iterator[str]:
     yield NOT_THEIRS
-    mains = trials[trials["part"] == "mains"]
-    notches = sorted(set(mains.loc[mains["measure"] == "notch", "frequency_hz"]))
+    notches = sorted(set(mains.loc[mains["kind"] == "notch", "frequency_hz"]))
     if notches:
         yield f"notch filters found at {', '.join(f'{f:g}' for f in notches)} Hz and masked with their edges"
-    rough = trials[(trials["part"] == "smoothness") & (trials["value"] > LARGEST_MISFIT)]
+    rough = smoothness[smoothness["misfit"] > LARGEST_MISFIT]
     if len(rough):
         yield (
             f"{', '.join(rough['observer'])}: the transfer function varies faster over frequency than a response "
-            f"between the lags can (up to {rough['value'].max():.2f} times what noise explains); widen "
+            f"between the lags can (up to {rough['misfit'].max():.2f} times what noise explains); widen "
             "spectrum.lag_low_s and lag_high_s, or turn spectrum.smooth off"
         )
     yield (
