@@ -21,7 +21,7 @@ from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.development import DEVELOPMENT_TASKS
 from cogattn.psychophysics.search.displays import make_display
 from cogattn.psychophysics.search.matching import MatchingSearcher
-from cogattn.psychophysics.search.measures import MS_PER_FIXATION, asymmetries, reaction_time_ms
+from cogattn.psychophysics.search.slopes import MS_PER_FIXATION, asymmetries, reaction_time_ms
 from cogattn.psychophysics.search.searcher import search
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
@@ -46,7 +46,7 @@ def trials(searcher: MatchingSearcher, n_displays: int) -> pd.DataFrame:
                     )
                     rt = reaction_time_ms(np.mean([f.n_fixations for f in found])).item()
                     rows.append((searcher.name, task.name, condition.name, condition.role, size, number, rt))
-    columns = ["searcher", "task", "condition", "role", "set_size", "display", "rt_ms"]
+    columns = ["observer", "task", "condition", "role", "set_size", "display", "rt_ms"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -1,17 +1,19 @@
+from .agreement import agreement as agreement
+from .agreement import agreements as agreements
 from .config import SearchConfig as SearchConfig
 from .diet import DIETS as DIETS
 from .displays import Display as Display
 from .displays import make_display as make_display
 from .gaze import densities_along as densities_along
 from .gaze import score_fixations as score_fixations
-from .measures import agreement as agreement
-from .measures import asymmetries as asymmetries
-from .measures import asymmetry_index as asymmetry_index
-from .measures import reaction_time_ms as reaction_time_ms
-from .measures import search_slopes as search_slopes
 from .people import human_slopes as human_slopes
 from .people import human_times as human_times
 from .people import published_models as published_models
+from .slopes import asymmetries as asymmetries
+from .slopes import asymmetry_index as asymmetry_index
+from .slopes import mean_indices as mean_indices
+from .slopes import reaction_time_ms as reaction_time_ms
+from .slopes import search_slopes as search_slopes
 from .study import SearchStudy as SearchStudy
 from .tasks import TASKS as TASKS
 
@@ -22,12 +24,14 @@ __all__ = [
     "SearchConfig",
     "SearchStudy",
     "agreement",
+    "agreements",
     "asymmetries",
     "asymmetry_index",
     "densities_along",
     "human_slopes",
     "human_times",
     "make_display",
+    "mean_indices",
     "published_models",
     "reaction_time_ms",
     "score_fixations",

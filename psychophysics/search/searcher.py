@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.displays import Display, cell_of
+from cogattn.psychophysics.search.tasks import Task
 
 Array = NDArray[np.float64]
 
@@ -53,11 +54,20 @@ class Places:
     def of(cls, display: Display, *, pitch_deg: float) -> Places:
         """Cover the field of a display, each grid cell alike, with points at most `pitch_deg` apart."""
         task = display.task
-        n = int(np.ceil(task.cell_deg / pitch_deg)) * task.n_columns
+        n = _places_along(task, pitch_deg)
         along = (np.arange(n) + 0.5) * task.field_deg / n - task.field_deg / 2
         x, y = np.meshgrid(along, along)
         points = np.stack([x.ravel(), y.ravel()], axis=1)
         return cls(points, cell_of(task, points), task.n_columns**2)
+
+
+def n_places(task: Task, *, pitch_deg: float) -> int:
+    """Return how many places `Places.of` makes for a display of a task."""
+    return _places_along(task, pitch_deg) ** 2
+
+
+def _places_along(task: Task, pitch_deg: float) -> int:
+    return int(np.ceil(task.cell_deg / pitch_deg)) * task.n_columns
 
 
 class View(Protocol):
@@ -142,7 +152,7 @@ def search(
     """
     places = Places.of(display, pitch_deg=rules.pitch_deg)
     view = searcher.begin(display, places, rng)
-    limit = rules.max_fixations or places.n_cells
+    limit = _fixations_at_most(rules, places.n_cells)
     gaze = np.zeros((n_searches, 2))
     belief = np.zeros((n_searches, len(places.points_deg)))
     visits = np.full((n_searches, places.n_cells), np.inf)  # fixations since each cell was visited
@@ -174,6 +184,13 @@ def search(
     return [
         Search(np.array(path).reshape(-1, 2), outcome) for path, outcome in zip(paths, outcomes, strict=True)
     ]
+
+
+def _fixations_at_most(rules: RulesSettings, n_cells: int) -> int:
+    """The number of grid cells unless another is set; never more where no cell may be visited again."""
+    if rules.max_fixations is None:
+        return n_cells
+    return min(rules.max_fixations, n_cells) if rules.inhibition is None else rules.max_fixations
 
 
 def inhibition(visits: Array, rules: RulesSettings) -> Array:

@@ -2,7 +2,7 @@
 
 People find some targets sooner than the distractors they were found among. Gupta et al. (2021) asked whether a
 network that was only trained to classify photographs shares these asymmetries if it sees with a fovea. This
-module plans six such experiments for any network, its controls beside it; `session` runs the searches,
+module plans six such experiments for any network, its controls beside it; `trials` runs the searches,
 `summary` weighs them against people.
 """
 
@@ -11,23 +11,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cogattn.observers.config import FactoryObserver, TimmObserver
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.search import plan
 from cogattn.psychophysics.search.config import DisplaySettings, SearchConfig
+from cogattn.psychophysics.search.plan import SearchCell
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Results
+from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DISPLAYS_PER_CELL = 30
-"""Of each set size: half a minute of a small network on one core."""
 
-
-class SearchStudy:
+class SearchStudy(Study[SearchConfig]):
     """Visual-search asymmetry in six tasks."""
 
     name: ClassVar[str] = "search"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: type[SearchConfig] = SearchConfig
     reference: ClassVar[str] = (
         "@inproceedings{gupta2021visual,\n"
@@ -38,43 +37,53 @@ class SearchStudy:
         "  volume = {34}, year = {2021}, note = {arXiv:2106.02953}\n"
         "}"
     )
+    tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+
+    def check(self, config: SearchConfig) -> None:
+        """Refuse unknown networks, weights out of reach, networks without features, searches and plans without end."""
+        from cogattn.psychophysics.search import checks
+
+        checks.check(config)
+
+    def observers(self, config: SearchConfig) -> Sequence[Observer]:
+        """Return the networks, their controls, and those that need no network."""
+        return plan.observers_of(config)
 
     def cells(self, config: SearchConfig) -> Sequence[Cell]:
-        """Return one cell per searcher, condition and thirty displays of each set size."""
-        from cogattn.psychophysics.search.tasks import TASKS
+        """Return one cell per searcher, condition and ten displays of each set size."""
+        return plan.cells_of(config)
 
-        n = config.displays.n_displays
-        return [
-            Cell.of(
-                f"{searcher}, {condition.title}, displays {start}-{min(start + DISPLAYS_PER_CELL, n) - 1}",
-                searcher=searcher,
-                condition=condition.name,
-                start=start,
-                stop=min(start + DISPLAYS_PER_CELL, n),
-            )
-            for searcher in searcher_names(config)
-            for task in config.tasks
-            for condition in TASKS[task].conditions
-            for start in range(0, n, DISPLAYS_PER_CELL)
-        ]
+    def relevant(self, config: SearchConfig, cell: Cell) -> SearchConfig:
+        """Return the settings of the cell's own searcher, of its displays and of its rules of looking."""
+        return plan.relevant(config, _own(cell))
+
+    def contents(self, config: SearchConfig, cell: Cell) -> Mapping[str, str]:
+        """Return the digests of the cell's network; none where nothing is read."""
+        return plan.contents(config, _own(cell))
+
+    def inputs(self, config: SearchConfig) -> Mapping[str, str]:
+        """Return the digests of the shipped tables of people and of published models."""
+        from cogattn.psychophysics.search import people
+
+        return people.inputs()
+
+    def cost(self, config: SearchConfig, cell: Cell) -> Cost:
+        """Return what the searches of a cell take, from the size of its displays and network."""
+        from cogattn.psychophysics.search import costs
+
+        return costs.cost(config, _own(cell))
 
     def run_cell(self, config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
-        """Run the searches of one cell; the columns of the result are described in `session`."""
+        """Run the searches of one cell; the columns of the result are described in `plan`."""
         from cogattn.psychophysics.search import trials
 
-        return trials.run(config, cell, rng)
+        return trials.run(config, _own(cell), rng)
 
-    def summarise(self, config: SearchConfig, trials: pd.DataFrame) -> Results:
+    def summarise(self, config: SearchConfig, trials: Trials) -> Results:
         """Fit slopes and asymmetries and set people, controls and the published models beside them."""
         from cogattn.psychophysics.search import summary
 
         return summary.summarise(config, trials)
-
-    def inputs(self, config: SearchConfig) -> Mapping[str, str]:
-        """Fingerprint the network."""
-        from cogattn.observers.fingerprint import fingerprint
-
-        return fingerprint(config.observer)
 
     def demo(self) -> SearchConfig:
         """Return a small run: two tasks at a coarse resolution."""
@@ -87,32 +96,7 @@ class SearchStudy:
         )
 
 
-def searcher_names(config: SearchConfig) -> tuple[str, ...]:
-    """Return the names under which the searchers of `config` appear in every table (people aside)."""
-    networks = network_names(config)
-    names = list(networks)
-    for control in config.controls:
-        match control:
-            case "no_fovea":
-                names += [f"{network}, no fovea" for network in networks]
-            case "random_weights" if isinstance(config.observer, TimmObserver):
-                names += random_names(config)
-            case "random_weights":
-                pass
-            case other:
-                names.append(other)
-    return tuple(names)
-
-
-def network_names(config: SearchConfig) -> tuple[str, ...]:
-    """Return the names of the networks under test."""
-    if isinstance(config.observer, FactoryObserver):
-        return (config.observer.target,)
-    return config.observer.models
-
-
-def random_names(config: SearchConfig) -> list[str]:
-    """Return the names of the untrained copies."""
-    return [
-        f"{network}, untrained {copy}" for network in network_names(config) for copy in range(config.n_random)
-    ]
+def _own(cell: Cell) -> SearchCell:
+    if not isinstance(cell, SearchCell):
+        raise TypeError(f"a cell of the search study must be a SearchCell; got {type(cell).__name__}")
+    return cell

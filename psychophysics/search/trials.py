@@ -1,11 +1,7 @@
-"""One cell of the search study: a searcher before the displays of one condition.
+"""One cell of the search study: a searcher before some displays of one condition.
 
 Every searcher sees the same displays: they are drawn from the run's seed, the condition, the set size and the
 display's number, and from nothing else.
-
-A trial is one search: ``observer``, ``task``, ``condition``, ``role`` (for people), ``set_size``,
-``display`` (its number), ``repeat``, ``target_present``, ``n_fixations`` (saccades), ``rt_ms`` (from them),
-``response`` (``present``, ``absent`` or ``none`` at the limit) and ``correct``.
 """
 
 from __future__ import annotations
@@ -17,98 +13,98 @@ import numpy as np
 import pandas as pd
 
 from cogattn.observers import build_network
-from cogattn.observers.config import TimmObserver
+from cogattn.observers.network import Network
+from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
 from cogattn.psychophysics.search.controls import ChanceSearcher, IdealSearcher, PixelLevels
 from cogattn.psychophysics.search.displays import Display, make_display
+from cogattn.psychophysics.search.inline import InlineSearcher
 from cogattn.psychophysics.search.matching import LevelsOf, MatchingSearcher
-from cogattn.psychophysics.search.measures import reaction_time_ms
+from cogattn.psychophysics.search.plan import SearchCell, model_name, network_seed
 from cogattn.psychophysics.search.searcher import Search, Searcher, search
+from cogattn.psychophysics.search.slopes import reaction_time_ms
 from cogattn.psychophysics.search.tasks import find_condition
 from cogattn.seeds import Streams
-from cogattn.study import Cell
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 
 RESPONSES = {"found": "present", "absent": "absent", "limit": "none"}
 
 
-def run(config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
-    """Return the trials of one cell; see the module for the columns."""
-    searcher = build_searcher(config, str(cell["searcher"]))
-    rules = rules_of(config, searcher.name)
+def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
+    """Return the trials of one cell, columns as in `plan.TABLES`."""
+    searcher = build_searcher(config, cell.searcher)
+    rules = rules_of(config.rules, cell.searcher)
+    shown = displays_of(config, cell.condition, cell.start, cell.stop, target_present=cell.target_present)
     tables = []
-    for number, display in displays_of(config, str(cell["condition"]), int(cell["start"]), int(cell["stop"])):
-        name = (display.set_size, number, int(display.target is not None))
+    for number, display in shown:
         found = search(
             searcher,
             display,
             rules=rules,
-            rng=rng.generator("search", *name),
+            rng=rng.generator("search", display.set_size, number),
             n_searches=config.n_searches,
         )
         tables.append(_trials(searcher.name, display, number, found))
     return pd.concat(tables, ignore_index=True)
 
 
-def rules_of(config: SearchConfig, name: str) -> RulesSettings:
-    """Return how a searcher looks around: all alike, but that the ideal one never forgets."""
-    return config.rules.model_copy(update={"memory": 1.0}) if name == "ideal" else config.rules
+def rules_of(rules: RulesSettings, searcher: Observer) -> RulesSettings:
+    """Return how an observer looks around: all alike, but that the ideal one never forgets."""
+    return rules.model_copy(update={"memory": 1.0}) if searcher.variant == "ideal" else rules
 
 
 def displays_of(
-    config: SearchConfig, condition_name: str, start: int, stop: int
+    config: SearchConfig, condition_name: str, start: int, stop: int, *, target_present: bool = True
 ) -> Iterator[tuple[int, Display]]:
-    """Draw the displays of a condition, by set size and number, target present before absent."""
+    """Draw the displays of a condition, by set size and number."""
     task, condition = find_condition(condition_name)
     for set_size in task.set_sizes:
         for number in range(start, stop):
-            for present in (True, False) if config.displays.target_absent else (True,):
-                stream = Streams(config.seed).generator(
-                    "display", condition_name, set_size, number, int(present)
-                )
-                yield (
-                    number,
-                    make_display(
-                        task,
-                        condition,
-                        set_size,
-                        rng=stream,
-                        pixels_per_degree=config.displays.pixels_per_degree,
-                        target_present=present,
-                    ),
-                )
+            named = ("display", condition_name, set_size, number, int(target_present))
+            display = make_display(
+                task,
+                condition,
+                set_size,
+                rng=Streams(config.seed).generator(*named),
+                pixels_per_degree=config.displays.pixels_per_degree,
+                target_present=target_present,
+            )
+            yield number, display
 
 
-@lru_cache(maxsize=1)
-def build_searcher(config: SearchConfig, name: str) -> Searcher:
-    """Build the searcher `name` of `config`; the last one is kept between the cells of a worker.
+def build_searcher(config: SearchConfig, observer: Observer) -> Searcher:
+    """Build an observer of `config`; the last one with a network is kept between the cells of a worker.
 
     Raises
     ------
     ObserverError
         If its network cannot be built or shows no features.
     """
-    match name:
+    match observer.variant:
         case "chance":
             return ChanceSearcher()
         case "ideal":
             return IdealSearcher()
         case "pixels":
-            return _matching(config, PixelLevels(), name, preset="uniform")
-    network_name, _, variant = name.partition(", ")
-    observer, seed = config.observer, config.seed
-    if variant.startswith("untrained"):
-        copy = int(variant.removeprefix("untrained "))
-        observer = TimmObserver(models=(network_name,), weights="random")
-        seed = int(Streams(config.seed).entropy("untrained", copy)[1])
-    network = build_network(observer, network_name, seed=seed)
-    preset = "uniform" if variant == "no fovea" else config.fovea.preset
-    if config.fovea.place == "inline":
-        from cogattn.psychophysics.search.inline import InlineSearcher
+            return _matching(config, PixelLevels(), observer.id, preset="uniform")
+    return _with_network(config, observer, _network(config, observer))
 
-        return InlineSearcher(network, name=name, preset=preset, **config.matching.model_dump())
-    return _matching(config, Backbone(network, n_levels=config.matching.n_levels), name, preset=preset)
+
+@lru_cache(maxsize=1)
+def _with_network(config: SearchConfig, observer: Observer, network: Network) -> Searcher:
+    """The same searcher as long as `network` is the same object: `build_network` makes another for other bytes."""
+    preset = "uniform" if observer.variant == "no fovea" else config.fovea.preset
+    if config.fovea.place == "inline":
+        return InlineSearcher(network, name=observer.id, preset=preset, **config.matching.model_dump())
+    levels_of = Backbone(network, n_levels=config.matching.n_levels)
+    return _matching(config, levels_of, observer.id, preset=preset)
+
+
+def _network(config: SearchConfig, observer: Observer) -> Network:
+    """The network of an observer, or a copy whose weights are drawn anew."""
+    seed, untrained = network_seed(config.seed, observer), observer.variant == "untrained"
+    return build_network(config.observer, model_name(observer), seed=seed, untrained=untrained)
 
 
 def _matching(config: SearchConfig, levels_of: LevelsOf, name: str, *, preset: str) -> MatchingSearcher:

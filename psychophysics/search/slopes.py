@@ -1,0 +1,266 @@
+"""Search slopes and their asymmetry, each with its uncertainty.
+
+The asymmetry index is that of Gupta et al. (2021): ``(hard - easy) / (hard + easy)`` of the two search
+slopes, negative slopes counted as 0. It is +1 or -1 whenever one of the slopes is 0, however small the other,
+so every index here says whether it is *saturated*, and the slopes stand beside it.
+
+References
+----------
+Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34, arXiv:2106.02953.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from cogattn.errors import DataError
+from cogattn.seeds import Streams
+
+Array = NDArray[np.float64]
+
+MS_PER_FIXATION = 252.359
+BASE_MS = 376.271
+N_RESAMPLES = 2000
+DECIMALS = 9
+"""Slopes are rounded to so many decimals, so that equal times give a slope of 0 and not of 1e-14."""
+
+
+def reaction_time_ms(n_fixations: ArrayLike) -> Array:
+    """Return the reaction time in ms of a search with so many saccades: ``252.359 n + 376.271``.
+
+    The line is Gupta et al.'s fit to their own human search experiment, not to the six tasks.
+    """
+    return MS_PER_FIXATION * np.asarray(n_fixations, dtype=float) + BASE_MS
+
+
+def asymmetry_index(hard_slope: float, easy_slope: float) -> float:
+    """Return ``(hard - easy) / (hard + easy)``.
+
+    Parameters
+    ----------
+    hard_slope, easy_slope : float
+        Search slopes in any one unit, of the condition that is harder and easier *for people*; negative
+        slopes count as 0.
+
+    Returns
+    -------
+    float
+        From -1 to 1; positive where the observer shares the human polarity; 0 if neither slope is positive;
+        NaN if a slope is.
+
+    Examples
+    --------
+    >>> round(asymmetry_index(33.0, 14.0), 3)
+    0.404
+    """
+    return float(_asymmetry(np.asarray(hard_slope, dtype=float), np.asarray(easy_slope, dtype=float)))
+
+
+def fit_line(x: Array, y: Array) -> tuple[Array, Array]:
+    """Fit a straight line by least squares.
+
+    Parameters
+    ----------
+    x : array, shape (n,)
+        At least two different values.
+    y : array, shape (..., n)
+        One or many dependent variables.
+
+    Returns
+    -------
+    slope, intercept : arrays, shape (...)
+    """
+    centred = x - x.mean()
+    if len(x) < 2 or not centred.any():
+        raise DataError(f"a search slope needs at least two set sizes; got {sorted(set(x.tolist()))}")
+    slope = y @ centred / (centred @ centred)
+    return slope, y.mean(axis=-1) - slope * x.mean()
+
+
+def search_slopes(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("observer", "task", "condition", "role"),
+    value: str = "rt_ms",
+    rng: np.random.Generator | None = None,
+    n_resamples: int = N_RESAMPLES,
+) -> pd.DataFrame:
+    """Fit the search slope of each group of trials, with bootstrap intervals over displays.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per trial: the columns `by`, ``set_size``, ``display`` and `value`. Several searches of one
+        display are averaged first; displays are the units.
+    by : sequence of str
+        What makes a group.
+    value : str
+        Dependent variable, ``rt_ms`` or ``n_fixations``.
+    rng : numpy.random.Generator, optional
+        Draws the displays; a fixed seed when absent. What a group draws depends on its name alone, not on the
+        other groups.
+    n_resamples : int
+        Bootstrap resamples.
+
+    Returns
+    -------
+    DataFrame
+        `by`, ``slope`` (unit of `value` per item) with ``lo`` and ``hi`` (95 %), ``intercept``, ``n``
+        displays.
+
+    Notes
+    -----
+    As in the reference the line is fitted to the means by set size, each with the same weight.
+    """
+    draws = _bootstrap_slopes(table, by, value, rng or np.random.default_rng(0), n_resamples)
+    rows = []
+    for group, drawn in draws.items():
+        lo, hi = _interval(drawn.resampled)
+        rows.append((*group, drawn.slope, lo, hi, drawn.intercept, drawn.n))
+    return pd.DataFrame(rows, columns=[*by, "slope", "lo", "hi", "intercept", "n"])
+
+
+def asymmetries(
+    table: pd.DataFrame,
+    *,
+    rng: np.random.Generator | None = None,
+    n_resamples: int = N_RESAMPLES,
+    keep_resamples: bool = False,
+) -> pd.DataFrame:
+    """Return the asymmetry of each observer and task.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials as for `search_slopes`, with the columns ``observer``, ``task`` and ``role``.
+    rng, n_resamples
+        As for `search_slopes`.
+    keep_resamples : bool
+        Also return the index of every resample, an array in the column ``resampled``.
+
+    Returns
+    -------
+    DataFrame
+        ``observer``, ``task``, ``hard_slope``, ``easy_slope`` (ms per item), ``difference`` (ms per item)
+        with ``difference_lo`` and ``difference_hi``, ``ratio`` hard / easy (NaN unless both are positive)
+        with ``ratio_lo`` and ``ratio_hi`` (0 and infinity where a resampled slope is at or below 0),
+        ``index`` with ``lo`` and ``hi`` (95 %, bootstrap over displays), ``saturated`` (a slope is at or
+        below 0, so that the index says nothing about size), ``n`` displays.
+    """
+    by = ("observer", "task", "role")
+    draws = _bootstrap_slopes(table, by, "rt_ms", rng or np.random.default_rng(0), n_resamples)
+    rows = []
+    for observer, task in dict.fromkeys(group[:2] for group in draws):
+        if (observer, task, "hard") not in draws or (observer, task, "easy") not in draws:
+            raise DataError(f"an asymmetry needs trials of both conditions; got one ({observer}, {task})")
+        row, resampled = _contrast(draws[observer, task, "hard"], draws[observer, task, "easy"])
+        own = {"observer": observer, "task": task} | row
+        rows.append(own | {"resampled": resampled} if keep_resamples else own)
+    columns = ["observer", "task", *CONTRAST, *(["resampled"] if keep_resamples else [])]
+    return pd.DataFrame(rows, columns=columns)
+
+
+CONTRAST = (
+    "hard_slope", "easy_slope", "difference", "difference_lo", "difference_hi", "ratio", "ratio_lo", "ratio_hi",
+    "index", "lo", "hi", "saturated", "n",
+)  # fmt: skip
+
+
+def _contrast(hard: _Slope, easy: _Slope) -> tuple[dict[str, float | bool], Array]:
+    """What two slopes say of each other, and the index of every resample, (n_resamples,)."""
+    resampled = _asymmetry(hard.resampled, easy.resampled)
+    lo, hi = _interval(resampled)
+    difference_lo, difference_hi = _interval(hard.resampled - easy.resampled)
+    values = (
+        hard.slope, easy.slope, hard.slope - easy.slope, difference_lo, difference_hi,
+        hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan, _ratio(lo), _ratio(hi),
+        asymmetry_index(hard.slope, easy.slope), lo, hi, min(hard.slope, easy.slope) <= 0, hard.n + easy.n,
+    )  # fmt: skip
+    return dict(zip(CONTRAST, values, strict=True)), resampled
+
+
+def mean_indices(index: pd.DataFrame) -> pd.DataFrame:
+    """Return each observer's asymmetry index averaged over its tasks.
+
+    Parameters
+    ----------
+    index : DataFrame
+        From `asymmetries` with ``keep_resamples``: displays are resampled once, for tasks and their mean.
+
+    Returns
+    -------
+    DataFrame
+        ``observer``, ``mean``, ``lo``, ``hi`` (95 %, displays resampled), ``n_tasks``, ``n`` displays.
+    """
+    rows = []
+    for observer, own in index.groupby("observer", sort=False):
+        lo, hi = _interval(np.stack(own["resampled"].to_list()).mean(axis=0))
+        rows.append((observer, own["index"].mean(), lo, hi, len(own), int(own["n"].sum())))
+    return pd.DataFrame(rows, columns=["observer", "mean", "lo", "hi", "n_tasks", "n"])
+
+
+def _ratio(index: float) -> float:
+    """The ratio of slopes that an asymmetry index stands for; they rise together, and so do their resamples."""
+    return float((1 + index) / (1 - index)) if index < 1 else np.inf
+
+
+def prediction_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return where one more value would be expected, by Student's t; NaN for fewer than two values.
+
+    A sixth copy lies outside the range of five in one case of three, outside this interval in one of twenty.
+    """
+    own = np.asarray(values, dtype=float)
+    if len(own) < 2:
+        return np.nan, np.nan
+    quantile = float(stats.t.ppf((1 + confidence) / 2, len(own) - 1))
+    half = quantile * own.std(ddof=1) * np.sqrt(1 + 1 / len(own))
+    return float(own.mean() - half), float(own.mean() + half)
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """Slope of one group of trials, and of its bootstrap resamples."""
+
+    slope: float
+    intercept: float
+    resampled: Array  # (n_resamples,)
+    n: int
+
+
+def _bootstrap_slopes(
+    table: pd.DataFrame, by: Sequence[str], value: str, rng: np.random.Generator, n_resamples: int
+) -> dict[tuple[str, ...], _Slope]:
+    missing = {*by, "set_size", "display", value} - set(table.columns)
+    if missing:
+        raise DataError(f"search trials must have the columns {', '.join(sorted(missing))}")
+    streams = Streams(int(rng.integers(2**32)))
+    found = {}
+    for group, trials in table.groupby(list(by), sort=False):
+        displays = trials.groupby(["set_size", "display"])[value].mean()
+        sizes = np.sort(trials["set_size"].unique())
+        samples = [displays.loc[size].to_numpy(float) for size in sizes]
+        means = np.array([sample.mean() for sample in samples])
+        slope, intercept = (v.round(DECIMALS) for v in fit_line(sizes.astype(float), means))
+        own = streams.generator(*group)
+        drawn = [s[own.integers(len(s), size=(n_resamples, len(s)))].mean(axis=1) for s in samples]
+        resampled = fit_line(sizes.astype(float), np.stack(drawn, axis=-1))[0].round(DECIMALS)
+        found[cast(tuple[str, ...], group)] = _Slope(float(slope), float(intercept), resampled, len(displays))
+    return found
+
+
+def _asymmetry(hard: Array, easy: Array) -> Array:
+    hard, easy = np.maximum(hard, 0), np.maximum(easy, 0)
+    total = hard + easy
+    return np.where(total == 0, 0.0, (hard - easy) / np.where(total == 0, 1.0, total))
+
+
+def _interval(resampled: Array) -> tuple[float, float]:
+    lo, hi = np.quantile(resampled, [0.025, 0.975])
+    return float(lo), float(hi)
