@@ -1,4 +1,4 @@
-"""Same settings and version, same bytes: whatever the workers, order, hash seed or interruptions."""
+"""Same content, same bytes: whatever the workers, order, hash seed or interruptions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import ClassVar
 
 import pytest
 
-from cogattn.registry import load_study
-from cogattn.running.execute import open_run, plan, run_study
-from cogattn.running.store import Run
-from cogattn.study import Cell
-from cogattn.testing.coin import CoinConfig, CoinStudy
+from cogattn.running.execute import Execution, open_run, run_study
+from cogattn.running.records import CellList
+from cogattn.running.store import RunFolder
+from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy
 
 COIN = "cogattn.testing.coin:CoinStudy"
 CONFIG = CoinConfig(n_cells=3, coins={"kind": "loaded", "heads": (0.1, 0.5)})
@@ -25,50 +24,58 @@ CONFIG = CoinConfig(n_cells=3, coins={"kind": "loaded", "heads": (0.1, 0.5)})
 class ShuffledCoins(CoinStudy):
     """Plans the same cells in another order."""
 
-    name: ClassVar[str] = "shuffled"
+    version: ClassVar[int] = 1
 
-    def cells(self, config: CoinConfig) -> Sequence[Cell]:
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
         cells = list(super().cells(config))
         random.Random(3).shuffle(cells)
         return cells
 
 
-def results_of(run: Run) -> dict[str, bytes]:
-    """All files but those that tell when and how the run was made."""
-    return {
+def results_of(run: RunFolder) -> dict[str, bytes]:
+    """All files but those that tell when and how the run was made, and its cells."""
+    files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in sorted(run.folder.rglob("*"))
-        if path.is_file() and path.name not in ("provenance.json", "MANIFEST.json", ".lock")
+        if path.is_file() and path.name not in ("provenance.json", ".lock")
     }
+    return files | cells_of(run)
+
+
+def cells_of(run: RunFolder) -> dict[str, bytes]:
+    return {cell.name: run.cells.path(cell.name).read_bytes() for cell in run.read(CellList).cells}
 
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    run, _ = run_study(COIN, CONFIG, out=tmp_path_factory.mktemp("serial"), workers=1)
-    return results_of(run)
+    return results_of(run_study(COIN, CONFIG, out=tmp_path_factory.mktemp("serial")))
 
 
 def test_two_workers_write_the_same_bytes_as_one_process(tmp_path: Path, serial: dict[str, bytes]) -> None:
-    run, _ = run_study(COIN, CONFIG, out=tmp_path, workers=2)
-    assert results_of(run) == serial
+    assert results_of(run_study(COIN, CONFIG, out=tmp_path, execution=Execution(workers=2))) == serial
 
 
 def test_any_executor_writes_the_same_bytes(tmp_path: Path, serial: dict[str, bytes]) -> None:
-    run, _ = run_study(COIN, CONFIG, out=tmp_path, workers=3, make_executor=ThreadPoolExecutor)
-    assert results_of(run) == serial
+    execution = Execution(workers=3, make_executor=ThreadPoolExecutor)
+    assert results_of(run_study(COIN, CONFIG, out=tmp_path, execution=execution)) == serial
 
 
-def test_another_order_of_cells_gives_the_same_cells(tmp_path: Path, serial: dict[str, bytes]) -> None:
-    run, _ = run_study(f"{__name__}:ShuffledCoins", CONFIG, out=tmp_path)
-    cells = {name: data for name, data in results_of(run).items() if name.startswith("cells/")}
-    assert cells == {name: data for name, data in serial.items() if name.startswith("cells/")}
+def test_another_order_of_cells_gives_the_same_trials(tmp_path: Path) -> None:
+    target = f"{__name__}:ShuffledCoins"
+    straight = run_study(COIN, CONFIG, out=tmp_path / "straight")
+    shuffled = run_study(target, CONFIG, out=tmp_path / "shuffled")
+    ours, theirs = ({c.label: c.name for c in run.read(CellList).cells} for run in (straight, shuffled))
+    assert list(ours) != list(theirs)
+    for label, name in ours.items():
+        a, b = straight.cells.read(name)[1], shuffled.cells.read(theirs[label])[1]
+        assert a.trials["tosses"].equals(b.trials["tosses"])
 
 
 def test_a_resumed_run_is_the_same_as_a_fresh_one(tmp_path: Path, serial: dict[str, bytes]) -> None:
-    run, _ = run_study(COIN, CONFIG, out=tmp_path)
-    for cell in plan(load_study(COIN), CONFIG)[::2]:
-        next((run.folder / "cells").glob(f"{cell.key}-*")).unlink()
-    (run.folder / "trials.parquet").unlink()
+    run = run_study(COIN, CONFIG, out=tmp_path)
+    for cell in run.read(CellList).cells[::2]:
+        run.cells.path(cell.name).unlink()
+    (run.folder / "trials" / "tosses.parquet").unlink()
     run_study(COIN, CONFIG, out=tmp_path)
     assert results_of(run) == serial
 

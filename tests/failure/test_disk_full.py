@@ -16,7 +16,10 @@ import pytest
 from cogattn.errors import StoreError
 from cogattn.running.atomic import write_atomically
 from cogattn.running.catalogue import verify
+from cogattn.running.cells import CellStore
 from cogattn.running.execute import open_run, run_study
+from cogattn.running.records import CellRecord
+from cogattn.study import Outcome
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"
@@ -38,19 +41,19 @@ def files_below(folder: Path) -> set[str]:
 
 
 def test_a_cell_that_does_not_fit_leaves_no_part_of_it(tmp_path: Path) -> None:
-    config = CoinConfig()
-    run = open_run(COIN, config, tmp_path)
-    run.create(1, config)
-    before = files_below(run.folder)
+    store, tables = CellStore(tmp_path, "coin"), {"x": {"x": "float64"}}
+    record = CellRecord(
+        study="coin", cell={}, settings={}, contents={}, code="", libraries={}, device="", cpu=""
+    )
     trials = pd.DataFrame({"x": np.random.default_rng(0).random(100_000)})
     with (
         largest_file(64 * 1024),
-        pytest.raises(StoreError, match=f"must be writable; got File too large .*{run.id}"),
+        pytest.raises(StoreError, match=f"{record.name}.zip must be writable; got File too large"),
     ):
-        run.write_cell("0" * 16, trials)
-    assert files_below(run.folder) == before
-    run.write_cell("0" * 16, trials)
-    assert run.read_trials(["0" * 16]).equals(trials)
+        store.write(record, Outcome({"x": trials}), tables)
+    assert files_below(tmp_path) == set()
+    store.write(record, Outcome({"x": trials}), tables)
+    assert store.read(record.name)[1].trials["x"].equals(trials)
 
 
 def test_an_older_file_survives_a_failed_replacement(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_a_run_on_a_full_disk_is_one_sentence_and_resumes_with_room(tmp_path: Pa
     assert done.stderr.count("\n") == 1
     assert "must be writable; got File too large" in done.stderr
     run = open_run(COIN, CoinConfig(tosses=20000, n_cells=2), tmp_path)
-    assert run.id in done.stderr
-    assert not list((run.folder / "cells").iterdir())
+    assert not list((tmp_path / "cells").rglob("*.zip"))
+    assert not list(tmp_path.rglob("*.tmp"))
     run_study(COIN, CoinConfig(tosses=20000, n_cells=2), out=tmp_path)
     assert verify(run) == []

@@ -10,12 +10,15 @@ from pathlib import Path
 import pandas as pd
 
 from cogattn.running.catalogue import verify
+from cogattn.running.cells import CellStore
 from cogattn.running.execute import open_run, run_study
-from cogattn.running.store import Run
+from cogattn.running.records import CellRecord
+from cogattn.study import Outcome
 from cogattn.testing.coin import CoinConfig
 
 COIN = "cogattn.testing.coin:CoinStudy"
-KEY = "0" * 16
+RECORD = CellRecord(study="coin", cell={}, settings={}, contents={}, code="", libraries={}, device="", cpu="")
+TABLES = {"x": {"writer": "int64"}}
 
 
 def test_two_drivers_on_one_run_both_end_well(
@@ -29,23 +32,22 @@ def test_two_drivers_on_one_run_both_end_well(
     config = CoinConfig(n_cells=10, seconds_per_cell=0.02)
     shared = open_run(COIN, config, tmp_path / "shared")
     assert verify(shared) == []
-    assert len(list((shared.folder / "cells").iterdir())) == 20
-    alone, _ = run_study(COIN, config, out=tmp_path / "alone")
-    assert (shared.folder / "trials.parquet").read_bytes() == (alone.folder / "trials.parquet").read_bytes()
+    assert len(list((tmp_path / "shared" / "cells").rglob("*.zip"))) == 20
+    alone = run_study(COIN, config, out=tmp_path / "alone")
+    name = "trials/tosses.parquet"
+    assert (shared.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
 def test_eight_writers_of_one_cell_never_show_a_torn_file(tmp_path: Path) -> None:
-    config = CoinConfig()
-    run = open_run(COIN, config, tmp_path)
-    run.create(1, config)
+    store = CellStore(tmp_path, "coin")
     spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=write_many, args=(run, number)) for number in range(8)]
+    writers = [spawn.Process(target=write_many, args=(store, number)) for number in range(8)]
     for writer in writers:
         writer.start()
     n_reads = 0
     while any(writer.is_alive() for writer in writers):
-        if run.has_cell(KEY):
-            trials = run.read_trials([KEY])
+        if store.has(RECORD.name):
+            trials = store.read(RECORD.name)[1].trials["x"]
             assert len(trials) == 1000
             assert trials["writer"].nunique() == 1
             n_reads += 1
@@ -53,11 +55,11 @@ def test_eight_writers_of_one_cell_never_show_a_torn_file(tmp_path: Path) -> Non
         writer.join()
     assert [writer.exitcode for writer in writers] == [0] * 8
     assert n_reads > 0
-    assert not (run.folder / "quarantine").exists()
-    assert len(list((run.folder / "cells").iterdir())) == 1
+    assert not (tmp_path / "cells" / "quarantine").exists()
+    assert len([path for path in store.folder.rglob("*") if path.is_file()]) == 1
 
 
-def write_many(run: Run, number: int) -> None:
+def write_many(store: CellStore, number: int) -> None:
     """Write the same cell 50 times, with content that differs between writers: the worst case."""
     for _ in range(50):
-        run.write_cell(KEY, pd.DataFrame({"writer": [number] * 1000}))
+        store.write(RECORD, Outcome({"x": pd.DataFrame({"writer": [number] * 1000})}), TABLES)

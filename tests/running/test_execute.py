@@ -166,6 +166,7 @@ def test_a_worker_keeps_to_one_thread_whatever_its_driver_s_environment(
 
 def test_threads_are_one_inside_and_as_before_outside() -> None:
     torch = pytest.importorskip("torch")
+    pytest.importorskip("threadpoolctl")  # sets a variable of its own when it is imported
     environment, n_torch = dict(os.environ), torch.get_num_threads()
     torch.set_num_threads(2)
     with one_thread():
