@@ -12,7 +12,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from cogattn.errors import StoreError
-from cogattn.running.syntax import Syntax, read_syntax
+from cogattn.running.reach.tree import Syntax, read_syntax
 
 HOUSE = "cogattn"
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -67,6 +67,10 @@ class Places:
             self._ours[top] = self._is_ours(top)
         return self._ours[top]
 
+    def is_installed(self, top: str) -> bool:
+        """Whether there is a package of that name that is not ours and not Python's own."""
+        return top not in sys.stdlib_module_names and self.find(top) is not None and not self.is_ours(top)
+
     def submodules(self, package: str) -> Iterator[str]:
         """Yield the names of all modules below a package, however deep."""
         place = self.find(package)
@@ -89,9 +93,9 @@ class Places:
             return None
         return source(place.file, place.name, is_package=place.is_package)
 
-    def own_distribution(self, place: Place) -> None:
-        """Count as our code all that was installed, or lies, with the module."""
-        top = place.name.partition(".")[0]
+    def own_top(self, module: str) -> None:
+        """Count as our code all that was installed, or lies, with a module."""
+        top = module.partition(".")[0]
         self.own.add(top)
         root = self.find(top)
         if root is None or root.file is None:
@@ -99,7 +103,7 @@ class Places:
         folder = root.file.parent.parent if root.is_package else root.file.parent
         if _is_installed(folder):
             self.own |= _installed_with(top, folder)
-        else:
+        elif str(folder) not in self.folders:
             self.folders.append(str(folder))
 
     def _is_ours(self, top: str) -> bool:
@@ -140,8 +144,9 @@ def source(file: Path, name: str, *, is_package: bool = False) -> Syntax:
         If it cannot be read as Python.
     """
     try:
-        state = file.stat()
-        return read_syntax(file, (state.st_size, state.st_mtime_ns), name, is_package)
+        found = file.stat()
+        state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return read_syntax(file, state, name, is_package)
     except (OSError, SyntaxError, ValueError) as error:
         raise StoreError(f"the source of {name} must be readable Python; got {error} ({file})") from error
 
@@ -165,7 +170,8 @@ def _in_folders(name: str, folders: Sequence[str]) -> Place | None:
         file = os.path.join(folder, f"{leaf}.py")
         if os.path.isfile(file):
             return Place(name, Path(file))
-    return None
+    spaces = [path for path in (os.path.join(folder, leaf) for folder in folders) if _children(Path(path))]
+    return Place(name, None, tuple(spaces)) if spaces else None  # a namespace package
 
 
 def _by_finders(name: str, folders: Sequence[str]) -> Place | None:
@@ -173,7 +179,7 @@ def _by_finders(name: str, folders: Sequence[str]) -> Place | None:
     for finder in sys.meta_path:
         try:
             place = _place(finder.find_spec(name, list(folders), None))
-        except (ImportError, AttributeError, TypeError):
+        except (ImportError, AttributeError, TypeError, KeyError):
             continue
         if place is not None:
             return place
@@ -194,12 +200,14 @@ def _children(folder: Path) -> list[str]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return []
-    names = [
-        entry.name.split(".")[0]
-        for entry in entries
-        if entry.is_dir() or entry.name.endswith((".py", *_BINARY))
-    ]
+    names = [entry.name.split(".")[0] for entry in entries if _holds_code(entry)]
     return [name for name in dict.fromkeys(names) if name.isidentifier() and name != "__init__"]
+
+
+def _holds_code(entry: os.DirEntry[str]) -> bool:
+    if entry.is_dir() and not entry.name.startswith((".", "__")):
+        return any(name.endswith(".py") for name in os.listdir(entry.path))
+    return entry.name.endswith((".py", *_BINARY))
 
 
 def _is_installed(path: Path) -> bool:

@@ -1,0 +1,200 @@
+"""A module's syntax tree cut into its top-level definitions; nothing is executed.
+
+A `Unit` is what is followed: a function, a class, an assignment, or a statement that runs when the module is
+imported. Its digest is that of the syntax tree: comments, docstrings, formatting and line numbers are no part of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import itertools
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Literal
+
+from cogattn.running.reach.names import Imported, Uses, bound_names, imported, is_constant, is_typing, uses_of
+
+Kind = Literal["function", "class", "assignment", "statement"]
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_KINDS: dict[type[ast.AST], Kind] = {
+    ast.FunctionDef: "function",
+    ast.AsyncFunctionDef: "function",
+    ast.ClassDef: "class",
+}
+_UNWRITTEN = {"ctx", "type_comment", "kind", "type_ignores"}
+
+
+@dataclass(eq=False)
+class Unit:
+    """A top-level definition or statement of a module."""
+
+    label: str
+    kind: Kind
+    node: ast.stmt
+    package: str
+    """What relative imports inside it start from."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its syntax tree."""
+        return tree_digest(self.node)
+
+    @cached_property
+    def uses(self) -> Uses:
+        """What it refers to."""
+        return uses_of([self.node], self.package)
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        """Statements of a class, those aside that do nothing; none of anything else."""
+        body = self.node.body if isinstance(self.node, ast.ClassDef) else []
+        return [node for node in body if not _is_void(node)]
+
+
+@dataclass(eq=False)
+class Syntax:
+    """A module: what its top-level names are bound to, and what runs when it is imported."""
+
+    name: str
+    package: str
+    units: list[Unit] = field(default_factory=list)
+    bindings: dict[str, list[Unit | Imported]] = field(default_factory=dict)
+    typing: dict[str, list[Unit | Imported]] = field(default_factory=dict)
+    """Names bound for type checkers alone."""
+    imports: list[Imported] = field(default_factory=list)
+    """Executed when the module is."""
+    stars: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Names of a notebook whose values have no source, with their types."""
+
+    def add(self, node: ast.stmt) -> None:
+        """Add a statement to the end of the module."""
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._add_import(node)
+        elif is_typing(node) and isinstance(node, ast.If):
+            hidden = Syntax(self.name, self.package)
+            hidden.extend(node.body)
+            self.typing |= hidden.bindings
+            self.extend(node.orelse)
+        elif not is_constant(node) and not _is_main(node):
+            self._add_unit(node)
+
+    def extend(self, body: Sequence[ast.stmt]) -> None:
+        """Add statements to the end of the module."""
+        for node in body:
+            self.add(node)
+
+    def _add_unit(self, node: ast.stmt) -> None:
+        names = sorted(bound_names(node))
+        kind = _KINDS.get(type(node)) or ("assignment" if _is_assignment(node) else "statement")
+        label = ",".join(names) if kind != "statement" else f"<{','.join(names) or type(node).__name__}>"
+        unit = Unit(label, kind, node, self.package)
+        self.units.append(unit)
+        for name in names:
+            self.bindings.setdefault(name, []).append(unit)
+        for inner in run_with(node) if kind == "statement" else ():
+            if isinstance(inner, ast.Import | ast.ImportFrom):
+                self._add_import(inner)
+
+    def _add_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for name, target in imported(node, self.package):
+            if name == "*":
+                self.stars.append(target.module)
+                self.imports.append(Imported(target.module))
+            else:
+                self.bindings.setdefault(name, []).append(target)
+                self.imports.append(target)
+        if isinstance(node, ast.Import):
+            self.imports += [Imported(alias.name) for alias in node.names]
+
+
+@lru_cache(maxsize=4096)
+def read_syntax(path: Path, state: tuple[int, ...], name: str, is_package: bool) -> Syntax:
+    """Parse a file, once for each `state` of it (size and times).
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    SyntaxError, ValueError
+        If it is not Python.
+    """
+    source = path.read_bytes()
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    return parse(source.decode(encoding), name, is_package=is_package)
+
+
+def parse(source: str, name: str, *, is_package: bool = False) -> Syntax:
+    """Cut source text into units."""
+    found = Syntax(name, name if is_package else name.rpartition(".")[0])
+    found.extend(ast.parse(source).body)
+    times: dict[str, Iterator[int]] = {}
+    for unit in found.units:  # a name that is defined twice has two units
+        again = next(times.setdefault(unit.label, itertools.count(1)))
+        unit.label += f"#{again}" if again > 1 else ""
+    return found
+
+
+def tree_digest(node: ast.AST) -> str:
+    """SHA-256 of a syntax tree without docstrings, type comments and positions."""
+    pieces: list[str] = []
+    _write(node, pieces)
+    return hashlib.sha256("".join(pieces).encode(errors="surrogatepass")).hexdigest()
+
+
+def _write(value: object, pieces: list[str]) -> None:
+    """Append a spelling of a tree that is the same in every version of Python: what is empty is left out."""
+    if isinstance(value, ast.AST):
+        pieces.append(f"{type(value).__name__}(")
+        for name in value._fields:
+            inner = getattr(value, name, None)
+            if name not in _UNWRITTEN and inner is not None and inner != []:
+                pieces.append(f"{name}=")
+                _write(inner, pieces)
+        pieces.append("None)" if isinstance(value, ast.Constant) and value.value is None else ")")
+    elif isinstance(value, list):
+        pieces.append("[")
+        for item in value:
+            if not _is_void(item):
+                _write(item, pieces)
+                pieces.append(",")
+        pieces.append("]")
+    else:
+        pieces.append(f"{type(value).__name__} {value!r}")
+
+
+def _is_void(node: object) -> bool:
+    """Whether it does nothing: a docstring, ``...`` or ``pass``."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and is_constant(node))
+
+
+def _is_assignment(node: ast.stmt) -> bool:
+    """Whether it does nothing but bind names; ``_ = register(x)`` is a call."""
+    if isinstance(node, ast.Assign):
+        flat = [inner for target in node.targets for inner in getattr(target, "elts", [target])]
+        return all(
+            isinstance(target, ast.Name | ast.Starred) and getattr(target, "id", "") != "_" for target in flat
+        )
+    return isinstance(node, ast.AnnAssign) or type(node).__name__ == "TypeAlias"
+
+
+def _is_main(node: ast.stmt) -> bool:
+    """Whether it is ``if __name__ == "__main__":``, which is no part of a module that is imported."""
+    match node:
+        case ast.If(test=ast.Compare(left=one, ops=[ast.Eq()], comparators=[other]), orelse=[]):
+            sides = {getattr(side, "id", "") or getattr(side, "value", "") for side in (one, other)}
+            return sides == {"__name__", "__main__"}
+    return False
+
+
+def run_with(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what runs together with a statement: all inside it but the bodies of functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, Definition | ast.Lambda):
+            yield child
+            yield from run_with(child)

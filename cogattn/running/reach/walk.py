@@ -1,0 +1,414 @@
+"""The walk from definition to definition, through all modules of our own code, until nothing new turns up.
+
+Where a name cannot be followed, all that it may mean is taken in: too much costs a recomputation, too little would
+pass a stale number for a fresh one.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cogattn.errors import StoreError
+from cogattn.running.atomic import sha256_hex
+from cogattn.running.reach.data import DataFiles, file_sha256
+from cogattn.running.reach.lazy import lazy_bindings
+from cogattn.running.reach.live import live_syntax
+from cogattn.running.reach.names import IMPORT_MODULE, Imported, Use, Uses, absolute, uses_of
+from cogattn.running.reach.places import Place, Places
+from cogattn.running.reach.registering import Classes, may_register
+from cogattn.running.reach.tree import Syntax, Unit
+
+_KNOWN = frozenset(dir(builtins)) | {"__file__", "__name__", "__package__", "__path__", "__spec__", "__doc__"}
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
+_TARGET = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
+_RELATIVE = re.compile(r"(\.+)([A-Za-z_][\w.]*)")
+_START = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\.(?:$|[*%{])")
+"""Text that begins the name of a module."""
+
+
+@dataclass
+class Module:
+    """A module of our code, with what its package hands out lazily."""
+
+    place: Place
+    syntax: Syntax
+    lazy: Mapping[str, Sequence[Unit | Imported]] = field(default_factory=dict)
+
+
+class Walk(Classes):
+    """Follows names from definition to definition.
+
+    Parameters
+    ----------
+    places : Places
+        Finds the modules.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.parts: dict[str, str] = {}
+        self.packages: set[str] = set()
+        self.reached: dict[Unit, Syntax] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._data = DataFiles()
+        self._todo: list[tuple[Unit, Syntax]] = []
+        self._to_load: list[Imported] = []
+        self._loaded: set[Imported] = set()
+        self._seen: set[tuple[str, tuple[str, ...]]] = set()
+        self._whole: set[str] = set()
+        self._texts: set[str] = set()
+        self._origins: dict[str, set[str]] = {}
+        self._followed: list[tuple[Uses, Syntax]] = []
+
+    def branch(self) -> Walk:
+        """Return a walk that has reached nothing yet and knows the same modules."""
+        walk = Walk(self.places)
+        walk._modules = self._modules
+        return walk
+
+    def finish(self) -> None:
+        """Work until nothing new turns up."""
+        while self._todo or self._to_load or self._found_by_name():
+            while self._to_load:
+                self.load(self._to_load.pop())
+            while self._todo:
+                unit, syntax = self._todo.pop()
+                self.follow(unit.uses, syntax)
+
+    # ---- uses
+
+    def reach(self, unit: Unit, syntax: Syntax) -> None:
+        """Take a definition in, as a whole."""
+        if unit not in self.reached:
+            self.reached[unit] = syntax
+            self.parts[f"{syntax.name}:{unit.label}"] = unit.digest
+            self.load(Imported(syntax.name))
+            self._todo.append((unit, syntax))
+
+    def follow(self, uses: Uses, syntax: Syntax) -> None:
+        """Take in what a piece of a module's code refers to."""
+        self._followed.append((uses, syntax))
+        self._to_load += uses.imports
+        for use in uses.names:
+            if isinstance(use.origin, Imported):
+                self.reach_imported(use.origin, use.attributes)
+            elif use.origin in syntax.bindings or use.origin not in uses.unsure:
+                self.reach_global(syntax, use)
+        self._follow_texts(uses, syntax)
+        self._follow_data(uses, syntax)
+        names = {use.origin for use in uses.names if isinstance(use.origin, str)}
+        if "module" in uses.dynamic:
+            self.reach_module(syntax.name)
+        aliased = any(IMPORT_MODULE in syntax.bindings.get(n, ()) for n in names - {IMPORT_MODULE.name})
+        if "package" in uses.dynamic or aliased:
+            self.reach_package(syntax.package or syntax.name)
+
+    def reach_global(self, syntax: Syntax, use: Use) -> None:
+        """Take in what a global name of a module means."""
+        name = str(use.origin)
+        if name in syntax.bindings:
+            self._reach_bound(syntax, name, use.attributes)
+        elif name in syntax.unreadable:
+            raise StoreError(
+                f"what code uses in a notebook must be a function, a class, a module or a plain value; got {name}, "
+                f"{syntax.unreadable[name]}; put it into a file"
+            )
+        elif syntax.stars:
+            self._reach_stars(syntax)
+        elif name not in syntax.typing and name not in _KNOWN:
+            self.reach_module(syntax.name)
+
+    def reach_imported(self, target: Imported, attributes: tuple[str, ...] = ()) -> None:
+        """Take in what an import binds."""
+        if self._is_ours(target.module):
+            self.reach_attribute(target.module, (target.name, *attributes) if target.name else attributes)
+
+    def _reach_bound(self, syntax: Syntax, name: str, attributes: tuple[str, ...]) -> None:
+        for bound in syntax.bindings[name]:
+            if isinstance(bound, Unit):
+                self.reach(bound, syntax)
+            else:
+                self._note(syntax.name, name, bound)
+                self.reach_imported(bound, attributes)
+
+    def _reach_stars(self, syntax: Syntax) -> None:
+        for module in syntax.stars:
+            self._note(syntax.name, f"*{module}", Imported(module, "*"))
+            if self._is_ours(module):
+                self.reach_module(module)
+
+    def _note(self, module: str, name: str, target: Imported) -> None:
+        """Keep what a name is imported from: another origin is another number."""
+        origins = self._origins.setdefault(f"{module}:{name}", set())
+        origins.add(target.text)
+        self.parts[f"{module}:{name}"] = _digest("import", *sorted(origins))
+
+    def _is_ours(self, module: str) -> bool:
+        """Whether a module is followed; where not, its package's name is kept."""
+        if self.places.is_ours(module):
+            return True
+        top = module.partition(".")[0]
+        if top and top not in sys.stdlib_module_names:
+            self.packages.add(top)
+        return False
+
+    # ---- modules
+
+    def reach_attribute(self, module: str, chain: tuple[str, ...]) -> None:
+        """Take in what ``module.a.b`` means; the module itself if nothing is read from it."""
+        if (module, chain) in self._seen:
+            return
+        self._seen.add((module, chain))
+        self.load(Imported(module))
+        found = self.module(module)
+        if found is None:
+            return
+        if not chain:
+            self._reach_object(found)
+        elif chain[0] in found.syntax.bindings:
+            self._reach_bound(found.syntax, chain[0], chain[1:])
+        elif chain[0] in found.lazy:
+            self._reach_lazy(found, chain[0], chain[1:])
+        elif self.places.find(f"{module}.{chain[0]}") is not None:
+            self.reach_attribute(f"{module}.{chain[0]}", chain[1:])
+        elif not is_dunder(chain[0]) or chain[0] == "__dict__":
+            self._reach_unknown(found)
+
+    def _reach_lazy(self, found: Module, name: str, attributes: tuple[str, ...]) -> None:
+        for target in found.lazy[name]:
+            if isinstance(target, Imported):
+                self._note(found.place.name, name, target)
+                self.reach_imported(target, attributes)
+            else:
+                self.reach_package(found.place.name)
+
+    def _reach_unknown(self, found: Module) -> None:
+        """An attribute that nobody can see: one of a star import, of a ``__getattr__``, or anything."""
+        if found.syntax.stars:
+            self._reach_stars(found.syntax)
+        if not found.syntax.stars or "__getattr__" in found.syntax.bindings:
+            self._reach_object(found)
+
+    def _reach_object(self, found: Module) -> None:
+        """A module that is passed on: any attribute of it may be read."""
+        if found.place.is_package:
+            self.reach_package(found.place.name)
+        else:
+            self.reach_module(found.place.name)
+
+    def reach_package(self, package: str) -> None:
+        """Take a package in, with all modules below it."""
+        self.reach_module(package)
+        for module in self.places.submodules(package):
+            self.reach_module(module)
+
+    def reach_module(self, name: str) -> None:
+        """Take a module in, with all its definitions."""
+        if name in self._whole:
+            return
+        self._whole.add(name)
+        self.load(Imported(name))
+        found = self.module(name)
+        if found is None:
+            return
+        for unit in found.syntax.units:
+            self.reach(unit, found.syntax)
+        for bound_name, bindings in found.syntax.bindings.items():
+            for bound in bindings:
+                if isinstance(bound, Imported):
+                    self._note(name, bound_name, bound)
+                    self._to_load.append(bound)
+        self._reach_stars(found.syntax)
+
+    def module(self, name: str) -> Module | None:
+        """Return a module of our code; None if it is missing, or no Python source."""
+        if name not in self._modules:
+            self._modules[name] = self._read(name)
+        if self._modules[name] is None:
+            place = self.places.find(name)
+            self.parts[name] = file_sha256(place.file) if place and place.file else "missing"
+        return self._modules[name]
+
+    def _read(self, name: str) -> Module | None:
+        place = self.places.find(name)
+        if place is None:
+            live = live_syntax(name) if name in sys.modules else None
+            return Module(Place(name, None), live) if live else None
+        if place.file is None:  # a namespace package
+            return Module(place, Syntax(name, name))
+        syntax = self.places.syntax(place)
+        return Module(place, syntax, lazy_bindings(place, syntax)) if syntax else None
+
+    # ---- imports
+
+    def load(self, target: Imported) -> None:
+        """Take in what happens when something is imported."""
+        if target in self._loaded:
+            return
+        self._loaded.add(target)
+        if not self._is_ours(target.module):
+            return
+        if target.name:
+            self._load_name(target)
+            return
+        parent = target.module.rpartition(".")[0]
+        if parent:
+            self.load(Imported(parent))
+        found = self.module(target.module)
+        if found is None:
+            return
+        self._to_load += found.syntax.imports
+        for unit in found.syntax.units:
+            if unit.kind == "statement" or may_register(unit, found.syntax, self):
+                self.reach(unit, found.syntax)
+
+    def _load_name(self, target: Imported) -> None:
+        self.load(Imported(target.module))
+        found = self.module(target.module)
+        if found is None or target.name in found.syntax.bindings:
+            return
+        if target.name in found.lazy:
+            self._to_load += [bound for bound in found.lazy[target.name] if isinstance(bound, Imported)]
+        elif self.places.find(f"{target.module}.{target.name}") is not None:
+            self.load(Imported(f"{target.module}.{target.name}"))
+
+    # ---- what is found by text
+
+    def _follow_texts(self, uses: Uses, syntax: Syntax) -> None:
+        """Follow text that names a module or a target of our code, or begins the name of one."""
+        for text in uses.texts | uses.patterns:
+            start = _START.match(text)
+            if start and self._is_own_module(start[1]):
+                self.reach_package(start[1])
+        for text in uses.texts:
+            relative, target = _RELATIVE.fullmatch(text), _TARGET.fullmatch(text)
+            if relative:
+                self._follow_dotted(absolute(relative[2], len(relative[1]), syntax.package), modules=True)
+            elif text in self._texts:
+                continue
+            elif target and self.places.is_ours(target[1]) and self.places.find(target[1]) is not None:
+                self.reach_attribute(target[1], tuple(target[2].split(".")))
+            elif _DOTTED.fullmatch(text):
+                self._follow_dotted(text)
+        self._texts |= uses.texts
+
+    def _follow_dotted(self, text: str, *, modules: bool = False) -> None:
+        """``package.module`` or, unless it must be one of the `modules`, ``package.module.name``."""
+        module, _, name = text.rpartition(".")
+        if self._is_own_module(text):
+            self.reach_attribute(text, ())
+        elif not modules and "." in module and self._is_own_module(module):
+            found = self.module(module)
+            hidden = found and (found.syntax.stars or "__getattr__" in found.syntax.bindings)
+            if hidden or any(True for _ in self.definitions(module, (name,))):
+                self.reach_attribute(module, (name,))
+
+    def _is_own_module(self, name: str) -> bool:
+        return name.partition(".")[0] in self.places.own and self.places.find(name) is not None
+
+    def _found_by_name(self) -> bool:
+        """Take in what code that looks modules or classes up at run time may find; whether there was any."""
+        before = len(self.parts), len(self.packages)
+        dynamic = {flag for uses, _ in self._followed for flag in uses.dynamic}
+        if "subclasses" in dynamic:
+            self._reach_subclasses()
+        if "entry points" in dynamic:
+            self._reach_entry_points()
+        if "by name" in dynamic:
+            self._reach_by_name()
+        return (len(self.parts), len(self.packages)) != before
+
+    def _reach_subclasses(self) -> None:
+        for module in list(self._modules.values()):
+            for unit in module.syntax.units if module else ():
+                if unit.kind == "class":
+                    self.reach(unit, module.syntax)
+
+    def _reach_entry_points(self) -> None:
+        found = entry_points()
+        for entry in (entry for group in found.groups & self._texts for entry in found.select(group=group)):
+            if self.places.is_ours(entry.module):
+                self.reach_attribute(entry.module, tuple(entry.attr.split(".")) if entry.attr else ())
+
+    def _reach_by_name(self) -> None:
+        """Some module is imported by a name that comes from elsewhere: from any text that has been met."""
+        for text in sorted(self._texts):
+            top = text.partition(".")[0]
+            if not text.replace(".", "").isidentifier():
+                continue
+            if any(os.path.exists(os.path.join(folder, f"{top}.py")) for folder in self.places.folders):
+                self.reach_attribute(text, ())
+            elif self.places.is_installed(top):
+                self.packages.add(top)
+        for uses, syntax in list(self._followed):
+            named = any(use.origin in ("__package__", "__name__", "__spec__") for use in uses.names)
+            if any(re.match(r"\.+[\w.]*\*", p) or (named and "*." in p) for p in uses.patterns):
+                self.reach_package(syntax.package or syntax.name)
+
+    # ---- files of data
+
+    def _follow_data(self, uses: Uses, syntax: Syntax) -> None:
+        """Take in the files beside a module that code names."""
+        place = self.places.find(syntax.name)
+        homes = {syntax.name: place} if place else {}
+        homes |= {
+            package: self.places.find(package) for package in uses.resources if self._is_own_module(package)
+        }
+        for name, home in homes.items():
+            for file in self._data.named(home.file.parent, uses) if home and home.file else ():
+                self.parts[f"{name.removesuffix('.__init__')}:{file}"] = file_sha256(
+                    Path(home.file.parent, file)
+                )
+
+    # ---- classes
+
+    def definitions(
+        self, module: str, chain: tuple[str, ...], depth: int = 0
+    ) -> Iterator[tuple[Syntax, Unit]]:
+        """Yield the definitions that ``module.a.b`` means, without taking them in."""
+        found = self.module(module) if chain and depth < 50 and self.places.is_ours(module) else None
+        if found is None:
+            return
+        bound = found.syntax.bindings.get(chain[0]) or found.lazy.get(chain[0])
+        if bound is None and self.places.find(f"{module}.{chain[0]}") is not None:
+            yield from self.definitions(f"{module}.{chain[0]}", chain[1:], depth + 1)
+        elif bound is None:
+            for star in found.syntax.stars:
+                yield from self.definitions(star, chain, depth + 1)
+        for one in bound or ():
+            if isinstance(one, Imported):
+                names = (one.name,) if one.name else ()
+                yield from self.definitions(one.module, (*names, *chain[1:]), depth + 1)
+            else:
+                yield found.syntax, one
+
+    def hierarchy(self, syntax: Syntax, unit: Unit, depth: int = 0) -> Iterator[tuple[Syntax, Unit]]:
+        """Yield a class and those of our classes that it derives from, nearest first."""
+        yield syntax, unit
+        for base in unit.node.bases if isinstance(unit.node, ast.ClassDef) and depth < 50 else ():
+            for use in uses_of([unsubscripted(base)], syntax.package).names:
+                for where, above in self.definitions(syntax.name, use.chain):
+                    if above.kind == "class":
+                        yield from self.hierarchy(where, above, depth + 1)
+
+
+def _digest(*texts: str) -> str:
+    return sha256_hex("\n".join(texts).encode(errors="surrogatepass"))
+
+
+def is_dunder(name: str) -> bool:
+    """Whether it is a name of Python's own, ``__init__``."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def unsubscripted(node: ast.expr) -> ast.expr:
+    """Return ``Study`` of ``Study[Config]``."""
+    return node.value if isinstance(node, ast.Subscript) else node
