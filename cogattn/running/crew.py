@@ -21,6 +21,8 @@ ATTEMPTS = 3
 GRACE_S = 20.0
 """After SIGTERM, cells under way may take so long to be stored; Slurm gives 30 s."""
 TICK_S = 0.5
+START_S = 10.0
+"""What a worker's first cell has beyond the limit of one cell, for the process to start and import."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Crew:
     timeout_s: float | None = None
     failures: dict[PlannedCell, str] = field(default_factory=dict)
     _executor: Executor | None = None
+    _n_done: int = 0
     _until: dict[Future, float] = field(default_factory=dict)
     _stop_by: float | None = None
 
@@ -126,7 +129,8 @@ class Crew:
                     continue
                 return True
             under_way[future] = todo.popleft()
-            self._until[future] = time.monotonic() + (self.timeout_s or float("inf"))
+            start_s = START_S if self._n_done < self.workers else 0.0
+            self._until[future] = time.monotonic() + start_s + (self.timeout_s or float("inf"))
         return False
 
     def _collect(self, under_way: dict[Future, PlannedCell]) -> bool:
@@ -143,6 +147,7 @@ class Crew:
                     raise
                 self._run_alone(under_way.pop(future))
                 continue
+            self._n_done += 1
             self._record(under_way.pop(future), failure)
         return broken
 
@@ -163,7 +168,8 @@ class Crew:
                 return self._record(cell, None)
             executor = self.start(1)
             try:
-                failure = self.submit(executor, cell).result(timeout=self.timeout_s)
+                limit_s = None if self.timeout_s is None else self.timeout_s + START_S
+                failure = self.submit(executor, cell).result(timeout=limit_s)
                 executor.shutdown(wait=True)
                 return self._record(cell, failure)
             except TimeoutError:
@@ -207,6 +213,7 @@ class Crew:
     def _dismiss(self, under_way: dict[Future, PlannedCell]) -> None:
         under_way.clear()
         self._until.clear()
+        self._n_done = 0
         if self._executor is not None:
             stop_at_once(self._executor)
             self._executor = None

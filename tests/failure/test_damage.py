@@ -51,7 +51,7 @@ def cell_paths(run: RunFolder) -> list[Path]:
 
 
 def tables_of(run: RunFolder) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()}
+    return {path.name: path.read_bytes() for path in (run.folder / "tables").glob("*.csv")}
 
 
 def flipped(data: bytes, rng: random.Random) -> bytes:
