@@ -215,7 +215,7 @@ def test_clouds_error_bars_and_bars_are_data() -> None:
             case "bar":
                 axes.bar([9], [10], label="a long label")
             case _:
-                axes.plot([0, 9, 10], [0, 9.5, 0], drawstyle="steps-post", label="a long label")
+                axes.plot([0, 10], [9.3, 0], drawstyle="steps-post", label="a long label")
         assert len(legend_over(figure, axes)) == 1, draw
 
 
@@ -227,6 +227,17 @@ def test_data_elsewhere_bands_and_data_beyond_the_limits_are_left_alone() -> Non
     axes.fill_between([0, 10], [0, 0], [10, 10], alpha=0.2)
     axes.plot([9, 9], [0, 10], visible=False)
     assert legend_over(figure, axes) == []
+
+
+@pytest.mark.parametrize("clipped", [True, False])
+def test_a_line_counts_as_far_as_it_is_drawn(clipped: bool) -> None:
+    """The legend stands beside the axes, on the height of a line that goes on beyond their limits."""
+    figure = Figure(figsize=(4, 3), dpi=100)
+    axes = figure.add_axes((0.1, 0.1, 0.4, 0.8))
+    axes.plot([0, 100], [5, 5], label="goes on", clip_on=clipped)
+    axes.set_xlim(0, 10)
+    axes.legend(loc="center left", bbox_to_anchor=(1.05, 0.5))
+    assert bool(covered_by_legend(figure)) != clipped
 
 
 def test_a_legend_on_the_neighbours_data_is_found() -> None:
