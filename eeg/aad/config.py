@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,11 @@ from pydantic import Field, model_validator
 from cogattn.config import Settings, StudyConfig
 
 DecoderName = Literal["ridge", "ledoit-wolf", "forward", "cca", "cnn", "attention", "classifier"]
+Unit = Literal["uV", "V", "arbitrary"]
+LINEAR: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf")
+"""Linear in the training envelopes: refitted to every swap of the talkers at once."""
+NETWORKS: tuple[DecoderName, ...] = ("cnn", "attention", "classifier")
+"""Trained by gradient descent."""
 
 
 class SimulatedSession(Settings):
@@ -45,12 +51,17 @@ class FolderSession(Settings):
     continuous recordings (BDF, EDF, BrainVision, EEGLAB, FIF, BIDS) and sounds, listed in ``trials.csv``."""
     audio: Path | None = None
     """Folder of the sound files, where the recordings only name them (KU Leuven)."""
-    unit: Literal["uV", "V", "arbitrary"] | None = None
+    unit: Unit | None = None
     """Unit of the EEG in the files; when absent, microvolts in MATLAB layouts and as the file says in others."""
     attended: str = "attended"
     """CND: name of the feature that holds the attended envelope."""
     unattended: str = "unattended"
     """CND: name of the feature that holds the ignored envelope."""
+
+    @property
+    def usual_unit(self) -> Unit:
+        """Unit of the EEG where none is given."""
+        return "V" if self.layout == "table" else "uV"
 
 
 class Preprocessing(Settings):
@@ -154,11 +165,6 @@ class AadConfig(StudyConfig):
     def _consistent(self) -> Self:
         if len(set(self.decoders)) < len(self.decoders):
             raise ValueError("decoders must differ from each other")
-        rising = all(b > a for a, b in zip(self.windows_s, self.windows_s[1:], strict=False))
-        if not rising or self.windows_s[0] * self.preprocessing.sfreq < 8:
-            raise ValueError("windows_s must rise, the first holding at least 8 samples")
-        if self.recordings.kind == "simulated" and self.windows_s[-1] > self.recordings.trial_s:
-            raise ValueError("windows_s must fit into recordings.trial_s")
-        if self.validation == "subject" and getattr(self.recordings, "n_subjects", 2) < 2:
-            raise ValueError("validation by subject needs recordings of at least two subjects")
+        if not all(b > a for a, b in pairwise((0.0, *self.windows_s))):
+            raise ValueError("windows_s must be positive and rise")
         return self

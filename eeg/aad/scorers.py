@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.cca import CcaDecoder
-from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.config import AadConfig, DecoderName
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import window_correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
 
 if TYPE_CHECKING:
-    from cogattn.eeg.aad.trainable import NetworkReconstructor, SpeakerClassifier
+    from cogattn.eeg.aad.journal import Journal
+    from cogattn.eeg.aad.trainable import Architecture, NetworkReconstructor, SpeakerClassifier
 
 FloatArray = NDArray[np.floating]
 Scorer = Callable[[Sequence[FloatArray], float], FloatArray]
@@ -31,22 +32,38 @@ RESPONSE_S = (0.0, 0.4)
 
 def fitted(
     config: AadConfig,
-    name: str,
+    name: DecoderName,
     eeg: Sequence[FloatArray],
     attended: Sequence[FloatArray],
     unattended: Sequence[FloatArray],
     *,
     sfreq: float,
+    journal: Journal | None = None,
+    fold: int = 0,
 ) -> Callable[[FloatArray], Scorer]:
-    """Train the decoder `name` on these trials; return what makes a `Scorer` of a trial's EEG."""
-    if name in ("cca", "classifier"):
-        decider = _decider(config, name, sfreq).fit(eeg, attended, unattended)
-        return lambda trial: lambda sounds, window_s: decider.scores(trial, sounds, window_s=window_s)
+    """Train the decoder `name` on these trials; return what makes a `Scorer` of a trial's EEG.
+
+    Networks keep page `fold` of the journal, as in `cogattn.eeg.aad.training.train`.
+    """
+    if name == "cca":
+        return _by_decision(CcaDecoder(sfreq).fit(eeg, attended, unattended))
+    if name == "classifier":
+        classifier = _classifier(config, sfreq)
+        return _by_decision(classifier.fit(eeg, attended, unattended, journal=journal, fold=fold))
     if name == "forward":
         model = ForwardModel(sfreq, *RESPONSE_S).fit(attended, eeg)
         return lambda trial: _by_prediction(model, trial)
-    decoder = _reconstructor(config, name, sfreq).fit(eeg, attended)
+    if name in ("cnn", "attention"):
+        decoder = _network(config, name, sfreq).fit(eeg, attended, journal=journal, fold=fold)
+    else:
+        lags, alphas = config.lags, "ledoit-wolf" if name == "ledoit-wolf" else None
+        decoder = RidgeDecoder(sfreq, lags.tmin_s, lags.tmax_s, alphas).fit(eeg, attended)
     return lambda trial: _by_reconstruction(decoder.predict(trial), sfreq)
+
+
+def _by_decision(decider: CcaDecoder | SpeakerClassifier) -> Callable[[FloatArray], Scorer]:
+    """The decider's own score of each sound."""
+    return lambda trial: lambda sounds, window_s: decider.scores(trial, sounds, window_s=window_s)
 
 
 def _by_reconstruction(decoded: FloatArray, sfreq: float) -> Scorer:
@@ -71,20 +88,15 @@ def _by_prediction(model: ForwardModel, eeg: FloatArray) -> Scorer:
     return score
 
 
-def _reconstructor(config: AadConfig, name: str, sfreq: float) -> RidgeDecoder | NetworkReconstructor:
-    lags = config.lags
-    if name in ("cnn", "attention"):
-        from cogattn.eeg.aad.trainable import NetworkReconstructor
+def _network(config: AadConfig, name: Architecture, sfreq: float) -> NetworkReconstructor:
+    from cogattn.eeg.aad.trainable import NetworkReconstructor
 
-        return NetworkReconstructor(
-            sfreq, name, context_s=lags.tmax_s, training=config.training, seed=config.seed
-        )
-    return RidgeDecoder(sfreq, lags.tmin_s, lags.tmax_s, "ledoit-wolf" if name == "ledoit-wolf" else None)
+    return NetworkReconstructor(
+        sfreq, name, context_s=config.lags.tmax_s, training=config.training, seed=config.seed
+    )
 
 
-def _decider(config: AadConfig, name: str, sfreq: float) -> CcaDecoder | SpeakerClassifier:
-    if name == "cca":
-        return CcaDecoder(sfreq)
+def _classifier(config: AadConfig, sfreq: float) -> SpeakerClassifier:
     from cogattn.eeg.aad.trainable import SpeakerClassifier
 
     return SpeakerClassifier(sfreq, training=config.training, seed=config.seed)

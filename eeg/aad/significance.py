@@ -28,12 +28,21 @@ from cogattn.eeg.aad.lagged import Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.metrics import accuracy, correlation
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
+from cogattn.eeg.aad.splits import By
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
 
 LEAVE_ONE_OUT_DISPERSION = 1 + 1 / math.pi
 """Variance of the number of correct leave-one-out decisions in pure noise, over a binomial's."""
+
+
+def dispersion_of(validation: By) -> float:
+    """Variance of the number of correct decisions by chance, over a binomial's, under a scheme of validation.
+
+    It is 1 where decoders come from other subjects: no tested trial teaches another's decoder.
+    """
+    return 1.0 if validation == "subject" else LEAVE_ONE_OUT_DISPERSION
 
 
 def binomial_threshold(n: int, *, alpha: float = 0.05) -> float:

@@ -12,7 +12,7 @@ Vandecappelle et al. (2021), eLife 10, e56481; Rotaru et al. (2024), J. Neural E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -56,19 +56,14 @@ class Finding:
 
 def facts_of(recording: Recording) -> list[TrialFacts]:
     """Read the labels of a recording's trials."""
-    return [
-        TrialFacts(
-            subject=recording.subject,
-            trial=trial.name,
-            story=trial.labels.get("story", ""),
-            speaker=trial.labels.get("speaker", ""),
-            side=trial.labels.get("side", ""),
-            block=trial.labels.get("block", ""),
-            attended=trial.labels.get("attended_audio", ""),
-            unattended=trial.labels.get("unattended_audio", ""),
-        )
-        for trial in recording.trials
-    ]
+    return [fact_of(recording.subject, trial.name, trial.labels) for trial in recording.trials]
+
+
+def fact_of(subject: str, trial: str, labels: Mapping[str, str]) -> TrialFacts:
+    """Read the labels of one trial."""
+    named = {name: labels.get(name, "") for name in ("story", "speaker", "side", "block")}
+    sounds = {role: labels.get(f"{role}_audio", "") for role in ("attended", "unattended")}
+    return TrialFacts(subject, trial, **named, **sounds)
 
 
 def with_sound_names(

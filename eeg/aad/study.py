@@ -3,7 +3,7 @@
 Every trial is decoded by a decoder that has not seen it: of the subject's other trials, stories or speakers, or of
 other subjects. The study reports accuracy against window length, the minimal expected switch duration, bits per
 minute, d', the attended sound's rank among foreign ones and significance, beside a control that should stay near
-chance: a decoder of the ignored talker. `session` decodes, `summary` weighs.
+chance: a decoder of the ignored talker. `plan` says which cells there are, `trials` decodes, `summary` weighs.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from cogattn.eeg.aad import plan
 from cogattn.eeg.aad.config import AadConfig, SignificanceSettings, SimulatedSession
+from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Results
+from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from cogattn.running.checkpoints import Checkpoint
 
 
-class AadStudy:
+class AadStudy(Study[AadConfig]):
     """Attended-speaker decoding from two-talker EEG."""
 
     name: ClassVar[str] = "aad"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: type[AadConfig] = AadConfig
     reference: ClassVar[str] = (
         "@article{geirnaert2021electroencephalography,\n"
@@ -36,49 +38,64 @@ class AadStudy:
         "  volume = {38}, number = {4}, pages = {89--102}, year = {2021}\n"
         "}"
     )
+    tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+
+    def check(self, config: AadConfig) -> None:
+        """Refuse what cannot be decoded: see `cogattn.eeg.aad.preflight`."""
+        from cogattn.eeg.aad.preflight import check
+
+        check(config)
+
+    def observers(self, config: AadConfig) -> Sequence[Observer]:
+        """Return the decoders, the control last of them, then the listeners."""
+        listeners = [Observer(name, role="listener") for name in _listeners(config)]
+        return [*plan.decoders_of(config), *listeners]
 
     def cells(self, config: AadConfig) -> Sequence[Cell]:
-        """Return one cell per subject and decoder, the control among them, and one per subject's response.
+        """Return one cell per listener and decoder, the control among them, and one per listener's response.
 
         Raises
         ------
-        DataError
+        ConfigError, DataError
             If the folder holds no recording.
         """
-        from cogattn.eeg.aad.sources import subjects_of
+        return plan.plan(config, _listeners(config))
 
-        subjects = subjects_of(config.recordings)
-        cells = [
-            Cell.of(f"{subject}, {decoder}", subject=subject, decoder=decoder, train_on="attended")
-            for decoder in config.decoders
-            for subject in subjects
-        ]
-        if config.control:
-            cells += [
-                Cell.of(f"{subject}, ignored talker", subject=subject, decoder="ridge", train_on="unattended")
-                for subject in subjects
-            ]
-        return cells + [
-            Cell.of(f"{subject}, response", subject=subject, decoder="response") for subject in subjects
-        ]
+    def relevant(self, config: AadConfig, cell: Cell) -> AadConfig:
+        """Return what matters to one listener under one decoder: see `cogattn.eeg.aad.plan.relevant`."""
+        return plan.relevant(config, cell)
 
-    def run_cell(self, config: AadConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
-        """Decode one subject; the columns of the result are described in `session`."""
+    def contents(self, config: AadConfig, cell: Cell) -> Mapping[str, str]:
+        """Digest the recordings that the cell reads, and the sounds."""
+        from cogattn.eeg.aad.sources import digests
+
+        return digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
+
+    def inputs(self, config: AadConfig) -> Mapping[str, str]:
+        """Return nothing: the summary reads trials only."""
+        return {}
+
+    def cost(self, config: AadConfig, cell: Cell) -> Cost:
+        """Estimate from the length of the recording and the decoder."""
+        from cogattn.eeg.aad.cost import cost
+
+        return cost(config, cell, _listeners(config))
+
+    def run_cell(
+        self, config: AadConfig, cell: Cell, rng: Streams, *, checkpoint: Checkpoint | None = None
+    ) -> Outcome:
+        """Decode one listener, or fit the listener's response; columns are described in `plan`."""
         from cogattn.eeg.aad import trials
 
-        return trials.run(config, cell, rng)
+        if isinstance(cell, plan.DecodingCell):
+            return trials.run(config, cell, rng, checkpoint)
+        return trials.respond(config, cell)
 
-    def summarise(self, config: AadConfig, trials: pd.DataFrame) -> Results:
-        """Average over subjects, with intervals over subjects."""
+    def summarise(self, config: AadConfig, trials: Trials) -> Results:
+        """Average over listeners, with intervals over listeners."""
         from cogattn.eeg.aad import summary
 
         return summary.summarise(config, trials)
-
-    def inputs(self, config: AadConfig) -> Mapping[str, str]:
-        """Fingerprint the recordings."""
-        from cogattn.eeg.aad.sources import fingerprints
-
-        return fingerprints(config.recordings)
 
     def demo(self) -> AadConfig:
         """Return a small run on three simulated listeners."""
@@ -87,3 +104,9 @@ class AadStudy:
             decoders=("ridge",),
             significance=SignificanceSettings(n_permutations=199),
         )
+
+
+def _listeners(config: AadConfig) -> list[str]:
+    from cogattn.eeg.aad.sources import subjects_of
+
+    return subjects_of(config.recordings)

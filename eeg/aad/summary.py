@@ -1,9 +1,12 @@
-"""What a run of the attended-speaker study says: accuracies, switch durations, significance, controls."""
+"""What a run of the attended-speaker study says: accuracies, switch durations, significance, controls.
+
+Listeners who are missing (their cells failed) are left out of every mean; n says how many there are.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -12,176 +15,203 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.aad import figures
 from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.measures import (
+    D_PRIME,
+    INFORMATION,
+    MEDIAN_SWITCH_DURATION,
+    RANK,
+    SWITCH_DURATION,
+    accuracy_at,
+    mean_interval,
+    median_interval,
+    share_interval,
+)
 from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
-from cogattn.eeg.aad.significance import LEAVE_ONE_OUT_DISPERSION, chance_interval
-from cogattn.eeg.aad.trials import IGNORED, columns_of
-from cogattn.seeds import Streams
-from cogattn.statistics.stats import Estimate, bootstrap
-from cogattn.study import SUMMARY_COLUMNS, Results
+from cogattn.eeg.aad.people import persons
+from cogattn.eeg.aad.plan import CONTROL, decoders_of
+from cogattn.eeg.aad.significance import chance_interval, dispersion_of
+from cogattn.measures import Estimate, Row, summary_table
+from cogattn.observers.observer import Observer
+from cogattn.study import Results, Trials
 
 FloatArray = NDArray[np.floating]
-Row = dict[str, object]
+USUAL_WINDOW_S = 5.0
+"""Accuracy is given at the window nearest to this, and at the longest."""
 MOST_WARNINGS = 4
 """Findings of the guards that are printed."""
+LEVEL = 0.05
+"""A listener with p at most this is called significant."""
+
+CURVE_COLUMNS = ("decoder", "window_s", "accuracy", "lo", "hi", "n_listeners", "bits_per_minute")
+Chance = Mapping[float, tuple[float, float]]
 
 
-def summarise(config: AadConfig, trials: pd.DataFrame) -> Results:
+def summarise(config: AadConfig, trials: Trials) -> Results:
     """Build the summary, tables and figures of a run."""
-    decoded = columns_of(trials, "window")
-    curves = {name: accuracy_curves(rows) for name, rows in decoded.items()}
-    rng = Streams(config.seed).child("aad", "summary")
-    subjects = _subject_table(config, curves, columns_of(trials, "trial"))
+    counts = trials.counts("window", by=["decoder", "listener", "window_s"], totals=["correct"])
+    by_trial = trials["trial"]
+    listeners = _listener_table(config, counts, by_trial)
+    curves = _curve_table(counts)
+    chance = _chance(config, counts)
     rows = [
-        row for name, curve in curves.items()
-        for row in _rows(config, name, curve, subjects[subjects["decoder"] == name], rng)
-    ]  # fmt: skip
-    table = _curve_table(curves, rng)
-    n_windows = next(iter(decoded.values())).groupby("window_s").size()
-    chance = {w: _chance(config, int(n_windows[w])) for w in config.windows_s}
-    drawn = {
-        "accuracy": partial(figures.accuracy_figure, table, chance),
-        "switch_duration": partial(figures.switch_figure, subjects),
-    }
-    response = trials[trials["task"] == "response"]
+        row
+        for decoder in decoders_of(config)
+        for row in _rows(config, decoder, _of(curves, decoder), _of(listeners, decoder))
+    ]
+    drawn: dict[str, Callable] = {}
+    if len(curves):
+        drawn["accuracy"] = partial(figures.accuracy_figure, curves, chance)
+        drawn["switch_duration"] = partial(figures.switch_figure, listeners)
+    response = trials["response"]
     if len(response):
         drawn["response"] = partial(figures.response_figure, response)
     return Results(
-        pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)),
-        {"accuracy": table, "subjects": subjects},
+        summary_table(rows),
+        {"accuracy": curves, "listeners": listeners},
         drawn,
-        (*_remarks(curves, subjects, chance), *_warnings(trials)),
+        (*_warnings(by_trial), *_remarks(config, curves, listeners, by_trial, chance)),
+        persons(config, counts),
     )
 
 
-def accuracy_curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of each subject (rows) at each window length (columns)."""
-    return rows.groupby(["subject", "window_s"], sort=False)["correct"].mean().unstack("window_s")
-
-
-def switch_duration(config: AadConfig, curve: FloatArray, windows_s: FloatArray) -> float:
-    """MESD of one curve in seconds."""
+def switch_duration(config: AadConfig, windows_s: FloatArray, accuracies: FloatArray) -> float:
+    """MESD of one curve in seconds; infinite where no accuracy exceeds one half."""
     settings = config.switch
-    return mesd(windows_s, curve, p0=settings.p0, c=settings.c, n_min=settings.n_min)
+    return mesd(windows_s, accuracies, p0=settings.p0, c=settings.c, n_min=settings.n_min)
 
 
-def _chance(config: AadConfig, n_windows: int) -> tuple[float, float]:
-    """95 % of chance; decisions depend on each other where trials teach each other's decoders."""
-    dispersion = 1.0 if config.validation == "subject" else LEAVE_ONE_OUT_DISPERSION
-    return chance_interval(n_windows, dispersion=dispersion)
+def _of(table: pd.DataFrame, decoder: Observer) -> pd.DataFrame:
+    return table[table["decoder"] == decoder.id]
+
+
+def _chance(config: AadConfig, counts: pd.DataFrame) -> Chance:
+    """Shares between which chance lies with 95 %, by window, for the decisions of all listeners together."""
+    one_decoder = counts[counts["decoder"] == counts["decoder"].iloc[0]] if len(counts) else counts
+    totals = one_decoder.groupby("window_s")["n"].sum()
+    spread = dispersion_of(config.validation)
+    return {float(w): chance_interval(int(n), dispersion=spread) for w, n in totals.items()}
+
+
+def _curve_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of each decoder at each window, mean over listeners."""
+    rows = []
+    for (decoder, window_s), own in counts.groupby(["decoder", "window_s"], sort=False):
+        found = share_interval(own["correct"].to_numpy(float), own["n"].to_numpy(float))
+        rate = float(information_rate(found.estimate, window_s))
+        rows.append((decoder, window_s, found.estimate, found.lo, found.hi, found.n, rate))
+    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+
+
+def _listener_table(config: AadConfig, counts: pd.DataFrame, by_trial: pd.DataFrame) -> pd.DataFrame:
+    """One row per decoder and listener."""
+    rows = []
+    scores_of = dict(list(by_trial.groupby(["decoder", "listener"], sort=False)))
+    for (decoder, listener), own in counts.groupby(["decoder", "listener"], sort=False):
+        windows_s = own["window_s"].to_numpy(float)
+        accuracies = own["correct"].to_numpy(float) / own["n"].to_numpy(float)
+        scores = scores_of[decoder, listener]
+        rows.append(
+            {
+                "decoder": decoder,
+                "listener": listener,
+                "mesd_s": switch_duration(config, windows_s, accuracies),
+                "bits_per_minute": float(information_rate(accuracies, windows_s).max()),
+                "d_prime": attention_index(scores["attended"], scores["unattended"]),
+                "foreign_rank": float(scores["rank"].mean()),
+                "p": float(scores["p"].iloc[0]),
+                "test": scores["test"].iloc[0],
+                "n_trials": len(scores),
+                **{f"accuracy_{w:g}s": v for w, v in zip(windows_s, accuracies, strict=True)},
+            }
+        )
+    constant = ["mesd_s", "bits_per_minute", "d_prime", "foreign_rank", "p", "test", "n_trials"]
+    return pd.DataFrame(rows, columns=None if rows else ["decoder", "listener", *constant])
 
 
 def _rows(
-    config: AadConfig, name: str, curve: pd.DataFrame, subjects: pd.DataFrame, rng: Streams
+    config: AadConfig, decoder: Observer, curve: pd.DataFrame, listeners: pd.DataFrame
 ) -> Iterator[Row]:
-    """Summary rows of one decoder."""
-    windows_s, values = curve.columns.to_numpy(dtype=float), curve.to_numpy(dtype=float)
-
-    def over_subjects(measure: str, each: FloatArray, unit: str) -> Row:
-        interval = bootstrap(each, lambda v: float(np.mean(v)), rng=rng.generator(name, measure))
-        return _row(name, measure, unit, interval, "mean over subjects")
-
-    for i in sorted({int(np.argmin(np.abs(windows_s - 5))), len(windows_s) - 1}):
-        yield over_subjects(f"accuracy at {windows_s[i]:g} s", values[:, i], "share")
-    yield over_subjects("bits per minute", subjects["bits_per_minute"].to_numpy(float), "bits/min")
-    yield over_subjects("d'", subjects["d_prime"].to_numpy(float), "SD")
-    rank = subjects["foreign_rank"].to_numpy(float)
-    if np.isfinite(rank).all():
-        yield over_subjects("rank among foreign sounds", rank, "share")
-    for measure, note, duration in (
-        ("switch duration", "MESD of the mean curve", _of_mean(config, windows_s)),
-        ("switch duration, median", "median of the subjects' MESD", _median_of_each(config, windows_s)),
-    ):
-        estimate = duration(values)
-        if math.isfinite(estimate):
-            drawn = rng.generator(name, measure).integers(0, len(values), (200, len(values)))
-            ends = np.percentile(
-                [duration(values[index]) for index in drawn], [2.5, 97.5], method="inverted_cdf"
-            )
-            lo, hi = ends if len(values) > 1 else (np.nan, np.nan)
-            yield _row(name, measure, "s", Estimate(estimate, float(lo), float(hi), len(values)), note)
+    """Summary rows of one decoder; none where nobody was decoded by it."""
+    if curve.empty:
+        return
+    windows_s = curve["window_s"].to_numpy(float)
+    n = int(curve["n_listeners"].max())
+    for i in sorted({int(np.argmin(np.abs(windows_s - USUAL_WINDOW_S))), len(windows_s) - 1}):
+        at = curve.iloc[i]
+        value = Estimate(at["accuracy"], at["lo"], at["hi"], int(at["n_listeners"]))
+        yield Row(decoder, accuracy_at(windows_s[i]), value, note="mean over listeners")
+    rates = mean_interval(listeners["bits_per_minute"].to_numpy(float), lowest=0.0)
+    yield Row(decoder, INFORMATION, rates, note="at each listener's best window, so biased upwards")
+    yield Row(decoder, D_PRIME, _mean_of_finite(listeners["d_prime"]), note="mean over listeners")
+    if listeners["foreign_rank"].notna().any():
+        rank = mean_interval(listeners["foreign_rank"].dropna().to_numpy(float), lowest=0.0, highest=1.0)
+        yield Row(decoder, RANK, rank, note="mean over listeners")
+    of_mean = _duration_of_curve(config, curve, n)
+    if math.isfinite(of_mean.estimate):
+        yield Row(decoder, SWITCH_DURATION, of_mean, note="MESD of the mean curve")
+    median = median_interval(listeners["mesd_s"].to_numpy(float))
+    if math.isfinite(median.estimate):
+        yield Row(decoder, MEDIAN_SWITCH_DURATION, median, note="median of the listeners' MESD")
 
 
-def _of_mean(config: AadConfig, windows_s: FloatArray):
-    return lambda values: switch_duration(config, values.mean(axis=0), windows_s)
+def _mean_of_finite(values: pd.Series) -> Estimate:
+    """Mean over the listeners who have a finite value."""
+    each = values.to_numpy(float)
+    return mean_interval(each[np.isfinite(each)])
 
 
-def _median_of_each(config: AadConfig, windows_s: FloatArray):
-    return lambda values: float(np.median([switch_duration(config, v, windows_s) for v in values]))
+def _duration_of_curve(config: AadConfig, curve: pd.DataFrame, n: int) -> Estimate:
+    """MESD of the mean curve; between those of the curves through all upper and all lower ends of the accuracies.
 
-
-def _row(name: str, measure: str, unit: str, interval: Estimate, note: str) -> Row:
-    lo, hi = interval.lo, interval.hi
-    if interval.n > 1 and np.isnan([lo, hi]).any():
-        lo = hi = interval.estimate  # all subjects equal
-    nothing = dict.fromkeys(("human", "human_lo", "human_hi"), np.nan)
-    found = {"estimate": interval.estimate, "lo": lo, "hi": hi, "n": interval.n}
-    return {
-        "observer": name,
-        "measure": measure,
-        "unit": unit,
-        **found,
-        **nothing,
-        "human_n": 0,
-        "note": note,
-    }
-
-
-def _curve_table(curves: Mapping[str, pd.DataFrame], rng: Streams) -> pd.DataFrame:
-    rows = []
-    for name, curve in curves.items():
-        for window_s in curve.columns:
-            values = curve[window_s].to_numpy(dtype=float)
-            interval = bootstrap(values, lambda v: float(np.mean(v)), rng=rng.generator(name, str(window_s)))
-            rate = float(information_rate(interval.estimate, window_s))
-            rows.append((name, window_s, interval.estimate, interval.lo, interval.hi, interval.n, rate))
-    columns = ["decoder", "window_s", "accuracy", "lo", "hi", "n_subjects", "bits_per_minute"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _subject_table(
-    config: AadConfig, curves: Mapping[str, pd.DataFrame], by_trial: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
-    """One row per decoder and subject."""
-    rows = []
-    for name, curve in curves.items():
-        windows_s = curve.columns.to_numpy(dtype=float)
-        for subject, scores in by_trial[name].groupby("subject", sort=False):
-            values = curve.loc[subject].to_numpy(dtype=float)
-            rows.append(
-                {
-                    "decoder": name,
-                    "subject": subject,
-                    "mesd_s": switch_duration(config, values, windows_s),
-                    "bits_per_minute": float(information_rate(values, windows_s).max()),
-                    "d_prime": attention_index(scores["attended"], scores["unattended"]),
-                    "foreign_rank": float(scores["rank"].mean()),
-                    "p": float(scores["p"].iloc[0]),
-                    "test": scores["test"].iloc[0],
-                    **{f"accuracy_{w:g}s": v for w, v in zip(windows_s, values, strict=True)},
-                }
-            )
-    return pd.DataFrame(rows)
+    The duration falls with every accuracy, so that it lies between them whenever each accuracy lies in its interval.
+    """
+    windows_s, values, lo, hi = curve[["window_s", "accuracy", "lo", "hi"]].to_numpy(float).T
+    duration = switch_duration(config, windows_s, values)
+    if np.isnan(lo).any():
+        return Estimate.bare(duration, n)
+    return Estimate(
+        duration, switch_duration(config, windows_s, hi), switch_duration(config, windows_s, lo), n
+    )
 
 
 def _remarks(
-    curves: Mapping[str, pd.DataFrame], subjects: pd.DataFrame, chance: Mapping[float, tuple[float, float]]
+    config: AadConfig,
+    curves: pd.DataFrame,
+    listeners: pd.DataFrame,
+    by_trial: pd.DataFrame,
+    chance: Chance,
 ) -> Iterator[str]:
-    for name, rows in subjects.groupby("decoder", sort=False):
-        hits = int((rows["p"] <= 0.05).sum())
+    control = _of(curves, CONTROL)
+    if len(control):
+        shortest = control.iloc[0]
+        if shortest["accuracy"] > chance[float(shortest["window_s"])][1]:
+            found = f"{shortest['accuracy']:.2f}"
+            yield f"the control decodes attention ({found}): a leak, or responses of equal form"
+    for name, rows in listeners.groupby("decoder", sort=False):
+        hits = int((rows["p"] <= LEVEL).sum())
         test = rows["test"].iloc[0]
-        yield f"{name}: {hits} of {len(rows)} subjects significant (talkers of whole trials swapped; {test})"
-    if IGNORED in curves:
-        shortest = curves[IGNORED].iloc[:, 0]
-        if shortest.mean() > chance[float(shortest.name)][1]:
-            yield f"the control decodes attention ({shortest.mean():.2f}): a leak, or responses of equal form"
-    for name, curve in curves.items():
-        if not (curve.mean() > 0.5).any():
+        yield f"{name}: {hits} of {len(rows)} listeners significant (talkers of whole trials swapped; {test})"
+    yield from _tests_without_power(config, listeners)
+    for name, curve in curves.groupby("decoder", sort=False):
+        if not (curve["accuracy"] > 0.5).any():
             yield f"{name}: no accuracy above chance, so no switch duration"
 
 
-def _warnings(trials: pd.DataFrame) -> list[str]:
+def _tests_without_power(config: AadConfig, listeners: pd.DataFrame) -> Iterator[str]:
+    """Say which tests could not have become significant: swapping all trials does as well as swapping none."""
+    if listeners.empty:
+        return
+    fewest = int(listeners["n_trials"].min())
+    least = max(2.0**-fewest, 1 / (config.significance.n_permutations + 1))
+    if (listeners["test"] == "refit").any():
+        least = max(least, 2.0 ** (1 - fewest))
+    if least > LEVEL:
+        yield f"with {fewest} trials no p falls below {least:.3g}: a listener who has so few cannot be significant"
+
+
+def _warnings(by_trial: pd.DataFrame) -> list[str]:
     """What the guards said about split and design, the first few."""
-    said = trials.loc[trials["task"] == "trial", "warnings"].unique()
+    said = by_trial["warnings"].unique()
     reasons = list(dict.fromkeys(reason for text in said for reason in text.split("\n") if reason))
     shown = [f"guard: {reason}" for reason in reasons[:MOST_WARNINGS]]
     more = len(reasons) - len(shown)

@@ -1,16 +1,12 @@
-"""Trainable decoders: two that reconstruct the envelope, one that names the talker, with one way to train them.
+"""Trainable decoders: two that reconstruct the envelope, one that names the talker; `training` fits them.
 
 Reconstructors learn by minus Pearson's r within windows, the classifier by cross-entropy over both orders of the
-talkers, so that it cannot prefer a side. Tuning is nested: every fifth training trial is held out of the training,
-and the epoch, learning rate and weight decay with the lowest loss there are kept. All run on the GPU where there is
-one. They need far more data than ridge: on one listener's hour expect no gain.
+talkers, so that it cannot prefer a side. They need far more data than ridge: on one listener's hour expect no gain.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
 from typing import Literal, Self, overload
 
 import numpy as np
@@ -21,23 +17,19 @@ from torch.nn import functional
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_streams
 from cogattn.eeg.aad.config import TrainingSettings
+from cogattn.eeg.aad.journal import Journal
 from cogattn.eeg.aad.networks import (
     AttentionReconstructor,
     ConvolutionalReconstructor,
     TwoStreamNetwork,
     standardised,
 )
+from cogattn.eeg.aad.training import Loss, Windows, device, train
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
 Architecture = Literal["cnn", "attention"]
-Windows = tuple[Tensor, ...]
-"""What a loss takes besides the network, each (n_windows, ..., times)."""
-Loss = Callable[..., Tensor]
-
 DEFAULT_TRAINING = TrainingSettings()
-HELD_OUT_EVERY = 5
-"""One training trial in so many is held out to tune."""
 
 
 class NetworkDecoder:
@@ -67,55 +59,21 @@ class NetworkDecoder:
         self.training = training
         self.seed = seed
 
-    def _learn(self, build: Callable[[], nn.Module], trials: Sequence[Windows], loss: Loss) -> Self:
-        """Train a network for each pair of settings; keep the best on the held-out trials."""
-        best = np.inf
-        with torch.random.fork_rng():
-            for rate, decay in product(self.training.learning_rates, self.training.weight_decays):
-                torch.manual_seed(self.seed)
-                network = build().to(device())
-                held_out, epoch = self._train(network, trials, loss, rate, decay)
-                if held_out < best:
-                    best, self.network_, self.n_epochs_ = held_out, network.eval(), epoch
-                    self.learning_rate_, self.weight_decay_ = rate, decay
+    def _learn(
+        self,
+        build: Callable[[], nn.Module],
+        trials: Sequence[Windows],
+        loss: Loss,
+        journal: Journal | None,
+        fold: int,
+    ) -> Self:
+        """Train, and keep what was chosen."""
+        self.network_, found = train(
+            build, trials, loss, self.training, seed=self.seed, journal=journal, fold=fold
+        )
+        self.n_epochs_ = found.n_epochs
+        self.learning_rate_, self.weight_decay_ = found.learning_rate, found.weight_decay
         return self
-
-    def _train(
-        self, network: nn.Module, trials: Sequence[Windows], loss: Loss, rate: float, decay: float
-    ) -> tuple[float, int]:
-        """Minimise `loss`; leave the best epoch's weights, return its held-out loss and number."""
-        train, held_out = _split(trials)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
-        steps = self.training.n_epochs * -(-len(train[0]) // self.training.batch_size)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        best, best_epoch, kept = np.inf, 0, network.state_dict()
-        for epoch in range(1, self.training.n_epochs + 1):
-            network.train()
-            for batch in self._batches(train, torch.randperm(len(train[0]))):
-                optimiser.zero_grad()
-                loss(network, *batch).backward()
-                optimiser.step()
-                schedule.step()
-            score = self._judged(network, held_out or train, loss)
-            if not np.isfinite(score):
-                raise DataError(
-                    f"training must stay finite; got a loss of {score}; lower learning_rates ({rate})"
-                )
-            if score < best or held_out is None:
-                best, best_epoch, kept = score, epoch, copy.deepcopy(network.state_dict())
-        network.load_state_dict(kept)
-        return best, best_epoch
-
-    def _judged(self, network: nn.Module, data: Windows, loss: Loss) -> float:
-        """Mean loss over all windows."""
-        network.eval()
-        with torch.inference_mode():
-            batches = self._batches(data, torch.arange(len(data[0])))
-            return sum(float(loss(network, *batch)) * len(batch[0]) for batch in batches) / len(data[0])
-
-    def _batches(self, data: Windows, order: Tensor) -> Iterator[Windows]:
-        for chosen in order.split(self.training.batch_size):
-            yield tuple(part[chosen].to(device()) for part in data)
 
     def _scaled(self, eeg: Sequence[FloatArray]) -> list[FloatArray]:
         """Set `scale_` from the training EEG and divide by it."""
@@ -155,8 +113,15 @@ class NetworkReconstructor(NetworkDecoder):
         self.architecture = architecture
         self.context_s = context_s
 
-    def fit(self, eeg: Sequence[FloatArray], envelope: Sequence[FloatArray]) -> Self:
-        """Fit on lists of trials: eeg (n_times, n_channels), envelope (n_times,)."""
+    def fit(
+        self,
+        eeg: Sequence[FloatArray],
+        envelope: Sequence[FloatArray],
+        *,
+        journal: Journal | None = None,
+        fold: int = 0,
+    ) -> Self:
+        """Fit on lists of trials: eeg (n_times, n_channels), envelope (n_times,); `journal` as in `train`."""
         kinds = {"cnn": ConvolutionalReconstructor, "attention": AttentionReconstructor}
         if self.architecture not in kinds:
             raise DataError(f"architecture must be one of {sorted(kinds)}; got {self.architecture!r}")
@@ -174,7 +139,9 @@ class NetworkReconstructor(NetworkDecoder):
             r = (standardised(network(signal)) * standardised(target)).mean(dim=-1)
             return -r.mean()
 
-        return self._learn(lambda: kinds[self.architecture](x[0].shape[1], context), trials, loss)
+        return self._learn(
+            lambda: kinds[self.architecture](x[0].shape[1], context), trials, loss, journal, fold
+        )
 
     @overload
     def predict(self, eeg: FloatArray) -> FloatArray: ...
@@ -197,9 +164,15 @@ class SpeakerClassifier(NetworkDecoder):
     """Direct classification of the attended talker; same calls as `CcaDecoder`."""
 
     def fit(
-        self, eeg: Sequence[FloatArray], attended: Sequence[FloatArray], unattended: Sequence[FloatArray]
+        self,
+        eeg: Sequence[FloatArray],
+        attended: Sequence[FloatArray],
+        unattended: Sequence[FloatArray],
+        *,
+        journal: Journal | None = None,
+        fold: int = 0,
     ) -> Self:
-        """Fit on lists of trials."""
+        """Fit on lists of trials; `journal` as in `train`."""
         x = checked_eeg(eeg)
         sounds = [
             checked_streams(s, x, name=n) for s, n in ((attended, "attended"), (unattended, "unattended"))
@@ -210,7 +183,7 @@ class SpeakerClassifier(NetworkDecoder):
             (windows(signal, length, hop=length // 2), *(self._sound(s, length, length // 2) for s in pair))
             for signal, *pair in zip(self._scaled(x), *sounds, strict=True)
         ]
-        return self._learn(lambda: TwoStreamNetwork(x[0].shape[1]), trials, _both_orders)
+        return self._learn(lambda: TwoStreamNetwork(x[0].shape[1]), trials, _both_orders, journal, fold)
 
     def scores(self, eeg: FloatArray, sounds: Sequence[FloatArray], *, window_s: float) -> FloatArray:
         """Logit of each sound in successive windows of one trial, (n_sounds, n_windows)."""
@@ -240,21 +213,6 @@ def windows(trial: FloatArray, length: int, *, hop: int | None = None) -> Tensor
     if not starts:
         raise DataError(f"window_s must fit into a trial; got {length} samples in {trial.shape[0]}")
     return torch.as_tensor(np.stack([trial[s : s + length].T for s in starts]), dtype=torch.float32)
-
-
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _split(trials: Sequence[Windows]) -> tuple[Windows, Windows | None]:
-    """Windows to train on, and those of every fifth trial (of two to four, the last), none of a single one."""
-    last = len(trials) - 1
-    held = {k for k in range(len(trials)) if k % HELD_OUT_EVERY == HELD_OUT_EVERY - 1} or {last} - {0}
-    train = [trial for k, trial in enumerate(trials) if k not in held]
-    kept = [trial for k, trial in enumerate(trials) if k in held]
-    joined = [tuple(torch.cat(parts) for parts in zip(*side, strict=True)) for side in (train, kept) if side]
-    return joined[0], joined[1] if kept else None
 
 
 def _both_orders(network: nn.Module, eeg: Tensor, attended: Tensor, unattended: Tensor) -> Tensor:

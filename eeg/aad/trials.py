@@ -1,29 +1,22 @@
-"""Decode one subject: load or simulate, preprocess, audit the split, decode, one row per window and per trial.
+"""Decode one listener: load or simulate, preprocess, audit the split, decode, one row per window and per trial.
 
-Columns of the rows: ``observer`` (the decoder, "ridge, ignored talker", or "response"), ``subject``, ``task``, and
-
-- task "window": ``trial``, ``window_s``, ``window``, ``margin`` (evidence for the attended talker), ``response``
-  ("attended", "unattended" or "tie"), ``correct`` (1, 0 or 0.5);
-- task "trial": ``trial``, ``attended`` and ``unattended`` (each talker's score over the whole trial, a correlation
-  for the reconstructing decoders), ``rank`` (share of foreign sounds that score less than the attended one),
-  ``p`` and ``test`` (significance over the subject's trials) and ``warnings`` (what the guards say about split and
-  design, one a line), equal in all rows of a cell;
-- task "response": ``channel``, ``lag_s``, ``amplitude`` (the forward model's weight for the attended envelope).
+The columns of the rows are declared in `cogattn.eeg.aad.plan`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import accuracy, correlation
+from cogattn.eeg.aad.plan import TABLES, DecodingCell, ResponseCell, TrainOn
 from cogattn.eeg.aad.scorers import Scorer, fitted
 from cogattn.eeg.aad.significance import permutation_p, permuted_p, refit_permutation_p, trial_score
 from cogattn.eeg.aad.sources import load, subjects_of
@@ -41,14 +34,14 @@ from cogattn.eeg.aad.splits import (
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import DataError
 from cogattn.seeds import Streams
-from cogattn.study import Cell
+from cogattn.study import Outcome
+
+if TYPE_CHECKING:
+    from cogattn.eeg.aad.journal import Journal
+    from cogattn.running.checkpoints import Checkpoint
 
 FloatArray = NDArray[np.floating]
 Split = tuple[list[int], list[int]]
-TrainOn = Literal["attended", "unattended"]
-IGNORED = "ridge, ignored talker"
-"""Name of the control."""
-_LINEAR = ("ridge", "ledoit-wolf")
 
 
 @dataclass(frozen=True)
@@ -77,24 +70,27 @@ class Pool:
         return [(train, test) for train, test in folds if set(test) <= set(self.own)]
 
 
-def run(config: AadConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
-    """Return the rows of one cell."""
-    subject = str(cell["subject"])
-    if cell["decoder"] == "response":
-        return _response_rows(prepared(config, subject))
-    pool = pool_of(config, subject)
+def run(config: AadConfig, cell: DecodingCell, rng: Streams, checkpoint: Checkpoint | None = None) -> Outcome:
+    """Decode one listener; networks go on from the checkpoint and leave their weights."""
+    pool = pool_of(config, cell.observer)
     warnings = audited(config, pool)
-    decoder = str(cell["decoder"])
-    train_on: TrainOn = "unattended" if cell["train_on"] == "unattended" else "attended"
-    observer = IGNORED if train_on == "unattended" else decoder
-    scorers = decode(config, pool, decoder, train_on=train_on)
-    p, test = _significance(config, pool, scorers, decoder, train_on, rng.generator("permutation"))
+    journal = _journal(cell, checkpoint)
+    scorers = decode(config, pool, cell.decoder, train_on=cell.train_on, journal=journal)
+    p, test = _significance(config, pool, scorers, cell, rng.generator("permutation"))
+    who = {"listener": cell.observer, "decoder": cell.reader.id}
     constants = {"p": p, "test": test, "warnings": "\n".join(warnings)}
-    rows = [_window_rows(config, pool, scorers), _trial_rows(pool, scorers).assign(**constants)]
-    table = pd.concat(rows, ignore_index=True)
-    table.insert(0, "observer", observer)
-    table.insert(1, "subject", subject)
-    return table
+    rows = {
+        "window": _window_rows(config, pool, scorers).assign(**who),
+        "trial": _trial_rows(pool, scorers).assign(**who, **constants),
+    }
+    trials = {name: table[list(TABLES[name])] for name, table in rows.items()}
+    return Outcome(trials, {"weights.safetensors": journal.to_bytes(who)} if journal else {})
+
+
+def respond(config: AadConfig, cell: ResponseCell) -> Outcome:
+    """Fit one listener's response to the attended talker."""
+    rows = _response_rows(prepared(config, cell.observer)).assign(listener=cell.observer)
+    return Outcome({"response": rows[list(TABLES["response"])]})
 
 
 def prepared(config: AadConfig, subject: str) -> Recording:
@@ -129,15 +125,20 @@ def pool_of(config: AadConfig, subject: str) -> Pool:
 
 
 def decode(
-    config: AadConfig, pool: Pool, decoder: str, *, train_on: TrainOn = "attended"
+    config: AadConfig,
+    pool: Pool,
+    decoder: DecoderName,
+    *,
+    train_on: TrainOn = "attended",
+    journal: Journal | None = None,
 ) -> dict[int, Scorer]:
     """What scores the sounds of each of the subject's own trials, by a decoder that has not seen the trial."""
     if train_on == "unattended":
         pool = replace(pool, attended=pool.unattended, unattended=pool.attended)
     scorers = {}
-    for train, test in pool.splits(config.validation):
+    for fold, (train, test) in enumerate(pool.splits(config.validation)):
         chosen = ([part[k] for k in train] for part in (pool.eeg, pool.attended, pool.unattended))
-        scorer_of = fitted(config, decoder, *chosen, sfreq=pool.sfreq)
+        scorer_of = fitted(config, decoder, *chosen, sfreq=pool.sfreq, journal=journal, fold=fold)
         scorers |= {k: scorer_of(pool.eeg[k]) for k in test}
     return {k: scorers[k] for k in pool.own}
 
@@ -150,10 +151,13 @@ def audited(config: AadConfig, pool: Pool) -> tuple[str, ...]:
     return enforce(findings)
 
 
-def columns_of(trials: pd.DataFrame, task: str) -> Mapping[str, pd.DataFrame]:
-    """Rows of one task, by observer, in plan order."""
-    rows = trials[trials["task"] == task]
-    return {name: rows[rows["observer"] == name] for name in dict.fromkeys(rows["observer"])}
+def _journal(cell: DecodingCell, checkpoint: Checkpoint | None) -> Journal | None:
+    """Where networks write what they have learned; nothing for decoders that are solved at once."""
+    if cell.decoder not in NETWORKS:
+        return None
+    from cogattn.eeg.aad.journal import Journal
+
+    return Journal(checkpoint)
 
 
 def _pooled(recordings: list[Recording], subject: str) -> Pool:
@@ -184,21 +188,21 @@ def _significance(
     config: AadConfig,
     pool: Pool,
     scorers: Mapping[int, Scorer],
-    decoder: str,
-    train_on: TrainOn,
+    cell: DecodingCell,
     rng: np.random.Generator,
 ) -> tuple[float, str]:
     """One-sided p over the subject's trials, and which test gave it."""
     method, n = config.significance.method, config.significance.n_permutations
     if config.validation == "subject":  # no tested trial teaches: swapping finished decodings is exact
         return permutation_p([m[None] for m in _trial_margins(pool, scorers)], rng, n_permutations=n), "swap"
-    if method == "refit" or (method == "auto" and decoder in _LINEAR):
-        if decoder in _LINEAR:
-            return _linear_refit(config, pool, train_on, rng), "refit"
+    if method == "refit" or (method == "auto" and cell.decoder in LINEAR):
+        if cell.decoder in LINEAR:
+            return _linear_refit(config, pool, cell.train_on, rng), "refit"
 
         def score(swap: NDArray[np.integer]) -> float:
             other = pool.swapped(swap)
-            return trial_score(_trial_margins(other, decode(config, other, decoder, train_on=train_on)))
+            again = decode(config, other, cell.decoder, train_on=cell.train_on)
+            return trial_score(_trial_margins(other, again))
 
         return permuted_p(score, len(pool.own), rng, n), "refit"
     margins = [m[None] for m in _trial_margins(pool, scorers)]
@@ -238,7 +242,6 @@ def _window_rows(config: AadConfig, pool: Pool, scorers: Mapping[int, Scorer]) -
     sign = np.sign(table["margin"].to_numpy())
     table["response"] = np.array(["unattended", "tie", "attended"])[(sign + 1).astype(int)]
     table["correct"] = 0.5 + 0.5 * sign
-    table.insert(0, "task", "window")
     return table
 
 
@@ -250,7 +253,7 @@ def _trial_rows(pool: Pool, scorers: Mapping[int, Scorer]) -> pd.DataFrame:
         scores = score(sounds, len(pool.eeg[k]) / pool.sfreq)[:, 0]
         rank = accuracy(scores[0] - scores[2:]) if len(sounds) > 2 else np.nan
         rows.append((pool.facts[k].trial, scores[0], scores[1], rank))
-    return pd.DataFrame(rows, columns=["trial", "attended", "unattended", "rank"]).assign(task="trial")
+    return pd.DataFrame(rows, columns=["trial", "attended", "unattended", "rank"])
 
 
 def _foreign(pool: Pool, k: int) -> list[FloatArray]:
@@ -277,5 +280,6 @@ def _response_rows(recording: Recording) -> pd.DataFrame:
     weights = model.coef_[:, 0]  # (lags, channels)
     lags_s = (np.arange(weights.shape[0]) + round(-0.1 * recording.sfreq)) / recording.sfreq
     grid_lag, grid_channel = np.meshgrid(lags_s, np.asarray(recording.channels, dtype=str), indexing="ij")
-    columns = {"channel": grid_channel.ravel(), "lag_s": grid_lag.ravel(), "amplitude": weights.ravel()}
-    return pd.DataFrame({"observer": "response", "subject": recording.subject, "task": "response", **columns})
+    return pd.DataFrame(
+        {"channel": grid_channel.ravel(), "lag_s": grid_lag.ravel(), "amplitude": weights.ravel()}
+    )

@@ -1,0 +1,67 @@
+"""What a cell of the attended-speaker study takes, roughly: from the length of the recording and the decoder.
+
+Seconds were measured on one core of a server processor with 20 and 40 simulated trials of a minute, 32 and 64
+channels; of files only the size is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName, SimulatedSession
+from cogattn.eeg.aad.plan import DecodingCell, read_by
+from cogattn.eeg.aad.sources import size_of
+from cogattn.study import Cell, Cost
+
+SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forward": 0.13, "cca": 0.2}
+"""A minute of 32 channels in one of 20 trials, all folds together."""
+EPOCH_S: dict[DecoderName, float] = {"cnn": 0.04, "attention": 0.075, "classifier": 0.05}
+"""A minute of 32 channels, once through."""
+LIBRARIES_MB, NETWORKS_MB = 500.0, 400.0
+BYTES_PER_MINUTE = {"kul": 4e6, "dtu": 2e6, "cnd": 4e6, "table": 5e6}
+"""Of a recording with 64 channels, as these layouts usually keep it."""
+USUAL_TRIALS = 20
+
+
+@dataclass(frozen=True)
+class _Length:
+    """Trials, and minutes of 32 channels, of what a cell reads."""
+
+    n_trials: int
+    minutes: float
+    megabytes: float
+
+
+def cost(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Cost:
+    """Estimate what a cell takes on one core without a GPU."""
+    length = _length(config, read_by(config, cell, listeners))
+    memory_mb = LIBRARIES_MB + 6 * length.megabytes
+    if not isinstance(cell, DecodingCell):
+        return Cost(cpu_s=0.1 + 0.015 * length.minutes, memory_mb=memory_mb)
+    if cell.decoder not in NETWORKS:
+        seconds = SOLVING_S[cell.decoder] * length.minutes * (0.5 + length.n_trials / 40)
+    else:
+        training = config.training
+        passes = training.n_epochs * len(training.learning_rates) * len(training.weight_decays)
+        folds = 1 if config.validation == "subject" else length.n_trials
+        seconds = EPOCH_S[cell.decoder] * length.minutes * folds * passes
+        memory_mb += NETWORKS_MB
+    if (
+        config.significance.method == "refit"
+        and config.validation != "subject"
+        and cell.decoder not in LINEAR
+    ):
+        seconds *= 1 + config.significance.n_permutations
+    return Cost(cpu_s=0.3 + seconds, memory_mb=memory_mb)
+
+
+def _length(config: AadConfig, subjects: Sequence[str]) -> _Length:
+    source, n = config.recordings, len(subjects)
+    if isinstance(source, SimulatedSession):
+        minutes = source.n_trials * source.trial_s / 60 * n
+        return _Length(
+            source.n_trials * n, minutes * source.n_channels / 32, minutes * source.n_channels * 0.03
+        )
+    n_bytes = sum(size_of(source, subject) for subject in subjects)
+    return _Length(USUAL_TRIALS * n, 2 * n_bytes / BYTES_PER_MINUTE[source.layout], n_bytes / 1e6)

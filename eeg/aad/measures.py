@@ -1,0 +1,133 @@
+"""What the attended-speaker study measures, and intervals over listeners.
+
+Listeners are the units: what they have in common is claimed of the population that they come from. A mean has
+Student's interval, cut to the range that its measure can take. A share of decisions comes near 1, where three or
+eight listeners may differ too little to tell how much others do; its interval is never narrower than Wilson's of all
+decisions. A median has the interval between order statistics, which assumes nothing and needs six listeners.
+(A percentile bootstrap of the mean, used at first, holds .76 of the claimed .95 at three listeners, .89 at eight.)
+
+References
+----------
+Wilson (1927), J. Am. Stat. Assoc. 22, 209-212. David and Nagaraja (2003), Order Statistics, section 7.1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.measures import Estimate, Measure
+from cogattn.statistics.stats import random_effects, wilson_interval
+
+FloatArray = NDArray[np.floating]
+
+ACCURACY = Measure("accuracy", "share", "accuracy", scale="share")
+"""Share of decision windows in which the attended talker wins; by window, see `accuracy_at`."""
+SWITCH_DURATION = Measure("mesd", "s", "switch duration", scale="log")
+"""Minimal expected switch duration of the listeners' mean curve."""
+MEDIAN_SWITCH_DURATION = Measure("mesd.median", "s", "switch duration, median", scale="log")
+"""Median of the listeners' own durations."""
+INFORMATION = Measure("bits_per_minute", "bits/min", "bits per minute")
+"""Information transfer rate at each listener's best window."""
+D_PRIME = Measure("d_prime", "SD", "d'")
+"""Distance between the two talkers' scores."""
+RANK = Measure("foreign_rank", "share", "rank among foreign sounds", scale="share")
+"""Share of foreign sounds that match worse than the attended one."""
+
+
+def accuracy_at(window_s: float) -> Measure:
+    """Return accuracy in windows of this many seconds."""
+    return ACCURACY.at(f"{window_s:g}s", label=f"accuracy at {window_s:g} s")
+
+
+def mean_interval(
+    each: FloatArray, *, lowest: float = -math.inf, highest: float = math.inf, confidence: float = 0.95
+) -> Estimate:
+    """Mean over listeners with Student's interval, cut to a range.
+
+    Parameters
+    ----------
+    each : array, shape (n_listeners,)
+        A finite value of each.
+    lowest, highest : float
+        Bounds of what the measure can be.
+    confidence : float
+        Level.
+
+    Returns
+    -------
+    Estimate
+        No interval for one listener, nor where all are equal and so do not say how listeners differ.
+    """
+    values = np.asarray(each, dtype=np.float64)
+    if values.size < 2 or np.ptp(values) == 0:
+        return Estimate.bare(float(values.mean()) if values.size else math.nan, values.size)
+    found = random_effects(values, np.zeros_like(values), confidence=confidence)
+    return Estimate(found.mean, max(found.lo, lowest), min(found.hi, highest), found.n)
+
+
+def share_interval(right: FloatArray, n_decisions: FloatArray, *, confidence: float = 0.95) -> Estimate:
+    """Mean over listeners of their shares of right decisions, with its interval.
+
+    Parameters
+    ----------
+    right, n_decisions : array, shape (n_listeners,)
+        Right decisions of each, and all; a tie is half right.
+    confidence : float
+        Level.
+
+    Returns
+    -------
+    Estimate
+        Student's interval within [0, 1], as far down and up at least as Wilson's of all decisions; none for one
+        listener.
+    """
+    correct, total = (np.asarray(v, dtype=np.float64) for v in (right, n_decisions))
+    found = mean_interval(correct / total, lowest=0.0, highest=1.0, confidence=confidence)
+    if found.n < 2:
+        return found
+    lo, hi = (float(end) for end in wilson_interval(correct.sum(), total.sum(), confidence=confidence))
+    return Estimate(found.estimate, np.fmin(found.lo, lo), np.fmax(found.hi, hi), found.n)
+
+
+def share_error(right: float, n_decisions: int, *, dispersion: float) -> float:
+    """Standard error of one listener's share of right decisions.
+
+    Parameters
+    ----------
+    right : float
+        Right decisions; half a one is added to either side, so that none wrong is not taken for certainty.
+    n_decisions : int
+        All.
+    dispersion : float
+        Variance of their number over a binomial's (`cogattn.eeg.aad.significance`).
+    """
+    share = (right + 0.5) / (n_decisions + 1)
+    return math.sqrt(dispersion * share * (1 - share) / n_decisions)
+
+
+def median_interval(each: FloatArray, *, confidence: float = 0.95) -> Estimate:
+    """Median over listeners, and the order statistics between which the population's lies.
+
+    Parameters
+    ----------
+    each : array, shape (n_listeners,)
+        A value of each; infinity is one.
+    confidence : float
+        Least probability of the interval.
+
+    Returns
+    -------
+    Estimate
+        No interval where even the extremes hold the median less surely (five listeners at 95 %).
+    """
+    from scipy.stats import binom
+
+    values = np.sort(np.asarray(each, dtype=np.float64))
+    n, middle = values.size, float(np.median(values))
+    rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # the rank-th from either end, from 1
+    if rank < 1:
+        return Estimate.bare(middle, n)
+    return Estimate(middle, float(values[rank - 1]), float(values[n - rank]), n)

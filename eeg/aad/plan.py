@@ -1,0 +1,177 @@
+"""The plan of the attended-speaker study: who takes part, which cells, what their trials hold and depend on.
+
+A cell is one listener's: decoded by one decoder (tables ``window`` and ``trial``), or the listener's response to
+the attended talker (table ``response``). In all tables ``listener`` and ``decoder`` are ids of observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cogattn.eeg.aad.config import (
+    LINEAR,
+    NETWORKS,
+    AadConfig,
+    DecoderName,
+    FolderSession,
+    LagSettings,
+    SignificanceSettings,
+    SimulatedSession,
+    TrainingSettings,
+)
+from cogattn.observers.observer import Observer
+from cogattn.study import Cell, Schema
+
+TrainOn = Literal["attended", "unattended"]
+
+TABLES: dict[str, Schema] = {
+    "window": {
+        "listener": "str",
+        "decoder": "str",
+        "trial": "str",
+        "window_s": "float64",
+        "window": "int64",
+        "margin": "float64",  # evidence for the attended talker
+        "response": "str",  # attended, unattended or tie
+        "correct": "float64",  # 1, 0 or 0.5
+    },
+    "trial": {
+        "listener": "str",
+        "decoder": "str",
+        "trial": "str",
+        "attended": "float64",  # score over the whole trial, a correlation for the reconstructing decoders
+        "unattended": "float64",
+        "rank": "float64",  # share of foreign sounds that score less than the attended one; NaN without any
+        "p": "float64",  # significance over the listener's trials, equal in all rows of a cell
+        "test": "str",  # which test gave it
+        "warnings": "str",  # what the guards say about split and design, one a line; equal in all rows of a cell
+    },
+    "response": {
+        "listener": "str",
+        "channel": "str",
+        "lag_s": "float64",
+        "amplitude": "float64",  # weight of the forward model for the attended envelope
+    },
+}
+"""Trial tables of the study."""
+
+CONTROL = Observer("ridge", role="decoder").control("ignored talker")
+"""Ridge trained on the talker who is not to be decoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingCell(Cell):
+    """One listener, decoded by one decoder.
+
+    Parameters
+    ----------
+    decoder : str
+        Its kind.
+    train_on : {"attended", "unattended"}
+        Whose envelope it learns; the second is the control.
+    """
+
+    decoder: DecoderName
+    train_on: TrainOn
+
+    @property
+    def reader(self) -> Observer:
+        """The decoder as an observer."""
+        return CONTROL if self.train_on == "unattended" else Observer(self.decoder, role="decoder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseCell(Cell):
+    """One listener's response to the attended talker."""
+
+
+def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | ResponseCell]:
+    """Return a cell per decoder and listener, the control among them, and one per listener's response."""
+    readers: list[tuple[DecoderName, TrainOn]] = [(name, "attended") for name in config.decoders]
+    if config.control:
+        readers.append(("ridge", "unattended"))
+    decoding = [
+        DecodingCell(
+            label=f"{listener}, {name if train_on == 'attended' else CONTROL.name}",
+            task="decoding",
+            observer=listener,
+            decoder=name,
+            train_on=train_on,
+        )
+        for name, train_on in readers
+        for listener in listeners
+    ]
+    responses = [ResponseCell(label=f"{who}, response", task="response", observer=who) for who in listeners]
+    return [*decoding, *responses]
+
+
+def decoders_of(config: AadConfig) -> list[Observer]:
+    """Return the decoders in the order of the tables, the control last."""
+    decoders = [Observer(name, role="decoder") for name in config.decoders]
+    return [*decoders, CONTROL] if config.control else decoders
+
+
+def read_by(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Sequence[str]:
+    """Return the listeners whose recordings a cell reads: its own, or all where decoders come from the others."""
+    everybody = config.validation == "subject" and isinstance(cell, DecodingCell)
+    return listeners if everybody else [cell.observer]
+
+
+def relevant(config: AadConfig, cell: Cell) -> AadConfig:
+    """Return the settings that can change this cell's trials, all others at their defaults.
+
+    Other listeners matter only where decoders come from them, other decoders and the switch settings never. Of
+    settings that do the same under this cell's decoder, the default stands for all.
+    """
+    if not isinstance(cell, DecodingCell):
+        simulated = isinstance(config.recordings, SimulatedSession)
+        return AadConfig(
+            seed=config.seed if simulated else 0,
+            recordings=_source(config, alone=True),
+            preprocessing=config.preprocessing,
+        )
+    return AadConfig(
+        seed=config.seed,
+        recordings=_source(config, alone=config.validation != "subject"),
+        preprocessing=config.preprocessing,
+        lags=_lags(config.lags, cell.decoder),
+        windows_s=config.windows_s,
+        validation=config.validation,
+        training=config.training if cell.decoder in NETWORKS else TrainingSettings(),
+        significance=_significance(config, cell.decoder),
+    )
+
+
+def _source(config: AadConfig, *, alone: bool) -> SimulatedSession | FolderSession:
+    """Where the EEG comes from, without the number of other listeners and the settings of other layouts."""
+    source = config.recordings
+    if isinstance(source, SimulatedSession):
+        return source.model_copy(update={"n_subjects": SimulatedSession().n_subjects}) if alone else source
+    unused: dict[str, object] = {}
+    if source.layout != "cnd":
+        unused |= {name: FolderSession.model_fields[name].default for name in ("attended", "unattended")}
+    if source.layout != "kul":
+        unused["audio"] = None
+    if source.unit == source.usual_unit:
+        unused["unit"] = None
+    return source.model_copy(update=unused)
+
+
+def _lags(lags: LagSettings, decoder: DecoderName) -> LagSettings:
+    """Ridge uses both ends, reconstructing networks the last lag, the others neither."""
+    if decoder in LINEAR:
+        return lags
+    if decoder in ("cnn", "attention"):
+        return LagSettings(tmin_s=min(LagSettings().tmin_s, lags.tmax_s), tmax_s=lags.tmax_s)
+    return LagSettings()
+
+
+def _significance(config: AadConfig, decoder: DecoderName) -> SignificanceSettings:
+    """The method as far as it is not what ``auto`` does anyway (see `SignificanceSettings`)."""
+    given = config.significance
+    same = "refit" if decoder in LINEAR else "swap"
+    if config.validation == "subject" or given.method == same:
+        return given.model_copy(update={"method": "auto"})
+    return given
