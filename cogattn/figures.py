@@ -167,7 +167,7 @@ def summary_figure(summary: pd.DataFrame) -> Figure:
     Parameters
     ----------
     summary : DataFrame
-        Columns `cogattn.study.SUMMARY_COLUMNS`.
+        Columns `cogattn.measures.SUMMARY_COLUMNS`.
     """
     measures = list(dict.fromkeys(summary["measure"]))
     n_observers = summary["observer"].nunique()
@@ -175,7 +175,7 @@ def summary_figure(summary: pd.DataFrame) -> Figure:
     with style():
         for axes, measure in zip(panels[0], measures, strict=True):
             _draw_measure(axes, summary[summary["measure"] == measure])
-            axes.set_title(measure)
+            axes.set_title(str(summary.loc[summary["measure"] == measure, "label"].iloc[0]))
         caption(figure, f"n = {count_text(summary['n'])}; bars: 95 % intervals")
     return figure
 

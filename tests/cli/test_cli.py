@@ -13,7 +13,7 @@ import pytest
 
 from cogattn.cli import main
 from cogattn.study import SUMMARY_COLUMNS
-from cogattn.testing.coin import CoinStudy
+from cogattn.testing.coin import CoinCell, CoinStudy
 
 COIN = "cogattn.testing.coin:CoinStudy"
 Captured = pytest.CaptureFixture[str]
@@ -31,9 +31,12 @@ def test_a_run_ends_with_its_table_and_its_folder(capsys: Captured) -> None:
     assert main([COIN, "--coins.kind", "loaded", "--coins.heads", "0.2", "0.9", "--tosses", "100"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].split() == ["observer", "measure", "model", "[95", "%", "interval]", "people", "n"]
-    assert lines[2].startswith("coin 0    heads (share)  0.2")
-    assert "0.508 [0.506, 0.509], n = 350,757  400" in lines[2]
+    assert lines[0].startswith("* People: same side up.")
+    assert lines[2].split() == ["model", "[95", "%", "interval]", "people", "n"]
+    assert lines[4] == "coin 0 (network)"
+    assert lines[5].split()[:2] == ["heads", "(share)"]
+    assert 0.15 < float(lines[5].split()[2]) < 0.27
+    assert lines[5].endswith("0.508 [0.506, 0.509], n 350,757  400")
     folder = Path(lines[-1].removeprefix("run: "))
     assert folder.parent == Path("runs/coin")
     assert (folder / "figures" / "heads.pdf").is_file()
@@ -86,17 +89,25 @@ def test_flags_override_the_file_and_equal_settings_are_one_run(tmp_path: Path, 
             "--config must name a readable TOML file; got missing.toml (No such file or directory)",
         ),
         (["--config", "wrong.toml"], "depth is not a setting of this study"),
-        (["word"], "Unused Tokens: ['word']."),
+        (["word"], f"{COIN} takes flags only; got 'word'"),
+        (["--cell-timeout", "0"], "--cell-timeout must be above 0; got 0"),
+        (["--config", "pipe"], "--config must name a readable TOML file; got pipe (not a file)"),
+        (["--config", "long.toml"], "--config must be valid TOML; got long.toml"),
+        (["--config", "deep.json"], "--config must be a run's config.json; got deep.json"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_code_2(
     tmp_path: Path, words: list[str], sentence: str, capsys: Captured
 ) -> None:
     (tmp_path / "wrong.toml").write_text("depth = 3\n")
+    (tmp_path / "long.toml").write_text(f"seed = {'9' * 6000}\n")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    os.mkfifo(tmp_path / "pipe")
     assert main([COIN, *words]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"cogattn: {sentence}\n"
+    assert err.startswith(f"cogattn: {sentence}")
+    assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
@@ -129,19 +140,43 @@ def test_failed_cells_are_listed_with_their_cause_and_code_1(
 ) -> None:
     run_cell = CoinStudy.run_cell
 
-    def sometimes(self: CoinStudy, config: object, cell: object, rng: object) -> object:
-        if cell["part"] == 2:
+    def sometimes(self: CoinStudy, config: object, cell: CoinCell, rng: object) -> object:
+        if cell.part == 2 and cell.coin == 0:
             raise ValueError("the coin stands on its edge")
         return run_cell(self, config, cell, rng)
 
     monkeypatch.setattr(CoinStudy, "run_cell", sometimes)
     assert main([COIN]) == 1
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "2 cell(s) failed:" in err
+    assert out.startswith("* coin 0 is not in the tables: ValueError: the coin stands on its edge")
+    assert "coin 1 (network)" in out
+    assert "coin 0 (network)" not in out
+    assert "1 cell(s) failed:" in err
     assert "coin 0, part 2: ValueError: the coin stands on its edge (test_cli.py:" in err
+    main(["runs", "list"])
+    assert "finished without coin 0" in capsys.readouterr().out
     monkeypatch.undo()
     assert main([COIN, "--workers", "1"]) == 0
+
+
+def test_a_dry_run_prints_the_plan_and_computes_nothing(tmp_path: Path, capsys: Captured) -> None:
+    assert main([COIN, "--dry-run"]) == 0
+    assert "8 cells, 0 stored, 8 to compute: about" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
+    main([COIN, "--coins.n", "1"])
+    capsys.readouterr()
+    assert main([COIN, "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["coin", "0", "4", "4", "0", "-"]
+    assert lines[3].split()[:5] == ["coin", "1", "4", "0", "4"]
+
+
+def test_a_run_s_settings_can_be_fed_back(tmp_path: Path, capsys: Captured) -> None:
+    main([COIN, "--tosses", "9"])
+    first = capsys.readouterr().out
+    (folder,) = tmp_path.glob("runs/coin/*")
+    assert main([COIN, "--config", str(folder / "config.json")]) == 0
+    assert capsys.readouterr().out == first
 
 
 def test_stored_runs_are_listed_shown_and_verified(tmp_path: Path, capsys: Captured) -> None:
@@ -157,19 +192,25 @@ def test_stored_runs_are_listed_shown_and_verified(tmp_path: Path, capsys: Captu
     assert main(["runs", "show", folder.name[:5]]) == 0
     shown = capsys.readouterr().out
     assert '"tosses": 50' in shown
-    assert table.rpartition("run:")[0] in shown
+    assert "made 8 of its cells" in shown
+    assert (
+        table.rpartition("run:")[0].split()
+        == shown[shown.index("* People") :].rpartition("figures:")[0].split()
+    )
     assert main(["runs", "verify"]) == 0
     assert capsys.readouterr().out.endswith("1 run(s), 0 damaged\n")
-    (folder / "trials.parquet").write_bytes(b"")
+    (folder / "trials" / "tosses.parquet").write_bytes(b"")
     assert main(["runs", "verify", folder.name]) == 1
-    assert "trials.parquet is damaged" in capsys.readouterr().out
+    assert "trials/tosses.parquet is damaged" in capsys.readouterr().out
+    assert main(["runs", "verify", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["problems"]
 
 
 def test_an_unfinished_run_tells_how_far_it_is(tmp_path: Path, capsys: Captured) -> None:
     main([COIN])
     (folder,) = tmp_path.glob("runs/coin/*")
     (folder / "MANIFEST.json").unlink()
-    min((folder / "cells").iterdir()).unlink()
+    next((tmp_path / "runs" / "cells").rglob("*.zip")).unlink()
     capsys.readouterr()
     main(["runs", "list"])
     assert "7 of 8 cells" in capsys.readouterr().out
@@ -180,12 +221,19 @@ def test_a_damaged_cell_is_named_on_stderr(
     tmp_path: Path, capsys: Captured, caplog: pytest.LogCaptureFixture
 ) -> None:
     main([COIN])
-    (folder,) = tmp_path.glob("runs/coin/*")
-    cell = min((folder / "cells").iterdir())
+    cell = next((tmp_path / "runs" / "cells").rglob("*.zip"))
     cell.write_bytes(b"x")
     with caplog.at_level(logging.WARNING):
         assert main([COIN]) == 0
-    assert cell.name in caplog.text
+    assert cell.stem in caplog.text
+
+
+def test_a_full_device_as_stdout_is_a_sentence(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m cogattn.cli {COIN} --workers 1 > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the output must be writable; got No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_and_version_answer(capsys: Captured) -> None:
@@ -234,26 +282,21 @@ def test_help_of_a_study_takes_less_than_1500_ms_of_processor_time() -> None:
     assert min(times) < 1.5
 
 
-def test_demo_shows_all_studies_in_one_table(
+def test_the_demo_keeps_its_runs_and_prints_a_table_for_each_study_at_80_columns(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    only_coin = {"coin": None, "second": None}
-    monkeypatch.setattr("cogattn.cli.studies.study_entry_points", lambda: only_coin)
-    monkeypatch.setattr("cogattn.cli.studies.load_study", lambda _: CoinStudy())
-    monkeypatch.setattr("cogattn.cli.studies.run_study", lambda name, *a, **k: run_coin(*a, **k))
-    assert main(["demo", "--out", "kept"]) == 0
+    monkeypatch.setattr("cogattn.cli.studies.study_entry_points", lambda: {COIN: None})
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["demo"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0].startswith("study   observer  measure")
-    assert sum(line.startswith(("coin ", "second ")) for line in out.splitlines()) == 4
-    assert list(tmp_path.glob("kept/coin/*/MANIFEST.json"))
+    lines = out.splitlines()
+    assert lines[0] == f"{COIN}: How often do coins show heads?"
+    assert "* People: same side up. Group means only." in lines
+    assert max(map(len, lines)) <= 80
+    (folder,) = tmp_path.glob("runs/coin/*")
+    assert lines[-2:] == ["figures:", f"  {folder.relative_to(tmp_path)}/figures"]
     assert main(["demo", "--json"]) == 0
-    assert {row["study"] for row in json.loads(capsys.readouterr().out)} == {"coin", "second"}
-
-
-def run_coin(*args: object, **kwargs: object) -> object:
-    from cogattn.running.execute import run_study
-
-    return run_study(COIN, *args, **kwargs)
+    assert {row["study"] for row in json.loads(capsys.readouterr().out)} == {COIN}
 
 
 def test_a_study_that_fails_in_the_demo_is_named_and_the_others_run(

@@ -10,6 +10,7 @@ from cogattn.config import StudyConfig, merge, read_toml
 from cogattn.errors import ConfigError
 from cogattn.fields import flat_fields
 from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.testing.coin import CoinConfig
 
 
@@ -59,8 +60,8 @@ def test_paths_are_those_of_the_flags_without_the_kind_in_between(
 
 def test_a_rule_over_several_settings_speaks_for_itself() -> None:
     with pytest.raises(ConfigError) as refused:
-        MaskingConfig.parse({"observer": {"kind": "timm"}})
-    assert str(refused.value).startswith("observer.kind must be readout")
+        SearchConfig.parse({"fovea": {"preset": "eccnet"}, "matching": {"n_levels": 2}})
+    assert str(refused.value).startswith("matching.n_levels must be 3 for eccNET's fovea")
     assert "got {" not in str(refused.value)
 
 

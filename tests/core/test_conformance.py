@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -13,9 +15,10 @@ from pydantic import ConfigDict, Field
 from cogattn.config import Settings, StudyConfig
 from cogattn.registry import load_study, study_entry_points
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Results
-from cogattn.testing.coin import CoinConfig, CoinStudy
-from cogattn.testing.conformance import QUICK_CHECKS, Check, check_study
+from cogattn.study import Results, Trials
+from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy
+from cogattn.testing.conformance import CHECKS, QUICK_CHECKS, Check, check_every_setting, check_study
+from cogattn.testing.variations import variations
 
 
 def test_the_example_study_conforms() -> None:
@@ -108,9 +111,16 @@ class MovingPlan(CoinStudy):
 
     n = 0
 
-    def cells(self, config: CoinConfig) -> Sequence[Cell]:
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
         MovingPlan.n += 1
-        return [Cell.of("a", number=MovingPlan.n, coin=0, part=0)]
+        return [CoinCell(label="a", task="tosses", observer="coin 0", coin=0, part=MovingPlan.n)]
+
+
+class ForeignObserver(CoinStudy):
+    """Coins."""
+
+    def cells(self, config: CoinConfig) -> Sequence[CoinCell]:
+        return [CoinCell(label="a", task="tosses", observer="coin 9", coin=0, part=0)]
 
 
 class ImpureCells(CoinStudy):
@@ -118,32 +128,102 @@ class ImpureCells(CoinStudy):
 
     n = 0
 
-    def run_cell(self, config: CoinConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
         ImpureCells.n += 1
-        return super().run_cell(config, cell, rng).assign(n=ImpureCells.n)
+        return super().run_cell(config, cell, rng).assign(trial=ImpureCells.n)
 
 
 class NoObserver(CoinStudy):
     """Coins."""
 
-    def run_cell(self, config: CoinConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
         return super().run_cell(config, cell, rng).drop(columns="observer")
 
 
-class EstimateOutside(CoinStudy):
+class Printing(CoinStudy):
     """Coins."""
 
-    def summarise(self, config: CoinConfig, trials: pd.DataFrame) -> Results:
-        results = super().summarise(config, trials)
-        return replace(results, summary=results.summary.assign(lo=0.9, hi=1.0))
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
+        sys.stdout.write("tossing")
+        return super().run_cell(config, cell, rng)
 
 
-class NoCount(CoinStudy):
+class NoSeed(CoinStudy):
     """Coins."""
 
-    def summarise(self, config: CoinConfig, trials: pd.DataFrame) -> Results:
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> pd.DataFrame:
+        return super().run_cell(config, cell, Streams(0).child(cell.key))
+
+
+class Changed(CoinStudy):
+    """Coins whose summary is changed."""
+
+    changes: ClassVar[dict[str, object]] = {}
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
         results = super().summarise(config, trials)
-        return replace(results, summary=results.summary.assign(n=0))
+        return replace(results, summary=results.summary.assign(**self.changes))
+
+
+class NoInterval(Changed):
+    """Coins."""
+
+    changes: ClassVar[dict[str, object]] = {"lo": math.nan, "hi": math.nan}
+
+
+class HalfInterval(Changed):
+    """Coins."""
+
+    changes: ClassVar[dict[str, object]] = {"human_lo": math.nan}
+
+
+class NoCount(Changed):
+    """Coins."""
+
+    changes: ClassVar[dict[str, object]] = {"n": 0}
+
+
+class Inflated(Changed):
+    """Coins."""
+
+    changes: ClassVar[dict[str, object]] = {"n": 1_000_000}
+
+
+class Sentence(Changed):
+    """Coins."""
+
+    changes: ClassVar[dict[str, object]] = {"measure": "Share of heads, all"}
+
+
+class Constants(CoinStudy):
+    """Coins."""
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
+        results = super().summarise(config, trials)
+        return replace(results, summary=results.summary.assign(estimate=0.5, lo=0.4, hi=0.6))
+
+
+class Fragile(CoinStudy):
+    """Coins."""
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
+        for observer in self.observers(config):
+            trials["tosses"].set_index("observer").loc[observer.id]
+        return super().summarise(config, trials)
+
+
+class UglyFigure(CoinStudy):
+    """Coins."""
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
+        return replace(super().summarise(config, trials), figures={"heads": lambda: 1 / 0})
+
+
+class Forgetful(CoinStudy):
+    """Forgets that the number of tosses changes the trials."""
+
+    def relevant(self, config: CoinConfig, cell: CoinCell) -> CoinConfig:
+        return super().relevant(config, cell).model_copy(update={"tosses": 50})
 
 
 class BadFingerprint(CoinStudy):
@@ -164,17 +244,48 @@ class BadFingerprint(CoinStudy):
         (OddDefault, "check_settings: Config.odd must default to its class's defaults"),
         (LossySettings, "check_round_trip: settings must survive TOML"),
         (MovingPlan, "check_plan: cells must be the same each time"),
+        (ForeignObserver, "check_plan: cells must name one of `observers`; got ['coin 9']"),
         (ImpureCells, "check_cells_are_pure"),
-        (NoObserver, "check_trials: trials must have the column observer"),
-        (EstimateOutside, "check_summary: coin 0, heads: the interval must hold the estimate"),
+        (NoObserver, "check_trials: trial table tosses must have the columns"),
+        (Printing, "check_cells_are_silent: a cell must print nothing; got 'tossing'"),
+        (NoSeed, "check_seed: another seed must change a trial"),
+        (NoInterval, "check_summary: a row must have an interval"),
+        (HalfInterval, "check_summary: coin 0, heads, people: an interval must have both ends or none"),
         (NoCount, "check_summary: coin 0, heads: n must be a count"),
-        (BadFingerprint, "check_inputs: images must be a SHA-256"),
+        (Inflated, "check_summary: coin 0, heads: n must be a count of at most the 400 rows"),
+        (Sentence, "check_summary: coin 0, Share of heads, all: a measure's key must fit"),
+        (Constants, "check_seed: other trials must change the summary"),
+        (Fragile, "check_without_an_observer"),
+        (UglyFigure, "check_figures: figure heads must be drawn; got ZeroDivisionError"),
+        (BadFingerprint, "check_inputs: inputs: images must be a SHA-256"),
     ],
 )
 def test_each_fault_is_found_by_its_check(
     study: type[CoinStudy], check: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogattn.testing.conformance.check_imports_no_torch", lambda _: None)
+    quick = tuple(c for c in CHECKS if c.__name__ != "check_imports_no_torch")
+    monkeypatch.setattr("cogattn.testing.conformance.CHECKS", quick)
     with pytest.raises(AssertionError) as failed:
         check_study(study())
     assert str(failed.value).startswith(check)
+
+
+def test_every_setting_of_the_example_changes_an_identity_or_a_table() -> None:
+    check_every_setting(CoinStudy(), CoinConfig(n_cells=2, tosses=20))
+
+
+def test_a_setting_that_is_forgotten_is_found() -> None:
+    with pytest.raises(AssertionError, match="tosses must change a cell's identity or a table"):
+        check_every_setting(Forgetful(), CoinConfig(n_cells=2, tosses=20))
+
+
+def test_each_setting_is_varied_by_itself() -> None:
+    changed = dict(variations(CoinConfig()))
+    assert set(changed) == {"seed", "coins.n", "n_cells", "tosses", "seconds_per_cell", "coins"} - {
+        "coins"
+    } | ({"coins"} & set(changed))
+    for path, config in changed.items():
+        name = path.partition(".")[0]
+        assert getattr(config, name) != getattr(CoinConfig(), name)
+        others = set(CoinConfig.model_fields) - {name}
+        assert all(getattr(config, other) == getattr(CoinConfig(), other) for other in others)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 
 from cogattn.figures import (
@@ -24,7 +23,8 @@ from cogattn.figures import (
     style,
     summary_figure,
 )
-from cogattn.study import SUMMARY_COLUMNS
+from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.observers.observer import Observer
 
 CODE = """
 import sys, hashlib
@@ -123,11 +123,16 @@ def test_counts_are_told_in_words(counts: list[float], text: str) -> None:
 
 def test_a_summary_is_drawn_with_a_panel_a_measure() -> None:
     rows = [
-        (observer, measure, "octaves", 2.0, 1.0, np.inf, 30, human, 1.3, 1.5, 14, "")
+        Row(
+            Observer(observer),
+            Measure(key, "octaves", key.upper()),
+            Estimate(2.0, 1.0, np.inf, 30),
+            None if human is None else Estimate(human, 1.3, 1.5, 14),
+        )
         for observer in ("a", "b")
-        for measure, human in (("bandwidth", 1.4), ("centre", np.nan))
+        for key, human in (("bandwidth", 1.4), ("centre", None))
     ]
-    figure = summary_figure(pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["bandwidth", "centre"]
+    figure = summary_figure(summary_table(rows))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["BANDWIDTH", "CENTRE"]
     caption(figure, "n = 30")
     assert render(figure, "png")[:4] == b"\x89PNG"

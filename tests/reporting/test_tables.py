@@ -8,8 +8,9 @@ import math
 import pandas as pd
 import pytest
 
-from cogattn.reporting.tables import aligned, interval_text, rows_json, summary_text
-from cogattn.study import SUMMARY_COLUMNS
+from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.observers.observer import Observer
+from cogattn.reporting.tables import aligned, interval_text, printable, rows_json, summary_text
 
 NAN, INF = math.nan, math.inf
 
@@ -35,27 +36,55 @@ def test_an_estimate_is_told_with_its_interval(values: tuple[float, float, float
     assert interval_text(*values) == text
 
 
-ROWS = pd.DataFrame(
+PEAK = Measure("peak", "", "peak")
+ROWS = summary_table(
     [
-        ("resnet50", "bandwidth", "octaves", 2.16, 1.72, 2.71, 1050, 1.42, 1.33, 1.52, 14700, ""),
-        ("resnet50", "peak", "", 0.7, NAN, NAN, 1050, NAN, NAN, NAN, NAN, "paper's fit"),
-        ("vit", "peak", "", NAN, NAN, NAN, 1050, 1.0, NAN, NAN, NAN, "paper's fit"),
-    ],
-    columns=list(SUMMARY_COLUMNS),
+        Row(
+            Observer("resnet50"),
+            Measure("bandwidth", "octaves", "bandwidth of the channel of an observer of photographs"),
+            Estimate(2.16, 1.72, 2.71, 1050),
+            Estimate(1.42, 1.33, 1.52, 14),
+        ),
+        Row(Observer("resnet50"), PEAK, Estimate(0.7, NAN, NAN, 1050), note="paper's fit"),
+        Row(Observer("vit"), PEAK, Estimate(NAN, NAN, NAN, 1050), Estimate(1.0, NAN, NAN, 0), "paper's fit"),
+    ]
 )
 
 
-def test_a_summary_has_people_beside_the_model_and_notes_below() -> None:
-    lines = summary_text(ROWS, ["three images skipped"]).splitlines()
-    assert lines[2].split("  ")[0] == "resnet50"
-    assert "bandwidth (octaves)  2.16 [1.72, 2.71]      1.42 [1.33, 1.52], n = 14,700  1,050" in lines[2]
-    assert lines[3].endswith("1,050  (1)")
-    assert lines[4].endswith("1,050  (1)")
-    assert lines[5:] == ["(1) paper's fit", "three images skipped"]
+def test_remarks_come_before_any_number_and_notes_after() -> None:
+    lines = summary_text(ROWS, ["Three images were skipped."]).splitlines()
+    assert lines[0] == "* Three images were skipped."
+    first = next(i for i, line in enumerate(lines) if "2.16" in line)
+    assert lines[first].split("  ")[-1].strip() == "1,050"
+    assert "2.16 [1.72, 2.71]" in lines[first]
+    assert "1.42 [1.33, 1.52], n 14" in lines[first]
+    assert lines[-1] == "(1) paper's fit"
+    assert sum("peak (1)" in line for line in lines) == 2
 
 
-def test_the_study_comes_first_where_there_are_several() -> None:
-    assert summary_text(ROWS.assign(study="masking")).splitlines()[0].startswith("study    observer")
+def test_each_observer_is_a_heading_with_its_role() -> None:
+    lines = summary_text(ROWS).splitlines()
+    assert lines.index("resnet50 (network)") < lines.index("vit (network)")
+
+
+def test_no_line_is_wider_than_the_terminal() -> None:
+    remark = (
+        "People saw photographs in pyramid bands and the network drawn objects in octave bands, so that " * 3
+    )
+    for width in (80, 100):
+        text = summary_text(ROWS, [remark], title="masking", width=width)
+        assert max(map(len, text.splitlines())) <= width
+        assert "2.16 [1.72, 2.71]" in text
+
+
+def test_a_summary_without_people_says_nothing_of_them() -> None:
+    (line,) = (line for line in summary_text(ROWS).splitlines() if "0.700" in line)
+    assert line.split()[-2:] == ["-", "1,050"]
+
+
+def test_control_characters_are_not_printed() -> None:
+    assert "\x1b" not in summary_text(ROWS, ["\x1b[2J"])
+    assert printable("a\x1b[0m\nb\u202e") == "a\ufffd[0m\nb\ufffd"
 
 
 def test_columns_are_aligned() -> None:
