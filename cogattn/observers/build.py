@@ -96,6 +96,10 @@ def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Netwo
     ------
     ObserverError
         If it takes other than square three-channel images, or resizes in a way torch cannot.
+
+    Notes
+    -----
+    A backbone without a classifier has no classes; a readout or a search needs none.
     """
     data = resolve_model_data_config(module)
     channels, height, width = data["input_size"]
@@ -107,7 +111,7 @@ def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Netwo
     return Network(
         module,
         name=name,
-        n_classes=_n_classes(module),
+        n_classes=module.num_classes if isinstance(module.num_classes, int) else 0,
         input_size=height,
         mean=tuple(data["mean"]),
         std=tuple(data["std"]),
@@ -141,29 +145,23 @@ def _built(settings: NetworkObserver, name: str, *, seed: int, untrained: bool) 
 
 def _key(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Hashable:
     """All that the network follows from; a file stands for its bytes."""
-    match settings:
-        case FactoryObserver(checkpoints=()):
-            return "factory", name, settings.image_size, seed, untrained
-        case FactoryObserver(target=(target,)):
-            checkpoint = file_digest(checkpoint_of(settings, name))
-            return "checkpoint", name, target, checkpoint, settings.image_size, seed, untrained
-        case ModuleObserver():
-            return "module", settings, seed if untrained else 0, untrained
+    if isinstance(settings, ModuleObserver):
+        return settings, seed if untrained else 0, untrained
+    if isinstance(settings, FactoryObserver):
+        checkpoint = file_digest(checkpoint_of(settings, name)) if settings.checkpoints else ""
+        return name, settings.target, checkpoint, settings.image_size, seed, untrained
     weights = "random" if untrained else settings.weights
     if weights in ("auto", "random"):
-        return "timm", name, weights, seed if weights == "random" else 0
-    return "timm", name, file_digest(weights_file(weights)), 0
+        return name, weights, seed if weights == "random" else 0
+    return name, file_digest(weights_file(weights))
 
 
 def _make(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Network:
-    match settings:
-        case FactoryObserver():
-            return _of_factory(settings, name, seed, untrained)
-        case ModuleObserver():
-            module = live.find(settings.digest)
-            return live.wrapped(
-                untrained_copy(module, seed=seed, name=name) if untrained else module, settings
-            )
+    if isinstance(settings, FactoryObserver):
+        return _of_factory(settings, name, seed, untrained)
+    if isinstance(settings, ModuleObserver):
+        module = live.find(settings.digest)
+        return live.wrapped(untrained_copy(module, seed=seed, name=name) if untrained else module, settings)
     check_model_name(name)
     weights = "random" if untrained else settings.weights
     return timm_network(weight_sources.create(name, weights=weights, seed=seed), name=name)
@@ -179,10 +177,3 @@ def _of_factory(settings: FactoryObserver, name: str, seed: int, untrained: bool
     with seeded(seed, "probe", name):
         network.n_classes = probe(network, setting="observer.target")
     return network
-
-
-def _n_classes(module: nn.Module) -> int:
-    n_classes = module.num_classes
-    if not isinstance(n_classes, int) or n_classes < 2:
-        raise ObserverError(f"observer.models must be classifiers; got num_classes = {n_classes}")
-    return n_classes

