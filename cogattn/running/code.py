@@ -61,9 +61,12 @@ def code_digest(target: str, *, also: Sequence[str] = ()) -> CodeDigest:
         If the source of a target cannot be found, or a file that it reaches is not Python.
     """
     walk = Walk(Places())
-    for one in (target, *also):
-        _enter(walk, one)
-    walk.finish()
+    try:
+        for one in (target, *also):
+            _enter(walk, one)
+        walk.finish()
+    except RecursionError as error:
+        raise StoreError(f"code must be nested less deeply to be read; got {target}") from error
     parts = dict(sorted(walk.parts.items()))
     text = json.dumps(parts, separators=(",", ":"))
     return CodeDigest(sha256_hex(text.encode()), parts, tuple(sorted(walk.packages)))

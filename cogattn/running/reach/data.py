@@ -25,22 +25,18 @@ class DataFiles:
     def named(self, home: Path, uses: Uses) -> set[str]:
         """Return the files in `home`, or in a folder of data there, that code names, by relative path.
 
-        A text is a name if it equals one, an f-string if it fits one. A folder that is named (``data`` also where
-        it is not) is taken as a whole if no file in it is.
+        A folder that is named is taken as a whole where none of its files is.
         """
-        beside = self._in(home, deep=False)
         in_package = os.path.exists(home / "__init__.py")  # a factory's file may lie among anything
-        found = {name for name in beside if name in uses.texts} | set(_fitting(beside, uses, ""))
+        found = {name for name in self._in(home, deep=False) if _is_named(name, uses)}
         for folder in self._folders[str(home)]:
-            started = any(text.startswith(f"{folder}/") for text in uses.texts | uses.patterns)
-            mentioned = started or folder in uses.texts
-            if folder != DATA and not (mentioned and in_package):
-                continue
-            inside = self._in(home / folder, deep=True)
-            short = {name for name in inside if not uses.texts.isdisjoint((name, name.rpartition("/")[2]))}
-            named = short | {name for name in inside if f"{folder}/{name}" in uses.texts}
-            named |= set(_fitting(inside, uses, f"{folder}/"))
-            found |= {f"{folder}/{name}" for name in named or (inside if mentioned else ())}
+            mentioned = any(text == folder or f"{folder}/" in text for text in uses.texts | uses.patterns)
+            if folder == DATA or (mentioned and in_package):
+                inside = self._in(home / folder, deep=True)
+                named = {
+                    name for name in inside if _is_named(name, uses) or _is_named(f"{folder}/{name}", uses)
+                }
+                found |= {f"{folder}/{name}" for name in named or (inside if mentioned else ())}
         return found
 
     def _in(self, folder: Path, *, deep: bool) -> list[str]:
@@ -66,11 +62,17 @@ def file_sha256(path: Path) -> str:
         raise StoreError(f"{path} must be readable, it is part of the code; got {error.strerror}") from error
 
 
-def _fitting(names: list[str], uses: Uses, prefix: str) -> Iterator[str]:
+def _is_named(name: str, uses: Uses) -> bool:
+    """Whether a text is a file's relative path, or ends with it; or an f-string fits it, not by signs alone."""
+    last = name.rpartition("/")[2]
+    if not uses.texts.isdisjoint((name, last)) or any(text.endswith(f"/{name}") for text in uses.texts):
+        return True
     for pattern in uses.patterns:
-        if any(letter.isalnum() for letter in pattern.removeprefix(prefix)):
-            expression = re.escape(pattern.removeprefix(prefix)).replace(re.escape("*"), ".*")
-            yield from (name for name in names if re.fullmatch(expression, name))
+        expression = re.escape(pattern).replace(re.escape("*"), ".*")
+        speaks = any(letter.isalnum() for letter in pattern.rpartition("/")[2])
+        if speaks and any(re.fullmatch(expression, place) for place in (last, name, f"/{name}")):
+            return True
+    return False
 
 
 def _subfolders(folder: Path) -> Iterator[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 
 from cogattn.errors import StoreError
-from cogattn.running.atomic import sha256_hex
 from cogattn.running.reach.names import Imported, Use, Uses, bound_names, parameters, uses_of
 from cogattn.running.reach.tree import Syntax, Unit, tree_digest
 from cogattn.running.reach.walk import Walk, is_dunder, unsubscripted
@@ -34,6 +33,7 @@ class Members:
     def __init__(self, walk: Walk, syntax: Syntax, unit: Unit) -> None:
         self.walk, self.syntax, self.unit = walk, syntax, unit
         self.classes = list(dict.fromkeys(walk.hierarchy(syntax, unit)))
+        walk.by_member |= {above for _, above in self.classes}
         self.members: list[Member] = [
             (where, above, node) for where, above in self.classes for node in above.body
         ]
@@ -84,7 +84,7 @@ class Members:
             return
         keywords = [keyword.value for keyword in unit.node.keywords]
         header = [*unit.node.decorator_list, *unit.node.bases, *keywords]
-        self.walk.parts[f"{syntax.name}:{unit.label}()"] = _digest(*map(tree_digest, header))
+        self.walk.note(f"{syntax.name}:{unit.label}()", *map(tree_digest, header))
         self.walk.load(Imported(syntax.name))
         self.walk.follow(uses_of([*unit.node.decorator_list, *keywords], syntax.package), syntax)
         for base in unit.node.bases:
@@ -101,8 +101,7 @@ class Members:
             return
         self._done.add(node)
         label = ",".join(sorted(bound_names(node))) or f"<{type(node).__name__}>"
-        key = f"{syntax.name}:{unit.label}.{label}"
-        self.walk.parts[key] = _digest(self.walk.parts.get(key, ""), tree_digest(node))
+        self.walk.note(f"{syntax.name}:{unit.label}.{label}", tree_digest(node))
         static = any(getattr(d, "id", "") == "staticmethod" for d in getattr(node, "decorator_list", ()))
         uses = uses_of([node], syntax.package, own=None if static else node)
         uses.names -= {use for use in uses.names if self._is_own(syntax, use, node)}
@@ -165,7 +164,3 @@ def _sets(node: ast.stmt, name: str) -> bool:
         isinstance(inner, ast.Attribute) and inner.attr == name and not isinstance(inner.ctx, ast.Load)
         for inner in ast.walk(node)
     )
-
-
-def _digest(*texts: str) -> str:
-    return sha256_hex("\n".join(texts).encode())

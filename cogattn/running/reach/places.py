@@ -12,7 +12,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from cogattn.errors import StoreError
-from cogattn.running.reach.tree import Syntax, read_syntax
+from cogattn.running.reach.tree import Syntax, parse
 
 HOUSE = "cogattn"
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -144,9 +144,7 @@ def source(file: Path, name: str, *, is_package: bool = False) -> Syntax:
         If it cannot be read as Python.
     """
     try:
-        found = file.stat()
-        state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        return read_syntax(file, state, name, is_package)
+        return parse(file.read_bytes(), name, is_package=is_package)
     except (OSError, SyntaxError, ValueError) as error:
         raise StoreError(f"the source of {name} must be readable Python; got {error} ({file})") from error
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import itertools
-import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Literal
 
 from cogattn.running.reach.names import Imported, Uses, bound_names, imported, is_constant, is_typing, uses_of
@@ -114,23 +111,14 @@ class Syntax:
 
 
 @lru_cache(maxsize=4096)
-def read_syntax(path: Path, state: tuple[int, ...], name: str, is_package: bool) -> Syntax:
-    """Parse a file, once for each `state` of it (size and times).
+def parse(source: bytes, name: str, *, is_package: bool = False) -> Syntax:
+    """Cut source text into units, once for each text.
 
     Raises
     ------
-    OSError
-        If it cannot be read.
     SyntaxError, ValueError
         If it is not Python.
     """
-    source = path.read_bytes()
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    return parse(source.decode(encoding), name, is_package=is_package)
-
-
-def parse(source: str, name: str, *, is_package: bool = False) -> Syntax:
-    """Cut source text into units."""
     found = Syntax(name, name if is_package else name.rpartition(".")[0])
     found.extend(ast.parse(source).body)
     times: dict[str, Iterator[int]] = {}

@@ -30,7 +30,7 @@ _KNOWN = frozenset(dir(builtins)) | {"__file__", "__name__", "__package__", "__p
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 _TARGET = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
 _RELATIVE = re.compile(r"(\.+)([A-Za-z_][\w.]*)")
-_START = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\.(?:$|[*%{])")
+_START = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\.(?:$|\w*[*%{])")
 """Text that begins the name of a module."""
 
 
@@ -57,6 +57,8 @@ class Walk(Classes):
         self.parts: dict[str, str] = {}
         self.packages: set[str] = set()
         self.reached: dict[Unit, Syntax] = {}
+        self.by_member: set[Unit] = set()
+        """Classes of which single members are reached, whatever decorates them."""
         self._modules: dict[str, Module | None] = {}
         self._data = DataFiles()
         self._todo: list[tuple[Unit, Syntax]] = []
@@ -65,7 +67,7 @@ class Walk(Classes):
         self._seen: set[tuple[str, tuple[str, ...]]] = set()
         self._whole: set[str] = set()
         self._texts: set[str] = set()
-        self._origins: dict[str, set[str]] = {}
+        self._said: dict[str, set[str]] = {}
         self._followed: list[tuple[Uses, Syntax]] = []
 
     def branch(self) -> Walk:
@@ -136,20 +138,24 @@ class Walk(Classes):
             if isinstance(bound, Unit):
                 self.reach(bound, syntax)
             else:
-                self._note(syntax.name, name, bound)
+                self._note_origin(syntax.name, name, bound)
                 self.reach_imported(bound, attributes)
 
     def _reach_stars(self, syntax: Syntax) -> None:
         for module in syntax.stars:
-            self._note(syntax.name, f"*{module}", Imported(module, "*"))
+            self._note_origin(syntax.name, f"*{module}", Imported(module, "*"))
             if self._is_ours(module):
                 self.reach_module(module)
 
-    def _note(self, module: str, name: str, target: Imported) -> None:
+    def _note_origin(self, module: str, name: str, target: Imported) -> None:
         """Keep what a name is imported from: another origin is another number."""
-        origins = self._origins.setdefault(f"{module}:{name}", set())
-        origins.add(target.text)
-        self.parts[f"{module}:{name}"] = _digest("import", *sorted(origins))
+        self.note(f"{module}:{name}", f"import {target.text}")
+
+    def note(self, key: str, *texts: str) -> None:
+        """Keep a part that may be made of several things, in whatever order they are met."""
+        said = self._said.setdefault(key, set())
+        said.add("\n".join(texts))
+        self.parts[key] = sha256_hex("\n".join(sorted(said)).encode(errors="surrogatepass"))
 
     def _is_ours(self, module: str) -> bool:
         """Whether a module is followed; where not, its package's name is kept."""
@@ -185,7 +191,7 @@ class Walk(Classes):
     def _reach_lazy(self, found: Module, name: str, attributes: tuple[str, ...]) -> None:
         for target in found.lazy[name]:
             if isinstance(target, Imported):
-                self._note(found.place.name, name, target)
+                self._note_origin(found.place.name, name, target)
                 self.reach_imported(target, attributes)
             else:
                 self.reach_package(found.place.name)
@@ -224,7 +230,7 @@ class Walk(Classes):
         for bound_name, bindings in found.syntax.bindings.items():
             for bound in bindings:
                 if isinstance(bound, Imported):
-                    self._note(name, bound_name, bound)
+                    self._note_origin(name, bound_name, bound)
                     self._to_load.append(bound)
         self._reach_stars(found.syntax)
 
@@ -267,7 +273,8 @@ class Walk(Classes):
             return
         self._to_load += found.syntax.imports
         for unit in found.syntax.units:
-            if unit.kind == "statement" or may_register(unit, found.syntax, self):
+            telling = unit.kind == "statement" or may_register(unit, found.syntax, self)
+            if telling and unit not in self.by_member:
                 self.reach(unit, found.syntax)
 
     def _load_name(self, target: Imported) -> None:
@@ -350,7 +357,7 @@ class Walk(Classes):
                 self.packages.add(top)
         for uses, syntax in list(self._followed):
             named = any(use.origin in ("__package__", "__name__", "__spec__") for use in uses.names)
-            if any(re.match(r"\.+[\w.]*\*", p) or (named and "*." in p) for p in uses.patterns):
+            if named and any("*." in pattern for pattern in uses.patterns):
                 self.reach_package(syntax.package or syntax.name)
 
     # ---- files of data
@@ -398,10 +405,6 @@ class Walk(Classes):
                 for where, above in self.definitions(syntax.name, use.chain):
                     if above.kind == "class":
                         yield from self.hierarchy(where, above, depth + 1)
-
-
-def _digest(*texts: str) -> str:
-    return sha256_hex("\n".join(texts).encode(errors="surrogatepass"))
 
 
 def is_dunder(name: str) -> bool:
