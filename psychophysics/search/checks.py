@@ -6,12 +6,10 @@ import timm
 import torch
 
 from cogattn.errors import ConfigError, ObserverError
-from cogattn.observers.build import build_network, check_model_name, timm_network
+from cogattn.observers.build import build_network, timm_network
+from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import FactoryObserver, TimmObserver
-from cogattn.observers.hub import check_reach
 from cogattn.observers.network import Network
-from cogattn.observers.sources import check_file, weights_file
-from cogattn.observers.wheels import wheel_of
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.inline import InlineNetwork
 from cogattn.psychophysics.search.plan import n_cells, networks_of
@@ -41,9 +39,10 @@ def check(config: SearchConfig) -> None:
     """
     _check_plan(config)
     _check_rules(config)
+    check_observer(config.observer, seed=config.seed)
     for network in networks_of(config):
         if isinstance(config.observer, TimmObserver):
-            _check_timm(config, config.observer, network.id)
+            _check_features(config, skeleton_of(network.id))
         else:
             _check_own(config, network.id)
 
@@ -74,19 +73,6 @@ def _check_rules(config: SearchConfig) -> None:
             f"rules.pitch_deg must leave at most {limit:,} places with {cause}; got {rules.pitch_deg:g} degrees, "
             f"{most:,} places"
         )
-
-
-def _check_timm(config: SearchConfig, observer: TimmObserver, name: str) -> None:
-    check_model_name(name)
-    skeleton = skeleton_of(name)
-    _check_features(config, skeleton)
-    if observer.weights == "auto":
-        wheel = wheel_of(name)
-        if wheel is None or wheel.path is None or not wheel.path.is_file():
-            check_reach(name)
-    elif observer.weights != "random":
-        check_file(weights_file(observer.weights))
-        build_network(observer, name, seed=config.seed)  # says which tensors do not fit
 
 
 def skeleton_of(name: str) -> Network:

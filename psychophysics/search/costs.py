@@ -26,7 +26,9 @@ from cogattn.psychophysics.search.templates import N_SHIFTS
 from cogattn.study import Cost
 from cogattn.vision.fovea import Backbone
 
-MACS_PER_S = 18e9
+MACS_PER_S = 22e9
+PASS_S = 0.01
+"""Of a pass, however small the image."""
 MATCH_S = 2.8e-18
 """Of correlating a display with a template, per squared pixel of both."""
 PLACE_S = 4e-8
@@ -82,7 +84,8 @@ def _seeing_s(
     if model_name(cell.searcher) and config.fovea.place == "inline":
         passes += looks * RERUN
     match = MATCH_S * kinds * (box_deg * scale) ** 2 * 1e6
-    return passes * pixels * (per_pixel + match) + N_SHIFTS**2 * kinds * alone * per_pixel
+    shifted = N_SHIFTS**2 * kinds
+    return passes * (pixels * (per_pixel + match) + PASS_S) + shifted * (alone * per_pixel + PASS_S)
 
 
 def macs_per_pixel(config: SearchConfig, name: str) -> float:

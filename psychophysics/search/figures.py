@@ -56,7 +56,9 @@ def asymmetry_figure(index: pd.DataFrame, observers: Sequence[Observer]) -> Figu
                 axes, x + offset, own["index"], own["lo"], own["hi"], label=network.name, colour=colour
             )
             saturated = own["saturated"].to_numpy(bool)
-            axes.plot((x + offset)[saturated], own["index"][saturated], "o", color=colour, mfc="white")
+            axes.plot(
+                (x + offset)[saturated], own["index"][saturated], "o", color=colour, mfc="white", zorder=3
+            )
         _draw_copies(axes, index, observers, dict(zip(tasks, x, strict=True)))
         axes.set_xticks(x, [TASKS[task].title for task in tasks])
         axes.set(ylim=(-1.15, 1.15), ylabel="asymmetry index")
@@ -162,7 +164,9 @@ def slope_figure(slopes: pd.DataFrame, observers: Sequence[Observer]) -> Figure:
             _slope_axes(axes, network.name)
         for axes in panels.flat[len(networks) :]:
             axes.set_axis_off()
-        figure.legend(handles=[*_task_handles(tasks), *_role_handles()], loc="outside upper center", ncols=3)
+        figure.legend(
+            handles=[*_task_handles(tasks), *_role_handles("")], loc="outside upper center", ncols=3
+        )
         own = slopes[slopes["observer"].isin([network.id for network in networks])]
         caption(
             figure,
@@ -221,11 +225,12 @@ def _task_handles(tasks: Mapping[str, str]) -> list[Line2D]:
     return [Line2D([], [], color=colour, label=TASKS[task].title) for task, colour in tasks.items()]
 
 
-def _role_handles() -> list[Line2D]:
+def _role_handles(line: str | None = None) -> list[Line2D]:
+    """What markers mean, with the lines that join them unless another style is asked for."""
     return [
         Line2D(
-            [], [], color="#444444", marker=marker, mfc=_fill(role, "#444444"), linestyle=LINES[role],
-            label=f"{role} for people",
+            [], [], color="#444444", marker=marker, mfc=_fill(role, "#444444"), label=f"{role} for people",
+            linestyle=LINES[role] if line is None else line,
         )
         for role, marker in MARKERS.items()
     ]  # fmt: skip

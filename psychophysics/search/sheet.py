@@ -33,7 +33,7 @@ def stimulus_sheet(
     pixels_per_degree : float
         Resolution.
     """
-    figure, panels = new_figure(2, len(tasks), width_in=1.7 * len(tasks), height_in=4.0)
+    figure, panels = new_figure(2, len(tasks), width_in=max(1.7 * len(tasks), 3.4), height_in=4.0)
     with style():
         for column, task in enumerate(tasks):
             for row, condition in enumerate(task.conditions):

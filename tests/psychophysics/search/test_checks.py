@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from cogattn.errors import CogattnError, ConfigError, ObserverError
+from cogattn.observers.config import FactoryObserver
+from cogattn.psychophysics.search.config import MatchingSettings, SearchConfig
+from cogattn.psychophysics.search.study import SearchStudy
+
+
+def check(**settings) -> None:
+    SearchStudy().check(SearchConfig.parse(settings))
+
+
+def test_the_default_and_the_demo_are_sound() -> None:
+    check()
+    SearchStudy().check(SearchStudy().demo())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"observer": {"models": ["resnet5000"]}}, r"^observer\.models .*resnet5000"),
+        ({"observer": {"weights": "nowhere.pth"}}, r"^observer\.weights .*nowhere\.pth"),
+        ({"observer": {"kind": "factory", "target": "nowhere:build"}}, r"^observer\.target .*nowhere:build"),
+        ({"tasks": ["letters", "letters"]}, r"^tasks .*letters, letters"),
+        ({"controls": ["chance", "chance"]}, r"^controls .*chance, chance"),
+        ({"displays": {"target_absent": True}}, r"^rules\.quit_below .*max_fixations"),
+        ({"rules": {"look": "elm", "pitch_deg": 0.1}}, r"^rules\.pitch_deg .*elm"),
+        ({"n_searches": 1000, "rules": {"pitch_deg": 0.06}}, r"^rules\.pitch_deg .*n_searches"),
+        ({"displays": {"n_displays": 1000}, "n_random": 100}, r"^displays\.n_displays.* 100,000 cells"),
+        (
+            {
+                "observer": {"models": ["vit_tiny_patch16_224"], "weights": "random"},
+                "fovea": {"place": "inline"},
+            },
+            r"^observer .*fovea\.place = inline",
+        ),
+    ],
+)
+def test_what_cannot_end_well_is_refused_with_its_setting(settings: dict, sentence: str) -> None:
+    with pytest.raises((ConfigError, ObserverError), match=sentence) as refused:
+        check(**settings)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"displays": {"n_displays": 2**63 - 1}},
+        {"n_random": 2**63 - 1},
+        {"n_searches": 10**9},
+        {"n_bootstrap": 10**12},
+        {"rules": {"max_fixations": 2**62}},
+    ],
+)
+def test_numbers_without_bound_are_refused_where_they_stand(settings: dict) -> None:
+    with pytest.raises(ConfigError, match=r"must be less than or equal to"):
+        SearchConfig.parse(settings)
+
+
+def test_a_search_for_nothing_may_end_by_giving_up_or_by_its_length() -> None:
+    for rules in ({"quit_below": 0.1}, {"max_fixations": 5}):
+        check(displays={"target_absent": True}, rules=rules, controls=["chance"])
+
+
+def test_weights_of_another_network_are_refused_before_the_first_search(tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"conv.weight": torch.zeros(2, 2)}, path)
+    with pytest.raises(ObserverError, match=re.escape(str(path))):
+        check(observer={"models": ["resnet18"], "weights": str(path)})
+
+
+def own(module: str, factory: str, **settings) -> SearchConfig:
+    observer = FactoryObserver(target=(f"{module}:{factory}",), image_size=32)
+    return SearchConfig(observer=observer, matching=MatchingSettings(n_levels=2), **settings)
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        ("plain", r"^observer .*forward_intermediates"),
+        ("Mute", r"^observer\.target .*no features today"),
+        ("Blank", r"^observer\.target .*finite"),
+        ("Fixed", r"^controls .*random_weights"),
+    ],
+)
+def test_ones_own_network_without_features_or_weights_is_refused(
+    own_networks: str, factory: str, sentence: str
+) -> None:
+    with pytest.raises(CogattnError, match=sentence):
+        SearchStudy().check(own(own_networks, factory))
+
+
+def test_ones_own_network_is_sound_and_without_weights_if_no_copy_is_asked_for(own_networks: str) -> None:
+    SearchStudy().check(own(own_networks, "build"))
+    SearchStudy().check(own(own_networks, "Fixed", controls=("chance", "no_fovea")))

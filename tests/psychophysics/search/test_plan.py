@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cogattn.observers.build import build_network
+from cogattn.observers.config import FactoryObserver, TimmObserver
+from cogattn.observers.live import register
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.search.config import (
+    DisplaySettings,
+    FoveaSettings,
+    MatchingSettings,
+    RulesSettings,
+    SearchConfig,
+)
+from cogattn.psychophysics.search.plan import (
+    TABLES,
+    SearchCell,
+    cells_of,
+    contents,
+    copies_of,
+    model_name,
+    n_cells,
+    network_seed,
+    networks_of,
+    observers_of,
+    relevant,
+)
+from cogattn.psychophysics.search.study import SearchStudy
+from cogattn.psychophysics.search.tasks import TASKS
+from cogattn.study import streams_of
+from cogattn.testing.variations import variations
+
+ALL_CONTROLS = SearchConfig().controls
+
+
+def changed(config: SearchConfig, **settings) -> SearchConfig:
+    return config.model_copy(update=settings)
+
+
+def identities(config: SearchConfig) -> dict[SearchCell, str]:
+    """What the plan says of each cell's settings."""
+    return {cell: relevant(config, cell).canonical() for cell in cells_of(config)}
+
+
+def test_the_default_plan_has_every_searcher_before_every_condition() -> None:
+    config = SearchConfig()
+    observers, cells = observers_of(config), cells_of(config)
+    assert len({observer.id for observer in observers}) == 1 + 1 + 5 + 3
+    assert {(c.observer, c.condition) for c in cells} == {
+        (observer.id, condition.name)
+        for observer in observers
+        for task in TASKS.values()
+        for condition in task.conditions
+    }
+    assert len({cell.key for cell in cells}) == len(cells) == n_cells(config)
+    assert {cell.task for cell in cells} == set(TABLES)
+    assert all(cell.target_present for cell in cells)
+
+
+def test_cells_cover_each_display_once_and_start_at_tens() -> None:
+    config = SearchConfig(displays=DisplaySettings(n_displays=23, target_absent=True), controls=("chance",))
+    for present in (True, False):
+        spans = [
+            (c.start, c.stop)
+            for c in cells_of(config)
+            if (c.observer, c.condition, c.target_present) == ("chance", "t_in_l", present)
+        ]
+        assert spans == [(0, 10), (10, 20), (20, 23)]
+    assert len(cells_of(config)) == n_cells(config)
+
+
+def test_controls_are_made_from_each_network_and_know_it() -> None:
+    config = SearchConfig(observer=TimmObserver(models=("resnet18", "vgg11")), n_random=2)
+    observers = observers_of(config)
+    networks = networks_of(config)
+    assert [(one.id, one.role) for one in networks] == [("resnet18", "network"), ("vgg11", "network")]
+    for network in networks:
+        copies = copies_of(network, observers, "untrained")
+        assert [copy.copy for copy in copies] == [0, 1]
+        (flat,) = copies_of(network, observers, "no fovea")
+        assert {model_name(one) for one in (network, flat, *copies)} == {network.id}
+        seeds = {network_seed(0, one) for one in copies}
+        assert len(seeds) == 2
+        assert 0 not in seeds
+        assert network_seed(3, network) == network_seed(3, flat) == 3
+    alone = [one for one in observers if one.id in ("pixels", "ideal", "chance")]
+    assert [(one.role, one.parent, one.variant, model_name(one)) for one in alone] == [
+        ("control", "", name, "") for name in ("pixels", "ideal", "chance")
+    ]
+    for cell, observer in {cell: cell.searcher for cell in cells_of(config)}.items():
+        assert observer == next(one for one in observers if one.id == cell.observer)
+
+
+def test_a_further_network_adds_its_own_cells_and_leaves_the_others() -> None:
+    one, two = SearchConfig(), SearchConfig(observer=TimmObserver(models=("tf_efficientnet_lite0", "vgg11")))
+    before, after = identities(one), identities(two)
+    assert before.items() <= after.items()
+    new = {cell for cell in after if cell not in before}
+    assert {model_name(cell.searcher) for cell in new} == {"vgg11"}
+    assert {cell.observer for cell in new} == {
+        "vgg11",
+        "vgg11, no fovea",
+        *(f"vgg11, untrained {i}" for i in range(5)),
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"displays": DisplaySettings(n_displays=60)},
+        {"n_random": 9},
+        {"displays": DisplaySettings(target_absent=True)},
+    ],
+)
+def test_more_displays_or_copies_leave_the_cells_that_there_were(settings: dict) -> None:
+    before, after = identities(SearchConfig()), identities(SearchConfig(**settings))
+    assert before.items() < after.items()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"tasks": ("letters",)}, {"controls": ("chance",)}, {"n_bootstrap": 100}, {"n_random": 1}]
+)
+def test_what_is_left_out_and_how_it_is_summarised_change_no_cell_that_stays(settings: dict) -> None:
+    before, after = identities(SearchConfig()), identities(SearchConfig(**settings))
+    assert after.items() <= before.items()
+
+
+def test_who_needs_no_network_does_not_depend_on_it_nor_on_how_it_sees() -> None:
+    config = SearchConfig(controls=("pixels", "ideal", "chance"))
+    other = changed(
+        config,
+        observer=FactoryObserver(target=("nowhere:nothing",)),
+        fovea=FoveaSettings(preset="v1", place="inline"),
+        matching=MatchingSettings(n_levels=2),
+    )
+    blind = changed(
+        config, displays=DisplaySettings(pixels_per_degree=8), matching=MatchingSettings(gain=3.0)
+    )
+    for cell in cells_of(config):
+        if cell.variant:
+            assert relevant(other, cell) == relevant(config, cell)
+            assert contents(config, cell) == {}
+        if cell.variant in ("ideal", "chance"):
+            assert relevant(blind, cell) == relevant(config, cell)
+
+
+def test_settings_out_of_use_are_no_part_of_a_cell() -> None:
+    cells = {cell.variant: cell for cell in cells_of(SearchConfig(tasks=("letters",)))}
+    plain, used = SearchConfig(), {"look": "elm", "inhibition": 1.0}
+    for out_of_use in ({"e2_deg": 1.0}, {"inhibition_decay": 0.5}, {"inhibition_floor": 0.1}):
+        idle, busy = RulesSettings(**out_of_use), RulesSettings(**used, **out_of_use)
+        assert relevant(changed(plain, rules=idle), cells[""]) == relevant(plain, cells[""])
+        in_use = relevant(changed(plain, rules=RulesSettings(**used)), cells[""])
+        assert relevant(changed(plain, rules=busy), cells[""]) != in_use
+    forgetful = changed(plain, rules=RulesSettings(memory=0.5))
+    assert relevant(forgetful, cells["ideal"]) == relevant(plain, cells["ideal"])
+    assert relevant(forgetful, cells[""]) != relevant(plain, cells[""])
+    flat = changed(plain, fovea=FoveaSettings(preset="v1"))
+    assert relevant(flat, cells["no fovea"]) == relevant(plain, cells["no fovea"])
+    assert relevant(flat, cells["untrained"]) != relevant(plain, cells["untrained"])
+
+
+def test_untrained_copies_of_timm_follow_from_name_and_seed_alone() -> None:
+    config = SearchConfig(tasks=("letters",), n_random=1)
+    elsewhere = changed(config, observer=TimmObserver(weights="random"))
+    for cell in cells_of(config):
+        same = relevant(config, cell) == relevant(elsewhere, cell)
+        assert same == (cell.variant not in ("", "no fovea"))
+        assert bool(contents(config, cell)) == (cell.variant in ("", "no fovea"))
+
+
+def test_relevant_settings_hold_by_themselves_and_run_with_the_kind_of_observer_that_was_given(
+    own_network: FactoryObserver,
+) -> None:
+    config = SearchConfig(
+        observer=changed(own_network, target=(*own_network.target, "own_search_networks:build(width=4)")),
+        fovea=FoveaSettings(preset="eccnet", place="inline"),
+    )
+    for cell in cells_of(config):
+        own = relevant(config, cell)
+        assert SearchConfig.model_validate_json(own.canonical()) == own == relevant(own, cell)
+        if model_name(cell.searcher):
+            assert own.observer.target == (model_name(cell.searcher),)
+
+
+def test_no_setting_reaches_trials_past_the_relevant_ones(own_network: FactoryObserver) -> None:
+    """Each setting changed by itself: a cell's relevant settings change, or its trials do not."""
+    study = SearchStudy()
+    config = SearchConfig(
+        observer=own_network,
+        tasks=("lighting",),
+        displays=DisplaySettings(n_displays=2, pixels_per_degree=8),
+        matching=MatchingSettings(n_levels=2, gain=20.0),
+        n_searches=2,
+        n_random=1,
+    )
+    cells = {cell.variant: cell for cell in cells_of(config)}.values()
+    assert len(cells) == 6
+
+    def trials(settings: SearchConfig, cell: SearchCell) -> pd.DataFrame:
+        return study.run_cell(settings, cell, streams_of(settings, cell))
+
+    own = {cell: relevant(config, cell) for cell in cells}
+    expected = {cell: trials(own[cell], cell) for cell in cells}
+    unchanged, paths = 0, []
+    for path, other in variations(config):
+        paths.append(path)
+        planned = set(cells_of(other))
+        for cell in cells:
+            if cell in planned and relevant(other, cell) == own[cell]:
+                pd.testing.assert_frame_equal(trials(other, cell), expected[cell])
+                unchanged += 1
+    assert unchanged > 60
+    assert {"observer", "rules.e2_deg", "fovea.place", "displays.n_displays", "n_random"} <= set(paths)
+
+
+def test_the_seed_and_the_rules_change_trials(own_network: FactoryObserver) -> None:
+    """Relevant settings are no longer than they need be: those of a search do change it."""
+    study = SearchStudy()
+    config = SearchConfig(
+        observer=own_network,
+        tasks=("orientation_mixed",),
+        displays=DisplaySettings(n_displays=4, pixels_per_degree=8),
+        matching=MatchingSettings(n_levels=2, gain=20.0),
+        rules=RulesSettings(pitch_deg=1.0),
+        controls=(),
+    )
+    cell = cells_of(config)[1]
+
+    def fixations(**settings) -> np.ndarray:
+        own = relevant(changed(config, **settings), cell)
+        return study.run_cell(own, cell, streams_of(own, cell))["n_fixations"].to_numpy()
+
+    plain = fixations()
+    for settings in (
+        {"seed": 1},
+        {"matching": MatchingSettings(n_levels=2, gain=2.0)},
+        {"matching": MatchingSettings(n_levels=1, gain=20.0)},
+        {"fovea": FoveaSettings(preset="uniform")},
+        {"rules": RulesSettings(pitch_deg=1.0, memory=1.0)},
+        {"rules": RulesSettings(pitch_deg=1.0, look="elm")},
+        {"displays": DisplaySettings(pixels_per_degree=12)},
+    ):
+        assert (fixations(**settings) != plain).any(), settings
+
+
+def weights_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.named_parameters()}
+
+
+@pytest.mark.parametrize("kind", ["factory", "module"])
+def test_untrained_copies_of_ones_own_network_have_its_layers_and_other_weights(
+    kind: str, own_network: FactoryObserver
+) -> None:
+    observer = own_network
+    if kind == "module":
+        built = build_network(own_network, own_network.target[0], seed=0)
+        observer = register(built.module, name="mine", image_size=32)
+    config = SearchConfig(observer=observer, n_random=2, matching=MatchingSettings(n_levels=2))
+    (network,) = networks_of(config)
+    trained = build_network(config.observer, network.id, seed=0)
+    layers, weights = str(trained.module), [weights_of(trained.module)]
+    for copy in copies_of(network, observers_of(config), "untrained"):
+        module = build_network(
+            config.observer, model_name(copy), seed=network_seed(0, copy), untrained=True
+        ).module
+        assert str(module) == layers
+        weights.append(weights_of(module))
+    assert len(weights) == 3
+    for i, a in enumerate(weights):
+        for b in weights[:i]:
+            differing = [name for name in a if not torch.equal(a[name], b[name])]
+            assert {"first.0.weight", "second.0.weight", "head.weight"} <= set(differing)
+            assert all(a[name].shape == b[name].shape for name in a)
+
+
+def test_contents_of_ones_own_network_follow_its_weights_and_tell_copies_apart(
+    own_network: FactoryObserver,
+) -> None:
+    config = SearchConfig(observer=own_network, tasks=("letters",), n_random=2)
+    found = {cell.observer: dict(contents(config, cell)) for cell in cells_of(config)}
+    name = own_network.target[0]
+    assert found[name] == found[f"{name}, no fovea"]
+    digests = {found[who]["weights"] for who in (name, f"{name}, untrained 0", f"{name}, untrained 1")}
+    assert len(digests) == 3
+
+
+def test_a_cell_names_its_searcher_without_a_text_to_take_apart() -> None:
+    network = Observer("a, untrained 3")  # whoever calls a network so
+    cell = SearchCell(
+        label="", task="search", observer=network.id, parent="", variant="", copy=0, condition="t_in_l", start=0,
+        stop=1, target_present=True,
+    )  # fmt: skip
+    assert cell.searcher == network
+    assert dataclasses.replace(cell, label="other").key == cell.key

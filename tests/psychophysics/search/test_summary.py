@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cogattn.measures import SUMMARY_COLUMNS
+from cogattn.observers.config import TimmObserver
+from cogattn.psychophysics.search.config import DisplaySettings, RulesSettings, SearchConfig
+from cogattn.psychophysics.search.figures import stimuli
+from cogattn.psychophysics.search.people import human_asymmetry, human_slopes
+from cogattn.psychophysics.search.plan import SearchCell, cells_of
+from cogattn.psychophysics.search.study import SearchStudy
+from cogattn.psychophysics.search.tasks import TASKS, find_condition
+from cogattn.study import Outcome, Results, Trials
+from cogattn.testing.pictures import flaws
+
+STUDY = SearchStudy()
+NETWORK = "tf_efficientnet_lite0"
+CONFIG = SearchConfig(n_bootstrap=300, n_random=2, displays=DisplaySettings(n_displays=10))
+FACTORS = {"": 2.0, "no fovea": 0.5, "untrained": 0.0, "pixels": -1.0, "ideal": 1.0, "chance": 0.3}
+
+
+def simulated(config: SearchConfig, factors: dict[str, float] = FACTORS, *, sd: float = 20.0) -> dict:
+    """Outcomes by cell; times are 400 ms and people's slopes times the factor of the searcher's variant."""
+    slopes = dict(human_slopes()[["condition", "slope_ms"]].to_numpy())
+    done = {}
+    for cell in cells_of(config):
+        task, condition = find_condition(cell.condition)
+        rng = np.random.default_rng(int(cell.key, 16))
+        factor = factors[cell.variant] - cell.copy
+        rows = []
+        for size in task.set_sizes:
+            for number in range(cell.start, cell.stop):
+                rt = 400 + factor * slopes[cell.condition] * size + sd * rng.standard_normal()
+                found = "present" if cell.target_present else "none"
+                rows.append((cell.observer, task.name, condition.name, condition.role, size, number, 0,
+                             cell.target_present, 1, rt, found, cell.target_present))  # fmt: skip
+        columns = pd.DataFrame(rows, columns=list(STUDY.tables["search"]))
+        done[cell] = Outcome({"search": columns})
+    return done
+
+
+def summarise(config: SearchConfig, done: dict[SearchCell, Outcome]) -> Results:
+    return STUDY.summarise(config, Trials.of(STUDY.tables, list(done.values())))
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return summarise(CONFIG, simulated(CONFIG))
+
+
+def test_a_searcher_with_human_slopes_gets_the_human_indices_and_the_ceiling(results: Results) -> None:
+    summary = results.summary
+    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    assert not summary.duplicated(["observer", "measure"]).any()
+    own = summary[summary["observer"] == NETWORK].set_index("measure")
+    assert (own["role"] == "network").all()
+    for task, index in human_asymmetry().items():
+        row = own.loc[f"asymmetry.{task}"]
+        assert row["estimate"] == pytest.approx(index, abs=0.12)
+        assert row["lo"] < row["hi"]
+        assert row["human"] == pytest.approx(index)
+        assert math.isnan(row["human_lo"])
+        assert row["human_n"] == 0
+    assert own.loc["asymmetry.mean", "estimate"] == pytest.approx(0.564, abs=0.05)
+    likelihood = own.loc["times_likelihood"]
+    assert likelihood["estimate"] == pytest.approx(likelihood["human"], abs=0.05)
+    assert own.loc["slope_correlation", "estimate"] > 0.99
+    controls = summary[summary["observer"] != NETWORK]
+    assert set(controls["role"]) == {"control"}
+    assert set(controls["measure"]) == {"asymmetry.mean"}
+    assert len(controls) == 6
+
+
+def test_the_summary_says_what_the_tables_say(results: Results) -> None:
+    """No interval is widened, nothing is resampled twice."""
+    summary = results.summary.set_index(["observer", "measure"])
+    for row in results.tables["asymmetry"].query("observer == @NETWORK").to_dict("records"):
+        shown = summary.loc[(NETWORK, f"asymmetry.{row['task']}"), ["estimate", "lo", "hi", "n"]]
+        assert shown.tolist() == [row[name] for name in ("index", "lo", "hi", "n")]
+    for row in results.tables["means"].to_dict("records"):
+        shown = summary.loc[(row["observer"], "asymmetry.mean"), ["estimate", "lo", "hi", "n"]]
+        assert shown.tolist() == [row[name] for name in ("mean", "lo", "hi", "n")]
+
+
+def test_networks_are_held_against_their_own_untrained_copies() -> None:
+    config = CONFIG.model_copy(update={"observer": TimmObserver(models=("a", "b")), "n_random": 3})
+    done = simulated(config)
+    flat = {c: o for c, o in simulated(config, FACTORS | {"untrained": 5.0}).items() if c.parent == "b"}
+    against = summarise(config, done | flat).tables["untrained"].set_index(["observer", "task"])
+    assert against.index.tolist() == [(network, task) for network in "ab" for task in (*TASKS, "mean")]
+    assert (
+        against.loc[("a", "mean"), "untrained_max"] < 0.4 < 0.5 < against.loc[("b", "mean"), "untrained_min"]
+    )
+    assert (against["n_untrained"] == 3).all()
+    assert (against["untrained_lo"] <= against["untrained_min"]).all()
+    assert (against["untrained_max"] <= against["untrained_hi"]).all()
+    assert against["human_polarity"].all()
+    assert against["sure"].all()
+    assert not against.loc[("b", "mean"), "above"]
+    assert against["human_index"].to_numpy()[[6, -1]] == pytest.approx([0.564, 0.564], abs=0.001)
+
+
+@pytest.mark.parametrize(
+    "left_out", [NETWORK, f"{NETWORK}, no fovea", f"{NETWORK}, untrained 1", "pixels", "ideal", "chance"]
+)
+def test_without_an_observer_the_others_have_the_same_numbers(results: Results, left_out: str) -> None:
+    rest = summarise(CONFIG, {c: o for c, o in simulated(CONFIG).items() if c.observer != left_out})
+    numbers = list(SUMMARY_COLUMNS[:-1])  # the note names controls
+    kept = results.summary[results.summary["observer"] != left_out]
+    pd.testing.assert_frame_equal(rest.summary[numbers], kept[numbers].reset_index(drop=True))
+    for name in ("slopes", "asymmetry", "means", "agreement", "outcomes"):
+        table = results.tables[name]
+        expected = table[table["observer"] != left_out].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rest.tables[name], expected)
+    for draw in rest.figures.values():
+        assert draw().axes
+
+
+def test_without_any_trial_there_is_an_empty_summary_and_no_error() -> None:
+    nothing = summarise(CONFIG, {})
+    assert tuple(nothing.summary.columns) == SUMMARY_COLUMNS
+    assert nothing.summary.empty
+    assert set(nothing.figures) == {"stimuli"}
+
+
+def test_saturated_indices_are_flagged_in_the_summary() -> None:
+    config = CONFIG.model_copy(update={"controls": ()})
+    results = summarise(config, simulated(config, {"": -1.0}, sd=1))
+    notes = results.summary.set_index("measure")["note"]
+    assert notes[[f"asymmetry.{task}" for task in TASKS]].str.contains("saturated").all()
+    assert results.tables["untrained"].empty
+    assert any("saturated in" in remark for remark in results.remarks)
+
+
+def test_notes_put_untrained_copies_and_the_flat_control_beside_an_index(results: Results) -> None:
+    notes = results.summary.set_index(["observer", "measure"])["note"]
+    index = results.tables["asymmetry"].set_index(["observer", "task"])["index"]
+    copies = [index[f"{NETWORK}, untrained {copy}", "letters"] for copy in range(2)]
+    assert notes[NETWORK, "asymmetry.letters"] == (
+        f"2 untrained: {min(copies):.2f} to {max(copies):.2f}; "
+        f"no fovea: {index[f'{NETWORK}, no fovea', 'letters']:.2f}"
+    )
+
+
+def test_runs_of_some_tasks_say_nothing_of_the_mean_and_of_all_slopes() -> None:
+    config = CONFIG.model_copy(update={"tasks": ("lighting", "letters")})
+    results = summarise(config, simulated(config))
+    assert results.summary["measure"].tolist() == ["asymmetry.lighting", "asymmetry.letters"]
+    assert set(results.tables["means"]["n_tasks"]) == {2}
+
+
+def test_searches_without_a_target_are_counted_and_kept_out_of_slopes() -> None:
+    shown = DisplaySettings(n_displays=10, target_absent=True)
+    config = CONFIG.model_copy(update={"displays": shown, "controls": ()})
+    done = simulated(config)
+    results = summarise(config, done)
+    absent = results.summary.set_index("measure").loc["unanswered.absent"]
+    n = sum(len(o.trials["search"]) for c, o in done.items() if not c.target_present)
+    assert (absent["estimate"], absent["n"], absent["hi"]) == (1.0, n, 1.0)
+    assert 0.9 < absent["lo"] < 1
+    assert len(results.tables["slopes_absent"]) == 12
+    counts = results.tables["outcomes"]
+    assert counts["searches"].sum() == 2 * n
+    assert counts.query("target_present")["errors"].sum() == 0
+    assert counts.query("not target_present")[["errors", "limits"]].sum().tolist() == [n, n]
+    without = CONFIG.model_copy(update={"controls": ()})
+    present = summarise(without, {c: o for c, o in done.items() if c.target_present})
+    pd.testing.assert_frame_equal(results.tables["slopes"], present.tables["slopes"])
+    assert any(remark.startswith(f"{n} of {2 * n} searches ran out") for remark in results.remarks)
+
+
+def test_repeated_searches_of_a_display_are_averaged_before_anything_else() -> None:
+    done = simulated(CONFIG)
+    twice = {
+        cell: Outcome({"search": pd.concat([o.trials["search"]] * 2).assign(repeat=lambda t: range(len(t)))})
+        for cell, o in done.items()
+    }
+    a, b = summarise(CONFIG, done), summarise(CONFIG, twice)
+    pd.testing.assert_frame_equal(a.tables["asymmetry"], b.tables["asymmetry"])
+    assert b.tables["outcomes"]["searches"].tolist() == (2 * a.tables["outcomes"]["searches"]).tolist()
+
+
+def test_remarks_say_first_what_people_saw_otherwise_and_that_they_are_group_means(results: Results) -> None:
+    assert results.people is None
+    first, *_, last = results.remarks
+    assert "group means only" in first
+    assert "untrained copies" in last
+    assert any("6 of 6" in remark for remark in results.remarks)
+    assert any(remark.startswith("intersection:") for remark in results.remarks)
+    assert not any("pixels a degree" in remark for remark in results.remarks)
+    coarse = DisplaySettings(n_displays=10, pixels_per_degree=8)
+    config = CONFIG.model_copy(update={"displays": coarse, "tasks": ("lighting",)})
+    remarks = summarise(config, simulated(config)).remarks
+    assert any("8 pixels a degree, the paper's 30" in remark for remark in remarks)
+    assert not any(remark.startswith(("intersection:", "orientation:")) for remark in remarks)
+
+
+@pytest.mark.parametrize("n_networks", [1, 3, 8])
+@pytest.mark.parametrize("tasks", [tuple(TASKS), ("lighting", "orientation"), ("orientation_mixed",)])
+def test_figures_can_be_read(n_networks: int, tasks: tuple) -> None:
+    config = SearchConfig(
+        observer=TimmObserver(models=tuple(f"network_of_kind_{i}" for i in range(n_networks))),
+        tasks=tasks,
+        controls=("random_weights",),
+        n_random=2,
+        displays=DisplaySettings(n_displays=3),
+        n_bootstrap=100,
+    )
+    for name, draw in summarise(config, simulated(config)).figures.items():
+        if name != "stimuli":
+            assert flaws(draw()) == [], name
+
+
+@pytest.mark.parametrize("tasks", [tuple(TASKS), ("lighting", "orientation"), ("orientation_mixed",)])
+def test_the_sheet_of_displays_can_be_read(tasks: tuple) -> None:
+    assert flaws(stimuli(SearchConfig(tasks=tasks))) == []
+
+
+def test_people_and_networks_share_the_axes_of_a_task(results: Results) -> None:
+    figure = results.figures["search_functions"]()
+    people, network = np.array(figure.axes).reshape(2, 6)
+    for above, below in zip(people, network, strict=True):
+        assert above.get_ylim() == below.get_ylim()
+        assert above.get_xlim() == pytest.approx(below.get_xlim())
+        for axes in (above, below):
+            shown = np.concatenate([line.get_ydata() for line in axes.lines])
+            assert axes.get_ylim()[0] <= np.nanmin(shown)
+            assert np.nanmax(shown) <= axes.get_ylim()[1]
+
+
+def test_rules_that_forget_nothing_are_no_part_of_the_summary() -> None:
+    """What only searches depend on leaves the summary of the same trials as it was."""
+    done = simulated(CONFIG)
+    other = CONFIG.model_copy(update={"rules": RulesSettings(memory=1.0)})
+    pd.testing.assert_frame_equal(summarise(CONFIG, done).summary, summarise(other, done).summary)
