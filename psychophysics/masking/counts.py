@@ -18,7 +18,7 @@ Subramanian, Sizikova, Majaj, Pelli (2023), NeurIPS, arXiv 2309.13190.
 
 from __future__ import annotations
 
-import hashlib
+import io
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -29,13 +29,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.masking.channel.fit import LOWEST_CPI
+from cogattn.psychophysics.masking.config import LOWEST_CPI
+from cogattn.running.digests import file_digest
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
 """Names of the tables that ship with the package."""
 COUNT_COLUMNS = ("observer", "noise_sd", "band", "n_correct", "n_trials")
 TRIAL_COLUMNS = ("observer", "image", "noise_sd", "band")
 MAX_BAND = 15
+N_ALTERNATIVES = 16
+"""People choose among 16 buttons."""
+HUMANS = "humans"
+"""The setting that names a table, unless an error is told that it was another."""
+MAX_BYTES = 1 << 30
 _CORRECT = {"1": True, "true": True, "1.0": True, "0": False, "false": False, "0.0": False}
 
 
@@ -55,6 +61,8 @@ class HumanCounts:
         What the bands are called, in cycles per image.
     noise : {"pyramid", "octave"} or None
         Kind of noise bands, where it is known.
+    photographs : bool
+        Whether they are known to have seen photographs, with noise that was made to fit the paper's way.
     """
 
     observers: tuple[str, ...]
@@ -63,24 +71,27 @@ class HumanCounts:
     noise_sds: NDArray[np.float64]
     nominal_cpi: NDArray[np.float64]
     noise: Literal["pyramid", "octave"] | None = None
+    photographs: bool = False
 
 
-def published_counts(name: str = "subramanian2023") -> HumanCounts:
+def published_counts(name: str = "subramanian2023", *, setting: str = HUMANS) -> HumanCounts:
     """Return the published counts of this name; raise DataError where there are none."""
     if name not in PUBLISHED:
-        raise DataError(f"humans must be one of {', '.join(PUBLISHED)} or a CSV file; got {name}")
-    with _packaged(name).open(encoding="utf-8") as text:
-        counts = _from_counts(pd.read_csv(text, dtype=str, keep_default_na=False), name)
-    return replace(counts, noise="pyramid")
+        raise DataError(f"{setting} must be one of {', '.join(PUBLISHED)} or a CSV file; got {name}")
+    source = _Source(str(_packaged(name)), setting)
+    counts = _from_counts(_read_csv(source), source)
+    return replace(counts, noise="pyramid", photographs=True)
 
 
-def read_counts(table: str | Path) -> HumanCounts:
+def read_counts(table: str | Path, *, setting: str = HUMANS) -> HumanCounts:
     """Return the counts of a published table or of a CSV file of counts or trials.
 
     Parameters
     ----------
     table : str or Path
         A name of `PUBLISHED`, or a file.
+    setting : str
+        What named it, for the start of an error.
 
     Returns
     -------
@@ -92,22 +103,23 @@ def read_counts(table: str | Path) -> HumanCounts:
         If the file cannot be read or breaks a rule; the message names line and column.
     """
     if str(table) in PUBLISHED:
-        return published_counts(str(table))
-    rows = _read_csv(table)
+        return published_counts(str(table), setting=setting)
+    source = _Source(str(table), setting)
+    rows = _read_csv(source)
     if "n_correct" in rows:
-        return _from_counts(rows, str(table))
-    trials = _check_trials(rows, str(table))
+        return _from_counts(rows, source)
+    trials = _check_trials(rows, source)
     cell = ["observer", "noise_sd", "band"]
     grouped = trials.groupby(cell, sort=False)["correct"].agg(n_correct="sum", n_trials="size").reset_index()
-    return _pivot(grouped, _labels(rows, trials["band"], str(table)))
+    return _pivot(grouped, _labels(rows, trials["band"], source))
 
 
-def has_trials(table: str | Path) -> bool:
+def has_trials(table: str | Path, *, setting: str = HUMANS) -> bool:
     """Whether the table holds trials, a row each, and not counts only."""
-    return str(table) not in PUBLISHED and "n_correct" not in _read_csv(table)
+    return str(table) not in PUBLISHED and "n_correct" not in _read_csv(_Source(str(table), setting))
 
 
-def read_trials(table: str | Path) -> pd.DataFrame:
+def read_trials(table: str | Path, *, setting: str = HUMANS) -> pd.DataFrame:
     """Return the trials of a CSV file: columns observer, image, noise_sd, band and correct, a row per trial.
 
     Raises
@@ -116,8 +128,18 @@ def read_trials(table: str | Path) -> pd.DataFrame:
         If the file cannot be read, holds counts only, or breaks a rule; the message names line and column.
     """
     if str(table) in PUBLISHED:
-        raise DataError(f"trials must come from a table of trials; got {table}, which holds counts only")
-    return _check_trials(_read_csv(table), str(table))
+        raise DataError(f"{setting} must be a table of trials; got {table}, which holds counts only")
+    source = _Source(str(table), setting)
+    return _check_trials(_read_csv(source), source)
+
+
+def check_bands(counts: HumanCounts, n_bands: int, table: str, *, setting: str = HUMANS) -> None:
+    """Raise DataError unless people whose noise is not known saw as many bands as there are."""
+    shown = counts.n_trials.shape[-1]
+    if counts.noise is None and shown != n_bands:
+        raise DataError(
+            f"{setting} must have as many bands as noise.n_bands, {n_bands}; got {shown} bands ({table})"
+        )
 
 
 def as_trials(counts: HumanCounts) -> pd.DataFrame:
@@ -136,101 +158,140 @@ def as_trials(counts: HumanCounts) -> pd.DataFrame:
     )
 
 
-def fingerprint(table: str | Path) -> str:
-    """Return the SHA-256 of a published table or a file, in hex."""
+def content(table: str | Path, *, setting: str = HUMANS) -> str:
+    """Return the SHA-256 of a published table or a file, in hex; raise DataError where it cannot be read."""
     try:
-        source = _packaged(str(table)) if str(table) in PUBLISHED else Path(table)
-        return hashlib.sha256(source.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(_unreadable(table, error.strerror or str(error))) from None
+        return file_digest(_packaged(str(table)) if str(table) in PUBLISHED else Path(table))
+    except DataError as error:
+        raise DataError(_unreadable(_Source(str(table), setting), str(error.__cause__ or error))) from None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A table: its file, and the setting that names it."""
+
+    file: str
+    setting: str
+
+    def __str__(self) -> str:
+        return self.file
 
 
 def _packaged(name: str) -> Path:
     return Path(str(files("cogattn.psychophysics.masking") / "data" / PUBLISHED[name]))
 
 
-def _unreadable(table: str | Path, cause: str) -> str:
-    return f"humans must be one of {', '.join(PUBLISHED)} or a readable CSV file; got {table} ({cause})"
+def _unreadable(source: _Source, cause: str) -> str:
+    return f"{source.setting} must be one of {', '.join(PUBLISHED)} or a readable CSV file; got {source} ({cause})"
 
 
-def _read_csv(table: str | Path) -> pd.DataFrame:
+def _read_csv(source: _Source) -> pd.DataFrame:
+    """All cells as text."""
     try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(_unreadable(table, getattr(error, "strerror", None) or str(error))) from None
+        rows = pd.read_csv(
+            io.StringIO(_text(source)), dtype=str, keep_default_na=False, skipinitialspace=True
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{table} must be a CSV file with a header; got {str(error).strip()}") from None
+        raise DataError(
+            f"{source.setting} must be a CSV file with a header; got {source} ({str(error).strip()})"
+        ) from None
     if rows.empty:
-        raise DataError(f"{table} must hold at least one row; got none")
+        raise DataError(f"{source.setting} must hold at least one row; got none ({source})")
     return rows
 
 
-def _from_counts(rows: pd.DataFrame, table: str) -> HumanCounts:
-    _need(rows, COUNT_COLUMNS, table)
-    cells = _cells(rows, table)
+def _text(source: _Source) -> str:
+    path = Path(source.file)
+    try:
+        if not path.is_file():
+            raise OSError(2, "no such file")
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(
+                f"{source.setting} must be a table of at most {MAX_BYTES >> 20} MB; got {path.stat().st_size >> 20} "
+                f"MB ({source})"
+            )
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise DataError(_unreadable(source, getattr(error, "strerror", None) or str(error))) from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{source.setting} must be a CSV file in UTF-8; got the byte 0x{data[error.start]:02x} "
+            f"({source}, line {line}); save it as UTF-8"
+        ) from None
+
+
+def _from_counts(rows: pd.DataFrame, source: _Source) -> HumanCounts:
+    _need(rows, COUNT_COLUMNS, source)
+    cells = _cells(rows, source)
     for name in ("n_correct", "n_trials"):
-        cells[name] = _whole(rows, name, table, least=0, most=2**40)
-    _refuse(cells["n_correct"] > cells["n_trials"], rows, "n_correct", "at most n_trials", table)
+        cells[name] = _whole(rows, name, source, least=0, most=2**40)
+    _refuse(cells["n_correct"] > cells["n_trials"], rows, "n_correct", "no more than n_trials", source)
     repeated = cells.duplicated(["observer", "noise_sd", "band"])
-    _refuse(repeated, rows, "band", "given once per observer and noise SD", table)
-    return _pivot(cells, _labels(rows, cells["band"], table))
+    _refuse(repeated, rows, "band", "each value once per observer and noise SD", source)
+    return _pivot(cells, _labels(rows, cells["band"], source))
 
 
-def _check_trials(rows: pd.DataFrame, table: str) -> pd.DataFrame:
-    _need(rows, TRIAL_COLUMNS, table)
-    trials = _cells(rows, table)
+def _check_trials(rows: pd.DataFrame, source: _Source) -> pd.DataFrame:
+    _need(rows, TRIAL_COLUMNS, source)
+    trials = _cells(rows, source)
     trials.insert(1, "image", rows["image"])
     if "correct" in rows:
         answers = rows["correct"].str.strip().str.lower()
-        _refuse(~answers.isin(_CORRECT), rows, "correct", "0 or 1", table)
+        _refuse(~answers.isin(_CORRECT), rows, "correct", "0 or 1", source)
         trials["correct"] = answers.map(_CORRECT).astype(bool)
         return trials
-    _need(rows, ("response", "category"), table)
+    _need(rows, ("response", "category"), source)
     for name in ("response", "category"):
-        _refuse(rows[name].str.strip() == "", rows, name, "a category", table)
+        _refuse(rows[name].str.strip() == "", rows, name, "a category", source)
     trials["correct"] = rows["response"].str.strip() == rows["category"].str.strip()
     return trials
 
 
-def _cells(rows: pd.DataFrame, table: str) -> pd.DataFrame:
+def _cells(rows: pd.DataFrame, source: _Source) -> pd.DataFrame:
     """Checked columns observer, noise_sd and band."""
-    _refuse(rows["observer"].str.strip() == "", rows, "observer", "a name", table)
+    _refuse(rows["observer"].str.strip() == "", rows, "observer", "a name", source)
     sds = pd.to_numeric(rows["noise_sd"], errors="coerce")
-    _refuse(~((sds >= 0) & np.isfinite(sds)), rows, "noise_sd", "a number from 0", table)
-    bands = _whole(rows, "band", table, least=-1, most=MAX_BAND)
-    _refuse((bands < 0) & (sds > 0), rows, "band", "a whole number from 0 where there is noise", table)
+    _refuse(~((sds >= 0) & np.isfinite(sds)), rows, "noise_sd", "a number from 0", source)
+    bands = _whole(rows, "band", source, least=-1, most=MAX_BAND)
+    _refuse((bands < 0) & (sds > 0), rows, "band", "a whole number from 0 where there is noise", source)
     return pd.DataFrame({"observer": rows["observer"], "noise_sd": sds, "band": bands.clip(lower=0)})
 
 
-def _whole(rows: pd.DataFrame, name: str, table: str, *, least: int, most: int) -> pd.Series:
+def _whole(rows: pd.DataFrame, name: str, source: _Source, *, least: int, most: int) -> pd.Series:
     values = pd.to_numeric(rows[name], errors="coerce")
     bad = ~((values >= least) & (values <= most) & (values == values.round()))
-    _refuse(bad, rows, name, f"a whole number from {least} to {most}", table)
+    _refuse(bad, rows, name, f"a whole number from {least} to {most}", source)
     return values.astype(np.int64)
 
 
-def _need(rows: pd.DataFrame, names: tuple[str, ...], table: str) -> None:
+def _need(rows: pd.DataFrame, names: tuple[str, ...], source: _Source) -> None:
     missing = [name for name in names if name not in rows]
     if missing:
         raise DataError(
-            f"{table} must have the column {missing[0]}; got {', '.join(map(str, rows.columns))} "
-            f"(counts: {', '.join(COUNT_COLUMNS)}; trials: {', '.join(TRIAL_COLUMNS)}, correct)"
+            f"{source.setting} must have the column {missing[0]}; got {', '.join(map(str, rows.columns))} ({source}; "
+            f"counts: {', '.join(COUNT_COLUMNS)}; trials: {', '.join(TRIAL_COLUMNS)}, correct)"
         )
 
 
-def _refuse(bad: pd.Series, rows: pd.DataFrame, name: str, rule: str, table: str) -> None:
+def _refuse(bad: pd.Series, rows: pd.DataFrame, name: str, rule: str, source: _Source) -> None:
     """Raise DataError for the first row that is bad; the header is line 1."""
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
-        raise DataError(f"{name} must be {rule}; got {rows[name].iloc[row]!r} ({table}, line {row + 2})")
+        raise DataError(
+            f"{source.setting} must have {rule} in column {name}; got {rows[name].iloc[row]!r} "
+            f"({source}, line {row + 2})"
+        )
 
 
-def _labels(rows: pd.DataFrame, bands: pd.Series, table: str) -> NDArray[np.float64]:
+def _labels(rows: pd.DataFrame, bands: pd.Series, source: _Source) -> NDArray[np.float64]:
     """Nominal centre of every band: the table's, else octaves from 1.75 cycles per image."""
     labels = LOWEST_CPI * 2.0 ** np.arange(bands.max() + 1)
     if "nominal_cpi" in rows:
         given = pd.to_numeric(rows["nominal_cpi"], errors="coerce")
-        _refuse(~((given > 0) & np.isfinite(given)), rows, "nominal_cpi", "a frequency above 0", table)
+        _refuse(~((given > 0) & np.isfinite(given)), rows, "nominal_cpi", "a frequency above 0", source)
         labels[bands.to_numpy()] = given.to_numpy()
     return labels
 

@@ -67,14 +67,14 @@ def crossed_trials(image_ids: Sequence[str], *, sds: Sequence[float], n_bands: i
 
 
 def count_correct(
-    trials: pd.DataFrame, *, n_bands: int, sds: Sequence[float] | np.ndarray | None = None
+    counted: pd.DataFrame, *, n_bands: int, sds: Sequence[float] | np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count correct answers and trials by noise SD and band.
+    """Add up correct answers and trials by noise SD and band.
 
     Parameters
     ----------
-    trials : DataFrame
-        Columns ``band``, ``noise_sd`` and ``correct``.
+    counted : DataFrame
+        Columns ``band``, ``noise_sd``, ``n`` (trials) and ``correct`` (how many of them were answered right).
     n_bands : int
         Number of bands; a trial of `NO_BAND` is counted in band 0, which at SD 0 means nothing.
     sds : sequence of float, optional
@@ -86,11 +86,11 @@ def count_correct(
     sds : array of float, shape (n_sds,)
         Rising.
     """
-    levels = np.sort(np.unique(trials["noise_sd"])) if sds is None else np.asarray(sds, dtype=float)
-    row = np.searchsorted(levels, trials["noise_sd"].to_numpy())
-    column = trials["band"].clip(lower=0).to_numpy()
+    levels = np.sort(np.unique(counted["noise_sd"])) if sds is None else np.asarray(sds, dtype=float)
+    row = np.searchsorted(levels, counted["noise_sd"].to_numpy())
+    column = counted["band"].clip(lower=0).to_numpy()
     n_trials = np.zeros((len(levels), n_bands), dtype=int)
     n_correct = np.zeros_like(n_trials)
-    np.add.at(n_trials, (row, column), 1)
-    np.add.at(n_correct, (row, column), trials["correct"].to_numpy().astype(int))
+    np.add.at(n_trials, (row, column), counted["n"].to_numpy())
+    np.add.at(n_correct, (row, column), counted["correct"].to_numpy().astype(int))
     return n_correct, n_trials, levels

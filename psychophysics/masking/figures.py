@@ -21,33 +21,42 @@ if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig
 
 FREQUENCIES_CPI = np.geomspace(1, 160, 241)
+FEW = len(figures.SERIES)
+"""So many observers have a colour each; more are drawn in panels or rows of their own."""
+DODGE_OCTAVES = 0.11
+"""Between the dots of two noise SDs at one band, so that their bars can be told apart."""
 
 
 def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel) -> Figure:
-    """Draw the power gain of each observer's channel over that of people.
+    """Draw the power gain of each observer's channel over that of people; of many observers, width and centre.
 
     Parameters
     ----------
     channels : mapping of str to Channel
-        Observers by name; a channel that is not identified is named in the legend and not drawn.
+        Observers by name; a channel that is not identified is named and not drawn.
     people : PopulationChannel
         Mean over persons; each person's channel is drawn thin.
     """
-    figure, panels = figures.new_figure(width_in=5.2, height_in=3.3)
+    if len(channels) > FEW:
+        return _channel_rows(channels, people)
+    figure, panels = figures.new_figure(width_in=5.2, height_in=3.0 + 0.17 * len(channels))
     axes = panels[0, 0]
     with figures.style():
         _draw_people(axes, people, "people")
-        for colour, (name, channel) in zip(_colours(len(channels)), channels.items(), strict=True):
+        for colour, (name, channel) in zip(figures.SERIES, channels.items(), strict=False):
             _draw_channel(axes, channel, name, colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=1)
-        n = figures.count_text([channel.n_trials for channel in channels.values()])
+        figure.legend(loc="outside lower left", ncols=1)
         figures.caption(
-            figure,
-            f"n = {n} trials; people: n = {people.n_observers}, thin lines; widths with 95 % intervals",
+            figure, f"{_trials_text(channels, people)}; thin: persons; widths with 95 % intervals"
         )
     return figure
+
+
+def _trials_text(channels: Mapping[str, Channel], people: PopulationChannel) -> str:
+    n = figures.count_text([channel.n_trials for channel in channels.values()])
+    return f"n = {n} trials; people: n = {people.n_observers}"
 
 
 def _draw_people(axes: Axes, people: PopulationChannel, label: str) -> None:
@@ -73,139 +82,272 @@ def _draw_channel(axes: Axes, channel: Channel, name: str, colour: str) -> None:
     figures.draw_band(axes, FREQUENCIES_CPI, gain, flanks[:, 0], flanks[:, 1], colour=colour, label=label)
 
 
-def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame) -> Figure:
+def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel) -> Figure:
+    """A row an observer: bandwidth and centre with intervals, people's mean behind."""
+    figure, panels = figures.new_figure(1, 2, height_in=1.2 + 0.17 * len(channels))
+    measures = (
+        (
+            "bandwidth, octaves",
+            (0.4, 8.0),
+            people.bandwidth_octaves,
+            "bandwidth_octaves",
+            "bandwidth_interval",
+        ),
+        ("centre, cycles per image", (4.0, 128.0), people.center_cpi, "center_cpi", "center_interval"),
+    )
+    with figures.style():
+        y = np.arange(len(channels))[::-1]
+        for axes, (label, limits, human, value, interval) in zip(panels[0], measures, strict=True):
+            axes.axvspan(*human.interval, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
+            axes.axvline(human.mean, color=figures.COLOURS["human"])
+            for place, channel in zip(y, channels.values(), strict=True):
+                _draw_row(axes, place, getattr(channel, value), getattr(channel, interval), limits)
+            axes.set(xscale="log", xlim=limits, xlabel=label, ylim=(-0.8, len(channels) - 0.2))
+            axes.set_yticks(y, [textwrap.shorten(name, 32) for name in channels], fontsize=6)
+            _plain_log_ticks(
+                axes, [tick for tick in np.exp2(np.arange(-1, 8)) if limits[0] <= tick <= limits[1]]
+            )
+        panels[0, 1].set_yticklabels([])
+        figures.caption(
+            figure, f"{_trials_text(channels, people)} (line, band); 95 % intervals; x: not determined"
+        )
+    return figure
+
+
+def _draw_row(
+    axes: Axes, y: float, value: float, interval: tuple[float, float], limits: tuple[float, float]
+) -> None:
+    """A dot with its interval, cut at the limits of the axis; a cross at the edge where there is no value."""
+    if not np.isfinite(value):
+        axes.plot(limits[0] * 1.06, y, "x", color=figures.COLOURS["reference"], markersize=4)
+        return
+    axes.plot(np.clip(interval, *limits), [y, y], color=figures.COLOURS["model"], linewidth=1.2)
+    axes.plot(value, y, "o", color=figures.COLOURS["model"], markersize=3.5)
+
+
+def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """Draw accuracy over band, a curve a noise SD, a panel an observer; people come first.
 
     Parameters
     ----------
     accuracy, people : DataFrame
-        Columns observer, noise_sd, mean_cpi, accuracy, lo, hi, n_trials.
+        Columns observer, noise_sd, mean_cpi, accuracy, lo, hi, n_correct, n_trials, guessing.
+    names : mapping of str to str
+        What the observers of `accuracy` are called, by id.
     """
-    names = [*people["observer"].unique(), *accuracy["observer"].unique()]
-    columns = min(len(names), 3)
-    n_rows = -(-len(names) // columns)
-    figure, panels = figures.new_figure(
-        n_rows, columns, width_in=2.7 * columns + 0.6, height_in=2.7 * n_rows + 0.5
-    )
+    panels_of = {str(name): rows for name, rows in people.groupby("observer", sort=False)}
+    panels_of |= {names[str(key)]: rows for key, rows in accuracy.groupby("observer", sort=False)}
+    figure, panels = _grid(len(panels_of))
     with figures.style():
         shade = _shades(sorted({*accuracy["noise_sd"], *people["noise_sd"]}))
-        for axes, name in zip(panels.flat, names, strict=False):
-            table = people if name in set(people["observer"]) else accuracy
-            _draw_accuracy(axes, table[table["observer"] == name], shade)
-            axes.set_title(textwrap.fill(str(name), 28), fontsize=9)
-        for axes in panels.flat[len(names) :]:
-            axes.set_axis_off()
-        for axes in panels[:, 0]:
-            axes.set_ylabel("share correct")
-        handles, labels = panels.flat[
-            -1 if len(names) == panels.size else len(names) - 1
-        ].get_legend_handles_labels()
-        figure.legend(handles, labels, title="noise SD", loc="outside right upper")
-        per_cell = figures.count_text([people["n_trials"].median(), accuracy["n_trials"].median()])
+        for axes, (name, table) in zip(panels.flat, panels_of.items(), strict=False):
+            _draw_accuracy(axes, table, shade)
+            _title(axes, name, n_columns=panels.shape[1])
+        _tidy_grid(panels, len(panels_of), ylabel="share correct")
+        handles = {
+            label: handle
+            for axes in panels.flat
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        labels = sorted(handles, key=lambda label: 0.0 if label == "none" else float(label))
+        figure.legend(
+            [handles[label] for label in labels], labels, title="noise SD", loc="outside right upper"
+        )
+        theirs, ours = (f"{table['n_trials'].median():,.0f}" for table in (people, accuracy))
         figures.caption(
-            figure, f"median n per dot = {per_cell} trials; bars: 95 % Wilson intervals; dotted: guessing"
+            figure,
+            f"trials a dot, median: people {theirs}, others {ours}; bars: 95 % Wilson intervals, dots side by side "
+            "to be told apart; dotted: guessing",
         )
     return figure
 
 
 def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[float, ...]]) -> None:
+    shown = [sd for sd in sorted(table["noise_sd"].unique()) if sd > 0]
     for sd, rows in table.groupby("noise_sd"):
         rows = rows[rows["n_trials"] > 0].sort_values("mean_cpi")
         if sd == 0:
             axes.axhline(rows["n_correct"].sum() / rows["n_trials"].sum(), color=shade[0.0], label="none")
             continue
         x, estimate, lo, hi = rows[["mean_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
-        colour = shade[cast(float, sd)]
-        figures.draw_estimate(axes, x, estimate, lo, hi, label=f"{sd:g}", colour=colour, line=True)
+        aside = np.exp2(DODGE_OCTAVES * (shown.index(sd) - (len(shown) - 1) / 2))
+        axes.errorbar(
+            x * aside,
+            estimate,
+            yerr=np.abs(np.stack([estimate - lo, hi - estimate])),
+            fmt="o-",
+            color=shade[cast(float, sd)],
+            markersize=2.4,
+            linewidth=0.9,
+            elinewidth=0.6,
+            label=f"{sd:g}",
+        )
     axes.axhline(table["guessing"].iloc[0], color="#999999", linestyle=":", linewidth=1)
     _frequency_axis(axes)
     axes.set_ylim(0, 1.02)
 
 
-def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame) -> Figure:
+def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """Draw the noise SD that halves accuracy above chance, by band; open triangles are bounds.
 
     Parameters
     ----------
     thresholds, people : DataFrame
         Columns observer, mean_cpi, threshold_sd, lo, hi, n_trials.
+    names : mapping of str to str
+        What the observers of `thresholds` are called, by id; more than a few get a panel each.
     """
-    figure, panels = figures.new_figure(width_in=5.2, height_in=3.3)
-    axes = panels[0, 0]
+    groups = {names[str(key)]: rows for key, rows in thresholds.groupby("observer", sort=False)}
+    many = len(groups) > FEW
+    if many:
+        figure, panels = _grid(len(groups))
+    else:
+        figure, panels = figures.new_figure(width_in=5.2, height_in=3.0 + 0.17 * len(groups))
     with figures.style():
-        for name, rows in people.groupby("observer", sort=False):
-            _draw_thresholds(axes, rows, str(name), figures.COLOURS["human"])
-        groups = list(thresholds.groupby("observer", sort=False))
-        for colour, (name, rows) in zip(_colours(len(groups)), groups, strict=True):
-            _draw_thresholds(axes, rows, str(name), colour)
-        _frequency_axis(axes)
-        axes.set(yscale="log", ylabel="threshold noise SD")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
+        for i, (name, rows) in enumerate(groups.items()):
+            axes = panels.flat[i if many else 0]
+            if many or i == 0:
+                for label, theirs in people.groupby("observer", sort=False):
+                    _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=many)
+            colour = figures.COLOURS["model"] if many else figures.SERIES[i]
+            _draw_thresholds(axes, rows, name, colour, small=many)
+            _frequency_axis(axes)
+            axes.set_yscale("log")
+            _plain_log_ticks(axes, (0.01, 0.1), axis="y")
+            if many:
+                _title(axes, name, n_columns=panels.shape[1])
+                axes.set_ylim(0.003, 0.5)
+        if many:
+            _tidy_grid(panels, len(groups), ylabel="threshold SD")
+        else:
+            panels[0, 0].set_ylabel("threshold noise SD")
+            figure.legend(loc="outside lower left")
+        who = "vermilion: people; " if many else ""
         n = figures.count_text([*thresholds["n_trials"], *people["n_trials"]])
-        figures.caption(figure, f"n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
+        figures.caption(figure, f"{who}n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
     return figure
 
 
-def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str) -> None:
-    values = rows[["mean_cpi", "threshold_sd", "lo", "hi"]].to_numpy(float).T
-    figures.draw_estimate(axes, *values, label=label, colour=colour, line=True)
-    frequency, threshold, lo, hi = values
-    unknown = ~np.isfinite(threshold)
+def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str, *, small: bool) -> None:
+    frequency, threshold, lo, hi = rows[["mean_cpi", "threshold_sd", "lo", "hi"]].to_numpy(float).T
+    known = np.isfinite(threshold)
+    ends = np.abs(np.stack([threshold - lo, hi - threshold]))[:, known]
+    axes.errorbar(
+        frequency[known],
+        threshold[known],
+        yerr=np.where(np.isfinite(ends), ends, 0),
+        fmt="o-",
+        color=colour,
+        markersize=2.4 if small else 5,
+        linewidth=0.9 if small else 1.6,
+        elinewidth=0.6 if small else 1.2,
+        label=label,
+    )
     for bound, marker in ((np.where(lo > 0, lo, np.nan), "^"), (np.where(np.isfinite(hi), hi, np.nan), "v")):
-        axes.plot(frequency[unknown], bound[unknown], marker, color=colour, markersize=9, fillstyle="none")
+        size = 4 if small else 9
+        axes.plot(frequency[~known], bound[~known], marker, color=colour, markersize=size, fillstyle="none")
 
 
 def stimulus_sheet(
     stimuli: NDArray[np.float32], sds: Sequence[float], labels_cpi: Sequence[float] | NDArray[np.float64]
 ) -> Figure:
-    """Show stimuli as an observer gets them: a row a noise SD, a column a band.
+    """Show one stimulus as an observer gets it: a row a noise SD, a column a band; without noise it is shown once.
 
     Parameters
     ----------
     stimuli : array, shape (n_sds, n_bands, size, size)
-        Luminance in [0, 1].
+        In [0, 1].
     sds : sequence of float, length n_sds
         Row labels.
     labels_cpi : sequence of float, length n_bands
         Column labels.
     """
     n_sds, n_bands = stimuli.shape[:2]
-    figure, panels = figures.new_figure(n_sds, n_bands, width_in=n_bands + 0.4, height_in=n_sds + 0.5)
+    figure, panels = figures.new_figure(n_sds, n_bands, width_in=n_bands + 0.4, height_in=n_sds + 0.4)
+    first_noisy = next((row for row, sd in enumerate(sds) if sd > 0), 0)
     with figures.style():
         for (row, column), axes in np.ndenumerate(panels):
+            if sds[row] == 0 and column > 0:
+                axes.set_axis_off()
+                continue
             axes.imshow(stimuli[row, column], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set(xticks=(), yticks=())
             axes.spines[:].set_visible(False)
-            if row == 0:
+            if row == first_noisy:
                 axes.set_title(f"{labels_cpi[column]:g}", loc="center", fontsize=8)
             if column == 0:
-                axes.set_ylabel(f"SD {sds[row]:g}", fontsize=8)
-        figure.suptitle("noise band, cycles per image", fontsize=8)
+                axes.set_ylabel(f"SD {sds[row]:g}" if sds[row] else "no noise", fontsize=8)
+        figures.caption(figure, "above the columns: centre of the noise band in cycles per image")
     return figure
 
 
 def sheet_of(config: MaskingConfig) -> Figure:
-    """Draw the stimulus sheet of a run: its first images, in every band at four noise SDs."""
+    """Draw the stimulus sheet of a run: one of its images without noise and at each noise SD in every band."""
+    from cogattn.psychophysics.masking.presentation import example_stimuli
     from cogattn.psychophysics.masking.stimuli.noise import spectra
-    from cogattn.psychophysics.masking.trials import example_stimuli
 
-    sds = [sd for sd in config.noise.sds if sd > 0]
-    sds = [sds[i] for i in np.unique(np.linspace(0, len(sds) - 1, 4).round().astype(int))]
+    sds = config.noise.sds
+    if len(sds) > MOST_ROWS:
+        sds = tuple(sds[i] for i in np.unique(np.linspace(0, len(sds) - 1, MOST_ROWS).round().astype(int)))
     labels = spectra(config.noise, config.images.size).nominal_cpi
     return stimulus_sheet(example_stimuli(config, sds), sds, labels)
 
 
+MOST_ROWS = 8
+"""Of a stimulus sheet."""
+
+
+def _grid(n: int) -> tuple[Figure, NDArray]:
+    """Panels for `n` observers: wide ones for a few, five a row for many."""
+    if n <= FEW:
+        columns = min(n, 3)
+        rows = -(-n // columns)
+        return figures.new_figure(rows, columns, width_in=2.5 * columns + 0.9, height_in=2.3 * rows + 0.4)
+    rows = -(-n // 5)
+    return figures.new_figure(rows, 5, width_in=9.0, height_in=1.55 * rows + 0.5)
+
+
+def _tidy_grid(panels: NDArray, n: int, *, ylabel: str) -> None:
+    """Blank what is left over; labels at the left and at the bottom of each column only."""
+    columns = panels.shape[1]
+    for place, axes in enumerate(panels.flat):
+        if place >= n:
+            axes.set_axis_off()
+            continue
+        small = columns > 3
+        axes.tick_params(labelsize=6 if small else 8)
+        axes.xaxis.label.set_size(7 if small else 9)
+        if place % columns == 0:
+            axes.set_ylabel(ylabel, fontsize=7 if small else 9)
+        else:
+            axes.tick_params(labelleft=False)
+        if place + columns < n:
+            axes.set_xlabel("")
+            axes.tick_params(labelbottom=False)
+        elif small:
+            axes.set_xlabel("cycles per image")
+            axes.set_xticks((2, 8, 32, 128), ["2", "8", "32", "128"])
+
+
+def _title(axes: Axes, name: str, *, n_columns: int) -> None:
+    """A panel's name; where it must be broken, not at the sides of an equals sign."""
+    size, width = (9, 30) if n_columns <= 3 else (7, 26)
+    kept = name.replace(" = ", "\u00a0=\u00a0")
+    axes.set_title(textwrap.fill(kept, width).replace("\u00a0", " "), fontsize=size)
+
+
 def _frequency_axis(axes: Axes) -> None:
-    ticks = (2, 4, 8, 16, 32, 64, 128)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_xticks([], minor=True)
+    _plain_log_ticks(axes, (2, 4, 8, 16, 32, 64, 128))
     axes.set_xlim(1.1, 170)
     axes.set_xlabel("frequency, cycles per image")
 
 
-def _colours(n: int) -> list[str]:
-    return [figures.SERIES[i % len(figures.SERIES)] for i in range(n)]
+def _plain_log_ticks(axes: Axes, ticks: Sequence[float], *, axis: str = "x") -> None:
+    """Ticks of a logarithmic axis as plain numbers, and no others."""
+    own = axes.xaxis if axis == "x" else axes.yaxis
+    own.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    own.set_ticks([], minor=True)
 
 
 def _shades(sds: Sequence[float]) -> dict[float, tuple[float, ...]]:

@@ -68,12 +68,7 @@ class TemplateResponder:
 
     def __init__(self, settings: TemplateObserver, size: int, *, rng: np.random.Generator) -> None:
         self.size = size
-        self.gain = channel_gain(size, settings.center_cpi, settings.bandwidth_octaves)
-        if not bool((self.gain > 0.5).any()):
-            raise ObserverError(
-                f"observer.center_cpi and observer.bandwidth_octaves must pass a frequency of the images; "
-                f"got {settings.center_cpi:g} c/image, {settings.bandwidth_octaves:g} octaves, {size} pixels"
-            )
+        self.gain = check_channel(settings, size)
         self._side = _spectrum(_white(1, size, rng)).imag.sign()  # antisymmetric: the template stays real
         real = size if size % 2 else size // 2  # their own conjugates every so many rows and columns
         self._side[:, ::real, ::real] = 0
@@ -129,6 +124,17 @@ class TemplateResponder:
         turned = torch.complex(matched.expand_as(passed), (1 - matched**2).sqrt() * self._side)
         turned = torch.where(self._side == 0, torch.ones_like(turned), turned)  # real components cannot turn
         return _image(self.gain.sqrt() * _phasor(spectrum) * turned)
+
+
+def check_channel(settings: TemplateObserver, size: int) -> Tensor:
+    """Return the observer's power gain; raise ObserverError if it passes no frequency of a `size` x `size` image."""
+    gain = channel_gain(size, settings.center_cpi, settings.bandwidth_octaves)
+    if not bool((gain > 0.5).any()):
+        raise ObserverError(
+            f"observer.center_cpi and observer.bandwidth_octaves must pass a frequency of the images; "
+            f"got {settings.center_cpi:g} c/image, {settings.bandwidth_octaves:g} octaves, {size} pixels"
+        )
+    return gain
 
 
 def channel_gain(size: int, center_cpi: float, bandwidth_octaves: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""The people with whom an observer is compared: their channels, thresholds and accuracy, with intervals."""
+"""The people with whom an observer is compared: each by himself, and their channels, thresholds and accuracy."""
 
 from __future__ import annotations
 
@@ -10,18 +10,84 @@ import numpy as np
 import pandas as pd
 
 from cogattn.errors import DataError
+from cogattn.measures import Measure, people_table
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
-from cogattn.psychophysics.masking.channel.population import PopulationChannel, population_channel
+from cogattn.psychophysics.masking.channel.fit import Channel
+from cogattn.psychophysics.masking.channel.population import (
+    PopulationChannel,
+    PopulationValue,
+    population_channel,
+)
 from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
-from cogattn.psychophysics.masking.counts import HumanCounts, read_counts
+from cogattn.psychophysics.masking.counts import (
+    HUMANS,
+    N_ALTERNATIVES,
+    HumanCounts,
+    check_bands,
+    content,
+    read_counts,
+)
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, pyramid_spectra, spectra
 from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.masking.config import MaskingConfig
+    from cogattn.psychophysics.masking.config import MaskingConfig, NoiseSettings
 
-N_ALTERNATIVES = 16
-"""People choose among 16 buttons."""
+Z_95 = 1.959963984540054
+
+
+def person_observer(name: str) -> Observer:
+    """Return the person whom a table calls `name`."""
+    return Observer(f"person {name}", role="person")
+
+
+def persons(config: MaskingConfig) -> pd.DataFrame:
+    """Return the people of a run one by one: bandwidth, centre and peak of the ML channel, accuracy without noise.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Its table of people: the one that is tested, else the one that is compared with.
+
+    Returns
+    -------
+    DataFrame
+        As `cogattn.measures.people_table`; NaN where the counts of a person do not determine a value.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read.
+    """
+    people = read_people(config)
+    return people_table(
+        (person_observer(name).id, measure, estimate, error, n)
+        for name, channel, (right, shown) in zip(
+            people.counts.observers, people.population.channels, people.clean_counts, strict=True
+        )
+        for measure, estimate, error, n in [*_channel_values(channel), *_clean_value(right, shown)]
+    )
+
+
+Value = tuple[Measure, float, float, int]
+
+
+def _channel_values(channel: Channel) -> list[Value]:
+    values = (channel.bandwidth_octaves, channel.center_cpi, channel.peak_sensitivity)
+    return [
+        (measure, value, error, channel.n_trials)
+        for measure, value, error in zip(measures.CHANNEL, values, channel.standard_errors, strict=True)
+    ]
+
+
+def _clean_value(right: int, shown: int) -> list[Value]:
+    """Share correct; its error from Wilson's interval, which is wide enough where all or none are right."""
+    if not shown:
+        return []
+    lo, hi = wilson_interval(right, shown)
+    return [(measures.CLEAN_ACCURACY, right / shown, float(hi - lo) / (2 * Z_95), shown)]
 
 
 @dataclass(frozen=True)
@@ -69,12 +135,36 @@ class People:
         except DataError:
             return None
 
+    @property
+    def channel_means(self) -> tuple[Estimate, Estimate, Estimate]:
+        """Bandwidth, centre and peak sensitivity of the mean channel."""
+        return self._estimates(self.population)
+
+    @property
+    def paper_means(self) -> tuple[Estimate, Estimate, Estimate] | tuple[None, None, None]:
+        """The same by the paper's fit; None where that cannot be had."""
+        found = self.paper_population
+        return (None, None, None) if found is None else self._estimates(found)
+
+    def _estimates(self, found: PopulationChannel) -> tuple[Estimate, Estimate, Estimate]:
+        def estimate(value: PopulationValue) -> Estimate:
+            return Estimate(value.mean, *value.interval, found.n_observers)
+
+        return (
+            estimate(found.bandwidth_octaves), estimate(found.center_cpi), estimate(found.peak_sensitivity)
+        )  # fmt: skip
+
+    @property
+    def clean_counts(self) -> list[tuple[int, int]]:
+        """Correct answers without noise and trials of it, by person."""
+        clean = self.counts.noise_sds == 0
+        sums = (counts[:, clean].sum(axis=(1, 2)) for counts in (self.counts.n_correct, self.counts.n_trials))
+        return [(int(right), int(shown)) for right, shown in zip(*sums, strict=True)]
+
     @cached_property
     def clean_accuracy(self) -> Estimate:
         """Mean over persons of the accuracy without noise, with its t interval (of one person, Wilson's)."""
-        clean = self.counts.noise_sds == 0
-        n = self.counts.n_trials[:, clean].sum(axis=(1, 2))
-        n_correct = self.counts.n_correct[:, clean].sum(axis=(1, 2))
+        n_correct, n = np.array(self.clean_counts).T
         if not n.any():
             return Estimate(np.nan, np.nan, np.nan, 0)
         if len(n) == 1:
@@ -127,20 +217,7 @@ class People:
         """What figures call them."""
         return f"people ({self.name}, n = {len(self.counts.observers)})"
 
-    @property
-    def remark(self) -> str:
-        """Who they are."""
-        n_trials = int(self.counts.n_trials.sum())
-        pooled = self.population.pooled
-        if len(self.counts.observers) == 1:
-            return f"people: {self.name}, 1 observer, {n_trials:,} trials; interval over trials, not over persons"
-        return (
-            f"people: {self.name}, {len(self.counts.observers)} observers, {n_trials:,} trials; mean and interval over "
-            f"persons (their pooled counts scatter {pooled.dispersion:.1f} times as much as binomial ones)"
-        )
 
-
-@lru_cache(maxsize=2)
 def read_people(config: MaskingConfig) -> People:
     """Return the people that a run names: those it tests, or those it compares with.
 
@@ -149,17 +226,18 @@ def read_people(config: MaskingConfig) -> People:
     DataError
         If their table cannot be read.
     """
-    table = config.observer.table if config.observer.kind == "human" else config.humans
-    counts = read_counts(table)
-    n_bands = counts.n_trials.shape[-1]
-    match counts.noise:
-        case "pyramid":
-            noise = pyramid_spectra(n_bands)
-        case _:
-            noise = spectra(config.noise, config.images.size)
-    if len(noise.power) != n_bands:
-        raise DataError(
-            f"humans must have been shown noise.n_bands bands; got {n_bands} bands in {table} and "
-            f"noise.n_bands {len(noise.power)}"
-        )
-    return People(table, counts, noise, config.channel.confidence)
+    tested = config.observer.kind == "human"
+    table, setting = (config.observer.table, "observer.table") if tested else (config.humans, HUMANS)
+    digest = content(table, setting=setting)
+    return _read(table, setting, digest, config.noise, config.images.size, config.channel.confidence)
+
+
+@lru_cache(maxsize=2)
+def _read(
+    table: str, setting: str, digest: str, noise: NoiseSettings, size: int, confidence: float
+) -> People:
+    """`digest` is that of the table: kept as long as the file stays as it is."""
+    counts = read_counts(table, setting=setting)
+    check_bands(counts, noise.n_bands, table, setting=setting)
+    shown = pyramid_spectra(counts.n_trials.shape[-1]) if counts.noise else spectra(noise, size)
+    return People(table, counts, shown, confidence)

@@ -8,27 +8,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+import torch
 
-from cogattn.errors import ConfigError, ObserverError
 from cogattn.observers.build import build_network
+from cogattn.observers.config import ReadoutObserver
+from cogattn.observers.network import Network
 from cogattn.observers.readout import Readout
+from cogattn.psychophysics.masking.checks import answers_imagenet
+from cogattn.psychophysics.masking.config import TemplateObserver
 from cogattn.psychophysics.masking.ideal_observer import TemplateResponder
-from cogattn.psychophysics.masking.material import training_images, trial_images
+from cogattn.psychophysics.masking.material import training_images
+from cogattn.psychophysics.masking.presentation import load
 from cogattn.psychophysics.masking.stimuli.composition import set_contrast
 from cogattn.seeds import Streams
 from cogattn.vision.images.categories import CATEGORIES, decide
+from cogattn.vision.images.listing import ImageList
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     from cogattn.observers.config import NetworkObserver
-    from cogattn.observers.network import Network
     from cogattn.psychophysics.masking.config import MaskingConfig
 
 Scores = Callable[["Tensor"], "Tensor"]
 Decision = Literal["mean", "max", "sum"]
-N_IMAGENET_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -59,49 +63,48 @@ class Respondent:
         )
 
 
-@functools.lru_cache(maxsize=1)
-def build_respondent(config: MaskingConfig, name: str) -> Respondent:
-    """Build the observer `name` of `config`; kept between the cells of one worker.
+def build_respondent(config: MaskingConfig, name: str, categories: Sequence[str]) -> Respondent:
+    """Build the observer `name` of `config`.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Settings.
+    name : str
+        The observer's id.
+    categories : sequence of str
+        What it is to choose from, in the order of the labels.
 
     Raises
     ------
-    ObserverError
-        If the observer cannot be loaded, or its answers do not fit the categories of the images.
+    ObserverError, ConfigError
+        If the observer cannot be loaded, or its answers do not fit the categories.
+
+    Notes
+    -----
+    What takes long is kept between the cells of one worker: the network, a readout's training, an ideal observer.
     """
-    settings, categories = config.observer, trial_images(config).categories
-    if settings.kind == "template":
-        rng = Streams(config.seed).generator("template")
-        responder = TemplateResponder(settings, config.images.size, rng=rng)
+    settings = config.observer
+    if isinstance(settings, TemplateObserver):
+        responder = _template(settings, config.images.size, config.seed)
         answer = functools.partial(responder.name, n_categories=len(categories))
         return Respondent(answer, settings.n_alternatives)
-    settings = cast("NetworkObserver", settings)  # people answer no trials here
-    network = build_network(settings, name, seed=config.seed)
-    if settings.kind == "readout":
-        return _readout(config, network)
-    if network.n_classes == N_IMAGENET_CLASSES:
-        _check_categories(categories)
-        return Respondent.of_scores(
-            functools.partial(_category_scores, network, config.decision), len(CATEGORIES)
-        )
-    if network.n_classes != len(categories):
-        raise ObserverError(
-            f"observer {name} must answer with 1000 ImageNet classes or the {len(categories)} categories of the "
-            f"images; got {network.n_classes} classes"
-        )
+    network = build_network(
+        cast("NetworkObserver", settings), name, seed=config.seed
+    )  # people show up in no trial
+    if isinstance(settings, ReadoutObserver):
+        stimulus = config.stimulus
+        readout = _readout(network, training_images(config), stimulus.contrast, stimulus.mean_luminance)
+        return Respondent.of_scores(functools.partial(_scores, readout.logits), len(readout.categories))
+    if answers_imagenet(name, network.n_classes, categories):
+        scores = functools.partial(_category_scores, network, config.decision)
+        return Respondent.of_scores(scores, len(CATEGORIES))
     return Respondent.of_scores(functools.partial(_scores, network.logits), network.n_classes)
 
 
 def as_rgb(grey: Tensor) -> Tensor:
     """Repeat grey images (n, height, width) over three colour channels: (n, 3, height, width)."""
     return grey.unsqueeze(1).expand(-1, 3, -1, -1)
-
-
-def _check_categories(categories: Sequence[str]) -> None:
-    if tuple(categories) != CATEGORIES:
-        raise ConfigError(
-            "images must show the 16 categories of Geirhos et al. (2018) to a network that answers with ImageNet "
-            f"classes; got {', '.join(categories[:20])}; use observer.kind = readout"
-        )
 
 
 def _scores(answer: Callable[..., Tensor], images: Tensor) -> Tensor:
@@ -114,12 +117,14 @@ def _category_scores(network: Network, rule: Decision, images: Tensor) -> Tensor
     return decide(probabilities, rule).clamp_min(1e-30).log()
 
 
-def _readout(config: MaskingConfig, network: Network) -> Respondent:
+@functools.lru_cache(maxsize=1)
+def _readout(network: Network, training: ImageList, contrast: float, mean_luminance: float) -> Readout:
     """Train a linear readout on clean low-contrast stimuli of images that no trial shows."""
-    import torch
+    grey = torch.from_numpy(load(training, range(len(training))))
+    stimuli = set_contrast(grey, contrast, mean_luminance)
+    return Readout.fit(network, as_rgb(stimuli), training.labels, training.categories)
 
-    training = training_images(config)
-    grey = torch.from_numpy(np.stack([training.load(index) for index in range(len(training.ids))]))
-    stimuli = set_contrast(grey, config.stimulus.contrast, config.stimulus.mean_luminance)
-    readout = Readout.fit(network, as_rgb(stimuli), training.labels, training.categories)
-    return Respondent.of_scores(functools.partial(_scores, readout.logits), len(training.categories))
+
+@functools.lru_cache(maxsize=1)
+def _template(settings: TemplateObserver, size: int, seed: int) -> TemplateResponder:
+    return TemplateResponder(settings, size, rng=Streams(seed).generator("template"))

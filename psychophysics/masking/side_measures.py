@@ -2,137 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from cogattn.measures import Estimate, Row
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.across_networks import MIN_NETWORKS, PREDICTORS, relate
 from cogattn.psychophysics.masking.counts import has_trials, read_trials
-from cogattn.psychophysics.probes.consistency import error_consistency
+from cogattn.psychophysics.masking.people import person_observer
+from cogattn.psychophysics.probes.consistency import common_trials, error_consistency
 from cogattn.psychophysics.probes.robustness import robust_accuracy
 from cogattn.psychophysics.probes.shape_bias import shape_bias
 from cogattn.seeds import Streams
-from cogattn.statistics.stats import Estimate
+from cogattn.study import Trials
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.masking.config import MaskingConfig, RobustnessSettings
-    from cogattn.psychophysics.masking.summary import Observed
+    from cogattn.psychophysics.masking.config import MaskingConfig
+    from cogattn.psychophysics.masking.observed import Observed
 
-HUMAN_SHAPE_BIAS = 0.959
+HUMAN_SHAPE_BIAS = Estimate(0.959, math.nan, math.nan, 10)
 """Ten observers on cue-conflict images, shape / (shape + texture): Geirhos et al. (2019)."""
-N_HUMAN_SHAPE_BIAS = 10
+N_RESAMPLES = 500
+CONSISTENCY_COLUMNS = (
+    "first", "second", "kappa", "lo", "hi", "observed", "expected", "n_trials", "n_images",
+)  # fmt: skip
 
 
-def side_rows(
-    config: MaskingConfig, trials: pd.DataFrame, observers: Sequence[Observed]
-) -> list[dict[str, object]]:
-    """Return the summary rows of everything beside the channel."""
-    rows: list[dict[str, object]] = []
-    for observer in observers:
-        own = trials[trials["observer"] == observer.name]
-        rows += _shape_rows(config, observer.name, own[own["task"] == "shape_bias"])
-        rows += _robustness_rows(config, observer.name, own[own["task"] == "robustness"])
-    return rows
+def side_rows(config: MaskingConfig, trials: Trials, observer: Observer) -> list[Row]:
+    """Return an observer's rows of everything beside the channel."""
+    shown, attacked = (_own(trials[table], observer) for table in ("shape_bias", "robustness"))
+    return [*_shape_rows(config, observer, shown), *_robustness_rows(config, observer, attacked)]
 
 
-def side_tables(
-    config: MaskingConfig,
-    rows: Sequence[dict[str, object]],
-    trials: pd.DataFrame,
-    observers: Sequence[Observed],
-) -> dict[str, pd.DataFrame]:
-    """Return further tables: error consistency with people, and relations across networks, where there are any."""
-    tables = {
-        "consistency": _consistency(config, trials),
-        "across_networks": _across_networks(config, rows, observers),
-    }
-    return {name: table for name, table in tables.items() if not table.empty}
+def consistency_table(
+    config: MaskingConfig, trials: Trials, observers: Mapping[str, Observer]
+) -> pd.DataFrame:
+    """Return Cohen's kappa of every pair of observers that share trials, people of a trial table included.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Its ``humans`` may be a table of trials.
+    trials : Trials
+        Of the run.
+    observers : mapping of str to Observer
+        By id, in the order of the table.
+
+    Returns
+    -------
+    DataFrame
+        Columns `CONSISTENCY_COLUMNS`; empty for the adaptive design, and where no two share a trial. Pairs of people
+        are left out.
+    """
+    persons = _people_trials(config)
+    if config.design.kind == "adaptive" or len(observers) + len(persons) < 2:
+        return pd.DataFrame(columns=list(CONSISTENCY_COLUMNS))
+    own = trials["masking"]
+    found = {observers[str(name)]: rows for name, rows in own.groupby("observer", sort=False)} | persons
+    rows = []
+    for first, second in combinations(found, 2):
+        if first.role == second.role == "person" or common_trials(found[first], found[second]).empty:
+            continue
+        rng = Streams(config.seed).generator("summary", first.id, second.id, "consistency")
+        value = error_consistency(
+            found[first],
+            found[second],
+            rng=rng,
+            confidence=config.channel.confidence,
+            n_resamples=N_RESAMPLES,
+        )
+        rows.append({"first": first.id, "second": second.id, **vars(value)})
+    return pd.DataFrame(rows, columns=list(CONSISTENCY_COLUMNS))
 
 
-def _shape_rows(config: MaskingConfig, name: str, trials: pd.DataFrame) -> list[dict[str, object]]:
+def across_networks_table(
+    config: MaskingConfig, rows: Sequence[Row], observers: Sequence[Observed]
+) -> pd.DataFrame:
+    """Return relations between the channel and each other measure over the run's networks; empty where they are few."""
+    networks = [observed for observed in observers if observed.observer.role == "network"]
+    if len(networks) < MIN_NETWORKS:
+        return pd.DataFrame()
+    channels = pd.DataFrame(
+        {
+            "network": observed.observer.id,
+            "bandwidth_octaves": observed.ml.bandwidth_octaves,
+            "center_cpi": observed.ml.center_cpi,
+            "peak_sensitivity": observed.ml.peak_sensitivity,
+        }
+        for observed in networks
+    ).set_index("network")
+    outcomes: dict[str, dict[str, float]] = {}
+    for row in rows:
+        outcomes.setdefault(row.measure.key, {})[row.observer.id] = row.value.estimate
+    found = []
+    for key, values in outcomes.items():
+        table = channels.assign(**{key: pd.Series(values)}).reset_index()
+        rng = Streams(config.seed).generator("summary", "across networks", key)
+        found.append(relate(table, key, rng=rng, predictors=PREDICTORS, confidence=config.channel.confidence))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _own(table: pd.DataFrame, observer: Observer) -> pd.DataFrame:
+    return table[table["observer"] == observer.id]
+
+
+def _shape_rows(config: MaskingConfig, observer: Observer, trials: pd.DataFrame) -> list[Row]:
     if trials.empty:
         return []
     found = shape_bias(
         trials["category"].tolist(),
         trials["texture"].tolist(),
         trials["response"].tolist(),
-        rng=Streams(config.seed).generator("summary", name, "shape bias"),
+        rng=Streams(config.seed).generator("summary", observer.id, "shape bias"),
         confidence=config.channel.confidence,
     )
     return [
-        _row(name, "shape bias", "shape / (shape + texture)", found.bias)
-        | {"human": HUMAN_SHAPE_BIAS, "human_n": N_HUMAN_SHAPE_BIAS},
-        _row(name, "shape accuracy", "share", found.accuracy),
+        Row(observer, measures.SHAPE_BIAS, found.bias, HUMAN_SHAPE_BIAS),
+        Row(observer, measures.SHAPE_ACCURACY, found.accuracy),
     ]
 
 
-def _robustness_rows(config: MaskingConfig, name: str, trials: pd.DataFrame) -> list[dict[str, object]]:
-    if trials.empty:
+def _robustness_rows(config: MaskingConfig, observer: Observer, trials: pd.DataFrame) -> list[Row]:
+    settings = config.robustness
+    if trials.empty or settings is None:
         return []
     clean = trials[trials["epsilon"] == 0].set_index("image")["correct"]
-    norm = cast("RobustnessSettings", config.robustness).norm
     rows = []
-    for epsilon, attacked in trials[trials["epsilon"] > 0].groupby("epsilon"):
-        after = attacked.set_index("image")["correct"].loc[clean.index]
-        found = robust_accuracy(clean.to_numpy(), after.to_numpy(), confidence=config.channel.confidence)
-        rows.append(_row(name, f"robust accuracy, {norm} {epsilon:g}", "share", found.accuracy))
-        rows.append(_row(name, f"correct answers kept, {norm} {epsilon:g}", "share", found.kept))
+    for epsilon in settings.epsilons:
+        attacked = trials[trials["epsilon"] == epsilon].set_index("image")["correct"].loc[clean.index]
+        found = robust_accuracy(clean.to_numpy(), attacked.to_numpy(), confidence=config.channel.confidence)
+        rows += [
+            Row(observer, measures.robust_accuracy(settings.norm, epsilon), found.accuracy),
+            Row(observer, measures.accuracy_kept(settings.norm, epsilon), found.kept),
+        ]
     return rows
 
 
-def _row(observer: str, measure: str, unit: str, found: Estimate) -> dict[str, object]:
-    return {
-        "observer": observer, "measure": measure, "unit": unit,
-        "estimate": found.estimate, "lo": found.lo, "hi": found.hi, "n": found.n,
-        "human": np.nan, "human_lo": np.nan, "human_hi": np.nan, "human_n": 0, "note": "",
-    }  # fmt: skip
-
-
-def _consistency(config: MaskingConfig, trials: pd.DataFrame) -> pd.DataFrame:
-    """Cohen's kappa of every pair of observers, people of a trial table included."""
-    masking = trials[(trials["task"] == "masking") & (trials["image"] != "")]
-    groups = {str(name): rows for name, rows in masking.groupby("observer", sort=False)}
-    if has_trials(config.humans):
-        people = read_trials(config.humans)
-        groups |= {f"person {name}": rows for name, rows in people.groupby("observer", sort=False)}
-    if config.design.kind == "adaptive" or len(groups) < 2:
-        return pd.DataFrame()
-    names, rows = list(groups), []
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            if first.startswith("person ") and second.startswith("person "):
-                continue
-            rng = Streams(config.seed).generator("summary", first, second, "consistency")
-            found = error_consistency(
-                groups[first], groups[second], rng=rng, confidence=config.channel.confidence, n_resamples=500
-            )
-            rows.append({"first": first, "second": second, **vars(found)})
-    return pd.DataFrame(rows)
-
-
-def _across_networks(
-    config: MaskingConfig, rows: Sequence[dict[str, object]], observers: Sequence[Observed]
-) -> pd.DataFrame:
-    """Relations between the channel and each other measure, over the run's networks."""
-    if len(observers) < MIN_NETWORKS or config.observer.kind == "human":
-        return pd.DataFrame()
-    channels = pd.DataFrame(
-        {
-            "network": observer.name,
-            "bandwidth_octaves": observer.ml.bandwidth_octaves,
-            "center_cpi": observer.ml.center_cpi,
-            "peak_sensitivity": observer.ml.peak_sensitivity,
-        }
-        for observer in observers
-    ).set_index("network")
-    outcomes = pd.DataFrame(rows)
-    found = []
-    for measure, values in outcomes.groupby("measure", sort=False) if len(outcomes) else ():
-        table = channels.assign(**{str(measure): values.set_index("observer")["estimate"]}).reset_index()
-        rng = Streams(config.seed).generator("summary", "across networks", str(measure))
-        found.append(
-            relate(table, str(measure), rng=rng, predictors=PREDICTORS, confidence=config.channel.confidence)
-        )
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+def _people_trials(config: MaskingConfig) -> dict[Observer, pd.DataFrame]:
+    """Trials of each person, where the run's people have any."""
+    if config.observer.kind == "human" or not has_trials(config.humans):
+        return {}
+    people = read_trials(config.humans).groupby("observer", sort=False)
+    return {person_observer(str(name)): rows for name, rows in people}

@@ -99,7 +99,7 @@ def error_consistency(
     DataError
         If a column is missing, or they share no trial.
     """
-    both = _keyed(first, "first").merge(_keyed(second, "second"), on=[*TRIAL_KEYS, "repeat"])
+    both = common_trials(first, second)
     if both.empty:
         raise DataError("trials of two observers must share (image, noise_sd, band); got none in common")
     a, b = both["correct_x"].to_numpy(dtype=bool), both["correct_y"].to_numpy(dtype=bool)
@@ -114,6 +114,17 @@ def error_consistency(
     return ErrorConsistency(
         float(kappa(a, b)), float(lo), float(hi), float(observed), float(expected), len(both), n_images
     )
+
+
+def common_trials(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials that both observers saw: columns image, noise_sd, band, repeat, correct_x and correct_y.
+
+    Raises
+    ------
+    DataError
+        If a column is missing.
+    """
+    return _keyed(first, "first").merge(_keyed(second, "second"), on=[*TRIAL_KEYS, "repeat"])
 
 
 def _agreement(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray, NDArray]:

@@ -13,7 +13,6 @@ texture, ICLR. Subramanian, Sizikova, Majaj and Pelli (2023), NeurIPS; arXiv 230
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.running.digests import combined, file_digest
 from cogattn.statistics.stats import Estimate, bootstrap
 from cogattn.vision.images.categories import CATEGORIES
+from cogattn.vision.images.listing import damage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,13 +69,14 @@ class ConflictImages:
             ) from None
         return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
 
-    def fingerprint(self) -> str:
-        """SHA-256 over names and contents, in hex."""
-        digest = hashlib.sha256()
-        for name in self.ids:
-            content = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
-            digest.update(f"{name} {content}\n".encode())
-        return digest.hexdigest()
+    def damaged(self) -> dict[str, str]:
+        """Return what is wrong, by id, with the images that cannot be read."""
+        found = {name: damage(self.folder / name) for name in self.ids}
+        return {name: reason for name, reason in found.items() if reason is not None}
+
+    def content(self) -> str:
+        """Return the SHA-256 over names and bytes of all images; raise DataError where one cannot be read."""
+        return combined({name: file_digest(self.folder / name) for name in self.ids})
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ class ProceduralImages(Settings):
     """Sixteen drawn categories, made from the seed: the offline default."""
 
     kind: Literal["procedural"] = "procedural"
-    n_images: int = Field(default=320, ge=16)
+    n_images: int = Field(default=320, ge=16, le=1_000_000)
     """Images in all, spread evenly over the categories."""
     size: int = Field(default=224, ge=32, le=1024)
     """Side in pixels."""

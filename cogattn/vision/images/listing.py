@@ -11,7 +11,6 @@ so it is not looked for; a file that does not decode after all raises DataError 
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections import Counter
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from cogattn.errors import DataError
+from cogattn.running.digests import combined, file_digest
 from cogattn.seeds import Streams
 from cogattn.vision.images import procedural
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
@@ -47,8 +47,8 @@ class Source(Protocol):
         """Return the image, shape (size, size), grey in [0, 1]; raise DataError where it cannot be read."""
         ...
 
-    def signature(self, image_id: str) -> str:
-        """Return what changes when the image does, cheaply."""
+    def digest(self, image_id: str) -> str:
+        """Return what changes when the image does; raise DataError where it cannot be read."""
         ...
 
 
@@ -89,13 +89,19 @@ class ImageList:
         """Return image `index`, grey in [0, 1], (size, size); raise DataError where it cannot be read."""
         return self.source.load(self.ids[index], int(self.labels[index]))
 
-    def fingerprint(self) -> str:
-        """SHA-256 over name, file size and category of every image, in hex."""
-        digest = hashlib.sha256()
-        for image_id, label in zip(self.ids, self.labels, strict=True):
-            category = self.categories[label]
-            digest.update(f"{image_id}\0{self.source.signature(image_id)}\0{category}\n".encode())
-        return digest.hexdigest()
+    def content(self) -> str:
+        """Return the SHA-256 over names, categories and bytes of all images, and the order of the categories.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read.
+        """
+        images = {
+            image_id: f"{self.categories[label]} {self.source.digest(image_id)}"
+            for image_id, label in zip(self.ids, self.labels, strict=True)
+        }
+        return combined({"images": combined(images), "categories": "\n".join(self.categories)})
 
     def split(self, n_train_per_category: int) -> tuple[ImageList, ImageList]:
         """Return images to train a readout on, and the images to test it with; no image is in both.
@@ -236,14 +242,15 @@ def _balanced(listing: Listing, max_images: int, seed: int, skipped: dict[str, s
 def _readable(entries: tuple[Entry, ...] | list[Entry], skipped: dict[str, str]) -> Iterator[Entry]:
     """Yield the entries whose files are sound and note the reasons of the others in `skipped`."""
     for entry in entries:
-        damage = _damage_now(entry.path)
-        if damage is None:
+        reason = damage(entry.path)
+        if reason is None:
             yield entry
         else:
-            skipped[entry.id] = damage
+            skipped[entry.id] = reason
 
 
-def _damage_now(path: Path) -> str | None:
+def damage(path: Path) -> str | None:
+    """Return what is wrong with an image file, None if nothing; cheap where it was asked before."""
     try:
         status = path.stat()
     except OSError as error:
@@ -289,7 +296,7 @@ class _DrawingBoard:
     def load(self, image_id: str, label: int) -> NDArray[np.float32]:
         return procedural.draw(label, Streams(self.seed).generator("scene", image_id), self.size)
 
-    def signature(self, image_id: str) -> str:
+    def digest(self, image_id: str) -> str:
         return f"drawn {self.size} {self.seed}"
 
 
@@ -309,11 +316,8 @@ class _Files:
             raise DataError(f"image {image_id} must be readable; got: {_reason(error)}") from None
         return np.divide(np.asarray(self._fitted(grey)), 255, dtype=np.float32)
 
-    def signature(self, image_id: str) -> str:
-        try:
-            return str(self.paths[image_id].stat().st_size)
-        except OSError as error:
-            raise DataError(f"image {image_id} must be readable; got: {error.strerror}") from None
+    def digest(self, image_id: str) -> str:
+        return file_digest(self.paths[image_id])
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         """Resize the shorter side to size / crop_fraction and keep the centre."""

@@ -26,7 +26,7 @@ POWERS = (np.exp, np.exp2, np.exp)
 
 
 def fit_channel_by_images(
-    trials: pd.DataFrame,
+    counted: pd.DataFrame,
     spectra: BandSpectra,
     *,
     n_alternatives: int,
@@ -38,8 +38,8 @@ def fit_channel_by_images(
 
     Parameters
     ----------
-    trials : DataFrame
-        Columns image, band, noise_sd, correct.
+    counted : DataFrame
+        Columns image, band, noise_sd, n (trials), correct (how many of them were answered right).
     spectra : BandSpectra
         Of the noise bands.
     n_alternatives : int
@@ -57,14 +57,14 @@ def fit_channel_by_images(
         Its deviance still takes trials for independent.
     """
     n_bands = len(spectra.power)
-    correct, shown, sds = count_correct(trials, n_bands=n_bands)
+    correct, shown, sds = count_correct(counted, n_bands=n_bands)
     channel = fit_channel(
         correct, shown, sds, spectra=spectra, n_alternatives=n_alternatives, confidence=confidence
     )
     if not channel.identified:
         return channel
     per_image = [
-        count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in trials.groupby("image", sort=True)
+        count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in counted.groupby("image", sort=True)
     ]
     counts = np.array(per_image, dtype=float)  # (n_images, 2, n_sds, n_bands)
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=n_bootstrap)

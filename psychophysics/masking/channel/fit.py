@@ -33,6 +33,7 @@ from cogattn.psychophysics.masking.channel.paper_fit import (
     least_squares_gaussian,
     noise_ladder,
 )
+from cogattn.psychophysics.masking.config import LOWEST_CPI
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
@@ -41,8 +42,6 @@ Array = NDArray[np.float64]
 Interval = tuple[float, float]
 Estimator = Literal["ml", "paper"]
 
-LOWEST_CPI = 1.75
-"""The paper's label of its lowest band, in cycles per image; the others follow in octaves."""
 _P_NO_EFFECT = 0.01
 _NAMES = ("bandwidth", "centre", "peak sensitivity")
 
@@ -68,6 +67,8 @@ class Channel:
         Trials behind it.
     confidence : float
         Of the intervals.
+    standard_errors : tuple of float
+        Of bandwidth, centre and peak sensitivity, in their units ("ml" only); NaN where the value is.
     steepness, top_accuracy : float
         Exponent of the psychometric function, and accuracy without noise ("ml" only, else NaN).
     deviance : float
@@ -89,6 +90,7 @@ class Channel:
     reason: str
     n_trials: int
     confidence: float = 0.95
+    standard_errors: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     steepness: float = np.nan
     top_accuracy: float = np.nan
     deviance: float = np.nan
@@ -253,6 +255,9 @@ def _ml(
         values[unknown] = np.nan
         names = [name for name, missing in zip(_NAMES, unknown, strict=True) if missing]
         reason = f"the counts do not determine the {' and the '.join(names)}" if names else ""
+    # of ln BW, log2 f0 and ln peak; 0 on a limit, where it is not known
+    errors = np.sqrt(np.diagonal(fits.covariance[i])[:3]) * [1.0, np.log(2.0), 1.0] * values
+    first, second, third = (float(error) if error > 0 else np.nan for error in errors)
     (bandwidth, center, peak), intervals = map(float, values), [(float(a), float(b)) for a, b in ends]
     return Channel(
         bandwidth,
@@ -266,6 +271,7 @@ def _ml(
         reason=reason,
         n_trials=n_trials,
         confidence=confidence,
+        standard_errors=(first, second, third),
         steepness=float(np.exp(theta[3])),
         top_accuracy=float(accuracy_without_noise(theta, n_alternatives)),
         deviance=float(fits.deviance[i]),

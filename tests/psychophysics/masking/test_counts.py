@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pytest
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.counts import (
     as_trials,
-    fingerprint,
+    check_bands,
+    content,
     published_counts,
     read_counts,
     read_trials,
@@ -89,30 +92,54 @@ def test_answers_are_compared_with_the_category(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("observer,noise_sd,band,n_correct\na,0,0,1\n", "must have the column n_trials"),
-        ("observer,noise_sd,band,correct\na,0,0,1\n", "must have the column image"),
+        ("observer,noise_sd,band,n_correct\na,0,0,1\n", "have the column n_trials"),
+        ("observer,noise_sd,band,correct\na,0,0,1\n", "have the column image"),
         (COUNTS, "at least one row"),
         ("", "CSV file with a header"),
-        (COUNTS + "a,0,0,1,2\na,x,0,1,2\n", r"noise_sd must be .* got 'x' \(.*line 3\)"),
-        (COUNTS + "a,-0.1,0,1,2\n", "noise_sd must be a number from 0; got '-0.1'"),
-        (COUNTS + "a,inf,0,1,2\n", "noise_sd must be"),
-        (COUNTS + "a,0.1,-1,1,2\n", "band must be a whole number from 0 where there is noise"),
-        (COUNTS + "a,0.1,1.5,1,2\n", "band must be a whole number"),
-        (COUNTS + "a,0.1,1000000,1,2\n", "band must be a whole number from -1 to 15"),
-        (COUNTS + "a,0.1,0,3,2\n", r"n_correct must be at most n_trials; got '3' \(.*line 2\)"),
-        (COUNTS + "a,0.1,0,,2\n", "n_correct must be a whole number from 0"),
-        (COUNTS + "a,0.1,0,1,2\na,0.1,0,1,2\n", r"band must be given once.*line 3"),
-        (COUNTS + ",0.1,0,1,2\n", "observer must be a name"),
-        (TRIALS + "a,i.png,0.1,0,maybe\n", "correct must be 0 or 1; got 'maybe'"),
+        (COUNTS + "a,0,0,1,2\na,x,0,1,2\n", r"column noise_sd; got 'x' \(.*people.csv, line 3\)"),
+        (COUNTS + "a,-0.1,0,1,2\n", "have a number from 0 in column noise_sd; got '-0.1'"),
+        (COUNTS + "a,inf,0,1,2\n", "column noise_sd"),
+        (COUNTS + "a,0.1,-1,1,2\n", "a whole number from 0 where there is noise in column band"),
+        (COUNTS + "a,0.1,1.5,1,2\n", "a whole number"),
+        (COUNTS + "a,0.1,1000000,1,2\n", "a whole number from -1 to 15 in column band"),
+        (COUNTS + "a,0.1,0,3,2\n", r"no more than n_trials in column n_correct; got '3' \(.*line 2\)"),
+        (COUNTS + "a,0.1,0,,2\n", "a whole number from 0 to .* in column n_correct"),
+        (COUNTS + "a,0.1,0,1,2\na,0.1,0,1,2\n", r"once per observer and noise SD in column band.*line 3"),
+        (COUNTS + ",0.1,0,1,2\n", "a name in column observer"),
+        (TRIALS + "a,i.png,0.1,0,maybe\n", "0 or 1 in column correct; got 'maybe'"),
         (
             "observer,image,noise_sd,band,response,category\na,i,0.1,0,,dog\n",
-            "response must be a category; got ''",
+            "a category in column response; got ''",
         ),
     ],
 )
-def test_a_broken_table_is_refused_by_line_and_column(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        read_counts(written(tmp_path, text))
+@pytest.mark.parametrize("setting", ["humans", "observer.table"])
+def test_a_broken_table_is_refused_by_setting_line_and_column(
+    tmp_path: Path, text: str, message: str, setting: str
+) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(setting)} must .*{message}"):
+        read_counts(written(tmp_path, text), setting=setting)
+
+
+@pytest.mark.parametrize("read", [read_counts, read_trials])
+def test_a_table_in_latin_1_is_refused_with_its_line(tmp_path: Path, read: Callable[..., object]) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes((TRIALS + "ann,i.png,0.1,0,1\n").encode() + "Zo\xeb,j.png,0.1,0,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"^observer\.table must be .* UTF-8; got the byte 0xeb \(.*line 3\)"):
+        read(path, setting="observer.table")
+
+
+def test_a_table_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="readable CSV file"):
+        read_counts(tmp_path)
+
+
+def test_people_whose_noise_is_the_run_s_must_have_its_bands(tmp_path: Path) -> None:
+    counts = read_counts(written(tmp_path, COUNTS + "ann,0.1,4,3,8\n"))
+    check_bands(counts, 5, "people.csv")
+    with pytest.raises(DataError, match=r"humans must have as many bands as noise\.n_bands, 7; got 5 bands"):
+        check_bands(counts, 7, "people.csv")
+    check_bands(published_counts(), 5, "subramanian2023")
 
 
 def test_binary_rubbish_is_refused(tmp_path: Path) -> None:
@@ -123,7 +150,7 @@ def test_binary_rubbish_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_is_refused_with_the_known_names(tmp_path: Path) -> None:
-    for read in (read_counts, fingerprint):
+    for read in (read_counts, content):
         with pytest.raises(DataError, match="subramanian2023 or a readable CSV file"):
             read(tmp_path / "nobody.csv")
     with pytest.raises(DataError, match="subramanian2023"):
@@ -135,7 +162,7 @@ def test_published_counts_are_no_trials() -> None:
         read_trials("subramanian2023")
 
 
-def test_fingerprint_is_the_files_sha256(tmp_path: Path) -> None:
+def test_content_is_the_file_s_sha256(tmp_path: Path) -> None:
     path = written(tmp_path, COUNTS + "a,0.1,0,1,2\n")
-    assert fingerprint(path) == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert len(fingerprint("subramanian2023")) == 64
+    assert content(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(content("subramanian2023")) == 64

@@ -28,7 +28,9 @@ def test_crossed_design_shows_each_image_in_each_cell_once():
 
 def test_counts_add_up_cell_by_cell():
     rng = np.random.default_rng(2)
-    trials = crossed_trials(IDS[:40], sds=SDS, n_bands=7).assign(correct=lambda t: rng.random(len(t)) < 0.5)
+    trials = crossed_trials(IDS[:40], sds=SDS, n_bands=7).assign(
+        n=1, correct=lambda t: rng.random(len(t)) < 0.5
+    )
     n_correct, n_trials, sds = count_correct(trials, n_bands=7)
     assert sds.tolist() == list(SDS)
     assert n_trials[0].tolist() == [40, 0, 0, 0, 0, 0, 0]
@@ -39,7 +41,8 @@ def test_counts_add_up_cell_by_cell():
 
 
 def test_counts_on_given_levels_keep_empty_rows():
-    trials = pd.DataFrame({"band": [1], "noise_sd": [0.04], "correct": [True]})
-    _, n_trials, _ = count_correct(trials, n_bands=3, sds=SDS)
+    trials = pd.DataFrame({"band": [1], "noise_sd": [0.04], "n": [3], "correct": [2]})
+    n_correct, n_trials, _ = count_correct(trials, n_bands=3, sds=SDS)
     assert n_trials.shape == (5, 3)
-    assert n_trials.sum() == 1
+    assert (n_correct[2, 1], n_trials[2, 1]) == (2, 3)
+    assert n_trials.sum() == 3

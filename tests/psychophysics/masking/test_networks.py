@@ -278,7 +278,7 @@ def test_errors_are_held_against_those_of_people_on_the_same_trials(
     people.to_csv(tmp_path / "trials.csv", index=False)
     played = play(config.model_copy(update={"humans": str(tmp_path / "trials.csv")}))
     table = played.results.tables["consistency"]
-    assert table["first"].tolist() == [config.observer.target] * 2
+    assert table["first"].tolist() == [config.observer.target[0]] * 2
     assert table["second"].tolist() == ["person ann", "person bob"]
     for (_, row), right in zip(table.iterrows(), correct.values(), strict=True):
         p, q = network["correct"].mean(), right.mean()

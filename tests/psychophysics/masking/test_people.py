@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.measures import PEOPLE_COLUMNS
 from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
-from cogattn.psychophysics.masking.people import read_people
+from cogattn.psychophysics.masking.people import persons, read_people
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.psychophysics.masking.summary import ratio_interval
 from cogattn.seeds import Streams
-from cogattn.study import SUMMARY_COLUMNS
+from cogattn.study import Outcome, Trials
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +41,72 @@ def test_clean_accuracy_is_the_published_one(people):
     assert people.clean_accuracy.estimate == pytest.approx(np.mean(printed) / 100, abs=0.005)
 
 
-def test_a_run_of_people_reproduces_each_person_s_own_fit(people):
+def test_a_run_of_people_reproduces_each_person_s_own_fit(play, people):
+    """And what is said of them one by one is the same."""
+    played = play(MaskingConfig(observer=HumanObserver()))
+    assert len(played.trials["people"]) == 14 * 1050
+    assert played.trials["masking"].empty
+    names = [f"person {name}" for name in people.counts.observers]
+    assert [o.id for o in MaskingStudy().observers(MaskingConfig(observer=HumanObserver()))] == names
+    persons = played.results.people.set_index(["person", "measure"])
+    for name, channel in zip(names, people.population.channels, strict=True):
+        row = played.row("bandwidth", name)
+        assert row["role"] == "person"
+        assert row["estimate"] == pytest.approx(channel.bandwidth_octaves)
+        assert persons.loc[(name, "bandwidth"), "estimate"] == pytest.approx(channel.bandwidth_octaves)
+
+
+def test_without_a_person_the_others_are_summarised():
     study, config = MaskingStudy(), MaskingConfig(observer=HumanObserver())
-    cells = study.cells(config)
-    assert len(cells) == 14
-    trials = study.run_cell(config, cells[2], Streams(0))
-    assert len(trials) == people.counts.n_trials[2].sum()
-    results = study.summarise(config, trials)
-    assert tuple(results.summary.columns) == SUMMARY_COLUMNS
-    row = results.summary[results.summary["measure"] == "bandwidth"].iloc[0]
-    assert row["estimate"] == pytest.approx(people.population.channels[2].bandwidth_octaves)
+    outcomes = [
+        Outcome({"people": study.run_cell(study.relevant(config, cell), cell, Streams(0))})
+        for cell in study.cells(config)[2:4]
+    ]
+    results = study.summarise(config, Trials.of(study.tables, outcomes))
+    assert list(results.summary["observer"].unique()) == ["person 3", "person 4"]
+    assert results.people["person"].nunique() == 14
 
 
-def test_a_table_of_one_person_has_that_person_s_interval(people, tmp_path):
+def test_persons_carry_errors_of_the_size_of_their_intervals(people):
+    table = persons(MaskingConfig())
+    assert tuple(table.columns) == PEOPLE_COLUMNS
+    assert table["person"].nunique() == 14
+    assert set(table["measure"]) == {"bandwidth", "centre", "peak_sensitivity", "accuracy.clean"}
+    channel = table[table["measure"] != "accuracy.clean"]
+    assert (channel["n"] == 1050).all()
+    for key, name in (("bandwidth", "bandwidth"), ("centre", "center"), ("peak_sensitivity", "peak")):
+        ends = np.array([getattr(c, f"{name}_interval") for c in people.population.channels])
+        closed = (ends[:, 0] > 0) & np.isfinite(ends[:, 1])
+        half = np.diff(np.log(ends[closed]), axis=1)[:, 0] / (2 * 1.96)
+        rows = channel[channel["measure"] == key]
+        relative = (rows["se"] / rows["estimate"]).to_numpy()[closed]
+        assert np.median(relative / half) == pytest.approx(1, abs=0.1)
+    clean = table[table["measure"] == "accuracy.clean"]
+    assert clean["n"].sum() == people.counts.n_trials[:, 0].sum()
+    assert ((clean["se"] > 0) & (clean["se"] < 0.05)).all()
+
+
+def test_a_person_whose_counts_say_nothing_has_no_number(tmp_path):
+    rows = [("ann", sd, band, 1, 16) for sd in (0, 0.02, 0.04, 0.08, 0.16) for band in range(7)]
+    table = pd.DataFrame(rows, columns=["observer", "noise_sd", "band", "n_correct", "n_trials"])
+    table.to_csv(tmp_path / "chance.csv", index=False)
+    found = persons(MaskingConfig(humans=str(tmp_path / "chance.csv"))).set_index("measure")
+    assert np.isnan(found.loc[["bandwidth", "centre", "peak_sensitivity"], ["estimate", "se"]]).all(axis=None)
+    assert found.loc["accuracy.clean", "estimate"] == 1 / 16
+
+
+def test_a_table_that_changes_is_read_anew(tmp_path):
+    table = pd.DataFrame(
+        [("ann", 0.1, 0, 3, 8)], columns=["observer", "noise_sd", "band", "n_correct", "n_trials"]
+    )
+    settings = {"humans": str(tmp_path / "p.csv"), "noise": {"n_bands": 3}}
+    table.assign(band=2).to_csv(tmp_path / "p.csv", index=False)
+    assert read_people(MaskingConfig.parse(settings)).counts.n_correct.sum() == 3
+    table.assign(band=2, n_correct=5).to_csv(tmp_path / "p.csv", index=False)
+    assert read_people(MaskingConfig.parse(settings)).counts.n_correct.sum() == 5
+
+
+def test_a_table_of_one_person_has_that_person_s_interval(play, people, tmp_path):
     published = pd.read_csv(resources.files("cogattn.psychophysics.masking") / "data" / "human_counts.csv")
     first = published["observer"].iloc[0]
     published[published["observer"] == first].to_csv(tmp_path / "one.csv", index=False)
@@ -61,14 +115,13 @@ def test_a_table_of_one_person_has_that_person_s_interval(people, tmp_path):
     alone, among = read_people(config).population, people.population.channels[0]
     assert alone.bandwidth_octaves.interval == pytest.approx(among.bandwidth_interval)
     assert np.isnan(alone.bandwidth_octaves.sd)
-    study = MaskingStudy()
-    results = study.summarise(config, study.run_cell(config, study.cells(config)[0], Streams(0)))
-    row = results.summary.set_index("measure").loc["bandwidth"]
-    assert (row["human_lo"], row["human_hi"]) == pytest.approx(among.bandwidth_interval)
-    clean = results.summary[results.summary["measure"].str.startswith("accuracy")].iloc[0]
+    played = play(config)
+    row = played.row("bandwidth")
+    assert (row["human_lo"], row["human_hi"], row["human_n"]) == pytest.approx((*among.bandwidth_interval, 1))
+    clean = played.row("accuracy.clean")
     assert 0 <= clean["human_lo"] <= clean["human"] <= clean["human_hi"] <= 1
-    assert any("over trials" in remark for remark in results.remarks)
-    results.figures["channel"]()
+    assert any("over trials" in remark for remark in played.results.remarks)
+    played.results.figures["channel"]()
 
 
 def test_ratio_of_equal_estimates_is_one_and_its_interval_joins_both():

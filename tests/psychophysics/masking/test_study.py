@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cogattn.errors import ConfigError, DataError, ObserverError
-from cogattn.observers import hub
+from cogattn.errors import ConfigError, DataError
+from cogattn.measures import SUMMARY_COLUMNS
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.material import training_images, trial_images
+from cogattn.psychophysics.masking.presentation import example_stimuli
 from cogattn.psychophysics.masking.study import MaskingStudy
-from cogattn.psychophysics.masking.trials import COLUMNS, example_stimuli
-from cogattn.running.execute import run_study
-from cogattn.seeds import Streams
+from cogattn.running.execute import Execution, run_study
+from cogattn.study import Outcome, Trials, streams_of
 
 SMALL = {
     "observer": {"kind": "template", "center_cpi": 20.0, "bandwidth_octaves": 1.8},
@@ -27,7 +27,7 @@ def small(**changes: object) -> MaskingConfig:
     return MaskingConfig.parse(SMALL | changes)
 
 
-def test_a_template_observer_s_channel_comes_back_through_the_whole_study():
+def test_a_template_observer_s_channel_comes_back_through_the_whole_study(play):
     config = MaskingConfig.parse(
         {
             "observer": {"kind": "template", "center_cpi": 16.0, "bandwidth_octaves": 2.0},
@@ -37,59 +37,56 @@ def test_a_template_observer_s_channel_comes_back_through_the_whole_study():
             "channel": {"n_bootstrap": 200},
         }
     )
-    study = MaskingStudy()
-    trials = run_cells(study, config)
-    summary = study.summarise(config, trials).summary.set_index("measure")
-    bandwidth, centre = summary.loc["bandwidth"], summary.loc["centre"]
+    played = play(config)
+    bandwidth, centre = played.row("bandwidth"), played.row("centre")
     assert bandwidth["estimate"] == pytest.approx(2.0, rel=0.15)
     assert bandwidth["lo"] < 2.0 * 1.05
     assert bandwidth["hi"] > 2.0 * 0.95
     assert centre["estimate"] == pytest.approx(16.0, rel=0.15)
+    assert bandwidth["role"] == "control"
 
 
-def test_adaptive_design_finds_the_same_channel_and_stops_at_its_goal():
+def test_adaptive_design_finds_the_same_channel_and_stops_at_its_goal(play):
     config = small(
         design={"kind": "adaptive", "interval_octaves": 1.0, "max_trials": 2000, "block": 64},
     )
-    study = MaskingStudy()
-    trials = run_cells(study, config)
-    results = study.summarise(config, trials)
-    bandwidth = results.summary.set_index("measure").loc["bandwidth"]
+    played = play(config)
+    bandwidth = played.row("bandwidth")
     assert bandwidth["hi"] - bandwidth["lo"] <= 1.0
     assert bandwidth["lo"] < 1.8 < bandwidth["hi"]
-    assert len(trials) < 2000
-    assert any("came down to 1 octaves" in remark for remark in results.remarks)
+    assert len(played.trials["masking"]) < 2000
+    assert any("came down to 1 octaves" in remark for remark in played.results.remarks)
 
 
 def test_noise_of_a_trial_depends_on_seed_image_and_band_only():
     crossed = small(design={"kind": "crossed"})
-    sheet = example_stimuli(crossed, [0.02, 0.04])
+    sheet = example_stimuli(crossed, [0, 0.02, 0.04])
     again = example_stimuli(crossed, [0.04])
-    assert np.array_equal(sheet[1], again[0])
-    clean = example_stimuli(crossed, [1e-9])[0]
-    ratio = (sheet[1] - clean).std(axis=(1, 2)) / (sheet[0] - clean).std(axis=(1, 2))
+    assert np.array_equal(sheet[2], again[0])
+    clean = sheet[0]
+    assert all(np.array_equal(clean[0], band) for band in clean)  # one image in all columns
+    ratio = (sheet[2] - clean).std(axis=(1, 2)) / (sheet[1] - clean).std(axis=(1, 2))
     assert ratio == pytest.approx(2, rel=1e-3)
 
 
-def test_trials_have_fixed_columns_and_types():
-    config = small()
-    study = MaskingStudy()
-    trials = study.run_cell(config, study.cells(config)[0], Streams(0))
-    assert list(trials.columns) == list(COLUMNS)
-    assert trials["correct"].dtype == bool
-    assert (trials["n_pixels"] == 96 * 96).all()
+def test_the_summary_and_the_persons_have_the_shape_of_all_studies(play):
+    played = play(small())
+    assert tuple(played.results.summary.columns) == SUMMARY_COLUMNS
+    assert played.results.people["person"].nunique() == 14
+    assert played.row("bandwidth_ratio")["human_n"] == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tables_are_the_same_bytes_whatever_the_workers(tmp_path, workers):
     config = small(design={"kind": "crossed"})
-    run, _ = run_study("masking", config, out=tmp_path / str(workers), workers=workers)
-    tables = {path.name: path.read_bytes() for path in sorted((run.folder / "tables").iterdir())}
-    reference, _ = run_study("masking", config, out=tmp_path / "reference", workers=1)
-    assert tables == {
-        path.name: path.read_bytes() for path in sorted((reference.folder / "tables").iterdir())
-    }
-    assert (run.folder / "trials.parquet").read_bytes() == (reference.folder / "trials.parquet").read_bytes()
+    run = run_study("masking", config, out=tmp_path / "run", execution=Execution(workers=workers))
+    reference = run_study("masking", config, out=tmp_path / "reference")
+    for part in ("tables", "trials"):
+        ours, theirs = (
+            {path.name: path.read_bytes() for path in (one.folder / part).iterdir()}
+            for one in (run, reference)
+        )
+        assert ours == theirs
 
 
 def test_training_images_never_appear_in_trials():
@@ -100,10 +97,13 @@ def test_training_images_never_appear_in_trials():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": {"kind": "procedural", "size": 64}}, "noise.n_bands"),
-        ({"observer": {"kind": "timm"}}, "images.path"),
-        ({"shape_bias": {"path": "cue_conflict"}}, "shape_bias"),
-        ({"noise": {"sds": [0.0, 0.04, 0.02]}}, "noise.sds"),
+        ({"images": {"kind": "procedural", "size": 64}}, r"noise\.n_bands"),
+        ({"robustness": {}}, "shape_bias and robustness need a network"),
+        ({"noise": {"sds": [0.0, 0.04, 0.02]}}, r"noise\.sds"),
+        ({"observer": {"kind": "readout"}, "robustness": {"epsilons": [0.1, 0.1]}}, r"robustness\.epsilons"),
+        ({"observer": {"kind": "readout"}, "robustness": {"epsilons": [-0.1]}}, r"robustness\.epsilons"),
+        ({"images": {"n_images": 2**62}}, r"images\.n_images"),
+        ({"design": {"kind": "adaptive", "max_trials": 2**62}}, r"design\.max_trials"),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused_by_name(changes, message):
@@ -113,41 +113,35 @@ def test_settings_that_cannot_be_run_are_refused_by_name(changes, message):
         )
 
 
-def test_a_missing_folder_is_refused_before_any_work(tmp_path):
-    config = MaskingConfig.parse(
-        {"observer": {"kind": "timm"}, "images": {"kind": "folder", "path": str(tmp_path / "nowhere")}}
-    )
-    with pytest.raises(DataError, match="nowhere"):
-        MaskingStudy().cells(config)
-
-
-def test_an_unknown_model_is_refused_before_any_work():
-    with pytest.raises(ObserverError, match="resnet50"):
-        MaskingStudy().cells(MaskingConfig.parse({"observer": {"kind": "readout", "models": ["resnet5"]}}))
-
-
-def test_weights_out_of_reach_are_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr(hub, "cached_file", lambda name: None)
-    monkeypatch.setattr(hub, "_answers", lambda: False)
-    with pytest.raises(ObserverError, match="out of reach"):
-        MaskingStudy().cells(
-            MaskingConfig.parse({"observer": {"kind": "readout", "models": ["resnet18.a1_in1k"]}})
-        )
-
-
 def test_another_order_of_cells_gives_the_same_trials_of_each():
     config = small(design={"kind": "crossed"})
     study = MaskingStudy()
     cells = study.cells(config)
     forwards, backwards = (
         {
-            cell.key: study.run_cell(config, cell, Streams(config.seed).child(cell.key))
+            cell.key: study.run_cell(study.relevant(config, cell), cell, streams_of(config, cell))
             for cell in cells[::step]
         }
         for step in (1, -1)
     )
     for key, trials in forwards.items():
         pd.testing.assert_frame_equal(trials, backwards[key], check_exact=True)
+
+
+def test_without_a_network_the_others_are_summarised(play):
+    observer = {"kind": "readout", "models": ["test_efficientnet", "test_vit"], "weights": "random"}
+    config = small(observer=observer | {"train_per_category": 2})
+    study = MaskingStudy()
+    whole = [cell for cell in study.cells(config) if cell.observer == "test_vit"]
+    outcomes = [
+        Outcome({cell.task: study.run_cell(study.relevant(config, cell), cell, streams_of(config, cell))})
+        for cell in whole
+    ]
+    results = study.summarise(config, Trials.of(study.tables, outcomes))
+    assert set(results.summary["observer"]) == {"test_vit"}
+    assert set(results.tables["accuracy"]["observer"]) == {"test_vit"}
+    for draw in results.figures.values():
+        draw()
 
 
 def test_a_damaged_image_is_skipped_and_named_or_refused(tmp_path, shared_data):
@@ -163,11 +157,3 @@ def test_a_damaged_image_is_skipped_and_named_or_refused(tmp_path, shared_data):
     assert list(listed.skipped) == [f"0/{source[0].name}"]
     with pytest.raises(DataError, match=source[0].name):
         trial_images(MaskingConfig.parse(settings | {"stimulus": {"strict": True}}))
-
-
-def run_cells(study: MaskingStudy, config: MaskingConfig) -> pd.DataFrame:
-    cells = study.cells(config)
-    return pd.concat(
-        [study.run_cell(config, cell, Streams(config.seed).child(cell.key)) for cell in cells],
-        ignore_index=True,
-    )

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.probes.consistency import error_consistency, kappa
+from cogattn.psychophysics.probes.consistency import common_trials, error_consistency, kappa
 
 
 def trials(correct: np.ndarray, *, per_image: int = 4) -> pd.DataFrame:
@@ -88,6 +88,7 @@ def test_an_observer_who_is_always_right_has_no_kappa() -> None:
 
 def test_observers_without_common_trials_are_refused() -> None:
     a = trials(np.ones(8, dtype=bool))
+    assert common_trials(a, a.assign(image="other")).empty
     with pytest.raises(DataError, match="none in common"):
         error_consistency(a, a.assign(image="other"), rng=np.random.default_rng(0))
     with pytest.raises(DataError, match="column band"):

@@ -64,14 +64,14 @@ def test_every_image_is_shown_once_and_in_order(folder: Path):
     assert name_conflicts(images, [], scores_of) == []
 
 
-def test_fingerprint_tells_contents_and_names(folder: Path):
-    before = list_conflicts(folder).fingerprint()
-    assert list_conflicts(folder).fingerprint() == before
+def test_content_tells_bytes_and_names(folder: Path):
+    before = list_conflicts(folder).content()
+    assert list_conflicts(folder).content() == before
     file = folder / "cat" / "cat1-dog3.png"
     file.write_bytes(file.read_bytes() + b"\0")
-    changed = list_conflicts(folder).fingerprint()
+    changed = list_conflicts(folder).content()
     file.rename(file.with_name("cat1-dog4.png"))
-    assert len({before, changed, list_conflicts(folder).fingerprint()}) == 3
+    assert len({before, changed, list_conflicts(folder).content()}) == 3
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,10 @@ def test_folders_without_conflicts_are_refused(tmp_path: Path):
 
 def test_damaged_image_is_named(folder: Path):
     (folder / "bear" / "bear1-cat2.png").write_bytes(b"\x89PNG no more")
+    images = list_conflicts(folder)
+    assert list(images.damaged()) == ["bear/bear1-cat2.png"]
     with pytest.raises(DataError, match="bear1-cat2"):
-        list_conflicts(folder).load(0)
+        images.load(0)
 
 
 def test_both_measures_are_counted():

@@ -23,7 +23,7 @@ def simulate(spread: float) -> pd.DataFrame:
     gain = 0.5 ** ((2 * octaves / 2.4) ** 2)
     sensitivity = 40 * 2 ** (spread * rng.standard_normal(N_IMAGES))[trials["image"]]
     share = 1 / 16 + (0.95 - 1 / 16) * 0.5 ** (((trials["noise_sd"] * sensitivity) ** 2 * gain) ** 0.8)
-    return trials.assign(correct=rng.random(len(trials)) < share)
+    return trials.assign(n=1, correct=rng.random(len(trials)) < share)
 
 
 def widths(trials: pd.DataFrame) -> tuple[float, float]:

@@ -46,6 +46,16 @@ def test_pooled_people_by_the_papers_fit() -> None:
     assert "A <= 4" in channel.reason
 
 
+def test_standard_errors_are_the_scatter_of_simulated_observers() -> None:
+    theta = channel_parameters(1.6, 22.0, 30.0, steepness=1.0, top_accuracy=0.92)
+    share = ChannelModel.of(pyramid_spectra()).accuracy(theta, SDS)
+    counts = np.random.default_rng(8).binomial(100, share, (120, *share.shape))
+    found = fit_channels(counts, np.full(counts.shape, 100), SDS)
+    values = np.array([(c.bandwidth_octaves, c.center_cpi, c.peak_sensitivity) for c in found])
+    errors = np.array([c.standard_errors for c in found])
+    assert np.median(errors, axis=0) == pytest.approx(values.std(axis=0), rel=0.2)
+
+
 def test_the_two_estimators_intervals_hold_their_estimates() -> None:
     counts = published_counts()
     for estimator in ("ml", "paper"):

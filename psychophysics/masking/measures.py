@@ -1,0 +1,38 @@
+"""What the masking study measures; tables of other runs and studies join on the keys."""
+
+from __future__ import annotations
+
+from cogattn.measures import Measure
+
+BANDWIDTH = Measure("bandwidth", "octaves", "bandwidth", scale="log")
+CENTRE = Measure("centre", "c/image", "centre", scale="log")
+PEAK = Measure("peak_sensitivity", "1/SD", "peak sensitivity", scale="log")
+CHANNEL = (BANDWIDTH, CENTRE, PEAK)
+"""Of the channel by maximum likelihood."""
+
+BANDWIDTH_RATIO = Measure("bandwidth_ratio", "ratio", "bandwidth over people's", scale="log")
+
+PAPER_CHANNEL = (
+    Measure("bandwidth.paper", "octaves", "bandwidth, paper's fit", scale="log"),
+    Measure("centre.paper", "nominal c/image", "centre, paper's fit", scale="log"),
+    Measure("peak_sensitivity.paper", "0.01/SD", "peak sensitivity, paper's fit", scale="log"),
+)
+"""The same by the paper's fit, in its units."""
+
+CLEAN_ACCURACY = Measure("accuracy.clean", "share", "accuracy without noise", scale="share")
+
+SHAPE_BIAS = Measure("shape_bias", "shape / (shape + texture)", "shape bias", scale="share")
+SHAPE_ACCURACY = Measure("shape_accuracy", "share", "shape accuracy", scale="share")
+
+_ROBUST = Measure("robust_accuracy", "share", "robust accuracy", scale="share")
+_KEPT = Measure("accuracy_kept", "share", "correct answers kept", scale="share")
+
+
+def robust_accuracy(norm: str, epsilon: float) -> Measure:
+    """Return the share of all images that are named right though attacked within `epsilon`."""
+    return _ROBUST.at(norm, epsilon, label=f"robust accuracy, {norm} {epsilon:g}")
+
+
+def accuracy_kept(norm: str, epsilon: float) -> Measure:
+    """Return the share of right answers that an attack within `epsilon` leaves right."""
+    return _KEPT.at(norm, epsilon, label=f"correct answers kept, {norm} {epsilon:g}")

@@ -1,0 +1,139 @@
+"""From planned trials to what an observer sees: images in noise, and the same without.
+
+The field of a trial depends on (seed, image, band) alone and is scaled by the noise SD.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.masking.material import trial_images
+from cogattn.psychophysics.masking.stimuli.composition import Stimuli, add_noise, set_contrast
+from cogattn.psychophysics.masking.stimuli.noise import unit_noise
+from cogattn.seeds import Streams
+from cogattn.vision.images.listing import ImageList
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+Answer = Callable[[Tensor, Tensor, NDArray[np.int64]], NDArray[np.int64]]
+
+BATCH = 32
+
+
+def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, answer: Answer) -> pd.DataFrame:
+    """Show `trials` and return them with the columns ``response`` (a category's label) and ``n_clipped``.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Stimulus, noise and seed.
+    images : ImageList
+        All images.
+    trials : DataFrame
+        Columns image (position in `images`), band, noise_sd.
+    answer : callable
+        As `cogattn.psychophysics.masking.respond.Respondent.answer`.
+    """
+    batches = [trials.iloc[start : start + BATCH] for start in range(0, len(trials), BATCH)]
+    shown = _one_ahead(partial(stimuli_of, config, images), batches)
+    return pd.concat(
+        [
+            batch.assign(
+                response=answer(stimuli.images, clean, images.labels[batch["image"]]),
+                n_clipped=stimuli.n_clipped.numpy(),
+            )
+            for batch, (stimuli, clean) in zip(batches, shown, strict=True)
+        ],
+        ignore_index=True,
+    )
+
+
+def stimuli_of(config: MaskingConfig, images: ImageList, trials: pd.DataFrame) -> tuple[Stimuli, Tensor]:
+    """Return the stimuli of `trials`, and the same without noise, (n, size, size) in [0, 1]."""
+    shown, place = np.unique(trials["image"].to_numpy(), return_inverse=True)
+    greys = torch.from_numpy(load(images, shown))
+    clean = set_contrast(greys, config.stimulus.contrast, config.stimulus.mean_luminance)[
+        torch.from_numpy(place)
+    ]
+    stimuli = add_noise(
+        clean,
+        _shared_noise(config, images, trials),
+        torch.tensor(trials["noise_sd"].to_numpy(), dtype=torch.float32),
+        clipping=config.stimulus.clipping,
+        generators=_redraws(config, images, trials),
+    )
+    return stimuli, clean
+
+
+def load(images: ImageList, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return grey images, (n, size, size) in [0, 1], at full contrast."""
+    return np.stack([images.load(int(index)) for index in indices])
+
+
+def example_stimuli(config: MaskingConfig, sds: Sequence[float]) -> NDArray[np.float32]:
+    """Return stimuli for a sheet to look at: one image of the run in every band at every SD.
+
+    Returns
+    -------
+    array, shape (n_sds, n_bands, size, size)
+    """
+    images, n_bands = trial_images(config), config.noise.n_bands
+    trials = pd.DataFrame(
+        {
+            "image": len(images) // 2,
+            "band": np.tile(np.arange(n_bands), len(sds)),
+            "noise_sd": np.repeat(np.asarray(sds, dtype=float), n_bands),
+        }
+    )
+    shown = stimuli_of(config, images, trials)[0].images.numpy()
+    return shown.reshape(len(sds), n_bands, *shown.shape[1:])
+
+
+def _one_ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
+    """Yield ``make(job)`` in order; while the caller works on one, a thread makes the next."""
+    coming: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        for job in jobs:
+            coming.append(pool.submit(make, job))
+            if len(coming) == 2:
+                yield coming.popleft().result()
+        yield from (last.result() for last in coming)
+
+
+def _redraws(
+    config: MaskingConfig, images: ImageList, shown: pd.DataFrame
+) -> list[np.random.Generator] | None:
+    """Streams for noise pixels that the paper's clipping draws anew; a trial's depend on seed, image, band and SD."""
+    if config.stimulus.clipping == "clip":
+        return None
+    streams = Streams(config.seed).child("redraw")
+    return [
+        streams.generator(images.ids[image], band, f"{noise_sd:.6g}")
+        for image, band, noise_sd in zip(shown["image"], shown["band"], shown["noise_sd"], strict=True)
+    ]
+
+
+def _shared_noise(config: MaskingConfig, images: ImageList, shown: pd.DataFrame) -> Tensor:
+    """One field per trial; trials of one image and band share theirs, scaled by the caller, and SD 0 needs none."""
+    size = config.images.size
+    fields = torch.zeros(len(shown), size, size)
+    noisy = shown["noise_sd"].to_numpy() > 0
+    pairs = shown.loc[noisy, ["image", "band"]]
+    unique, inverse = np.unique(pairs.to_numpy(), axis=0, return_inverse=True)  # rows of (image, band)
+    if len(unique):
+        streams = Streams(config.seed).child("noise")
+        generators = [streams.generator(images.ids[index], int(band)) for index, band in unique]
+        drawn = unit_noise(config.noise, generators, unique[:, 1], size=size)
+        fields[torch.from_numpy(np.flatnonzero(noisy))] = drawn[torch.from_numpy(inverse.ravel())]
+    return fields

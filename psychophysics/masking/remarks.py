@@ -1,0 +1,157 @@
+"""What a reader must know before the numbers: first what makes them other than they look, then what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
+from cogattn.psychophysics.masking.material import training_images, trial_images
+from cogattn.psychophysics.masking.observed import Observed
+from cogattn.psychophysics.masking.people import People
+from cogattn.study import Trials
+
+
+def remarks(
+    config: MaskingConfig, trials: Trials, found: Sequence[Observed], people: People
+) -> tuple[str, ...]:
+    """Return the sentences of a run, the gravest first.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Of the run.
+    trials : Trials
+        Of all observers that are whole.
+    found : sequence of Observed
+        These observers.
+    people : People
+        Whom they are set beside.
+    """
+    if config.observer.kind == "human":
+        return (_who(people),)
+    said = (
+        _other_stimuli(config, people),
+        _untrained(config),
+        *_unused(config),
+        *(_interval_missed(config.design, one) for one in found if isinstance(config.design, AdaptiveDesign)),
+        _divided(config),
+        _skipped(config),
+        _clipped(config, trials),
+        _who(people),
+    )
+    return tuple(filter(None, said))
+
+
+def differences(config: MaskingConfig, people: People) -> list[tuple[str, str]]:
+    """Return in what the stimuli of people and those of the run differ: theirs, and the run's.
+
+    Nothing is known of the stimuli of a table of one's own, whose noise is taken to be that of the settings.
+    """
+    if config.observer.kind == "human":
+        return []
+    counts, noise = people.counts, config.noise
+    pairs = []
+    if counts.photographs and config.images.kind == "procedural":
+        pairs.append(("photographs", "drawn objects"))
+    if counts.noise is not None and (counts.noise, counts.n_trials.shape[-1]) != (noise.bands, noise.n_bands):
+        pairs.append(
+            (
+                f"noise in {counts.n_trials.shape[-1]} {counts.noise} bands",
+                f"{noise.n_bands} {noise.bands} bands",
+            )
+        )
+    if not isinstance(config.design, AdaptiveDesign):
+        theirs, ours = (tuple(float(sd) for sd in sds if sd > 0) for sds in (counts.noise_sds, noise.sds))
+        if not np.isin(np.round(ours, 9), np.round(theirs, 9)).all():
+            pairs.append((f"noise SDs {_listed(theirs)}", _listed(ours)))
+    if counts.photographs and config.stimulus.clipping != "reference":
+        pairs.append(("image pixels moved so that the noise fits", "the sum clipped"))
+    return pairs
+
+
+def _other_stimuli(config: MaskingConfig, people: People) -> str:
+    pairs = differences(config, people)
+    if not pairs:
+        return ""
+    listed = "; ".join(f"{theirs} (here {ours})" for theirs, ours in pairs)
+    return (
+        f"people and the observer saw different things, so what differs between them may be the stimuli. People "
+        f"saw {listed}"
+    )
+
+
+def _listed(sds: Sequence[float]) -> str:
+    return ", ".join(f"{sd:g}" for sd in sds)
+
+
+def _untrained(config: MaskingConfig) -> str:
+    if config.observer.kind not in ("timm", "readout") or config.observer.weights != "random":
+        return ""
+    what = "networks" if config.observer.kind == "timm" else "features"
+    return f"observer.weights is random: the {what} are untrained"
+
+
+def _unused(config: MaskingConfig) -> Iterator[str]:
+    """Settings that were given and that change nothing."""
+    noise, given = config.noise, NoiseSettings()
+    if isinstance(config.design, AdaptiveDesign) and noise.sds != given.sds:
+        yield f"noise.sds ({_listed(noise.sds)}) is not used: the adaptive design has noise SDs of its own"
+    if noise.bands == "pyramid" and noise.lowest_cpi != given.lowest_cpi:
+        yield f"noise.lowest_cpi ({noise.lowest_cpi:g}) is not used: pyramid bands follow from images.size"
+    if config.decision != "mean" and config.observer.kind in ("readout", "template"):
+        kind = config.observer.kind
+        yield f"decision ({config.decision}) is not used: a {kind} knows the images' own categories only"
+    if config.stimulus.strict and config.images.kind == "procedural":
+        yield "stimulus.strict is not used: drawn images cannot be damaged"
+
+
+def _interval_missed(design: AdaptiveDesign, found: Observed) -> str:
+    lo, hi = found.ml.bandwidth_interval
+    goal, n = design.interval_octaves, found.n_trials
+    if hi - lo <= goal:
+        return f"{found.observer.name}: the interval of the bandwidth came down to {goal:g} octaves after {n} trials"
+    return (
+        f"{found.observer.name}: the interval of the bandwidth is {hi - lo:.2f} octaves wide after {n} trials, "
+        f"design.interval_octaves asked for {goal:g}; raise design.max_trials"
+    )
+
+
+def _divided(config: MaskingConfig) -> str:
+    """Where images come from files, training takes its part of them."""
+    if config.observer.kind != "readout" or config.images.kind == "procedural":
+        return ""
+    n_train, n_test = len(training_images(config)), len(trial_images(config))
+    return f"{n_train} of {n_train + n_test} images train the readout, {n_test} are tested"
+
+
+def _skipped(config: MaskingConfig) -> str:
+    skipped = trial_images(config).skipped
+    if not skipped:
+        whole = config.stimulus.strict and config.images.kind != "procedural"
+        return "no image is damaged (stimulus.strict)" if whole else ""
+    shown = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
+    return f"{len(skipped)} damaged image(s) were skipped ({shown}{'; ...' if len(skipped) > 3 else ''})"
+
+
+def _clipped(config: MaskingConfig, trials: Trials) -> str:
+    by_sd = trials.counts("masking", by=["noise_sd"], totals=["n_clipped"])
+    if by_sd.empty:
+        return ""
+    n_pixels = by_sd["n"] * config.images.size**2
+    share, top = by_sd["n_clipped"].sum() / n_pixels.sum(), (by_sd["n_clipped"] / n_pixels).max()
+    how = "were clipped" if config.stimulus.clipping == "clip" else "had their image pixel moved"
+    return f"{share:.2%} of all pixels fell outside [0, 1] and {how}, at most {top:.2%} at one noise SD"
+
+
+def _who(people: People) -> str:
+    n, n_trials = len(people.counts.observers), int(people.counts.n_trials.sum())
+    if n == 1:
+        return (
+            f"people: {people.name}, 1 observer, {n_trials:,} trials; interval over trials, not over persons"
+        )
+    return (
+        f"people: {people.name}, {n} observers, {n_trials:,} trials; mean and interval over persons (their pooled "
+        f"counts scatter {people.population.pooled.dispersion:.1f} times as much as binomial ones)"
+    )
