@@ -263,7 +263,7 @@ def _with_module(execution: Execution, digest: str) -> Execution:
 
     from cogattn.observers import live
 
-    return replace(execution, prepare=(live.restore, live.parcel(digest)))
+    return replace(execution, prepare=(live.restore, (live.parcel(digest),)))
 
 
 def _mapping(value: object) -> Mapping[str, object]:
