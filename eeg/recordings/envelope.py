@@ -13,7 +13,6 @@ Glasberg and Moore (1990), Hear. Res. 47, 103-138 (ERB-rate scale).
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,11 +20,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.eeg.recordings.damage import check_unpacked, cut_short, existing_file, optional, reading
+from cogattn.eeg.recordings.headers import read_wav_header
 from cogattn.eeg.recordings.recording import resample
 from cogattn.errors import DataError
 
 FloatArray = NDArray[np.floating]
 
+SOUND_FILE = "path must be a readable sound file"
 BANK_SFREQ = 8000.0
 """Rate in Hz at which the gammatone bank runs."""
 
@@ -104,13 +106,11 @@ def read_audio(path: Path) -> tuple[FloatArray, float]:
     Raises
     ------
     DataError
-        If the file is missing, unreadable or empty.
+        If the file is missing, unreadable, empty or shorter than its header says.
     """
-    path = Path(path)
-    try:
+    path = existing_file(Path(path))
+    with reading(path, SOUND_FILE):
         samples, rate = _read_wav(path) if path.suffix.lower() == ".wav" else _read_other(path)
-    except (OSError, ValueError, RuntimeError, EOFError, struct.error) as error:
-        raise DataError(f"path must be a readable sound file; got {path} ({error})") from error
     if samples.ndim == 2:
         samples = samples.mean(axis=1)
     if not samples.size:
@@ -118,9 +118,28 @@ def read_audio(path: Path) -> tuple[FloatArray, float]:
     return samples, float(rate)
 
 
+def audio_header(path: Path) -> tuple[int, float]:
+    """Return the samples of each channel of a sound file and its rate in Hz, from its header.
+
+    Raises
+    ------
+    DataError
+        As `read_audio`.
+    """
+    path = existing_file(Path(path))
+    with reading(path, SOUND_FILE):
+        if path.suffix.lower() == ".wav":
+            header = read_wav_header(path)
+            return header.n_samples, float(header.sfreq)
+        info = optional("soundfile").info(str(path))
+        check_unpacked(2 * info.frames * info.channels, path.stat().st_size, path)
+        return info.frames, float(info.samplerate)
+
+
 def _read_wav(path: Path) -> tuple[FloatArray, float]:
     from scipy.io import wavfile
 
+    read_wav_header(path)
     rate, samples = wavfile.read(path)
     if np.issubdtype(samples.dtype, np.floating):
         return samples.astype(np.float64), float(rate)
@@ -130,14 +149,11 @@ def _read_wav(path: Path) -> tuple[FloatArray, float]:
 
 
 def _read_other(path: Path) -> tuple[FloatArray, float]:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise DataError(
-            f"reading {path.suffix} needs soundfile; install cogattn[eeg] or give a WAV"
-        ) from error
-    samples, rate = soundfile.read(path, dtype="float64")
-    return np.asarray(samples, dtype=np.float64), float(rate)
+    promised, rate = audio_header(path)
+    samples, _ = optional("soundfile").read(str(path), dtype="float64")
+    if len(samples) != promised:
+        raise cut_short(f"{len(samples):,} samples", f"{promised:,}", path)
+    return np.asarray(samples, dtype=np.float64), rate
 
 
 def _checked_sound(sound: FloatArray, sfreq: float) -> FloatArray:

@@ -4,22 +4,32 @@ Continuous formats (BDF, EDF, BrainVision, EEGLAB, FIF, GDF) and BIDS come back 
 two-talker data sets that are already cut into trials (KU Leuven and DTU MATLAB structures, v5-v7 and v7.3,
 and CND, the Continuous-event Neural Data format) come back as a `Recording` with the streams ``attended`` and
 ``unattended`` where the file holds them.
+
+Headers are held against the files first (`headers`, `matlab`): a recording that is shorter than its header says is
+refused, and so is one that would take a hundred times its size in memory. Whatever a reader raises is a DataError.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
+from cogattn.eeg.recordings.damage import check_unpacked, cut_short, optional, reading
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
+from cogattn.eeg.recordings.headers import check_recording
+from cogattn.eeg.recordings.matlab import read_mat
 from cogattn.eeg.recordings.montage import standard_channels
 from cogattn.eeg.recordings.recording import FloatArray, Recording, Trial, check_volts, resample
 from cogattn.errors import DataError
+from cogattn.running.digests import combined, file_digest
 
 if TYPE_CHECKING:
     import mne
@@ -28,6 +38,11 @@ Unit = Literal["V", "uV", "arbitrary"]
 NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|exg|erg|gsr|resp|temp)", re.I)
 """Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 CONTINUOUS_SUFFIXES = (".bdf", ".edf", ".vhdr", ".set", ".fif", ".gdf")
+EEG_FILE, EPOCHS_FILE = "path must be a readable EEG file", "path must be a readable file of epochs"
+HELD_BESIDE = (".eeg", ".vmrk", ".fdt", ".dat")
+"""Endings of files that hold the samples or the markers of a header of the same name."""
+LOOSE_DURATION_S = 1.0
+"""How much shorter than its sidecar says a BIDS recording may be: some writers round."""
 
 
 def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
@@ -45,16 +60,56 @@ def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
     DataError
         If the file is missing or unreadable, its data cannot be volts, or it has no EEG channel.
     """
+    raw = open_raw(path)
+    with reading(path, EEG_FILE):
+        return _volts(raw.load_data(verbose="error"), unit, where=Path(path).name)
+
+
+def open_raw(path: Path) -> mne.io.BaseRaw:
+    """Open a continuous recording without its samples, for rate, channels, length, events.
+
+    EEGLAB files that hold their samples are loaded.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable or shorter than its header says, or an event lies behind its end.
+    """
     import mne
 
     path = Path(path)
     if path.suffix.lower() not in CONTINUOUS_SUFFIXES:
         raise DataError(f"path must end in one of {', '.join(CONTINUOUS_SUFFIXES)}; got {path.name}")
-    try:
-        raw = mne.io.read_raw(path, preload=True, verbose="error")
-    except (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise DataError(f"path must be a readable EEG file; got {path} ({_first_line(error)})") from error
-    return _volts(raw, unit, where=path.name)
+    check_recording(path)
+    with reading(path, EEG_FILE):
+        raw = _heard(lambda: mne.io.read_raw(path, preload=False, verbose="warning"), path)
+        if not raw.preload and Path(raw.filenames[0]).suffix.lower() == ".set":
+            raw = mne.io.read_raw(
+                path, preload=True, verbose="error"
+            )  # else mne rounds its samples to 32 bits
+        _check_length(raw, path)
+    return raw
+
+
+def open_epochs(path: Path) -> mne.BaseEpochs:
+    """Open a file of epochs with mne, in volts; the data of a FIF file stay on disk, those of EEGLAB are loaded.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable or shorter than its header says.
+    """
+    import mne
+
+    path = Path(path)
+    check_recording(path)
+    with reading(path, EPOCHS_FILE):
+        if path.suffix.lower() == ".set":
+            return mne.read_epochs_eeglab(path, verbose="error")
+        epochs = mne.read_epochs(path, preload=False, verbose="error")
+        size = 8 * len(epochs) * len(epochs.times) * len(epochs.ch_names)
+        check_unpacked(size, path.stat().st_size, path)
+        return epochs
 
 
 def scalp_channels(raw: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
@@ -75,17 +130,17 @@ def read_bids(
     unit: Unit = "V",
 ) -> mne.io.BaseRaw:
     """Read one recording of a BIDS data set (mne-bids); events become annotations."""
-    bids = _optional("mne_bids")
-    try:
+    bids = optional("mne_bids")
+    with reading(root, f"root must be a BIDS data set with sub-{subject}"):
         where = bids.BIDSPath(
             root=root, subject=subject, task=task, session=session, run=run, datatype="eeg", suffix="eeg"
         )
-        raw = bids.read_raw_bids(where, verbose="error").load_data(verbose="error")
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise DataError(
-            f"root must be a BIDS data set with sub-{subject}; got {root} ({_first_line(error)})"
-        ) from error
-    return _volts(raw, unit, where=f"sub-{subject}")
+        path = Path(where.fpath)
+        check_recording(path)
+        raw = _heard(lambda: bids.read_raw_bids(where, verbose="warning"), path)
+        _check_length(raw, path)
+        _check_sidecar(raw, path)
+        return _volts(raw.load_data(verbose="error"), unit, where=f"sub-{subject}")
 
 
 def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
@@ -101,14 +156,17 @@ def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
     ----------
     Das, Francart and Bertrand (2019), Auditory attention detection dataset KULeuven, Zenodo 4004271.
     """
-    content = read_mat(path)
-    cells = _required(content, "trials", path)
-    cells = [cells] if isinstance(cells, Mapping) else list(cells)
-    trials = [_kul_trial(cell, i, path) for i, cell in enumerate(cells)]
-    rates = {float(_required(_required(cell, "FileHeader", path), "SampleRate", path)) for cell in cells}
-    subject = str(cells[0].get("subject", Path(path).stem)) if cells else Path(path).stem
-    n_channels = trials[0].eeg.shape[-1] if trials else 0
-    return _trial_recording(trials, rates, subject, unit, standard_channels(64) if n_channels == 64 else None)
+    with reading(path, "path must hold the KU Leuven layout"):
+        content = read_mat(path)
+        cells = _required(content, "trials", path)
+        cells = [cells] if isinstance(cells, Mapping) else list(cells)
+        trials = [_kul_trial(cell, i, path) for i, cell in enumerate(cells)]
+        rates = {float(_required(_required(cell, "FileHeader", path), "SampleRate", path)) for cell in cells}
+        subject = str(cells[0].get("subject", Path(path).stem)) if cells else Path(path).stem
+        n_channels = trials[0].eeg.shape[-1] if trials else 0
+        return _trial_recording(
+            trials, rates, subject, unit, standard_channels(64) if n_channels == 64 else None
+        )
 
 
 def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
@@ -121,20 +179,21 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
     Fuglsang, Wong and Hjortkjaer (2018), EEG and audio dataset for auditory attention decoding,
     Zenodo 1199011.
     """
-    data = _required(read_mat(path), "data", path)
-    eeg, attended, unattended = (_cells(_required(data, key, path)) for key in ("eeg", "wavA", "wavB"))
-    if not len(eeg) == len(attended) == len(unattended):
-        raise DataError(
-            f"data.eeg, wavA and wavB must have a cell per trial; got {len(eeg)}, {len(attended)}, "
-            f"{len(unattended)} ({path})"
-        )
-    fsample = _required(data, "fsample", path)
-    rate = fsample.get("eeg") if isinstance(fsample, Mapping) else fsample
-    trials = [
-        Trial(_float(x), f"trial {i + 1}", {"attended": _column(a), "unattended": _column(u)})
-        for i, (x, a, u) in enumerate(zip(eeg, attended, unattended, strict=True))
-    ]
-    return _trial_recording(trials, {float(rate)}, Path(path).stem.split("_")[0], unit)
+    with reading(path, "path must hold the DTU layout"):
+        data = _required(read_mat(path), "data", path)
+        eeg, attended, unattended = (_cells(_required(data, key, path)) for key in ("eeg", "wavA", "wavB"))
+        if not len(eeg) == len(attended) == len(unattended):
+            raise DataError(
+                f"data.eeg, wavA and wavB must have a cell per trial; got {len(eeg)}, {len(attended)}, "
+                f"{len(unattended)} ({path})"
+            )
+        fsample = _required(data, "fsample", path)
+        rate = fsample.get("eeg") if isinstance(fsample, Mapping) else fsample
+        trials = [
+            Trial(_float(x), f"trial {i + 1}", {"attended": _column(a), "unattended": _column(u)})
+            for i, (x, a, u) in enumerate(zip(eeg, attended, unattended, strict=True))
+        ]
+        return _trial_recording(trials, {float(rate)}, Path(path).stem.split("_")[0], unit)
 
 
 def read_cnd(
@@ -157,26 +216,33 @@ def read_cnd(
     DataError
         If a feature is missing, or EEG and stimulus rates differ (resample one of them first).
     """
-    eeg = _required(read_mat(path), "eeg", path)
-    stim = _required(read_mat(stimulus), "stim", stimulus)
-    rate, stim_rate = float(_required(eeg, "fs", path)), float(_required(stim, "fs", stimulus))
-    if rate != stim_rate:
-        raise DataError(
-            f"EEG and stimulus must have equal rates; got {rate:g} Hz and {stim_rate:g} Hz ({path})"
+    with reading(path, "path and stimulus must hold the CND layout"):
+        eeg = _required(read_mat(path), "eeg", path)
+        stim = _required(read_mat(stimulus), "stim", stimulus)
+        rate, stim_rate = float(_required(eeg, "fs", path)), float(_required(stim, "fs", stimulus))
+        if rate != stim_rate:
+            raise DataError(
+                f"EEG and stimulus must have equal rates; got {rate:g} Hz and {stim_rate:g} Hz ({path})"
+            )
+        names = (
+            [stim["names"]] if isinstance(stim.get("names"), str) else [str(n) for n in stim.get("names", [])]
         )
-    names = [stim["names"]] if isinstance(stim.get("names"), str) else [str(n) for n in stim.get("names", [])]
-    wanted = {name: name for name in names} if streams is None else dict(streams)
-    missing = [feature for feature in wanted.values() if feature not in names]
-    if missing:
-        raise DataError(f"features must be among {names}; got {missing[0]!r} ({stimulus})")
-    data = _cells(_required(eeg, "data", path))
-    features = _cells(_required(stim, "data", stimulus))
-    rows = [features] if len(names) == 1 and len(features) == len(data) else [_cells(row) for row in features]
-    trials = []
-    for i, x in enumerate(data):
-        played = {stream: _column(rows[names.index(feature)][i]) for stream, feature in wanted.items()}
-        trials.append(Trial(_float(x), f"trial {i + 1}", played))
-    return _trial_recording(trials, {rate}, Path(path).stem, unit)
+        wanted = {name: name for name in names} if streams is None else dict(streams)
+        missing = [feature for feature in wanted.values() if feature not in names]
+        if missing:
+            raise DataError(f"features must be among {names}; got {missing[0]!r} ({stimulus})")
+        data = _cells(_required(eeg, "data", path))
+        features = _cells(_required(stim, "data", stimulus))
+        rows = (
+            [features]
+            if len(names) == 1 and len(features) == len(data)
+            else [_cells(row) for row in features]
+        )
+        trials = []
+        for i, x in enumerate(data):
+            played = {stream: _column(rows[names.index(feature)][i]) for stream, feature in wanted.items()}
+            trials.append(Trial(_float(x), f"trial {i + 1}", played))
+        return _trial_recording(trials, {rate}, Path(path).stem, unit)
 
 
 def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Recording:
@@ -200,7 +266,7 @@ def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Record
 
     def stream(name: str, n_times: int, where: str) -> FloatArray:
         if name not in known:
-            sound, rate = read_audio(_audio_file(Path(folder), name))
+            sound, rate = read_audio(audio_file(Path(folder), name))
             known[name] = resample(envelope(sound, rate), envelope.sfreq, recording.sfreq)
         if known[name].shape[0] < n_times:
             raise DataError(
@@ -220,34 +286,18 @@ def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Record
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's files.
+    """SHA-256 of a file, or of the names and contents of all files of a folder, remembered by `file_digest`.
 
-    A header that keeps its samples in files beside it (BrainVision, EEGLAB) is hashed together with them.
+    A header that keeps its samples in files beside it (BrainVision, EEGLAB) counts together with them.
     """
-    import hashlib
-
-    from cogattn.running.atomic import sha256_file
-
+    path = Path(path)
     if path.is_dir():
-        members = sorted(member for member in path.rglob("*") if member.is_file())
-    else:
-        beside = (path.with_suffix(ending) for ending in (".eeg", ".vmrk", ".fdt", ".dat"))
-        members = [path, *(other for other in beside if other != path and other.is_file())]
-    if len(members) == 1:
-        return sha256_file(members[0])
-    lines = [f"{member.relative_to(path.parent)} {sha256_file(member)}" for member in members]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def read_mat(path: Path) -> Mapping[str, object]:
-    """Read a MATLAB file of any version into dictionaries, lists and arrays (pymatreader; v7.3 also h5py)."""
-    from scipy.io.matlab import MatReadError
-
-    reader = _optional("pymatreader")
-    try:
-        return reader.read_mat(str(path))
-    except (MatReadError, OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
-        raise DataError(f"path must be a readable MATLAB file; got {path} ({_first_line(error)})") from error
+        return combined(
+            {f"{m.relative_to(path)}": file_digest(m) for m in sorted(path.rglob("*")) if m.is_file()}
+        )
+    beside = (path.with_suffix(ending) for ending in HELD_BESIDE)
+    members = [path, *(other for other in beside if other != path and other.is_file())]
+    return file_digest(path) if len(members) == 1 else combined({m.name: file_digest(m) for m in members})
 
 
 def _kul_trial(cell: Mapping, index: int, path: Path) -> Trial:
@@ -296,6 +346,47 @@ def _trial_recording(
     ).checked()
 
 
+T = TypeVar("T")
+
+
+def _heard(read: Callable[[], T], path: Path) -> T:
+    """What `read` returns; mne leaves events behind the end out and says so in a warning, here that is an error."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = read()
+    for warning in said:
+        if "outside data range" in str(warning.message):
+            raise DataError(f"every event must lie within the recording; got: {warning.message} ({path})")
+    return found
+
+
+def _check_length(raw: mne.io.BaseRaw, path: Path) -> None:
+    """Rate and length make sense, and the samples are in the file."""
+    sfreq, n_times, n_channels = float(raw.info["sfreq"]), raw.n_times, len(raw.ch_names)
+    if not math.isfinite(sfreq) or sfreq <= 0 or n_times < 1 or n_channels < 1:
+        raise DataError(
+            f"a recording must have a rate, samples and channels; got {sfreq:g} Hz, {n_times} samples of "
+            f"{n_channels} channels ({path})"
+        )
+    files = {path, *(Path(name) for name in raw.filenames if name is not None)}
+    check_unpacked(8 * n_times * n_channels, sum(file.stat().st_size for file in files), path)
+    for file in files:
+        there = file.stat().st_size
+        if file.suffix.lower() == ".fdt" and file.stem != path.stem:
+            raise DataError(f"a .set must have its samples in the .fdt of its name; got {file.name} ({path})")
+        if file.suffix.lower() == ".fdt" and there != 4 * n_times * n_channels:
+            raise cut_short(f"{there // (4 * n_channels):,} samples", f"{n_times:,} ({path.name})", file)
+
+
+def _check_sidecar(raw: mne.io.BaseRaw, path: Path) -> None:
+    """A BIDS recording is not shorter than the JSON beside it says."""
+    sidecar = path.with_suffix(".json")
+    content = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
+    promised_s, there_s = content.get("RecordingDuration", 0), raw.n_times / raw.info["sfreq"]
+    if isinstance(promised_s, int | float) and there_s < promised_s - LOOSE_DURATION_S:
+        raise cut_short(f"{there_s:g} s", f"{promised_s:g} s (RecordingDuration in {sidecar.name})", path)
+
+
 def _volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
     """Scale EEG channels to volts and check them."""
     if "eeg" not in raw:
@@ -309,7 +400,8 @@ def _volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
     return raw
 
 
-def _audio_file(folder: Path, name: str) -> Path:
+def audio_file(folder: Path, name: str) -> Path:
+    """Return the sound file of this name in a folder: the clean ``..._dry`` version where there is one."""
     for candidate in (name.replace("_hrtf", "_dry"), name):
         if (folder / candidate).is_file():
             return folder / candidate
@@ -337,17 +429,3 @@ def _float(value: object) -> FloatArray:
 def _column(value: object) -> FloatArray:
     array = _float(value)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _optional(module: str):
-    """Import one of the packages of the extra ``eeg``."""
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise DataError(f"reading this format needs {module}; install cogattn[eeg]") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
