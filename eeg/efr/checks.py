@@ -6,7 +6,8 @@ have no header: small files are read, of large ones only the names are checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,6 @@ from cogattn.eeg.efr.cutting import (
     cuts_of_epochs,
     named_stimuli,
     onsets_of,
-    open_epochs,
     sound_seconds,
 )
 from cogattn.eeg.efr.files import bids_folder
@@ -42,7 +42,8 @@ from cogattn.eeg.efr.steady import LEAST_SWEEPS
 from cogattn.eeg.efr.surrogates import MIN_SURROGATES
 from cogattn.eeg.efr.sweeps import harmonics
 from cogattn.eeg.recordings.damage import reading
-from cogattn.eeg.recordings.readers import CONTINUOUS_SUFFIXES
+from cogattn.eeg.recordings.headers import check_recording
+from cogattn.eeg.recordings.readers import CONTINUOUS_SUFFIXES, open_epochs, open_raw
 from cogattn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -237,17 +238,19 @@ def _check_label(setting: str, label: str | None, known: Sequence[str], where: s
 
 def _cuts(config: EfrConfig, source: FilesInput | BidsInput, name: str) -> Cuts:
     """Where the trials of one recording lie, from its header, its events and the lengths of its sounds."""
-    seconds = {
-        code: (path, sound_seconds(path, source.envelope_sfreq))
-        for code, path in named_stimuli(source, source.stimuli)
-    }
+    with _setting("input.stimuli"):
+        seconds = {
+            code: (path, sound_seconds(path, source.envelope_sfreq))
+            for code, path in named_stimuli(source, source.stimuli)
+        }
     for path, duration_s in seconds.values():
         if source.trial_s is not None and source.trial_s > duration_s + 0.5 / config.sfreq:
             raise ConfigError(
                 f"input.trial_s must not exceed the sound; got {source.trial_s:g} s for {duration_s:.4g} s ({path})"
             )
     if isinstance(source, FilesInput) and source.layout == "epochs":
-        epochs = open_epochs(source.recordings[0])
+        with _setting("input.recordings"):
+            epochs = open_epochs(source.recordings[0])
         sfreq = float(epochs.info["sfreq"])
         lengths = {code: round(duration_s * sfreq) for code, (_, duration_s) in seconds.items()}
         return cuts_of_epochs(epochs, config, source, lengths, name)
@@ -267,10 +270,8 @@ def _cuts(config: EfrConfig, source: FilesInput | BidsInput, name: str) -> Cuts:
 def _opened(source: FilesInput | BidsInput) -> mne.io.BaseRaw:
     """Open a recording; its data stay on disk."""
     if isinstance(source, FilesInput):
-        import mne
-
-        with reading(source.recordings[0], "input.recordings must be readable EEG files"):
-            return mne.io.read_raw(source.recordings[0], preload=False, verbose="error")
+        with _setting("input.recordings"):
+            return open_raw(source.recordings[0])
     try:
         import mne_bids
     except ImportError as error:
@@ -280,7 +281,17 @@ def _opened(source: FilesInput | BidsInput) -> mne.io.BaseRaw:
         datatype="eeg", suffix="eeg",
     )  # fmt: skip
     with reading(source.root, f"input.root must hold readable EEG of sub-{source.subjects[0]}"):
+        check_recording(Path(where.fpath))
         return mne_bids.read_raw_bids(where, verbose="error")
+
+
+@contextmanager
+def _setting(path: str) -> Generator[None]:
+    """Put the path of a setting before what a reader says of a file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _picked(config: EfrConfig, channels: Sequence[str], name: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 from cogattn.eeg.efr.config import EfrConfig, Played
 from cogattn.eeg.efr.spectra import Floats
 from cogattn.eeg.recordings.damage import reading
-from cogattn.eeg.recordings.readers import scalp_channels
+from cogattn.eeg.recordings.readers import open_epochs, scalp_channels
 from cogattn.eeg.recordings.recording import Recording, Trial, resample
 from cogattn.errors import DataError
 
@@ -219,8 +219,9 @@ def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence
     """
     from cogattn.eeg.recordings.alignment import trials_from_epochs
 
-    epochs = open_epochs(path).load_data()
-    epochs = epochs.crop(tmin=max(0.0, epochs.tmin))
+    epochs = open_epochs(path)
+    with reading(path, "input.recordings must be readable files of epochs"):
+        epochs = epochs.load_data().crop(tmin=max(0.0, epochs.tmin))
     picks = eeg_channels(epochs, config, source, path.stem)
     recording = trials_from_epochs(epochs, subject=path.stem, picks=picks)
     sounds = {
@@ -253,16 +254,6 @@ def cuts_of_epochs(
     return Cuts(sfreq, tuple(channels), (0,) * len(codes), tuple(samples), codes)
 
 
-def open_epochs(path: Path) -> mne.BaseEpochs:
-    """Open a file of epochs; the data of a FIF file stay on disk."""
-    import mne
-
-    with reading(path, "input.recordings must be readable files of epochs"):
-        if path.suffix.lower() == ".set":
-            return mne.read_epochs_eeglab(path, verbose="error")
-        return mne.read_epochs(path, preload=False, verbose="error")
-
-
 def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> Floats:
     """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
     from cogattn.eeg.recordings.envelope import Envelope, read_audio
@@ -274,27 +265,19 @@ def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -
 
 
 def sound_seconds(path: Path, npy_sfreq: float) -> float:
-    """Duration of a sound or of an npy envelope, in seconds, from its header where that tells.
+    """Duration of a sound or of an npy envelope, in seconds, from its header.
 
     Raises
     ------
     DataError
         If it cannot be read.
     """
-    from scipy.io import wavfile
-
-    from cogattn.eeg.recordings.envelope import read_audio
+    from cogattn.eeg.recordings.envelope import audio_header
 
     if path.suffix.lower() == ".npy":
         return len(_mapped_npy(path)) / npy_sfreq
-    if path.suffix.lower() == ".wav":
-        try:
-            rate, samples = wavfile.read(path, mmap=True)
-            return len(samples) / rate
-        except (OSError, ValueError):
-            pass  # 24 bits cannot be mapped; whatever else is wrong is said where all of it is read
-    sound, rate = read_audio(path)
-    return len(sound) / rate
+    n_samples, sfreq = audio_header(path)
+    return n_samples / sfreq
 
 
 def _read_npy(path: Path) -> Floats:
@@ -302,11 +285,11 @@ def _read_npy(path: Path) -> Floats:
 
 
 def _mapped_npy(path: Path) -> Floats:
-    with reading(path, "input.stimuli must be readable npy files"):
+    with reading(path, "an envelope must be a readable npy file"):
         envelope = np.load(path, mmap_mode="r", allow_pickle=False)
     if envelope.ndim != 1 or not envelope.size or envelope.dtype.kind not in "fiu":
         raise DataError(
-            f"input.stimuli must hold one row of numbers; got {envelope.dtype} of shape {envelope.shape} ({path})"
+            f"an envelope must be one row of numbers; got {envelope.dtype} of shape {envelope.shape} ({path})"
         )
     return envelope
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from cogattn import figures
 from cogattn.eeg.efr.bands import above_background
@@ -82,7 +83,7 @@ def coupling(trials: Trials, alpha: float) -> Figure:
     observer = trials["pair"]["observer"].iloc[0]
     rows, pairs, bands = (_of(trials[name], observer) for name in ("spectrum", "pair", "band"))
     low, high = _shown_band(bands, pairs)
-    figure, panels = figures.new_figure(1, 3, height_in=3.0)
+    figure, panels = figures.new_figure(1, 3, height_in=2.6)
     with figures.style():
         shown = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
         channels, _, _ = grid(rows, "coherence")
@@ -138,7 +139,7 @@ def steady_state(trials: Trials, alpha: float) -> Figure:
     observers = list(dict.fromkeys(detection["observer"]))
     figure, panels = figures.new_figure(1, 3, height_in=3.2)
     with figures.style():
-        figure.get_layout_engine().set(wspace=0.08)
+        figure.set_layout_engine("constrained", wspace=0.08)
         left, middle, right = panels[0]
         for colour, observer in zip(figures.SERIES, observers, strict=False):
             tests = _of(detection[detection["detector"] == "t2circ"], observer)
@@ -245,6 +246,8 @@ def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(
         f, background + 120, color="#000000", linestyle="--", linewidth=1, label="background (noise floor)"
     )
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))  # room for the legend
 
 
 def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
@@ -288,7 +291,7 @@ def _draw_transfer(
     figures.draw_band(panels[0], f, *shown, colour=colour, label=channel)
     phase = grid(rows, "phase_rad")[2][index]
     filled = {"markerfacecolor": colour if marker == "o" else "none", "markeredgewidth": 0.7}
-    size = 2.0 if marker == "o" else 4.5
+    size = 2.0 if marker == "o" else 4.0
     panels[1].plot(f[followed], phase[followed], marker, color=colour, markersize=size, **filled)
 
 
@@ -297,6 +300,9 @@ def _limit_gain(axes: Axes, rows: pd.DataFrame, followed: np.ndarray, best: np.n
     gain = 1e6 * grid(rows, "gain")[2][best]
     held = gain[followed[best]] if followed[best].any() else gain
     axes.set_ylim(held.min() / 2, 2 * held.max())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_over_time(figure: Figure, axes: Axes, gain: pd.DataFrame) -> None:
@@ -331,6 +337,8 @@ def _draw_topography(figure: Figure, axes: Axes, rows: pd.DataFrame, low: float,
     from mne.viz import plot_topomap
 
     image, _ = plot_topomap(values[known], info, axes=axes, show=False, cmap="cividis", contours=4)
+    centre, half = np.mean(axes.get_ylim()), np.ptp([*axes.get_xlim(), *axes.get_ylim()]) / 2
+    axes.set(xlim=(-half, half), ylim=(centre - half, centre + half))  # a square, like the matrices
     _colour_bar(figure, axes, image)
 
 
@@ -362,8 +370,8 @@ def _of(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
 
 def _shade_mask(axes: Axes, mains: pd.DataFrame) -> None:
     left, right = axes.get_xlim()
-    for line in mains.itertuples():
-        axes.axvspan(line.low_hz, line.high_hz, color=MASK_COLOUR, linewidth=0, zorder=0)
+    for low_hz, high_hz in zip(mains["low_hz"], mains["high_hz"], strict=True):
+        axes.axvspan(low_hz, high_hz, color=MASK_COLOUR, linewidth=0, zorder=0)
     axes.set_xlim(left, right)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+from cogattn.config import Settings
 from cogattn.eeg.efr.config import (
     BidsInput,
     EfrConfig,
@@ -24,6 +25,8 @@ from cogattn.study import Cell
 
 Task = Literal["following", "steady_state"]
 Input = SimulatedInput | SimulatedSweepsInput | FilesInput | BidsInput
+S = TypeVar("S", bound=Settings)
+P = TypeVar("P", bound=Played)
 OWN_ENVELOPES = ("kul", "dtu", "cnd")
 """Layouts whose files bring the envelopes that were heard."""
 
@@ -43,6 +46,13 @@ class EfrCell(Cell):
 
     task: Task
     index: int = 0
+
+
+def ours(cell: Cell) -> EfrCell:
+    """Return a cell of this study as what it is; raise TypeError for another study's."""
+    if not isinstance(cell, EfrCell):
+        raise TypeError(f"a cell must be an EfrCell; got {type(cell).__name__}")
+    return cell
 
 
 def listeners(config: EfrConfig) -> list[str]:
@@ -98,21 +108,20 @@ def relevant(config: EfrConfig, cell: EfrCell) -> EfrConfig:
 def own_input(source: Input, cell: Cell) -> Input:
     """Return the input with the cell's recording and what was heard in it alone."""
     if isinstance(source, SimulatedInput | SimulatedSweepsInput):
-        return type(source)(**_without(source, "n_listeners"))
-    own: dict[str, object]
+        return _with_defaults(source, "n_listeners")
     if isinstance(source, BidsInput):
-        names = [f"sub-{subject}" for subject in source.subjects]
-        index = names.index(cell.observer)
-        own = {"subjects": (source.subjects[index],)}
-        unread: tuple[str, ...] = ()
-    else:
-        index = [path.stem for path in source.recordings].index(cell.observer)
-        own = {"recordings": (source.recordings[index],)}
-        unread = () if source.layout in OWN_ENVELOPES else ("stream",)
-    own["stimuli"] = stimuli = stimuli_of(source, index)
-    if not any(path.suffix.lower() == ".npy" for path in stimuli):
-        unread = (*unread, "envelope_sfreq")
-    return type(source)(**{**_without(source, *unread), **own})
+        index = [f"sub-{subject}" for subject in source.subjects].index(cell.observer)
+        return _heard_alone(source, index, subjects=(source.subjects[index],))
+    index = [path.stem for path in source.recordings].index(cell.observer)
+    own = _heard_alone(source, index, recordings=(source.recordings[index],))
+    return own if own.layout in OWN_ENVELOPES else _with_defaults(own, "stream")
+
+
+def _heard_alone(source: P, index: int, **own: object) -> P:
+    stimuli = stimuli_of(source, index)
+    alone = _with_defaults(source, stimuli=stimuli, **own)
+    envelopes = any(path.suffix.lower() == ".npy" for path in stimuli)
+    return alone if envelopes else _with_defaults(alone, "envelope_sfreq")
 
 
 def stimuli_of(source: Played, index: int) -> tuple[Path, ...]:
@@ -140,7 +149,7 @@ def _of_spectrum(spectrum: SpectrumSettings) -> SpectrumSettings:
         unread += ["lag_low_s", "lag_high_s"]
     if spectrum.estimator == "multitaper":
         unread.append("smooth")
-    return SpectrumSettings(**_without(spectrum, *unread))
+    return _with_defaults(spectrum, *unread)
 
 
 def _of_mains(mains: MainsSettings, steady: SteadyStateSettings | None) -> MainsSettings:
@@ -152,15 +161,16 @@ def _of_mains(mains: MainsSettings, steady: SteadyStateSettings | None) -> Mains
 
 def _of_significance(significance: SignificanceSettings) -> SignificanceSettings:
     unread = "n_shuffles" if significance.surrogates == "shift" else "min_shift_s"
-    return SignificanceSettings(**_without(significance, unread))
+    return _with_defaults(significance, unread)
 
 
 def _of_steady_state(steady: SteadyStateSettings) -> SteadyStateSettings:
     unread = () if steady.f0_low_hz is not None else ("f0_window_s", "delay_s")
-    return SteadyStateSettings(**_without(steady, *unread))
+    return _with_defaults(steady, *unread)
 
 
-def _without(settings: object, *names: str) -> dict[str, object]:
-    """Fields of a group of settings by name, less some that then take their defaults."""
-    fields = type(settings).model_fields  # type: ignore[attr-defined]
-    return {name: getattr(settings, name) for name in fields if name not in names}
+def _with_defaults(settings: S, *names: str, **own: object) -> S:
+    """Settings of which some take their defaults, and some other values."""
+    fields = type(settings).model_fields
+    kept = {name: getattr(settings, name) for name in fields if name not in names}
+    return type(settings).model_validate({**kept, **own})

@@ -17,7 +17,7 @@ from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
+from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
 
 
 class EfrStudy(Study[EfrConfig]):
@@ -50,27 +50,27 @@ class EfrStudy(Study[EfrConfig]):
         """Return one cell for each listener, and one more where a modulation rate is tested."""
         return plan.cells(config)
 
-    def relevant(self, config: EfrConfig, cell: EfrCell) -> EfrConfig:
+    def relevant(self, config: EfrConfig, cell: Cell) -> EfrConfig:
         """Return what the cell's own recording and task need."""
-        return plan.relevant(config, cell)
+        return plan.relevant(config, plan.ours(cell))
 
-    def contents(self, config: EfrConfig, cell: EfrCell) -> Mapping[str, str]:
+    def contents(self, config: EfrConfig, cell: Cell) -> Mapping[str, str]:
         """Digest the cell's recording and what was heard in it."""
         from cogattn.eeg.efr import files
 
-        return files.digests(config, cell)
+        return files.digests(config, plan.ours(cell))
 
-    def cost(self, config: EfrConfig, cell: EfrCell) -> Cost:
+    def cost(self, config: EfrConfig, cell: Cell) -> Cost:
         """Estimate from the length of a simulation or the size of a file."""
         from cogattn.eeg.efr import files
 
-        return files.cost(config, cell)
+        return files.cost(config, plan.ours(cell))
 
-    def run_cell(self, config: EfrConfig, cell: EfrCell, rng: Streams) -> Outcome:
+    def run_cell(self, config: EfrConfig, cell: Cell, rng: Streams) -> Outcome:
         """Analyse one listener's recording; what comes out is described in `tables`."""
         from cogattn.eeg.efr import trials
 
-        return trials.run_cell(config, cell, rng)
+        return trials.run_cell(config, plan.ours(cell), rng)
 
     def summarise(self, config: EfrConfig, trials: Trials) -> Results:
         """Set dominant bands beside the published ones, and draw spectra, transfer function and coupling."""

@@ -169,10 +169,12 @@ def _remarks(config: EfrConfig, trials: Trials) -> Iterator[str]:
 
 def _of_simulation(config: EfrConfig) -> Iterator[str]:
     """What a simulation can and cannot show."""
-    if isinstance(config.input, SimulatedInput) and config.following:
+    source = config.input
+    if isinstance(source, SimulatedInput) and config.following:
+        what = "envelopes near 5, 40 and 90 Hz" if source.strength else "nothing"
         yield (
-            "The listeners are simulated: they follow envelopes near 5, 40 and 90 Hz and were not built to have the "
-            "published bands, so that a band that is not reproduced here says nothing about people."
+            f"The listeners are simulated: they follow {what} and were not built to have the published bands, so a "
+            "band that is not reproduced here says nothing about people."
         )
     if config.steady_state is not None and is_null(config):
         rate = config.steady_state.modulation_hz

@@ -6,20 +6,22 @@ shows no coherence.
 
 from __future__ import annotations
 
+import inspect
+
 import mne
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io.wavfile
 import scipy.signal
+from cyclopts import App
 
 from cogattn.cli import main
-from cogattn.eeg.efr import inputs
+from cogattn.cli.flags import flag_parameters, nested
 from cogattn.eeg.efr.config import EfrConfig, FilesInput
 from cogattn.eeg.efr.study import EfrStudy
 from cogattn.eeg.recordings.simulate import coloured_noise
 from cogattn.errors import ConfigError, DataError
-from cogattn.seeds import Streams
 
 pytest.importorskip("pymatreader")
 pytest.importorskip("edfio")
@@ -69,44 +71,54 @@ def lab(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def settings_of(monkeypatch):
+def settings_of(*words: str) -> EfrConfig:
     """Settings as `cogattn efr` makes them from its flags."""
-    taken = []
-    monkeypatch.setattr(
-        "cogattn.cli.studies._run_and_print", lambda name, config, **_: taken.append(config) or 0
-    )
 
-    def parse(*words: str) -> EfrConfig:
-        assert main(["efr", *COMMON, *words]) == 0
-        return taken[-1]
+    def take(**flags: object) -> EfrConfig:
+        return EfrConfig.parse(nested(flags))
 
-    return parse
-
-
-def largest_coherence(config: EfrConfig) -> pd.Series:
-    study = EfrStudy()
-    (cell,) = study.cells(config)
-    trials = study.run_cell(config, cell, Streams(0).child(cell.key))
-    return study.summarise(config, trials).summary.set_index("measure").loc["largest coherence"]
+    parameters = flag_parameters(EfrConfig)
+    take.__signature__ = inspect.Signature(parameters)
+    take.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = App(result_action="return_value", exit_on_error=False, print_error=False)
+    app.default(take)
+    return app([*COMMON, *words])
 
 
-def assert_follows(config: EfrConfig, channel: str = "Fz") -> None:
-    best = largest_coherence(config)
-    assert best["note"].startswith(f"{channel},")
-    assert best["lo"] > 0.3
+@pytest.fixture
+def largest_coherence(run_efr):
+    """The row of the summary, of a run of one recording."""
+
+    def row(config: EfrConfig) -> pd.Series:
+        return run_efr(config)[0].summary.set_index("measure").loc["coherence.largest"]
+
+    return row
+
+
+@pytest.fixture
+def assert_follows(largest_coherence):
+    """One channel follows the envelope, and by far."""
+
+    def check(config: EfrConfig, channel: str = "Fz") -> None:
+        best = largest_coherence(config)
+        assert best["note"].startswith(f"{channel},")
+        assert best["lo"] > 0.3
+
+    return check
 
 
 @pytest.mark.parametrize("name", ["a.edf", "a.bdf", "a.vhdr", "a.set", "a_raw.fif"])
-def test_every_continuous_format_is_analysed(lab, eeg_files, settings_of, name):
+def test_every_continuous_format_is_analysed(lab, eeg_files, name, assert_follows):
     eeg = scalp((0, heard_envelope()))
     eeg_files.CONTINUOUS[name](lab / name, eeg, SFREQ, NAMES)
-    config = settings_of("--input.kind", "files", "--input.recordings", name, "--input.stimuli", "sound.wav")
-    assert_follows(config)
+    words = ("--input.kind", "files", "--input.recordings", name, "--input.stimuli", "sound.wav")
+    assert_follows(
+        settings_of(*words, "--input.align", "start")
+    )  # the BrainVision file has a marker later on
 
 
 @pytest.mark.parametrize("version", ["v7", "v7.3"])
-def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, settings_of, version):
+def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, version, assert_follows, largest_coherence):
     own, other = heard_envelope(0), heard_envelope(5)
     eeg = [scalp((0, own), seed=k)[:, : len(own)].T for k in (1, 2)]
     bands = [np.stack([own, other] if k == 0 else [other, own], axis=1)[:, None] / 2 for k in (0, 1)]
@@ -117,7 +129,7 @@ def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, settings_of, version):
     assert ignored["estimate"] < 0.3
 
 
-def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, settings_of):
+def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, assert_follows):
     own, other = heard_envelope(0), heard_envelope(5)
     content = eeg_files.kul_content([scalp((0, own))[:, : len(own)].T], [own[:, None, None]], SFREQ)
     del content["trials"][0]["Envelope"]
@@ -128,10 +140,11 @@ def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, setti
     words = ("--input.recordings", "S3.mat", "--input.layout", "kul", "--input.stimuli", "sounds")
     config = settings_of("--input.kind", "files", *words)
     assert_follows(config, "ch1")
-    assert set(EfrStudy().inputs(config)) == {"recording S3.mat", "stimulus sounds"}
+    study = EfrStudy()
+    assert set(study.contents(config, study.cells(config)[0])) == {"recording", "stimulus 1"}
 
 
-def test_the_dtu_layout_is_analysed(lab, eeg_files, settings_of):
+def test_the_dtu_layout_is_analysed(lab, eeg_files, assert_follows):
     own, other = heard_envelope(0)[:, None], heard_envelope(5)[:, None]
     eeg = [scalp((0, own[:, 0]), seed=k)[:, : len(own)].T for k in (1, 2)]
     eeg_files.save["v7"](lab / "S1.mat", eeg_files.dtu_content(eeg, [own] * 2, [other] * 2, SFREQ))
@@ -139,7 +152,7 @@ def test_the_dtu_layout_is_analysed(lab, eeg_files, settings_of):
     assert_follows(settings_of(*words), "ch1")
 
 
-def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, settings_of):
+def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, assert_follows, load):
     own, other = heard_envelope(0), heard_envelope(5)
     features = np.empty((2, 1), dtype=object)
     features[0, 0], features[1, 0] = other[:, None], own[:, None]
@@ -147,24 +160,84 @@ def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, settings
     words = ("--input.recordings", "dataSub1.mat", "--input.stimuli", "dataStim.mat", "--input.layout", "cnd")
     assert_follows(settings_of("--input.kind", "files", *words, "--input.stream", "speech"), "ch1")
     with pytest.raises(DataError, match=r"'attended'.*music"):
-        inputs.load(settings_of("--input.kind", "files", *words), 0, Streams(0))
+        load(settings_of("--input.kind", "files", *words))
 
 
-def test_bids_subjects_are_analysed_from_their_events_on(lab, eeg_files, settings_of):
+def test_bids_subjects_are_analysed_from_their_events_on(lab, eeg_files, assert_follows):
     for subject in ("01", "02"):
         eeg = scalp((3, heard_envelope()), seed=int(subject))
         eeg_files.write_bids(lab / "bids", eeg, SFREQ, NAMES, subject=subject, events=[("story", 3.0)])
     words = ["--input.kind", "bids", "--input.root", "bids", "--input.task", "listen"]
-    words += ["--input.stimuli", "sound.npy", "--input.align", "trigger", "--input.triggers", "story"]
-    assert_follows(settings_of(*words, "--input.subjects", "02"))
+    words += ["--input.stimuli", "sound.npy"]
+    told = ["--input.align", "trigger", "--input.triggers", "story"]
+    assert_follows(settings_of(*words, *told, "--input.subjects", "02"))
     both = settings_of(*words, "--input.subjects", "01", "02")
-    assert inputs.listeners(both) == ["sub-01", "sub-02"]
-    assert len(EfrStudy().inputs(both)) == 3
+    assert [observer.id for observer in EfrStudy().observers(both)] == ["sub-01", "sub-02"]
+
+
+def test_the_only_kind_of_event_is_when_sounds_begin_and_the_run_says_so(lab, eeg_files, run_efr):
+    eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=[("story", 3.0)])
+    words = [
+        "--input.kind",
+        "bids",
+        "--input.root",
+        "bids",
+        "--input.task",
+        "listen",
+        "--input.subjects",
+        "01",
+    ]
+    words += ["--input.stimuli", "sound.npy"]
+    results, trials = run_efr(settings_of(*words))
+    assert results.summary.set_index("measure").loc["coherence.largest", "lo"] > 0.3
+    row = trials["alignment"].iloc[0]
+    assert (row["how"], row["events"], row["ignored"], row["n_trials"]) == ("trigger", "story", "", 1)
+    assert "sub-01: 1 trials begin at the events story" in results.remarks
+    ignoring, _ = run_efr(settings_of(*words, "--input.align", "start"))
+    assert ignoring.summary.set_index("measure").loc["coherence.largest", "estimate"] < 0.3
+    assert any("its events (story) are ignored, as input.align = start asks" in r for r in ignoring.remarks)
+
+
+def test_of_several_kinds_of_events_one_must_be_named(lab, eeg_files):
+    events = [("practice", 1.0), ("story", 3.0)]
+    eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=events)
+    words = [
+        "--input.kind",
+        "bids",
+        "--input.root",
+        "bids",
+        "--input.task",
+        "listen",
+        "--input.subjects",
+        "01",
+    ]
+    with pytest.raises(DataError, match=r"^input.triggers must name .* sub-01 has practice, story; .* start"):
+        EfrStudy().check(settings_of(*words, "--input.stimuli", "sound.npy"))
+
+
+def test_codes_of_a_trigger_channel_are_events_too(lab, eeg_files, assert_follows):
+    eeg = scalp((3, heard_envelope()))
+    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.stimuli", "sound.npy"]
+    eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))
+    assert_follows(settings_of(*words))
+    eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7), (50, 9)))
+    with pytest.raises(DataError, match="a has 7, 9"):
+        EfrStudy().check(settings_of(*words))
+
+
+def test_marks_that_software_writes_are_no_onsets(lab, eeg_files, assert_follows):
+    eeg_files.write_brainvision(
+        lab / "a.vhdr", scalp((0, heard_envelope())), SFREQ, NAMES, markers=[("New Segment", 0)]
+    )
+    text = (lab / "a.vmrk").read_text(encoding="utf-8")
+    (lab / "a.vmrk").write_text(text.replace("Stimulus,New", "New Segment,New"), encoding="utf-8")
+    words = ("--input.kind", "files", "--input.recordings", "a.vhdr", "--input.stimuli", "sound.npy")
+    assert_follows(settings_of(*words))
 
 
 @pytest.mark.parametrize("name", ["a.bdf", "a.vhdr", "a.edf"])
 def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers(
-    lab, eeg_files, settings_of, name
+    lab, eeg_files, name, assert_follows, load
 ):
     first, second = heard_envelope(0), heard_envelope(5)
     eeg = scalp((3, first), (70, second), (140, first))
@@ -176,20 +249,20 @@ def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers
         eeg_files.write_edf(lab / name, eeg, SFREQ, NAMES, status=status(eeg.shape[1], *events))
     words = ["--input.kind", "files", "--input.recordings", name, "--input.align", "trigger"]
     one = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
-    assert len(inputs.load(one, 0, Streams(0)).trials) == 2
+    assert len(load(one).trials) == 2
     assert_follows(one)
     np.save(lab / "second.npy", second)
     words += ["--input.triggers", "7", "12", "--input.stimuli", "sound.npy", "second.npy"]
     both = settings_of(*words, "--input.stimuli-by", "trigger")
-    trials = inputs.load(both, 0, Streams(0)).trials
+    trials = load(both).trials
     assert [trial.labels["condition"] for trial in trials] == ["7", "12", "7"]
     assert_follows(both)
     missing = settings_of(*words[:6], "--input.triggers", "9", "--input.stimuli", "sound.npy")
-    with pytest.raises(DataError, match=r"\[9\], which has \[7, 12\]"):
-        inputs.load(missing, 0, Streams(0))
+    with pytest.raises(DataError, match=r"^input.triggers .*\[9\], which has \[7, 12\]"):
+        load(missing)
 
 
-def test_epochs_are_analysed_from_their_sound_on(lab, settings_of):
+def test_epochs_are_analysed_from_their_sound_on(lab, assert_follows, load):
     first, second = heard_envelope(0), heard_envelope(5)
     np.save(lab / "second.npy", second)
     eeg = 1e-6 * scalp((3, first), (70, second))
@@ -203,7 +276,7 @@ def test_epochs_are_analysed_from_their_sound_on(lab, settings_of):
     words = ["--input.kind", "files", "--input.recordings", "s1-epo.fif", "--input.layout", "epochs"]
     words += ["--input.stimuli", "sound.npy", "second.npy", "--input.stimuli-by", "trigger"]
     config = settings_of(*words, "--input.align", "trigger", "--input.triggers", "one", "two")
-    trials = inputs.load(config, 0, Streams(0)).trials
+    trials = load(config).trials
     np.testing.assert_allclose(trials[1].eeg[:10], eeg[:, 70 * SFREQ :][:, :10].T, atol=1e-11)
     assert_follows(config)
 
@@ -228,11 +301,9 @@ def taped(lab):
 @pytest.mark.parametrize(
     "align", [("trigger", "--input.triggers", "sound"), ("audio", "--input.audio-channel", "AUX1")]
 )
-def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(
-    taped, settings_of, stimulus, align
-):
+def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(taped, stimulus, align, load):
     words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", stimulus]
-    recording = inputs.load(settings_of(*words, "--input.align", *align), 0, Streams(0))
+    recording = load(settings_of(*words, "--input.align", *align))
     assert recording.channels == NAMES
     heard, truth = recording.stream("stimulus")[0], heard_envelope()
     assert len(heard) == len(truth)
@@ -240,13 +311,13 @@ def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(
     assert np.corrcoef(heard, recording.eeg[0][:, 0])[0, 1] > 0.4
 
 
-def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, settings_of):
+def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_follows, load):
     words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.audio-channel", "AUX1"]
     assert_follows(settings_of(*words))
     cut = settings_of(
         *words, "--input.align", "trigger", "--input.triggers", "sound", "--input.trial-s", "55"
     )
-    assert [len(trial.eeg) for trial in inputs.load(cut, 0, Streams(0)).trials] == [55 * SFREQ]
+    assert [len(trial.eeg) for trial in load(cut).trials] == [55 * SFREQ]
     assert_follows(cut)
 
 
@@ -257,25 +328,23 @@ def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
     words += ["--input.triggers", "7", "--input.stimuli", "sound.npy", "--workers", "1"]
     assert main(["efr", *COMMON, *words]) == 0
     out, err = capsys.readouterr()
-    assert "largest coherence" in out
+    assert "coherence" in out
     assert "Traceback" not in err
 
 
-def test_a_reference_is_subtracted_before_positions_are_picked(lab, eeg_files, settings_of):
+def test_a_reference_is_subtracted_before_positions_are_picked(lab, eeg_files, load):
     eeg = scalp((0, heard_envelope()))
     eeg_files.write_fif(lab / "a_raw.fif", eeg, SFREQ, NAMES)
     words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", "sound.npy"]
     words += ["--positions", "Fz", "Cz"]
-    average = inputs.load(settings_of(*words, "--reference", "average"), 0, Streams(0))
+    average = load(settings_of(*words, "--reference", "average"))
     n = average.eeg[0].shape[0]
     np.testing.assert_allclose(average.eeg[0], 1e-6 * (eeg - eeg.mean(axis=0))[:2, :n].T, atol=1e-11)
     mastoid = settings_of(*words, "--reference", "channels", "--reference-channels", "Oz")
-    np.testing.assert_allclose(
-        inputs.load(mastoid, 0, Streams(0)).eeg[0], 1e-6 * (eeg[:2] - eeg[3])[:, :n].T, atol=1e-11
-    )
+    np.testing.assert_allclose(load(mastoid).eeg[0], 1e-6 * (eeg[:2] - eeg[3])[:, :n].T, atol=1e-11)
 
 
-def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_path):
+def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_path, load):
     """A second of the recorded sound, cut out, resampled and in noise, is found where it was."""
     folder = shared_data / "efr" / "music_attention_edf"
     for path, start_s in zip(sorted(folder.glob("*.edf")), (2.5, 0.4), strict=True):
@@ -290,7 +359,7 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
             recordings=(path,), stimuli=(tmp_path / "cut.wav",), align="audio", audio_channel="AUX69"
         )
         config = EfrConfig(input=source, positions=("Fz", "Cz", "Pz", "Oz"), envelope={"method": "hilbert"})
-        recording = inputs.load(config, 0, Streams(0))
+        recording = load(config)
         assert recording.sfreq == 512
         whole = raw.get_data(picks=["Cz"])[0]
         found = recording.eeg[0][:, 1]
@@ -303,6 +372,7 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
     [
         ({"align": "trigger"}, "triggers must name"),
         ({"align": "audio"}, "audio_channel and stimuli"),
+        ({"align": "start", "triggers": ["1"]}, "triggers must be left out when align is start"),
         ({"stimuli": ["a.wav", "b.wav", "c.wav"]}, "one for all recordings or one for each"),
         (
             {"stimuli": ["a.wav"], "stimuli_by": "trigger", "triggers": ["1", "2"], "align": "trigger"},
@@ -316,10 +386,10 @@ def test_onsets_that_cannot_be_told_are_refused(settings, sentence):
         EfrConfig.parse({"input": source})
 
 
-def test_sounds_that_overrun_the_next_onset_are_refused(lab, eeg_files, settings_of):
+def test_sounds_that_overrun_the_next_onset_are_refused(lab, eeg_files, load):
     eeg = scalp((3, heard_envelope()))
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7), (4, 7)))
     words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.align", "trigger"]
     config = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
     with pytest.raises(DataError, match=r"room before the next onset.*1 s for 60 s.*trial 1"):
-        inputs.load(config, 0, Streams(0))
+        load(config)

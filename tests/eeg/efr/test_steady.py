@@ -3,77 +3,65 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from cogattn.eeg.efr import inputs, steady
+from cogattn.eeg.efr import steady
 from cogattn.eeg.efr.config import EfrConfig, SimulatedSweepsInput, SteadyStateSettings
 from cogattn.eeg.efr.pitch import without_mains
 from cogattn.eeg.efr.simulate import simulate_steady_state
-from cogattn.eeg.efr.study import EfrStudy
 from cogattn.errors import ConfigError, DataError
-from cogattn.seeds import Streams
-from cogattn.study import Results
 
 RNG = np.random.default_rng(0)
 
 
-def run(config: EfrConfig) -> tuple[Results, pd.DataFrame]:
-    study = EfrStudy()
-    cells = study.cells(config)
-    trials = [study.run_cell(config, cell, Streams(config.seed).child(cell.key)) for cell in cells]
-    table = pd.concat(trials, ignore_index=True)
-    return study.summarise(config, table), table
-
-
 def sweeps_only(source: SimulatedSweepsInput, **settings) -> EfrConfig:
     rate = {"modulation_hz": source.modulation_hz, "sweep_s": source.sweep_s, **settings}
-    return EfrConfig(
-        input=source, following=False, sfreq=source.sfreq, spectrum={"high_hz": 30.0}, steady_state=rate
-    )
+    return EfrConfig(input=source, following=False, sfreq=source.sfreq, steady_state=rate)
 
 
 def test_detections_agree_between_detectors():
     recording = simulate_steady_state(
         np.random.default_rng(1), modulation_hz=40, amplitude_v=6e-7, n_sweeps=100, sweep_s=1, sfreq=256
     )
-    rows = steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, n_harmonics=1), "one", RNG)
-    tests = rows[(rows["part"] == "steady_state") & rows["p"].notna() & (rows["channel"] != steady.FILTERED)]
-    assert set(tests["measure"]) == {"t2circ", "msc", "hotelling_t2", "plv", "f_test"}
-    assert (tests.groupby("measure")["p"].min() < 0.01).all()
+    rows = steady.tables_of(recording, SteadyStateSettings(modulation_hz=40, n_harmonics=1), RNG)["detection"]
+    tests = rows[rows["channel"] != steady.FILTERED]
+    assert set(tests["detector"]) == {"t2circ", "msc", "hotelling_t2", "plv", "f_test"}
+    assert (tests.groupby("detector")["p"].min() < 0.01).all()
     filtered = rows[(rows["channel"] == steady.FILTERED)]
     assert filtered["p"].iloc[0] < 1e-4
-    null = steady.rows_of(recording, SteadyStateSettings(modulation_hz=37, n_harmonics=1), "one", RNG)
-    assert (null["q"].dropna() > 0.05).all()
+    null = steady.tables_of(recording, SteadyStateSettings(modulation_hz=37, n_harmonics=1), RNG)["detection"]
+    assert (null["q"] > 0.05).all()
 
 
-def test_an_assr_is_reported_with_the_sweeps_it_took():
+def test_an_assr_is_reported_with_the_sweeps_it_took(run_efr):
     config = sweeps_only(SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256))
-    summary = run(config)[0].summary.set_index("measure")
-    assert summary.loc["response at 40 Hz", "estimate"] > 0.5
-    needed = summary.loc["sweeps needed"]
+    summary = run_efr(config)[0].summary.set_index("measure")
+    assert summary.loc["response.40", "estimate"] > 0.5
+    needed = summary.loc["sweeps_needed"]
     assert 12 <= needed["estimate"] <= 96
     assert needed["n"] == 120
 
 
-def test_silence_yields_no_response_and_no_count_of_sweeps():
+def test_silence_yields_no_response_and_no_count_of_sweeps(run_efr):
     source = SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256, envelope_uv=0, n_listeners=3)
-    results, _ = run(sweeps_only(source))
+    results, _ = run_efr(sweeps_only(source))
     summary = results.summary.set_index("measure")
-    assert summary.loc["response at 40 Hz", "estimate"] < 0.5
-    assert "sweeps needed" not in summary.index
-    assert results.tables["listeners"].set_index("measure").loc["sweeps needed", "estimate"].isna().all()
+    assert summary.loc["detected.40", "estimate"] < 0.5
+    assert "sweeps_needed" not in summary.index
+    assert results.tables["listeners"].set_index("measure").loc["sweeps_needed", "estimate"].isna().all()
+    assert any("is a null" in remark for remark in results.remarks)
 
 
 @pytest.mark.parametrize("told", [{"alternating": True}, {"inverted": ("negative",)}])
 @pytest.mark.parametrize(("envelope_uv", "fine_uv"), [(0.5, 0.0), (0.0, 0.5)])
-def test_polarities_part_envelope_from_fine_structure(told, envelope_uv, fine_uv):
+def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv, fine_uv):
     source = SimulatedSweepsInput(
         n_sweeps=200, modulation_hz=80, sfreq=1024, sweep_s=0.5, n_channels=4, envelope_uv=envelope_uv,
         fine_structure_uv=fine_uv,
     )  # fmt: skip
-    _, trials = run(sweeps_only(source, n_harmonics=5, **told))
-    tests = trials[(trials["channel"] == steady.FILTERED) & (trials["measure"] == "t2circ")]
+    _, trials = run_efr(sweeps_only(source, n_harmonics=5, **told))
+    rows = trials["detection"]
+    tests = rows[(rows["channel"] == steady.FILTERED) & (rows["detector"] == "t2circ")]
     p = tests.set_index(["response", "frequency_hz"])["p"]
     assert (p["envelope", 80] < 1e-3) == (envelope_uv > 0)
     assert (p["fine structure", 320] < 1e-3) == (fine_uv > 0)
@@ -81,7 +69,7 @@ def test_polarities_part_envelope_from_fine_structure(told, envelope_uv, fine_uv
     assert (tests["n"] == 50).all()
 
 
-def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not():
+def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_efr):
     made = {
         "n_sweeps": 300,
         "modulation_hz": 100,
@@ -91,17 +79,20 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not():
         "n_channels": 4,
     }
     tracking = {"alternating": True, "n_harmonics": 1, "f0_low_hz": 70, "f0_high_hz": 140}
-    results, trials = run(sweeps_only(SimulatedSweepsInput(envelope_uv=2.0, **made), **tracking))
+    results, trials = run_efr(sweeps_only(SimulatedSweepsInput(envelope_uv=2.0, **made), **tracking))
     summary = results.summary.set_index("measure")
-    row = summary.loc["F0 tracking, envelope"]
+    row = summary.loc["f0.tracking.envelope"]
     assert row["estimate"] > 0.95
-    assert row["lo"] <= row["estimate"] <= row["hi"]
-    assert summary.loc["F0 error, envelope", "estimate"] < 4
-    scores = trials[trials["part"] == "pitch_score"].set_index("measure")
+    scored = trials["pitch_score"].query("response == 'envelope'").set_index("score").loc["correlation"]
+    assert tuple(row[["estimate", "lo", "hi"]]) == tuple(scored[["value", "lo", "hi"]])  # as it came out
+    inside = row["lo"] <= row["estimate"] <= row["hi"]
+    assert inside != ("outside its bootstrap interval" in row["note"])
+    assert summary.loc["f0.error.envelope", "estimate"] < 4
+    scores = trials["pitch_score"]
     assert (scores["p"] <= 0.01).all()
     assert "pitch" in results.figures
-    _, silent = run(sweeps_only(SimulatedSweepsInput(envelope_uv=0.0, **made), **tracking))
-    assert silent[silent["part"] == "pitch_score"].set_index("measure")["p"]["correlation"] > 0.02
+    _, silent = run_efr(sweeps_only(SimulatedSweepsInput(envelope_uv=0.0, **made), **tracking))
+    assert silent["pitch_score"].set_index("score")["p"]["correlation"] > 0.02
 
 
 def test_mains_are_taken_out_before_pitch_is_tracked_but_harmonics_of_f0_stay():
@@ -111,26 +102,26 @@ def test_mains_are_taken_out_before_pitch_is_tracked_but_harmonics_of_f0_stay():
     np.testing.assert_allclose(cleaned, tones[80] + tones[400], atol=1e-9)
 
 
-def test_a_steady_pitch_has_no_correlation_but_an_error():
+def test_a_steady_pitch_has_no_correlation_but_an_error(run_efr):
     source = SimulatedSweepsInput(
         n_sweeps=300, modulation_hz=100, sfreq=2000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
     )
-    _, trials = run(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
-    scores = trials[trials["part"] == "pitch_score"].set_index("measure")["value"]
+    _, trials = run_efr(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
+    scores = trials["pitch_score"].set_index("score")["value"]
     assert set(scores.index) == {"strength", "error_hz"}
     assert scores["error_hz"] < 3
 
 
-def test_mains_that_break_off_within_a_sweep_are_warned_of():
+def test_mains_that_break_off_within_a_sweep_are_warned_of(run_efr):
     source = SimulatedSweepsInput(n_sweeps=40, modulation_hz=40, sfreq=256, sweep_s=0.25)
-    results, _ = run(sweeps_only(source))
+    results, _ = run_efr(sweeps_only(source))
     assert any("12.5 cycles of mains" in remark for remark in results.remarks)
 
 
-def test_growth_is_mapped_over_frequency():
+def test_growth_is_mapped_over_frequency(run_efr):
     source = SimulatedSweepsInput(n_sweeps=100, modulation_hz=40, sfreq=256, envelope_uv=1.0)
-    results, trials = run(sweeps_only(source, n_harmonics=2))
-    table = trials[trials["part"] == "growth_map"].pivot(index="frequency_hz", columns="n", values="value")
+    results, trials = run_efr(sweeps_only(source, n_harmonics=2))
+    table = trials["growth_map"].pivot(index="frequency_hz", columns="n", values="snr_db")
     assert table.shape == (100, steady.N_LOOKS)
     table = table.drop([50, 100])  # mains
     assert table[100].nlargest(2).index.tolist() == [40, 80]
@@ -140,7 +131,7 @@ def test_growth_is_mapped_over_frequency():
     assert results.figures["steady_state"]().axes
 
 
-def test_an_ffr_recording_with_polarity_triggers_is_analysed(tmp_path, eeg_files, shared_data):
+def test_an_ffr_recording_with_polarity_triggers_is_analysed(run_efr, tmp_path, eeg_files, shared_data):
     """The 98-Hz syllable, heard 120 times in either polarity; its envelope's response is put into Cz."""
     pytest.importorskip("edfio")
     sound = shared_data / "efr" / "ffr_stimuli" / "syllPos.wav"
@@ -172,14 +163,14 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(tmp_path, eeg_files
             "inverted": ["2"], "f0_low_hz": 70, "f0_high_hz": 160, "n_side": 4,
         },
     }  # fmt: skip
-    results, trials = run(EfrConfig.parse(values))
+    results, trials = run_efr(EfrConfig.parse(values))
     summary = results.summary.set_index("measure")
-    assert summary.loc["response at 97.5238 Hz, envelope", "estimate"] == 1
-    tracks = trials[(trials["part"] == "pitch") & (trials["lo"] > 0.6)]
-    assert tracks.groupby("measure")["value"].median()["response"] == pytest.approx(98, abs=3)
+    assert summary.loc["response.97_5238.envelope", "estimate"] == 1
+    tracks = trials["pitch"].query("strength > 0.6")
+    assert tracks.groupby("track")["f0_hz"].median()["response"] == pytest.approx(98, abs=3)
 
 
-def test_recordings_without_a_stimulus_are_tested_at_a_rate(tmp_path, eeg_files):
+def test_recordings_without_a_stimulus_are_tested_at_a_rate(run_efr, tmp_path, eeg_files):
     """Continuous files of two listeners, one with a 40-Hz response of a tenth of the noise, one with none."""
     pytest.importorskip("edfio")
     time_s = np.arange(120 * 256) / 256
@@ -189,11 +180,11 @@ def test_recordings_without_a_stimulus_are_tested_at_a_rate(tmp_path, eeg_files)
         eeg_files.write_edf(tmp_path / f"{name}.bdf", eeg, 256, ("Fz", "Cz", "Pz"))
     source = {"kind": "files", "recordings": [tmp_path / "with.bdf", tmp_path / "without.bdf"]}
     rate = {"modulation_hz": 40, "n_harmonics": 1}
-    results, _ = run(EfrConfig.parse({"input": source, "following": False, "steady_state": rate}))
-    row = results.summary.set_index("measure").loc["response at 40 Hz"]
-    assert (row["observer"], row["estimate"], row["n"]) == ("2 listeners", 0.5, 2)
+    results, _ = run_efr(EfrConfig.parse({"input": source, "following": False, "steady_state": rate}))
+    row = results.summary.set_index("measure").loc["detected.40"]
+    assert (row["observer"], row["estimate"], row["n"]) == ("listeners", 0.5, 2)
     own = results.tables["listeners"].set_index(["observer", "measure"])["estimate"]
-    assert own["with", "response at 40 Hz"] >= 1 / 3 > own["without", "response at 40 Hz"]
+    assert own["with", "response.40"] >= 1 / 3 > own["without", "response.40"]
 
 
 @pytest.mark.parametrize(
@@ -223,10 +214,10 @@ def test_inverted_must_be_among_the_triggers():
         EfrConfig.parse({"following": False})
 
 
-def test_too_few_sweeps_and_broken_samples_are_refused():
+def test_too_few_sweeps_and_broken_samples_are_refused(load):
     source = SimulatedSweepsInput(n_sweeps=12, modulation_hz=40, sfreq=256)
-    recording = inputs.load(sweeps_only(source), 0, Streams(0))
+    recording = load(sweeps_only(source))
     with pytest.raises(DataError, match="each polarity must have at least 10"):
-        steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, alternating=True), "one", RNG)
+        steady.tables_of(recording, SteadyStateSettings(modulation_hz=40, alternating=True), RNG)
     with pytest.raises(DataError, match="whole samples"):
-        steady.rows_of(recording, SteadyStateSettings(modulation_hz=40, sweep_s=0.333), "one", RNG)
+        steady.tables_of(recording, SteadyStateSettings(modulation_hz=40, sweep_s=0.333), RNG)

@@ -1,37 +1,29 @@
-"""The study from settings to tables: conformance, a null, known truth, and files as users have them."""
+"""The study from settings to tables: conformance, a null, known truth, and what is left when a listener fails."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from cogattn.eeg.efr import inputs
 from cogattn.eeg.efr.config import (
     EfrConfig,
-    FilesInput,
     SignificanceSettings,
     SimulatedInput,
+    SimulatedSweepsInput,
     SpectrumSettings,
     SteadyStateSettings,
 )
 from cogattn.eeg.efr.study import EfrStudy
-from cogattn.errors import ConfigError, DataError
-from cogattn.seeds import Streams
-from cogattn.study import Results
+from cogattn.errors import ConfigError
+from cogattn.measures import PEOPLE_COLUMNS
+from cogattn.running.formats import conforming
 from cogattn.testing.conformance import check_study
 
 QUICK = SignificanceSettings(n_bootstrap=50)
-
-
-def run(config: EfrConfig) -> Results:
-    study = EfrStudy()
-    cells = study.cells(config)
-    trials = [study.run_cell(config, cell, Streams(config.seed).child(cell.key)) for cell in cells]
-    return study.summarise(config, pd.concat(trials, ignore_index=True))
-
-
-def estimate(results: Results, measure: str) -> pd.Series:
-    return results.summary.set_index("measure")["estimate"].loc[[measure]]
 
 
 @pytest.mark.slow
@@ -39,19 +31,19 @@ def test_the_study_conforms():
     check_study(EfrStudy())
 
 
-def test_a_brain_that_follows_nothing_is_called_so():
+def test_a_brain_that_follows_nothing_is_called_so(run_efr):
     source = SimulatedInput(n_listeners=4, n_channels=8, strength=0.0, duration_s=120)
-    results = run(EfrConfig(input=source, significance=QUICK))
+    results, _ = run_efr(EfrConfig(input=source, significance=QUICK))
     own = results.tables["listeners"].set_index("measure")
     assert (own.loc["followed", "estimate"] < 0.001).all()
-    assert "following" not in results.tables["group_bands"].get("measure", pd.Series()).to_list()
+    assert "following" not in results.tables["group_bands"]["measure"].to_list()
     bands = results.tables["dominant_bands"]
     assert not (bands["measure"] == "following").any()
 
 
-def test_simulated_generators_are_found_where_they_are():
+def test_simulated_generators_are_found_where_they_are(run_efr):
     source = SimulatedInput(n_listeners=1, n_channels=8, strength=3.0, duration_s=240)
-    results = run(EfrConfig(input=source, significance=QUICK))
+    results, _ = run_efr(EfrConfig(input=source, significance=QUICK))
     bands = results.tables["dominant_bands"]
     following = bands[bands["measure"] == "following"]
     for generator_hz in (5, 40, 90):
@@ -66,53 +58,142 @@ def test_simulated_generators_are_found_where_they_are():
     [
         {"spectrum": SpectrumSettings(estimator="multitaper")},
         {"significance": SignificanceSettings(surrogates="phase", n_shuffles=19, n_bootstrap=50)},
-        {"reference": "average", "positions": ("Fp1", "FC5", "C2", "P3")},
+        {"reference": "average", "positions": ("Fp1", "F7", "T7", "P5")},
     ],
 )
-def test_other_estimators_surrogates_and_references_run(settings):
+def test_other_estimators_surrogates_and_references_run(run_efr, load, settings):
     source = SimulatedInput(n_listeners=1, n_channels=6, strength=3.0, duration_s=90)
-    source_channels = inputs.load(EfrConfig(input=source), 0, Streams(0)).channels
     if "positions" in settings:
-        settings = settings | {"positions": source_channels[:4]}
-    results = run(EfrConfig(input=source, **{"significance": QUICK, **settings}))
-    assert estimate(results, "largest coherence").iloc[0] > 0.2
+        settings = settings | {"positions": load(EfrConfig(input=source)).channels[:4]}
+    results, _ = run_efr(EfrConfig(input=source, **{"significance": QUICK, **settings}))
+    summary = results.summary.set_index("measure")
+    assert summary.loc["coherence.largest", "estimate"] > 0.2
 
 
-def test_bands_beyond_the_analysed_frequencies_are_not_testable():
+def test_bands_beyond_the_analysed_frequencies_are_not_testable(run_efr):
     source = SimulatedInput(n_listeners=1, n_channels=4, duration_s=60)
-    results = run(EfrConfig(input=source, spectrum=SpectrumSettings(high_hz=60), significance=QUICK))
-    table = results.tables["reported_bands"].set_index("reported_low_hz")["verdict"]
+    config = EfrConfig(input=source, spectrum=SpectrumSettings(high_hz=60), significance=QUICK)
+    table = run_efr(config)[0].tables["reported_bands"].set_index("reported_low_hz")["verdict"]
     assert (table.loc[[62.0, 78.0]] == "not testable").all()
 
 
-def test_figures_are_drawn():
-    source = SimulatedInput(n_listeners=1, n_channels=6, duration_s=60)
-    steady = SteadyStateSettings(modulation_hz=40)
-    results = run(EfrConfig(input=source, significance=QUICK, steady_state=steady))
-    assert set(results.figures) == {"spectra", "transfer", "coupling", "steady_state"}
+SMALL = EfrConfig(
+    input=SimulatedInput(n_listeners=3, n_channels=6, duration_s=60),
+    significance=QUICK,
+    steady_state=SteadyStateSettings(modulation_hz=40, f0_low_hz=80, f0_high_hz=120),
+)
+
+
+@pytest.fixture(scope="module")
+def small(run_efr):
+    return run_efr(SMALL)
+
+
+def test_every_table_has_what_it_declares_and_nothing_is_padded(small):
+    _, trials = small
+    for name, schema in EfrStudy.tables.items():
+        rows = trials[name]
+        assert len(rows) > 0
+        conforming(rows, schema, name=name)
+        allowed = {"band", "pitch_score"}  # a correlation with a pitch that does not move is none
+        padded = [column for column in rows if rows[column].isna().all()]
+        assert not padded or name in allowed
+
+
+@pytest.mark.parametrize("gone", ["listener 1", "listener 3"])
+def test_the_others_are_summarised_when_a_listener_fails(run_efr, small, gone):
+    results, _ = run_efr(SMALL, without=gone)
+    whole, _ = small
+    kept = whole.tables["listeners"].query("observer != @gone").reset_index(drop=True)
+    pd.testing.assert_frame_equal(results.tables["listeners"], kept)
+    group = results.summary.set_index("measure")
+    assert (group["n"] <= 2).all()
+    assert group.loc["coherence.largest", "estimate"] == pytest.approx(
+        kept.query("measure == 'coherence.largest'")["estimate"].mean()
+    )
+    assert gone not in set(results.people["person"])
     for draw in results.figures.values():
         assert draw().axes
 
 
-def test_missing_files_and_impossible_settings_are_refused(tmp_path):
-    with pytest.raises(DataError, match="must exist"):
-        EfrStudy().cells(EfrConfig(input=FilesInput(recordings=(tmp_path / "no.edf",), audio_channel="A")))
+def test_one_listener_who_is_left_of_several_is_still_a_group_of_one(run_efr):
+    config = EfrConfig(input=SimulatedInput(n_listeners=2, n_channels=4, duration_s=60), significance=QUICK)
+    results, _ = run_efr(config, without="listener 1")
+    assert set(results.summary["observer"]) == {"listeners"}
+    row = results.summary.set_index("measure").loc["coherence.largest"]
+    assert row["n"] == 1
+    assert np.isnan(row["lo"])
+    assert "group" not in results.figures
+
+
+def test_nobody_who_is_left_makes_empty_tables(small):
+    from cogattn.study import Trials
+
+    results = EfrStudy().summarise(SMALL, Trials.of(EfrStudy.tables, []))
+    assert results.summary.empty
+    assert not results.figures
+
+
+def test_listeners_are_the_persons_under_the_summarys_keys(small):
+    results, _ = small
+    people = results.people
+    assert tuple(people.columns) == PEOPLE_COLUMNS
+    assert set(people["person"]) == {"listener 1", "listener 2", "listener 3"}
+    assert not people.duplicated(["person", "measure"]).any()
+    shared = results.summary.set_index("measure")["estimate"]
+    means = people.groupby("measure")["estimate"].mean()
+    common = shared.index.intersection(means.index)
+    assert {"following", "coherence.largest", "published.csd", "detected.40"} <= set(common)
+    np.testing.assert_allclose(shared[common], means[common])
+
+
+def test_a_simulation_says_what_it_was_not_built_to_have_and_where_the_right_answer_is_none(small):
+    results, _ = small
+    said = " ".join(results.remarks)
+    assert "not built to have the published bands" in said
+    assert "Nothing in the simulation responds to 40 Hz" in said
+    notes = results.summary.set_index("measure")["note"]
+    assert "not built" in notes["published.response"]
+    assert "a null" in notes["detected.40"]
+    own = results.tables["listeners"].set_index("measure")["note"]
+    assert own["peak.response.8-11"].str.contains("not built").all()
+    assert own["response.40"].str.contains("a null").all()
+
+
+def test_a_response_that_is_there_is_not_called_a_null(run_efr):
+    config = EfrConfig(
+        input=SimulatedSweepsInput(n_sweeps=40, sfreq=256),
+        following=False,
+        steady_state=SteadyStateSettings(modulation_hz=40),
+    )
+    results, _ = run_efr(config)
+    assert not any("null" in text for text in (*results.remarks, *results.summary["note"]))
+
+
+def test_an_estimate_outside_its_interval_is_printed_as_estimated_and_said():
+    from cogattn.eeg.efr.findings import Listener
+    from cogattn.eeg.efr.measures import COHERENCE
+    from cogattn.measures import Estimate
+    from cogattn.observers.observer import Observer
+
+    listener = Listener(Observer("one", role="listener"), {}, pd.DataFrame())
+    row = listener.row(COHERENCE, Estimate(0.5, 0.6, 0.8, 10), "there")
+    assert (row.value.estimate, row.value.lo, row.value.hi) == (0.5, 0.6, 0.8)
+    assert row.note == "there; the estimate lies outside its bootstrap interval"
+    assert listener.row(COHERENCE, Estimate(0.7, 0.6, 0.8, 10), "there").note == "there"
+    assert listener.row(COHERENCE, Estimate.bare(0.7, 10), "there").note == "there"
+
+
+def test_impossible_settings_are_refused():
     with pytest.raises(ConfigError, match="half of the sampling rate"):
         EfrConfig.parse({"spectrum": {"high_hz": 300}})
     with pytest.raises(ConfigError, match="at least two channels"):
         EfrConfig.parse({"positions": ["Cz"]})
-    with pytest.raises(ConfigError, match="different names"):
-        inputs.listeners(
-            EfrConfig(input=FilesInput(recordings=(tmp_path / "a.edf", tmp_path / "b" / "a.edf")))
-        )
 
 
 def test_importing_the_study_loads_no_numerics():
-    import subprocess
-    import sys
-
     code = (
-        "import sys, cogattn.eeg.efr.study as s; s.EfrStudy().Config(); import cogattn.eeg.efr;"
-        "sys.exit(any(m in sys.modules for m in ('torch', 'mne', 'scipy', 'sklearn', 'matplotlib')))"
+        "import sys, cogattn.eeg.efr.study as s; s.EfrStudy().cells(s.EfrStudy().demo()); import cogattn.eeg.efr;"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'mne', 'scipy', 'sklearn', 'matplotlib', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
