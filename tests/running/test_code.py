@@ -405,14 +405,62 @@ REACHED = [
         ("lab/steps_a.py", "return 1", "return 2"),
     ),
     Case(
-        "import_module under another name",
+        "a module imported by a name that is put together of nothing known",
         {
             "lab/study.py": entry(
-                "return get('lab.' + config)", top=("from importlib import import_module as get\nconfig = ''")
+                "return importlib.import_module(PACKAGE + config).one()",
+                top="import importlib\nPACKAGE = __package__\nconfig = '1'",
             ),
             "lab/steps.py": "def one():\n    return 1\n",
         },
         ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "import_module under another name",
+        {
+            "lab/study.py": entry(
+                "return get(config)", top="from importlib import import_module as get\nconfig = ''"
+            ),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "import_module under another name in a function",
+        {
+            "lab/study.py": entry(
+                "from importlib import import_module as get\nreturn get(config)", top="config = ''"
+            ),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "import_module handed on",
+        {
+            "lab/study.py": entry(
+                "return map(il.import_module, config)", top="import importlib as il\nconfig = ''"
+            ),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "a global that another function makes",
+        {
+            "lab/study.py": "def run():\n    return GAIN\ndef fill():\n    global GAIN\n    GAIN = 1\n",
+        },
+        ("lab/study.py", "GAIN = 1", "GAIN = 2"),
+    ),
+    Case(
+        "an object that enters a value in a registry when it is made",
+        {
+            "lab/study.py": entry("return ALL[0]", top="import lab.plugins\nfrom lab.registry import ALL"),
+            "lab/registry.py": "ALL = []\nclass Item:\n    def __init__(self, gain):\n        ALL.append(gain)\n",
+            "lab/plugins.py": "from lab.registry import Item\nITEM = Item(1)\nOTHER = 8\n",
+        },
+        ("lab/plugins.py", "Item(1)", "Item(2)"),
+        [("lab/plugins.py", "OTHER = 8", "OTHER = 9")],
     ),
     Case(
         "a target in a text",
@@ -526,7 +574,9 @@ REACHED = [
     Case(
         "the class of a field of settings",
         {
-            "lab/study.py": "from lab.config import Config\ndef run(config: Config):\n    return config.noise.power()\n",
+            "lab/study.py": (
+                "from lab.config import Config\ndef run(config: Config):\n    return config.noise.power()\n"
+            ),
             "lab/config.py": "from lab.noise import Noise\nclass Config:\n    noise: 'Noise | None' = None\n",
             "lab/noise.py": "class Noise:\n    def power(self):\n        return 1\nclass Other:\n    x = 8\n",
         },
@@ -552,7 +602,9 @@ REACHED = [
         "a name that another module must have put there",
         {
             "lab/study.py": entry("return lab.steps.one()", top="import lab.steps"),
-            "lab/steps.py": "def fill(name):\n    globals()[name] = lambda: 1\nfor name in ('one',):\n    fill(name)\n",
+            "lab/steps.py": (
+                "def fill(name):\n    globals()[name] = lambda: 1\nfor name in ('one',):\n    fill(name)\n"
+            ),
         },
         ("lab/steps.py", "lambda: 1", "lambda: 2"),
         [FIGURE],
@@ -614,7 +666,10 @@ MEMBERS = [
         {
             "lab/study.py": "from lab.base import Base\n"
             + STUDY.format("self.helper()").replace("class Study", "class Study(Base[int])"),
-            "lab/base.py": "class Base:\n    def helper(self):\n        return 2\n    def other(self):\n        return 8\n",
+            "lab/base.py": (
+                "class Base:\n    def helper(self):\n        return 2\n"
+                "    def other(self):\n        return 8\n"
+            ),
         },
         ("lab/base.py", "return 2", "return 3"),
         [("lab/study.py", "return 1", "return 4"), ("lab/base.py", "return 8", "return 9")],
@@ -633,7 +688,10 @@ MEMBERS = [
         {
             "lab/study.py": "from lab.base import Base\n"
             + STUDY.format("super().run_cell()").replace("class Study", "class Study(Base)"),
-            "lab/base.py": "class Base:\n    def run_cell(self):\n        return 2\n    def other(self):\n        return 8\n",
+            "lab/base.py": (
+                "class Base:\n    def run_cell(self):\n        return 2\n"
+                "    def other(self):\n        return 8\n"
+            ),
         },
         ("lab/base.py", "return 2", "return 3"),
         [("lab/base.py", "return 8", "return 9")],
@@ -648,6 +706,15 @@ MEMBERS = [
         "an attribute that another method sets",
         {"lab/study.py": STUDY.format("self.gain") + "    def demo(self):\n        self.gain = 2\n"},
         ("lab/study.py", "gain = 2", "gain = 3"),
+        [("lab/study.py", "return 1", "return 4")],
+    ),
+    Case(
+        "what runs when the object is made",
+        {
+            "lab/study.py": STUDY.format("5")
+            + "    def __init__(self):\n        setup()\ndef setup():\n    return 2\n"
+        },
+        ("lab/study.py", "return 2", "return 3"),
         [("lab/study.py", "return 1", "return 4")],
     ),
     Case(
@@ -725,13 +792,14 @@ if TYPE_CHECKING:
     import pandas as pd
 GAIN = 1
 """Gain."""
+UNIT = "dB"
 class Model:
     """Model."""
     x: int = 1
     """Field."""
     def respond(self) -> pd.DataFrame:
         """Respond."""
-        return GAIN * self.x  # times
+        return GAIN * self.x, UNIT  # times
 def run():
     return Model().respond()
 if __name__ == "__main__":
@@ -748,8 +816,10 @@ if __name__ == "__main__":
         ('    """Field."""\n', '    """A field."""\n'),
         ('"""Gain."""\n', "\n\n\n"),
         ("    import pandas as pd", "    import pandas as pd\n    from torch import nn"),
-        ("return GAIN * self.x ", "return (\n            GAIN\n            * self.x\n        ) "),
+        ("    import pandas as pd", "    import polars as pd"),
+        ("return GAIN * self.x, ", "return (\n            GAIN\n            * self.x\n        ), "),
         ("GAIN = 1", "GAIN = 0x1"),
+        ('UNIT = "dB"', "UNIT = u'dB'"),
         ('__main__":\n    run()', '__main__":\n    print(run())'),
     ],
 )
@@ -783,7 +853,9 @@ def test_packages_of_others_are_named_and_pythons_own_are_not(lab: Lab) -> None:
     lab.write(
         {
             "lab/__init__.py": "",
-            "lab/study.py": "import os\nimport numpy as np\nfrom lab import steps\ndef run():\n    return steps.one()\n",
+            "lab/study.py": (
+                "import os\nimport numpy as np\nfrom lab import steps\ndef run():\n    return steps.one()\n"
+            ),
             "lab/steps.py": "import scipy.signal\ndef one():\n    import torch\n    return torch.nn\n",
             "lab/figures.py": "import matplotlib\n",
         }
@@ -808,6 +880,8 @@ def test_a_factory_in_a_file_of_the_current_folder_reaches_its_neighbours(
     monkeypatch.chdir(tmp_path)
     assert here.noticed(("mylayers.py", "return 1", "return 2"), "mymodel:build")
     assert not here.noticed(("mylayers.py", "return 8", "return 9"), "mymodel:build")
+    here.write({"mymodel.py": "T = {'a': 'mylayers'}\ndef build():\n    return __import__(T['a'])\n"})
+    assert here.noticed(("mylayers.py", "return 8", "return 9"), "mymodel:build")
 
 
 def test_all_that_an_installed_plugin_brought_is_followed_and_what_others_brought_is_not(
@@ -896,11 +970,11 @@ def notebook(*cells: str) -> CodeDigest | StoreError:
 
 
 def test_what_is_typed_into_a_notebook_is_followed() -> None:
-    study = "class Study:\n    def run_cell(self):\n        return helper()\n    def summarise(self):\n        return 8\n"
+    study = STUDY.replace("self, config", "self").format("helper()")
     helper = "GAIN = 1\ndef helper():\n    return GAIN\n"
     first = notebook(study, helper)
     assert isinstance(first, CodeDigest)
-    assert notebook(study.replace("return 8", "return 9"), helper).parts == first.parts  # type: ignore[union-attr]
+    assert notebook(study.replace("return 1", "return 9"), helper).parts == first.parts  # type: ignore[union-attr]
     assert notebook(study, helper.replace("GAIN = 1", "GAIN = 2")).sha256 != first.sha256  # type: ignore[union-attr]
     assert notebook(study, helper.replace("return GAIN", "return 2")).sha256 != first.sha256  # type: ignore[union-attr]
 

@@ -1,0 +1,122 @@
+"""What stales the cells of the real studies, on a copy of the source: the science does, tables and figures do not.
+
+A child process whose path starts with the copy edits one definition after the other and asks for the digests.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cogattn
+
+ROOT = Path(cogattn.__file__).resolve().parents[1]
+FOLDERS = ("cogattn", "psychophysics", "eeg", "kernels", "apps")
+STUDIES = {
+    "masking": "cogattn.psychophysics.masking.study:MaskingStudy",
+    "search": "cogattn.psychophysics.search.study:SearchStudy",
+    "aad": "cogattn.eeg.aad.study:AadStudy",
+    "efr": "cogattn.eeg.efr.study:EfrStudy",
+}
+CHILD = """
+import json, pathlib, sys
+from cogattn.running import code
+from cogattn.running.identity import cell_code
+root = pathlib.Path(sys.argv[1])
+assert pathlib.Path(code.__file__).is_relative_to(root)
+studies, edits = json.load(sys.stdin)
+before = {name: cell_code(target) for name, target in studies.items()}
+said = []
+for file, text in edits:
+    kept = (root / file).read_text()
+    (root / file).write_text(text)
+    said.append([name for name in studies if cell_code(studies[name]).sha256 != before[name].sha256])
+    (root / file).write_text(kept)
+print(json.dumps(said))
+"""
+
+STALING = [
+    ("cogattn/seeds.py", "Streams", ["masking", "search", "aad", "efr"]),
+    ("psychophysics/masking/stimuli/noise.py", "unit_noise", ["masking"]),
+    ("psychophysics/masking/stimuli/noise.py", "BINS_PER_OCTAVE", ["masking"]),
+    ("psychophysics/masking/study.py", "MaskingStudy.run_cell", ["masking"]),
+    ("psychophysics/search/matching.py", "EPSILON", ["search"]),
+    ("eeg/aad/leave_out.py", "MAX_STEPS", ["aad"]),
+    ("eeg/efr/spectra.py", "welch_segments", ["efr"]),
+    ("eeg/recordings/readers.py", None, ["aad", "efr"]),
+]
+"""File, definition (all of them: None), and the studies whose cells it makes stale."""
+HARMLESS = [
+    *(f"{folder}/{name}" for folder in ("psychophysics/masking", "psychophysics/search", "eeg/aad", "eeg/efr")
+      for name in ("summary.py", "figures.py")),
+    "psychophysics/masking/people.py", "psychophysics/search/people.py", "cogattn/figures.py", "cogattn/cli/runs.py",
+    "cogattn/cli/__init__.py", "cogattn/running/store.py",
+]  # fmt: skip
+
+
+def changed_source(file: str, name: str | None = None) -> str:
+    """Source with one more statement in a function, class or method, or another value of a constant."""
+    source = (ROOT / file).read_text()
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    nodes = [node for node in ast.walk(tree) if name is None or _is(node, name, tree)]
+    changed = 0
+    for node in sorted(nodes, key=lambda node: -getattr(node, "lineno", 0)):
+        if isinstance(node, ast.Assign) and name:
+            lines[node.value.lineno - 1 : node.value.end_lineno] = [
+                f"{name} = ({ast.unparse(node.value)}, 1)"
+            ]
+            changed += 1
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.body[0].lineno > node.lineno:
+            first = node.body[0]
+            start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
+            lines.insert(start - 1, " " * first.col_offset + "changed_by_the_test = 1")
+            changed += 1
+    assert changed, f"{file} must define {name}"
+    text = "\n".join(lines) + "\n"
+    assert ast.dump(ast.parse(text)) != ast.dump(tree)
+    return text
+
+
+def _is(node: ast.AST, name: str, tree: ast.Module) -> bool:
+    owner, _, member = name.rpartition(".")
+    inside = next(n for n in tree.body if getattr(n, "name", "") == owner).body if owner else tree.body
+    targets = [getattr(target, "id", "") for target in getattr(node, "targets", [])]
+    return node in inside and member in (getattr(node, "name", ""), *targets)
+
+
+@pytest.fixture(scope="module")
+def stale(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | None], list[str]]:
+    """Studies whose cells go stale, by file and changed definition."""
+    copy = tmp_path_factory.mktemp("copy")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    edits = [(file, name) for file, name, _ in STALING] + [(file, None) for file in HARMLESS]
+    given = json.dumps([STUDIES, [(file, changed_source(file, name)) for file, name in edits]])
+    command = [sys.executable, "-c", CHILD, str(copy)]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    said = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, cwd=copy)
+    assert said.returncode == 0, said.stderr
+    return dict(zip(edits, json.loads(said.stdout), strict=True))
+
+
+@pytest.mark.parametrize(("file", "name", "studies"), STALING)
+def test_a_change_of_the_science_makes_cells_stale(
+    stale: dict[tuple[str, str | None], list[str]], file: str, name: str | None, studies: list[str]
+) -> None:
+    assert stale[file, name] == studies
+
+
+@pytest.mark.parametrize("file", HARMLESS)
+def test_a_change_of_tables_figures_and_commands_leaves_cells_fresh(
+    stale: dict[tuple[str, str | None], list[str]], file: str
+) -> None:
+    assert stale[file, None] == []
