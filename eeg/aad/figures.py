@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import LogLocator
 
+from cogattn.eeg.aad.plan import CONTROL
 from cogattn.eeg.recordings.montage import head_info
-from cogattn.figures import COLOURS, SERIES, caption, draw_band, new_figure, style
+from cogattn.figures import COLOURS, SERIES, caption, count_text, new_figure, style
 
 if TYPE_CHECKING:
     import mne
@@ -19,21 +20,27 @@ if TYPE_CHECKING:
 
 LONGEST_S = 600.0
 """Switch durations beyond ten minutes are drawn at the top."""
+MARKS = ("o-", "s--")
+"""Of the decoders that the colours suffice for, and of those after them."""
+DODGE = 0.018
+"""Distance of neighbouring curves' dots, in powers of ten of the window."""
 
 
 def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, float]]) -> Figure:
-    """Accuracy against window length, a curve a decoder, over the binomial 95 % band of chance."""
-    figure, panels = new_figure(width_in=4.6, height_in=3.2)
+    """Accuracy against window length, a curve a decoder, over the 95 % of chance (beta-binomial)."""
+    figure, panels = new_figure(width_in=4.6, height_in=3.4)
     axes = panels[0, 0]
     windows = np.array(sorted(chance))
     low, high = np.array([chance[w] for w in windows]).T
+    names = list(dict.fromkeys(table["decoder"]))
     with style():
         axes.fill_between(
             windows, low, high, color=COLOURS["reference"], alpha=0.25, linewidth=0, label="chance, 95 %"
         )
-        for i, (name, rows) in enumerate(table.groupby("decoder", sort=False)):
-            values = rows[["window_s", "accuracy", "lo", "hi"]].to_numpy(float).T
-            draw_band(axes, *values, label=str(name), colour=SERIES[i % len(SERIES)])
+        for i, name in enumerate(names):
+            rows = table.loc[table["decoder"] == name, ["window_s", "accuracy", "lo", "hi"]].to_numpy(float)
+            shift = 10 ** (DODGE * (i - (len(names) - 1) / 2))
+            _draw_curve(axes, rows * [shift, 1, 1, 1], i, name)
         axes.set_xscale("log")
         axes.set_xticks(windows, [f"{w:g}" for w in windows])
         axes.minorticks_off()
@@ -42,50 +49,70 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
         axes.set_xlabel("decision window (s)")
         axes.set_ylabel("accuracy")
         axes.legend(loc="best")
-        caption(
-            figure, f"n = {int(table['n_subjects'].max())} listeners; bands: 95 % intervals over listeners"
-        )
+        bars = "; bars: 95 % intervals over listeners" if table["lo"].notna().any() else ""
+        caption(figure, f"n = {count_text(table['n_listeners'])} listeners, mean{bars}")
     return figure
 
 
-def switch_figure(subjects: pd.DataFrame) -> Figure:
+def _draw_curve(axes: Axes, rows: np.ndarray, i: int, name: str) -> None:
+    """One decoder's window, accuracy, lower and upper end, (n_windows, 4)."""
+    window_s, accuracy, lo, hi = rows.T
+    bars = np.nan_to_num(np.stack([accuracy - lo, hi - accuracy]))
+    axes.errorbar(
+        window_s, accuracy, yerr=bars, fmt=_mark(i, name), color=_colour(i, name), elinewidth=1, markersize=3.5,
+        linewidth=1.2, label=name,
+    )  # fmt: skip
+
+
+def _colour(i: int, name: str) -> str:
+    """The control is grey, as what a result is held against."""
+    return COLOURS["reference"] if name == CONTROL.id else SERIES[i % len(SERIES)]
+
+
+def _mark(i: int, name: str) -> str:
+    return MARKS[1] if name == CONTROL.id else MARKS[i // len(SERIES) % len(MARKS)]
+
+
+def switch_figure(listeners: pd.DataFrame) -> Figure:
     """Minimal expected switch duration of each listener, a column a decoder; endless ones at the top."""
-    names = list(dict.fromkeys(subjects["decoder"]))
-    figure, panels = new_figure(width_in=4.6, height_in=3.0)
+    names = list(dict.fromkeys(listeners["decoder"]))
+    figure, panels = new_figure(width_in=min(max(4.6, 1.0 + 0.9 * len(names)), 7.2), height_in=3.0)
     axes = panels[0, 0]
     with style():
         for i, name in enumerate(names):
-            colour = SERIES[i % len(SERIES)]
-            values = subjects.loc[subjects["decoder"] == name, "mesd_s"].to_numpy(float)
-            spread = i + np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.array([float(i)])
-            for shown, marker, fill in (
-                (values <= LONGEST_S, "o", "full"),
-                (values > LONGEST_S, "^", "none"),
-            ):
-                heights = np.minimum(values[shown], 1.3 * LONGEST_S)
-                axes.plot(
-                    spread[shown], heights, marker, color=colour, fillstyle=fill, alpha=0.8, linestyle=""
-                )
-            axes.plot([i - 0.25, i + 0.25], [min(np.median(values), 1.3 * LONGEST_S)] * 2, color=colour)
+            values = listeners.loc[listeners["decoder"] == name, "mesd_s"].to_numpy(float)
+            _draw_durations(axes, i, values, _colour(i, name))
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
+        axes.set_xticks(range(len(names)), [name.replace(", ", ",\n").replace(" ", "\n") for name in names])
+        axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylabel("switch duration, MESD (s)")
-        count = subjects.groupby("decoder")["subject"].nunique().max()
-        caption(
-            figure, f"n = {count} listeners; lines: medians; open triangles: above {LONGEST_S:g} s or never"
-        )
+        n = count_text(listeners.groupby("decoder")["listener"].nunique())
+        caption(figure, f"n = {n} listeners; lines: medians; open triangles: above {LONGEST_S:g} s or never")
     return figure
 
 
-def response_figure(response: pd.DataFrame) -> Figure:
+def _draw_durations(axes: Axes, place: int, values: np.ndarray, colour: str) -> None:
+    """Dots of one decoder, and their median where it is a duration."""
+    spread = place + (np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(1))
+    ends = values > LONGEST_S
+    dots = {"color": colour, "alpha": 0.8, "linestyle": ""}
+    axes.plot(spread[~ends], values[~ends], "o", **dots)
+    axes.plot(spread[ends], np.full(int(ends.sum()), 1.3 * LONGEST_S), "^", fillstyle="none", **dots)
+    if np.median(values) <= LONGEST_S:
+        axes.plot([place - 0.25, place + 0.25], [np.median(values)] * 2, color=colour)
+
+
+def response_figure(response: pd.DataFrame, *, in_volts: bool = True) -> Figure:
     """Response to the attended talker: every channel's course, and its topography.
 
-    Scalp maps at the two largest peaks where a standard montage knows all channels, else channels by lag.
+    Scalp maps at the two largest peaks where a standard montage knows all channels, else channels by lag. EEG
+    without a unit gets none.
     """
-    mean = response.groupby(["lag_s", "channel"], sort=False)["amplitude"].mean().unstack("channel") * 1e6
+    mean = response.groupby(["lag_s", "channel"], sort=False)["amplitude"].mean().unstack("channel")
+    mean, unit = (mean * 1e6, "µV") if in_volts else (mean, "response")
     mean = mean[list(dict.fromkeys(response["channel"]))]
     info = head_info(list(mean.columns))
     figure, panels = new_figure(1, 2 if info is None else 3, height_in=2.9 if info is None else 2.5)
@@ -95,18 +122,18 @@ def response_figure(response: pd.DataFrame) -> Figure:
         courses.plot(lags_ms, mean.to_numpy(), color=COLOURS["model"], alpha=0.35, linewidth=0.8)
         courses.axvline(0, color=COLOURS["reference"], linewidth=0.8)
         courses.set_xlabel("lag (ms)")
-        courses.set_ylabel("µV per envelope SD")
+        courses.set_ylabel(f"{unit} per envelope SD")
         courses.set_title("all channels")
         if info is None:
-            _draw_channels(maps[0], mean, lags_ms)
+            _draw_channels(maps[0], mean, lags_ms, unit)
         else:
-            _draw_heads(maps, mean, info, courses)
-        n = response["subject"].nunique()
+            _draw_heads(maps, mean, info, courses, unit)
+        n = response["listener"].nunique()
         caption(figure, f"n = {n} listeners, mean; forward model of the attended envelope")
     return figure
 
 
-def _draw_heads(maps: Sequence[Axes], mean: pd.DataFrame, info: mne.Info, courses: Axes) -> None:
+def _draw_heads(maps: Sequence[Axes], mean: pd.DataFrame, info: mne.Info, courses: Axes, unit: str) -> None:
     """Scalp maps at the largest peaks of the spread over channels, between 0 and 350 ms, in order."""
     from mne.viz import plot_topomap
     from scipy.signal import find_peaks
@@ -130,10 +157,10 @@ def _draw_heads(maps: Sequence[Axes], mean: pd.DataFrame, info: mne.Info, course
         )
         axes.set_title(f"{1e3 * lags_s[i]:.0f} ms")
         courses.axvline(1e3 * lags_s[i], color=COLOURS["reference"], linewidth=0.8, linestyle=":")
-    axes.figure.colorbar(image, ax=list(maps[: len(shown)]), label="µV per SD", shrink=0.7)
+    axes.figure.colorbar(image, ax=list(maps[: len(shown)]), label=f"{unit} per SD", shrink=0.7)
 
 
-def _draw_channels(axes: Axes, mean: pd.DataFrame, lags_ms: np.ndarray) -> None:
+def _draw_channels(axes: Axes, mean: pd.DataFrame, lags_ms: np.ndarray, unit: str) -> None:
     bound = float(np.abs(mean.to_numpy()).max())
     image = axes.imshow(
         mean.to_numpy().T,
@@ -147,4 +174,4 @@ def _draw_channels(axes: Axes, mean: pd.DataFrame, lags_ms: np.ndarray) -> None:
     axes.set_xlabel("lag (ms)")
     axes.set_ylabel("channel")
     axes.set_title("channels by lag")
-    axes.figure.colorbar(image, ax=axes, label="µV per SD")
+    axes.figure.colorbar(image, ax=axes, label=f"{unit} per SD")

@@ -63,7 +63,7 @@ def mean_interval(
     """
     values = np.asarray(each, dtype=np.float64)
     if values.size < 2 or np.ptp(values) == 0:
-        return Estimate.bare(float(values.mean()) if values.size else math.nan, values.size)
+        return Estimate.bare(float(values[0]) if values.size else math.nan, values.size)
     found = random_effects(values, np.zeros_like(values), confidence=confidence)
     return Estimate(found.mean, max(found.lo, lowest), min(found.hi, highest), found.n)
 

@@ -16,7 +16,7 @@ from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.sources import subjects_of
 from cogattn.eeg.aad.splits import leave_one_out_folds
 from cogattn.eeg.recordings.envelope import audio_header
-from cogattn.errors import CogattnError, ConfigError, DataError
+from cogattn.errors import ConfigError, DataError
 
 LEAST_SAMPLES = 8
 """Fewest samples of a decision window."""
@@ -64,19 +64,25 @@ def _known(source: SimulatedSession | FolderSession) -> list[Outline]:
     """What is known of each recording; the first fault, and who else has one."""
     if isinstance(source, SimulatedSession):
         _check_speech(source)
-    subjects_of(source)
     found, faults = [], {}
-    for subject, outline in outlines(source):
-        try:
-            found.append(outline())
-        except CogattnError as error:
-            faults[subject] = error
+    try:
+        subjects_of(source)
+        for subject, outline in outlines(source):
+            try:
+                found.append(outline())
+            except DataError as error:
+                faults[subject] = error
+    except DataError as error:
+        faults = {"": error}
     if faults:
         (_, first), *others = faults.items()
         rest = f"; also damaged: {', '.join(name for name, _ in others)}" if others else ""
-        text = str(first)
-        raise type(first)(f"{text if text.startswith('recordings.') else f'recordings.path: {text}'}{rest}")
+        raise DataError(f"{_with_path(str(first))}{rest}")
     return found
+
+
+def _with_path(sentence: str) -> str:
+    return sentence if sentence.startswith("recordings.") else f"recordings.path: {sentence}"
 
 
 def _check_speech(source: SimulatedSession) -> None:
@@ -88,9 +94,10 @@ def _check_speech(source: SimulatedSession) -> None:
             raise DataError(f"recordings.speech: {error}") from error
         if n_samples / rate < needed_s - 0.5 / rate:
             fitting = int(n_samples / rate // source.trial_s)
+            hint = f"; recordings.n_trials = {fitting} would do" if fitting > 1 else ""
             raise ConfigError(
                 f"recordings.speech must last {needed_s:g} s (n_trials times trial_s); got "
-                f"{n_samples / rate:g} s ({path}); recordings.n_trials = {fitting} would do"
+                f"{n_samples / rate:g} s ({path}){hint}"
             )
 
 

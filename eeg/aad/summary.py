@@ -64,7 +64,8 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         drawn["switch_duration"] = partial(figures.switch_figure, listeners)
     response = trials["response"]
     if len(response):
-        drawn["response"] = partial(figures.response_figure, response)
+        in_volts = getattr(config.recordings, "unit", None) != "arbitrary"
+        drawn["response"] = partial(figures.response_figure, response, in_volts=in_volts)
     return Results(
         summary_table(rows),
         {"accuracy": curves, "listeners": listeners},
@@ -116,7 +117,7 @@ def _listener_table(config: AadConfig, counts: pd.DataFrame, by_trial: pd.DataFr
                 "listener": listener,
                 "mesd_s": switch_duration(config, windows_s, accuracies),
                 "bits_per_minute": float(information_rate(accuracies, windows_s).max()),
-                "d_prime": attention_index(scores["attended"], scores["unattended"]),
+                "d_prime": _d_prime(scores),
                 "foreign_rank": float(scores["rank"].mean()),
                 "p": float(scores["p"].iloc[0]),
                 "test": scores["test"].iloc[0],
@@ -126,6 +127,11 @@ def _listener_table(config: AadConfig, counts: pd.DataFrame, by_trial: pd.DataFr
         )
     constant = ["mesd_s", "bits_per_minute", "d_prime", "foreign_rank", "p", "test", "n_trials"]
     return pd.DataFrame(rows, columns=None if rows else ["decoder", "listener", *constant])
+
+
+def _d_prime(scores: pd.DataFrame) -> float:
+    """d' over a listener's trials; NaN for a single one, which does not scatter."""
+    return attention_index(scores["attended"], scores["unattended"]) if len(scores) > 1 else math.nan
 
 
 def _rows(
@@ -164,14 +170,15 @@ def _duration_of_curve(config: AadConfig, curve: pd.DataFrame, n: int) -> Estima
     """MESD of the mean curve; between those of the curves through all upper and all lower ends of the accuracies.
 
     The duration falls with every accuracy, so that it lies between them whenever each accuracy lies in its interval.
+    Ends are rounded outwards to 0.001, for chains grow without bound towards one half.
     """
     windows_s, values, lo, hi = curve[["window_s", "accuracy", "lo", "hi"]].to_numpy(float).T
     duration = switch_duration(config, windows_s, values)
     if np.isnan(lo).any():
         return Estimate.bare(duration, n)
-    return Estimate(
-        duration, switch_duration(config, windows_s, hi), switch_duration(config, windows_s, lo), n
-    )
+    lowest, highest = np.floor(1000 * lo) / 1000, np.ceil(1000 * hi) / 1000
+    fastest = switch_duration(config, windows_s, highest)
+    return Estimate(duration, fastest, switch_duration(config, windows_s, lowest), n)
 
 
 def _remarks(
