@@ -148,8 +148,8 @@ def _key(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Ha
     if isinstance(settings, ModuleObserver):
         return settings, seed if untrained else 0, untrained
     if isinstance(settings, FactoryObserver):
-        checkpoint = file_digest(checkpoint_of(settings, name)) if settings.checkpoints else ""
-        return name, settings.target, checkpoint, settings.image_size, seed, untrained
+        loaded = (settings.target, file_digest(checkpoint_of(settings, name))) if settings.checkpoints else ()
+        return name, loaded, settings.image_size, seed, untrained
     weights = "random" if untrained else settings.weights
     if weights in ("auto", "random"):
         return name, weights, seed if weights == "random" else 0

@@ -87,6 +87,14 @@ def test_who_does_not_take_part_is_refused(settings):
         only(settings, "somebody")
 
 
+def test_of_many_names_ten_are_told():
+    ten = ", ".join(f"net{k}" for k in range(10))
+    for n, told in ((10, f"got {ten}"), (13, f"got {ten} and 3 more")):
+        with pytest.raises(ObserverError) as caught:
+            only(TimmObserver(models=tuple(f"net{k}" for k in range(n))), "somebody")
+        assert str(caught.value).endswith(told)
+
+
 def test_patterns_that_fit_nothing_are_refused(folder: Path):
     touch(folder, "here.pt")
     with pytest.raises(
