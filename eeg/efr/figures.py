@@ -155,7 +155,7 @@ def steady_state(trials: Trials, alpha: float) -> Figure:
         middle.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
         middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
         middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=f"at {rate:g} Hz")
-        _legend_above(left)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", fontsize=6, ncols=4)
         _draw_growth_map(figure, right, _of(trials["growth_map"], observers[0]))
         n = figures.count_text(detection["n"])
         text = (

@@ -22,6 +22,8 @@ from cogattn.observers.observer import Observer
 
 PUBLISHED = ("response", "csd")
 """Curves whose published bands stand in the summary; table ``reported_bands`` has the gain's too."""
+RANGES = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}
+"""By a measure's scale; whatever else is measured here is not negative."""
 NOT_BUILT = "simulated, and not built to have the published bands"
 OUTSIDE = "the estimate lies outside its bootstrap interval"
 
@@ -113,9 +115,9 @@ def _merged(group: Observer, measure: Measure, of_listeners: list[list[Finding]]
         value = share_of([float(np.mean([bool(f.verdict) for f in own])) for own in of_listeners])
         single = max(map(len, of_listeners)) == 1
         return Row(group, measure, value, note=one.of if single else f"mean over listeners; {one.of}")
-    bounds = (0.0, 1.0) if measure.scale == "share" else (-np.inf, np.inf)
+    lowest, highest = RANGES.get(measure.scale, (0.0, np.inf))
     values = [finding.row.value.estimate for own in of_listeners for finding in own]
-    value = mean_of(values, lowest=bounds[0], highest=bounds[1])
+    value = mean_of(values, lowest=lowest, highest=highest)
     of = "" if value.n == len(values) else f" {value.n} of {len(values)}"
     return Row(group, measure, value, note=f"mean over{of} listeners; {one.of}")
 

@@ -30,14 +30,14 @@ LEAST_LISTENERS = 3
 def mean_of(
     values: Sequence[float] | Floats, *, lowest: float = -np.inf, highest: float = np.inf
 ) -> Estimate:
-    """Mean over listeners with its 95 % t interval, cut to a range; no interval of fewer than two."""
+    """Mean over listeners with its 95 % t interval, cut to a range; none of fewer than two, or of equal values."""
     data = np.asarray(values, dtype=np.float64)
     data = data[np.isfinite(data)]
     if not len(data):
-        return Estimate(np.nan, np.nan, np.nan, 0)
+        return Estimate.bare(np.nan, 0)
     mean = float(data.mean())
-    if len(data) < 2:
-        return Estimate(mean, np.nan, np.nan, 1)
+    if len(data) < 2 or not np.ptp(data):
+        return Estimate.bare(mean, len(data))
     half = stats.t.isf(0.025, len(data) - 1) * data.std(ddof=1) / np.sqrt(len(data))
     return Estimate(mean, float(max(mean - half, lowest)), float(min(mean + half, highest)), len(data))
 

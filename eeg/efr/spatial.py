@@ -67,7 +67,9 @@ def dss(sweeps: ArrayLike, *, rank: int | None = None) -> SpatialFilters:
         raise DataError(
             f"sweeps must be finite, at least 2, (n_sweeps, n_channels[, n_times]); got {data.shape}"
         )
-    mean = data.mean(axis=0)
+    mean = data.mean(axis=0)  # (channel, time)
+    # Real parts only: one real filter has to serve all phases, and the imaginary part of a covariance is a lag
+    # between channels, which no instantaneous mixing can undo.
     wanted = (mean @ mean.conj().T).real
     total = np.einsum("sct,sdt->cd", data, data.conj(), optimize=True).real / len(data)
     return generalised_filters(wanted, total, rank=rank)
@@ -99,6 +101,7 @@ def ress(
     Cohen and Gulbinaite (2017), NeuroImage 147, 43-56.
     """
     reach = n_side + n_skip
+    # A response leaks into the bins beside it, so those nearest are neither signal nor noise.
     if n_side < 1 or not reach <= bin < spectrum.shape[-1] - reach:
         raise DataError(f"bin must have {reach} bins on each side; got bin {bin} of {spectrum.shape[-1]}")
     sides = [*range(bin - reach, bin - n_skip), *range(bin + n_skip + 1, bin + reach + 1)]
@@ -126,13 +129,17 @@ def generalised_filters(wanted: Floats, noise: Floats, *, rank: int | None = Non
     """
     from scipy.linalg import eigh
 
-    variances, axes = eigh(noise)
+    variances, axes = eigh(noise)  # rising
     if variances[-1] <= 0:
         raise DataError("the noise covariance must have some variance; got none")
+    # An average reference takes one dimension away: its direction holds rounding errors alone, which whitening would
+    # blow up to the size of everything else.
     kept = int((variances > 1e-9 * variances[-1]).sum()) if rank is None else rank
-    whiten = axes[:, -kept:] / np.sqrt(variances[-kept:])
+    whiten = axes[:, -kept:] / np.sqrt(variances[-kept:])  # whiten' noise whiten = 1
+    # In whitened coordinates the generalised problem is an ordinary one, and its rotation keeps the noise white.
     scores, rotation = eigh(whiten.T @ wanted @ whiten)
-    weights = (whiten @ rotation[:, ::-1]).T
+    weights = (whiten @ rotation[:, ::-1]).T  # the best first
+    # Haufe's pattern of a filter is noise' w over the component's power, and that power is 1 here.
     return SpatialFilters(weights, weights @ noise, scores[::-1])
 
 
@@ -168,5 +175,6 @@ def held_out(
     data = np.asarray(sweeps)
     if len(data) < 4:
         raise DataError(f"sweeps must number at least 4 to fit on half of them; got {len(data)}")
+    # Every other sweep, and not halves: slow changes (sleepiness, drying gel) then reach both sets alike.
     filters = fit(data[::2])
     return np.einsum("c,sc...->s...", filters.weights[0], data[1::2]), filters

@@ -41,6 +41,10 @@ def test_intervals_over_listeners_are_students_and_wilsons():
     wilson = stats.binomtest(2, 3).proportion_ci(method="wilson")
     assert (found.lo, found.hi) == pytest.approx((wilson.low, wilson.high))
     assert np.isnan(mean_of([1.0]).lo)
+    assert np.isnan(
+        mean_of([90.0, 90.0]).lo
+    )  # looks at few numbers of sweeps coincide; that is not certainty
+    assert mean_of([0.1, 0.9], lowest=0.0, highest=1.0).lo == 0.0
 
 
 def test_a_band_that_listeners_share_is_found_with_its_height():
