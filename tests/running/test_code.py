@@ -950,7 +950,7 @@ def test_a_script_is_read_from_its_file(tmp_path: Path) -> None:
     assert said(SCRIPT) != first
 
 
-def notebook(*cells: str) -> CodeDigest | StoreError:
+def notebook(*cells: str) -> CodeDigest:
     """Digest of what cells of a notebook reach, each compiled and kept in linecache as IPython does it."""
     import linecache
     from types import ModuleType
@@ -963,8 +963,6 @@ def notebook(*cells: str) -> CodeDigest | StoreError:
             linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
             exec(compile(source, name, "exec"), vars(module))
         return code_digest("typed_in:Study.run_cell")
-    except StoreError as error:
-        return error
     finally:
         del sys.modules["typed_in"]
 
@@ -973,14 +971,12 @@ def test_what_is_typed_into_a_notebook_is_followed() -> None:
     study = STUDY.replace("self, config", "self").format("helper()")
     helper = "GAIN = 1\ndef helper():\n    return GAIN\n"
     first = notebook(study, helper)
-    assert isinstance(first, CodeDigest)
-    assert notebook(study.replace("return 1", "return 9"), helper).parts == first.parts  # type: ignore[union-attr]
-    assert notebook(study, helper.replace("GAIN = 1", "GAIN = 2")).sha256 != first.sha256  # type: ignore[union-attr]
-    assert notebook(study, helper.replace("return GAIN", "return 2")).sha256 != first.sha256  # type: ignore[union-attr]
+    assert notebook(study.replace("return 1", "return 9"), helper).parts == first.parts
+    assert notebook(study, helper.replace("GAIN = 1", "GAIN = 2")).sha256 != first.sha256
+    assert notebook(study, helper.replace("return GAIN", "return 2")).sha256 != first.sha256
 
 
 def test_a_value_in_a_notebook_that_has_no_source_is_refused() -> None:
     study = "class Study:\n    def run_cell(self):\n        return model\n"
-    refused = notebook(study, "model = object()\n")
-    assert isinstance(refused, StoreError)
-    assert "got model, object" in str(refused)
+    with pytest.raises(StoreError, match="got model, object"):
+        notebook(study, "model = object()\n")

@@ -87,7 +87,8 @@ def changed_source(file: str, name: str | None = None) -> str:
 
 def _is(node: ast.AST, name: str, tree: ast.Module) -> bool:
     owner, _, member = name.rpartition(".")
-    inside = next(n for n in tree.body if getattr(n, "name", "") == owner).body if owner else tree.body
+    classes = [one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == owner]
+    inside = classes[0].body if owner else tree.body
     targets = [getattr(target, "id", "") for target in getattr(node, "targets", [])]
     return node in inside and member in (getattr(node, "name", ""), *targets)
 

@@ -38,14 +38,14 @@ def _add(found: Syntax, name: str, value: object) -> None:
 
 
 def _add_plain(found: Syntax, name: str, value: object) -> None:
-    text = f"{name} = {value!r}"
     try:
-        if ast.literal_eval(repr(value)) == value:
-            found.add(ast.parse(text).body[0])
-            return
+        is_plain = ast.literal_eval(repr(value)) == value
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        pass
-    found.unreadable[name] = type(value).__name__
+        is_plain = False
+    if is_plain:
+        found.add(ast.parse(f"{name} = {value!r}").body[0])
+    else:
+        found.unreadable[name] = type(value).__name__
 
 
 def _add_definition(found: Syntax, name: str, value: object) -> None:
@@ -54,7 +54,7 @@ def _add_definition(found: Syntax, name: str, value: object) -> None:
     if own_name and home and home != found.name:
         found.bindings[name] = [Imported(home, own_name.partition(".")[0])]
         return
-    node = _definition(target, own_name) if own_name else None
+    node = _definition(target) if isinstance(target, type | FunctionType) else None
     if node is None:
         found.unreadable[name] = type(value).__name__
         return
@@ -62,23 +62,23 @@ def _add_definition(found: Syntax, name: str, value: object) -> None:
     found.bindings[name] = found.bindings[node.name]
 
 
-def _definition(value: object, name: str) -> Definition | None:
+def _definition(value: type | FunctionType) -> Definition | None:
     """The statement that made a function or class: the last of its name in the cell that it was typed into."""
     for code in _codes(value):
         lines = linecache.getlines(code)
         tree = _parsed("".join(lines))
         for node in reversed(tree.body if tree else []):
-            if isinstance(node, Definition) and node.name == name:
+            if isinstance(node, Definition) and node.name == value.__qualname__:
                 return node
     try:
-        tree = _parsed(textwrap.dedent(inspect.getsource(value)))  # type: ignore[arg-type]
+        tree = _parsed(textwrap.dedent(inspect.getsource(value)))
     except (OSError, TypeError):
         return None
     node = tree.body[0] if tree and tree.body else None
     return node if isinstance(node, Definition) else None
 
 
-def _codes(value: object) -> list[str]:
+def _codes(value: type | FunctionType) -> list[str]:
     """Where the code of a function, or of a class's own functions, was read from."""
     values = [value, *vars(value).values()] if isinstance(value, type) else [value]
     return list(dict.fromkeys(one.__code__.co_filename for one in values if isinstance(one, FunctionType)))

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from cogattn.errors import StoreError
 from cogattn.running.atomic import sha256_hex
@@ -334,10 +333,10 @@ class Walk(Classes):
         return (len(self.parts), len(self.packages)) != before
 
     def _reach_subclasses(self) -> None:
-        for module in list(self._modules.values()):
-            for unit in module.syntax.units if module else ():
+        for syntax in [module.syntax for module in self._modules.values() if module]:
+            for unit in syntax.units:
                 if unit.kind == "class":
-                    self.reach(unit, module.syntax)
+                    self.reach(unit, syntax)
 
     def _reach_entry_points(self) -> None:
         found = entry_points()
@@ -364,16 +363,11 @@ class Walk(Classes):
 
     def _follow_data(self, uses: Uses, syntax: Syntax) -> None:
         """Take in the files beside a module that code names."""
-        place = self.places.find(syntax.name)
-        homes = {syntax.name: place} if place else {}
-        homes |= {
-            package: self.places.find(package) for package in uses.resources if self._is_own_module(package)
-        }
-        for name, home in homes.items():
-            for file in self._data.named(home.file.parent, uses) if home and home.file else ():
-                self.parts[f"{name.removesuffix('.__init__')}:{file}"] = file_sha256(
-                    Path(home.file.parent, file)
-                )
+        homes = {name for name in uses.resources if self._is_own_module(name)} | {syntax.name}
+        for name, home in [(name, self.places.find(name)) for name in sorted(homes)]:
+            if home is not None and home.file is not None:
+                for file in self._data.named(home.file.parent, uses):
+                    self.parts[f"{name}:{file}"] = file_sha256(home.file.parent / file)
 
     # ---- classes
 
