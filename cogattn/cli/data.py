@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_module
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,21 +10,15 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from cogattn.errors import ConfigError
-from cogattn.fetch import CACHE_VARIABLE, DataSet, Download, Packaged, adopt, data_sets, fetch, locate
+from cogattn.fetch import DataSet, Download, adopt, check, data_sets, fetch, locate, state
 from cogattn.reporting.tables import aligned
+from cogattn.running.digests import CACHE_VARIABLE, cache_folder
 
 app = App(
     name="data",
     help=f"List, fetch and find data sets. {CACHE_VARIABLE} moves the cache.",
     help_format="plaintext",
 )
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads: the environment variable COGATTN_DATA, else the user's cache."""
-    import pooch
-
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("cogattn")).absolute()
 
 
 @app.command(name="list")
@@ -35,8 +28,12 @@ def list_(
         bool, Parameter(negative="", show_default=False, help="Print JSON and nothing else.")
     ] = False,
 ) -> int:
-    """List the data sets: name, state, size, licence, what for."""
-    rows = [(d.name, _state(d), _size(d), d.licence, d.about, d.source) for d in data_sets().values()]
+    """List the data sets: name, state, size, licence, what for.
+
+    The state is packaged, here, damaged (not what it should be), to fetch, or by hand.
+    """
+    cache = cache_folder()
+    rows = [(d.name, state(d, cache), _size(d), d.licence, d.about, d.source) for d in data_sets().values()]
     header = ("name", "state", "size", "licence", "about", "source")
     if json:
         print(json_module.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=1))
@@ -52,7 +49,7 @@ def fetch_(
     *,
     source: Annotated[Path | None, Parameter(name="--from", help="A file or folder you have.")] = None,
 ) -> int:
-    """Bring a data set into the cache, checked against its SHA-256, and print where it is.
+    """Bring a data set into the cache, checked by its SHA-256 or the names of its files, and print where it is.
 
     Parameters
     ----------
@@ -79,11 +76,13 @@ def where(name: str | None = None, /) -> int:
     if name is None:
         print(cache_folder())
         return 0
-    place = locate(_named(name), cache_folder())
+    data_set = _named(name)
+    place = locate(data_set, cache_folder())
     if place is None:
         raise ConfigError(
             f"{name} must be fetched first; got nothing in {cache_folder()}; run: cogattn data fetch {name}"
         )
+    check(data_set, place)
     print(place)
     return 0
 
@@ -93,14 +92,6 @@ def _named(name: str) -> DataSet:
     if name not in found:
         raise ConfigError(f"data set must be one of {', '.join(found) or 'none'}; got {name[:80]!r}")
     return found[name]
-
-
-def _state(data_set: DataSet) -> str:
-    if isinstance(data_set, Packaged):
-        return "packaged"
-    if locate(data_set, cache_folder()):
-        return "here"
-    return "to fetch" if isinstance(data_set, Download) else "by hand"
 
 
 def _size(data_set: DataSet) -> str:

@@ -1,7 +1,8 @@
 """The data sets that the masking study knows, for ``cogattn data list``.
 
 None of the images may be passed on with cogattn, and no hash of the archives has been taken at the source, so
-they are put in place by hand; a commit id then says which version.
+they are put in place by hand; a commit id then says which version, and the names of the files tell them from
+others.
 """
 
 from cogattn.fetch import DataSet, Manual, Packaged
@@ -22,6 +23,9 @@ DATASETS: tuple[DataSet, ...] = (
         source="github.com/ajaysub110/critical-band-masking, commit a2b3d34",
         instructions="git clone github.com/ajaysub110/critical-band-masking, git checkout a2b3d34, "
         "folder stimuli/GraySplit",
+        pattern=r"\d+_color_gray_g_[a-z]+\.jpe?g",
+        n_files=1_100,
+        names_sha256="7ec3a2fe7d1f62cd5c2d740a2057753371074f5de535c97a95a9579649e5addd",
     ),
     Manual(
         name="cue-conflict",
@@ -30,6 +34,9 @@ DATASETS: tuple[DataSet, ...] = (
         source="github.com/rgeirhos/texture-vs-shape, commit ccd0c01; Geirhos et al. (2019), ICLR",
         instructions="git clone github.com/rgeirhos/texture-vs-shape, git checkout ccd0c01, "
         "folder stimuli/style-transfer-preprocessed-512",
+        pattern=r"[a-z]+\d+-[a-z]+\d+\.(png|jpe?g)",
+        n_files=1_280,
+        names_sha256="929a9213c0f3cd6597ab6a33e60ab37740287e966c199bd320c24fec3654eb2e",
     ),
     Manual(
         name="imagenet-val",
@@ -37,5 +44,8 @@ DATASETS: tuple[DataSet, ...] = (
         licence="ImageNet terms: non-commercial research, after registration",
         source="image-net.org, ILSVRC 2012 validation; Russakovsky et al. (2015), IJCV 115",
         instructions="register at image-net.org and unpack ILSVRC2012_img_val.tar",
+        pattern=r"ILSVRC2012_val_\d{8}\.jpe?g",
+        n_files=50_000,
+        names_sha256="43552f944599303f4e580fa06f057938c3be26540bef69bdcff266fa71a3af00",
     ),
 )
