@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cogattn.errors import ObserverError, StoreError
 from cogattn.observers.anatomy import Code, described, is_library
 from cogattn.running.atomic import sha256_hex
-from cogattn.running.code import changed, code_digest
+from cogattn.running.code import code_digest
 from cogattn.running.digests import combined
 from cogattn.running.environment import version_of
 
 KNOWN_PACKAGES = frozenset({"torch", "torchvision", "timm", "numpy", "scipy", "cogattn"})
 """Whose versions every cell records."""
 WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
-_as_loaded: dict[str, tuple[object, dict[str, str]]] = {}
+_as_loaded: dict[str, tuple[object, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def observer_code(codes: Iterable[str | Code]) -> ObserverCode:
     ObserverError
         If a target's source cannot be found or read, or was edited after Python had loaded it.
     """
-    parts: dict[str, str] = {}
-    packages: set[str] = set()
+    loose: dict[str, str] = {}
+    targets: set[str] = set()
     waiting, seen = list(codes), set()
     while waiting:
         code = waiting.pop()
@@ -67,11 +67,11 @@ def observer_code(codes: Iterable[str | Code]) -> ObserverCode:
         seen.add(code)
         target = code if isinstance(code, str) else _target(code)
         if target is not None:
-            parts[target], reached = _source(target)
-            packages |= reached
+            targets.add(target)
         elif not isinstance(code, str):
-            parts[f"{code.__module__}:{code.__qualname__}"] = combined(dict(_bytecode(code, waiting)))
-    return ObserverCode(combined(parts), tuple(sorted(packages - KNOWN_PACKAGES)))
+            loose[f"{code.__module__}:{code.__qualname__}"] = combined(dict(_bytecode(code, waiting)))
+    parts, packages = _source(sorted(targets)) if targets else ({}, set())
+    return ObserverCode(combined({**loose, **parts}), tuple(sorted(packages - KNOWN_PACKAGES)))
 
 
 def has_source(code: Code) -> bool:
@@ -87,19 +87,22 @@ def _target(code: Code) -> str | None:
     return f"{code.__module__}:{code.__qualname__.partition('.<locals>')[0]}"
 
 
-def _source(target: str) -> tuple[str, set[str]]:
-    """Digest of what a target reaches, less files of weights: the tensors that came out of them tell these."""
+def _source(targets: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+    """What targets reach, part by part, less files of weights: the tensors that came out of them tell these."""
     try:
-        found = code_digest(target)
+        found = code_digest(targets[0], also=targets[1:])
     except StoreError as error:
         raise ObserverError(
             f"observer.target must come from Python source that can be read: {error}"
         ) from error
-    data = {part for part in found.parts if _is_data(part)}
-    _refuse_edited(target, {part: digest for part, digest in found.parts.items() if part not in data})
-    weights = {part for part in data if part.endswith(WEIGHTS)}
-    parts = {part: digest for part, digest in found.parts.items() if part not in weights}
-    return combined(parts), set(found.packages)
+    parts = {}
+    for part, digest in found.parts.items():
+        data = _is_data(part)
+        if not data:
+            _refuse_edited(part, digest)
+        if not (data and part.endswith(WEIGHTS)):
+            parts[part] = digest
+    return parts, set(found.packages)
 
 
 def _is_data(part: str) -> bool:
@@ -109,17 +112,16 @@ def _is_data(part: str) -> bool:
     return bool(file and name) and (Path(file).parent / name).is_file()
 
 
-def _refuse_edited(target: str, parts: dict[str, str]) -> None:
+def _refuse_edited(part: str, digest: str) -> None:
     """Refuse code that was edited after Python had loaded it: what runs is not what the file says."""
-    spec = getattr(sys.modules.get(target.partition(":")[0]), "__spec__", None)
-    known_spec, known_parts = _as_loaded.get(target, (None, parts))
-    if spec is not None and known_spec is spec and known_parts != parts:
-        edited = ", ".join(changed(known_parts, parts)[:3])
+    spec = getattr(sys.modules.get(part.partition(":")[0]), "__spec__", None)
+    known_spec, known = _as_loaded.get(part, (None, digest))
+    if spec is not None and known_spec is spec and known != digest:
         raise ObserverError(
-            f"observer.target must be the code that Python has loaded; got {edited} edited since; restart Python, or "
-            f"reload with importlib.reload ({target})"
+            f"observer.target must be the code that Python has loaded; got {part} edited since; restart Python, or "
+            "reload its module with importlib.reload"
         )
-    _as_loaded[target] = (spec, parts)
+    _as_loaded[part] = (spec, digest)
 
 
 def _bytecode(code: Code, waiting: list[str | Code]) -> Iterator[tuple[str, str]]:
