@@ -200,14 +200,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
 
 
 def _rules(rules: RulesSettings, variant: Variant) -> RulesSettings:
-    """Without what other rules put out of use."""
-    unused = set()
-    if rules.look != "elm":
-        unused.add("e2_deg")
-    if rules.inhibition is None:
-        unused |= {"inhibition_decay", "inhibition_floor"}
-    if variant == "ideal":  # never forgets
-        unused.add("memory")
+    unused = {"memory"} if variant == "ideal" else set()  # which never forgets
     return RulesSettings(**rules.model_dump(exclude=unused))
 
 

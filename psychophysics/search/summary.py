@@ -50,7 +50,7 @@ def summarise(config: SearchConfig, trials: Trials) -> Results:
     """Fit slopes to target-present searches and weigh them.
 
     The summary holds networks, task by task, and how they compare with people where all tasks were run; of controls
-    it holds the mean. Everything else is in the tables.
+    it holds the mean, or the tasks where not all were run. Everything else is in the tables.
     """
     ends = _ends(trials)
     observers = tuple(one for one in observers_of(config) if one.id in set(ends["observer"]))
@@ -187,39 +187,40 @@ Table = Mapping[str, pd.DataFrame]
 def _rows(observers: Sequence[Observer], tables: Table) -> Iterator[Row]:
     """Rows of the summary: what needs all tasks only where all were run."""
     networks = [one for one in observers if one.role == "network"]
-    for network in networks:
-        yield from _task_rows(network, observers, tables["asymmetry"])
+    whole = set(tables["asymmetry"]["task"]) == set(TASKS)
+    for observer in networks if whole else observers:
+        yield from _task_rows(observer, observers, tables["asymmetry"])
     for network in networks:
         yield from _absent_rows(network, tables["outcomes"])
-    if set(tables["asymmetry"]["task"]) == set(TASKS):
+    if whole:
         for observer in observers:
             yield _mean_row(observer, tables["means"])
         for network in networks:
             yield from _agreement_rows(network, tables["agreement"])
 
 
-def _task_rows(network: Observer, observers: Sequence[Observer], index: pd.DataFrame) -> Iterator[Row]:
-    for row in index[index["observer"] == network.id].to_dict("records"):
+def _task_rows(observer: Observer, observers: Sequence[Observer], index: pd.DataFrame) -> Iterator[Row]:
+    for row in index[index["observer"] == observer.id].to_dict("records"):
         same_task = index[index["task"] == row["task"]].set_index("observer")["index"]
         yield Row(
-            network,
+            observer,
             asymmetry_of(row["task"], TASKS[row["task"]].title),
             Estimate(row["index"], row["lo"], row["hi"], row["n"]),
             Estimate.bare(row["human_index"], UNKNOWN_N),
-            "; ".join(_notes(network, observers, same_task, saturated=row["saturated"])),
+            "; ".join(_notes(observer, observers, same_task, saturated=row["saturated"])),
         )
 
 
 def _notes(
-    network: Observer, observers: Sequence[Observer], same_task: pd.Series, *, saturated: bool
+    observer: Observer, observers: Sequence[Observer], same_task: pd.Series, *, saturated: bool
 ) -> Iterator[str]:
     """What a reader of one index should know."""
     if saturated:
         yield "saturated: a slope is 0 or below"
-    copies = same_task[[copy.id for copy in copies_of(network, observers, "untrained")]]
+    copies = same_task[[copy.id for copy in copies_of(observer, observers, "untrained")]]
     if len(copies):
         yield f"{len(copies)} untrained: {copies.min():.2f} to {copies.max():.2f}"
-    for control in copies_of(network, observers, "no fovea"):
+    for control in copies_of(observer, observers, "no fovea"):
         yield f"no fovea: {same_task[control.id]:.2f}"
 
 

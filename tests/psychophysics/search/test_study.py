@@ -37,8 +37,11 @@ def test_ones_own_network_is_searched_from_its_check_to_its_summary(own_network:
         own = study.relevant(config, cell)
         done.append(Outcome({cell.task: study.run_cell(own, cell, streams_of(own, cell))}))
     results = study.summarise(config, Trials.of(study.tables, done))
-    assert results.summary["measure"].tolist() == ["asymmetry.lighting", "asymmetry.orientation"]
-    assert results.summary["note"].str.contains("2 untrained: ").all()
+    network, *controls = study.observers(config)
+    own = results.summary[results.summary["observer"] == network.id]
+    assert own["measure"].tolist() == ["asymmetry.lighting", "asymmetry.orientation"]
+    assert own["note"].str.contains("2 untrained: ").all()
+    assert set(results.summary["observer"]) == {network.id, *(one.id for one in controls)}
     assert results.tables["means"]["observer"].tolist() == [one.id for one in study.observers(config)]
 
 
