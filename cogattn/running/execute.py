@@ -411,8 +411,8 @@ def run_stored_cell(task: Task) -> str | None:
     try:
         study = _prepared(task.study)
         planned = task.planned
-        if cell_code(task.study).sha256 != planned.record.code:
-            return "the code of the study was changed while it ran; the same command computes the cell again"
+        if _code_of(task.study) != planned.record.code:
+            return "the code of the study was changed after this process had read it; start the command again"
         checkpoint = Checkpoint(checkpoint_path(task.root, planned.record))
         outcome = run_cell(study, _settings(task.study, planned.settings), planned.cell, checkpoint)
         CellStore(task.root, study.name).write(planned.record, outcome, study.tables)
@@ -450,6 +450,12 @@ def takes_checkpoint(study: type[Study]) -> bool:
 def checkpoint_path(root: Path, record: CellRecord) -> Path:
     """Where a cell under way keeps its state."""
     return root / CHECKPOINTS / record.study / f"{record.name}.bin"
+
+
+@functools.lru_cache(maxsize=16)
+def _code_of(target: str) -> str:
+    """The code that this process runs: as it was when it ran the first cell."""
+    return cell_code(target).sha256
 
 
 @functools.lru_cache(maxsize=4)

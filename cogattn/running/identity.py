@@ -24,10 +24,11 @@ from cogattn.study import Cell, Study
 
 MAX_CELLS = 1_000_000
 NOT_NUMERIC = frozenset(
-    {"cogattn", "cyclopts", "filelock", "lazy_loader", "matplotlib", "pandas", "pooch", "pyarrow", "pydantic",
+    {"cogattn", "cuda", "cyclopts", "filelock", "h5py", "huggingface_hub", "lazy_loader", "matplotlib", "mne_bids",
+     "pandas", "platformdirs", "pooch", "pyarrow", "pydantic", "pymatreader", "safetensors", "soundfile",
      "threadpoolctl", "tqdm", "typing_extensions"}
 )  # fmt: skip
-"""Packages whose version changes no trial: they store, print, draw or check."""
+"""Packages whose version changes no trial: they store, read, print, draw or check."""
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "mne_bids": "mne-bids"}
 
 
