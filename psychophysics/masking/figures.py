@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -44,10 +44,10 @@ def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel) -
     with figures.style():
         _draw_people(axes, people, "people")
         for colour, (name, channel) in zip(figures.SERIES, channels.items(), strict=False):
-            _draw_channel(axes, channel, name, colour)
+            _draw_channel(axes, channel, shortened(name, 32), colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
-        figure.legend(loc="outside lower left", ncols=1)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
         figures.caption(
             figure, f"{_trials_text(channels, people)}; thin: persons; widths with 95 % intervals"
         )
@@ -103,7 +103,7 @@ def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel) ->
             for place, channel in zip(y, channels.values(), strict=True):
                 _draw_row(axes, place, getattr(channel, value), getattr(channel, interval), limits)
             axes.set(xscale="log", xlim=limits, xlabel=label, ylim=(-0.8, len(channels) - 0.2))
-            axes.set_yticks(y, [textwrap.shorten(name, 32) for name in channels], fontsize=6)
+            axes.set_yticks(y, [shortened(name, 34) for name in channels], fontsize=6)
             _plain_log_ticks(
                 axes, [tick for tick in np.exp2(np.arange(-1, 8)) if limits[0] <= tick <= limits[1]]
             )
@@ -156,8 +156,7 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
         theirs, ours = (f"{table['n_trials'].median():,.0f}" for table in (people, accuracy))
         figures.caption(
             figure,
-            f"trials a dot, median: people {theirs}, others {ours}; bars: 95 % Wilson intervals, dots side by side "
-            "to be told apart; dotted: guessing",
+            f"trials a dot, median: people {theirs}, others {ours}; bars: 95 % Wilson intervals; dotted: guessing",
         )
     return figure
 
@@ -167,7 +166,9 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[
     for sd, rows in table.groupby("noise_sd"):
         rows = rows[rows["n_trials"] > 0].sort_values("mean_cpi")
         if sd == 0:
-            axes.axhline(rows["n_correct"].sum() / rows["n_trials"].sum(), color=shade[0.0], label="none")
+            axes.axhline(
+                rows["n_correct"].sum() / rows["n_trials"].sum(), color=shade[0.0], linewidth=1, label="none"
+            )
             continue
         x, estimate, lo, hi = rows[["mean_cpi", "accuracy", "lo", "hi"]].to_numpy(float).T
         aside = np.exp2(DODGE_OCTAVES * (shown.index(sd) - (len(shown) - 1) / 2))
@@ -199,6 +200,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
     """
     groups = {names[str(key)]: rows for key, rows in thresholds.groupby("observer", sort=False)}
     many = len(groups) > FEW
+    limits = _threshold_limits(thresholds, people)
     if many:
         figure, panels = _grid(len(groups))
     else:
@@ -210,22 +212,32 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
                 for label, theirs in people.groupby("observer", sort=False):
                     _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=many)
             colour = figures.COLOURS["model"] if many else figures.SERIES[i]
-            _draw_thresholds(axes, rows, name, colour, small=many)
+            _draw_thresholds(axes, rows, shortened(name, 50), colour, small=many)
             _frequency_axis(axes)
-            axes.set_yscale("log")
+            axes.set(yscale="log", ylim=limits)
             _plain_log_ticks(axes, (0.01, 0.1), axis="y")
             if many:
                 _title(axes, name, n_columns=panels.shape[1])
-                axes.set_ylim(0.003, 0.5)
         if many:
             _tidy_grid(panels, len(groups), ylabel="threshold SD")
         else:
             panels[0, 0].set_ylabel("threshold noise SD")
-            figure.legend(loc="outside lower left")
+            panels[0, 0].legend(loc="upper left", bbox_to_anchor=(0, -0.2))
         who = "vermilion: people; " if many else ""
         n = figures.count_text([*thresholds["n_trials"], *people["n_trials"]])
         figures.caption(figure, f"{who}n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
     return figure
+
+
+def _threshold_limits(*tables: pd.DataFrame) -> tuple[float, float]:
+    """Ends of an axis that holds all thresholds and bounds, and their intervals as far as four times beyond."""
+    values = np.concatenate([table[["threshold_sd", "lo", "hi"]].to_numpy(float) for table in tables])
+    known = values[:, 0][np.isfinite(values[:, 0])]
+    ends = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return float(ends.min(initial=0.01) / 1.5), float(ends.max(initial=0.2) * 1.5)
+    low, high = max(ends.min(), known.min() / 4), min(ends.max(), known.max() * 4)
+    return float(min(low, known.min()) / 1.3), float(max(high, known.max()) * 1.3)
 
 
 def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str, *, small: bool) -> None:
@@ -321,19 +333,39 @@ def _tidy_grid(panels: NDArray, n: int, *, ylabel: str) -> None:
             axes.set_ylabel(ylabel, fontsize=7 if small else 9)
         else:
             axes.tick_params(labelleft=False)
-        if place + columns < n:
+        lowest, last_row = place + columns >= n, place // columns == len(panels) - 1
+        axes.tick_params(labelbottom=lowest)
+        if small:
+            _plain_log_ticks(axes, (2, 8, 32, 128))
+        if not last_row:
             axes.set_xlabel("")
-            axes.tick_params(labelbottom=False)
         elif small:
             axes.set_xlabel("cycles per image")
-            axes.set_xticks((2, 8, 32, 128), ["2", "8", "32", "128"])
 
 
 def _title(axes: Axes, name: str, *, n_columns: int) -> None:
-    """A panel's name; where it must be broken, not at the sides of an equals sign."""
-    size, width = (9, 30) if n_columns <= 3 else (7, 26)
-    kept = name.replace(" = ", "\u00a0=\u00a0")
-    axes.set_title(textwrap.fill(kept, width).replace("\u00a0", " "), fontsize=size)
+    size, width = (8, 34) if n_columns <= 3 else (7, 27)
+    axes.set_title(broken(name, width), fontsize=size)
+
+
+def broken(name: str, width: int) -> str:
+    """Return `name` in lines of at most `width` characters, broken after a space, comma, dot, slash or underscore.
+
+    An equals sign stays with both of its sides; what has no place to break stays whole.
+    """
+    pieces = re.findall(r"(?: = |[^ ,./_:])+[ ,./_:]*", name) or [name]
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip(" ") for line in lines)
+
+
+def shortened(name: str, width: int) -> str:
+    """Return both ends of a long name."""
+    half = (width - 3) // 2
+    return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"
 
 
 def _frequency_axis(axes: Axes) -> None:

@@ -1,0 +1,143 @@
+"""Figures that can be read, of one observer and of many: nothing overlaps, nothing is cut off, nothing is left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from cogattn.psychophysics.masking import figures
+from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
+from cogattn.psychophysics.masking.channel.fit import Channel, fit_channels
+from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
+from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
+from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
+from cogattn.psychophysics.masking.people import read_people
+from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
+from cogattn.testing.pictures import flaws
+
+SDS = np.array([0, 0.01, 0.02, 0.04, 0.08, 0.16])
+SPECTRA = octave_spectra()
+LONG = "vit_large_patch14_clip_336.openai_ft_in12k_in1k"
+
+
+@lru_cache(maxsize=8)
+def simulated(n: int) -> tuple[Mapping[str, Channel], pd.DataFrame, pd.DataFrame]:
+    """Channels, accuracy and thresholds of `n` observers, one of them at chance."""
+    rng = np.random.default_rng(n)
+    theta = [
+        channel_parameters(
+            rng.uniform(1.2, 4), rng.uniform(12, 40), rng.uniform(20, 90), steepness=1, top_accuracy=top
+        )
+        for top in np.where(np.arange(n) == 3, 0.07, rng.uniform(0.6, 0.97, n))
+    ]
+    shown = np.full((n, len(SDS), 7), 30)
+    right = rng.binomial(shown, ChannelModel.of(SPECTRA).accuracy(theta, SDS))
+    names = [f"{LONG}_{i}" if i % 3 == 0 else f"resnet{i}" for i in range(n)]
+    channels = fit_channels(right, shown, SDS, spectra=SPECTRA)
+    accuracy = [
+        tabulate_accuracy(name, *counts, SDS, SPECTRA, 16, 0.95)
+        for name, *counts in zip(names, right, shown, strict=True)
+    ]
+    thresholds = [
+        band_thresholds(*counts, SDS, SPECTRA.nominal_cpi, n_alternatives=16).assign(
+            observer=name, mean_cpi=SPECTRA.mean_cpi
+        )
+        for name, *counts in zip(names, right, shown, strict=True)
+    ]
+    return dict(zip(names, channels, strict=True)), pd.concat(accuracy), pd.concat(thresholds)
+
+
+def drawn(what: str, n: int) -> Figure:
+    people = read_people(MaskingConfig())
+    channels, accuracy, thresholds = simulated(n)
+    names = {name: name for name in channels}
+    match what:
+        case "channel":
+            return figures.channel_figure(channels, people.population)
+        case "accuracy":
+            return figures.accuracy_figure(accuracy, people.accuracy, names)
+        case _:
+            return figures.threshold_figure(thresholds, people.thresholds, names)
+
+
+@pytest.mark.parametrize("what", ["channel", "accuracy", "thresholds"])
+@pytest.mark.parametrize("n", [1, 2, 6, 7, 31])
+def test_a_figure_of_any_number_of_observers_can_be_read(what: str, n: int):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert flaws(drawn(what, n)) == []
+
+
+@pytest.mark.parametrize("n", [2, 31])
+def test_every_observer_has_its_panel_after_people(n: int):
+    titles = [axes.get_title(loc="left") for axes in drawn("accuracy", n).axes]
+    shown = [title.replace("\n", "") for title in titles if title]
+    assert "n = 14)" in titles[0]
+    assert shown[1:] == list(simulated(n)[0])
+
+
+def test_every_observer_has_a_row_and_none_without_a_channel_a_dot():
+    axes = drawn("channel", 31).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(names) == 31
+    assert names[1] == "resnet1"
+    assert "..." in names[0]
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert len(crosses) == sum(np.isnan(c.bandwidth_octaves) for c in simulated(31)[0].values()) > 0
+
+
+def test_dots_of_one_band_stand_side_by_side():
+    """Five noise SDs at one frequency would lie on each other; their middle is the band's own place."""
+    axes = drawn("accuracy", 1).axes[1]
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 7]
+    first = sorted(float(line.get_xdata()[0]) for line in lines)
+    assert len(first) == 5
+    assert np.diff(np.log2(first)) == pytest.approx(figures.DODGE_OCTAVES)
+    assert np.exp(np.log(first).mean()) == pytest.approx(SPECTRA.mean_cpi[0])
+    assert np.log2(first[-1] / first[0]) < 0.5  # within the band's own octave
+
+
+@pytest.mark.parametrize("observer", [HumanObserver(), None])
+def test_the_figures_of_a_run_can_be_read(play: Callable, observer: HumanObserver | None):
+    """Fourteen people by themselves, and an ideal observer with the sheet of its stimuli."""
+    template = {"observer": {"kind": "template"}, "images": {"n_images": 64}, "design": {"kind": "crossed"}}
+    small = template | {"channel": {"n_bootstrap": 100}, "noise": {"sds": [0, 0.04, 0.16]}}
+    config = MaskingConfig(observer=observer) if observer else MaskingConfig.parse(small)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pictures = play(config).results.figures
+        assert set(pictures) == {"channel", "accuracy", "thresholds"} | (
+            {"stimuli"} if not observer else set()
+        )
+        for name, draw in pictures.items():
+            assert flaws(draw()) == [], name
+
+
+def test_the_sheet_shows_one_image_without_noise_once_and_at_every_sd_in_every_band():
+    stimuli = np.linspace(0, 1, 3 * 4 * 5 * 5).reshape(3, 4, 5, 5).astype(np.float32)
+    sheet = figures.stimulus_sheet(stimuli, (0, 0.04, 0.16), (2, 4, 8, 16))
+    shown = [axes for axes in sheet.axes if axes.images]
+    assert [axes.get_ylabel() for axes in shown if axes.get_ylabel()] == ["no noise", "SD 0.04", "SD 0.16"]
+    assert len(shown) == 1 + 2 * 4
+    assert [axes.get_title() for axes in shown if axes.get_title()] == ["2", "4", "8", "16"]
+    assert np.array_equal(shown[-1].images[0].get_array(), stimuli[2, 3])
+    assert flaws(sheet) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("people (subramanian2023, n = 14)", ["people (subramanian2023,", "n = 14)"]),
+        ("vit_large_patch14_clip_336.openai", ["vit_large_patch14_clip_", "336.openai"]),
+        ("resnet50", ["resnet50"]),
+        ("x" * 40, ["x" * 40]),
+    ],
+)
+def test_long_names_break_between_their_parts(name: str, lines: list[str]):
+    assert figures.broken(name, 25).split("\n") == lines
