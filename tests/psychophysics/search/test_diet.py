@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.testing import assert_close
 
 from cogattn.observers.config import FactoryObserver
+from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search import trials
 from cogattn.psychophysics.search.config import FoveaSettings, MatchingSettings, SearchConfig
 from cogattn.psychophysics.search.diet import DIETS, fish_eyed, lined
@@ -141,7 +142,7 @@ def test_a_network_raised_on_turned_images_searches_turned_displays_as_its_twin_
             matching=MatchingSettings(n_levels=2),
             fovea=FoveaSettings(preset="v1"),
         )
-        searcher = trials.build_searcher(config, config.observer.target)
+        searcher = trials.build_searcher(config, Observer(*config.observer.target))
         view = searcher.begin(display, places, np.random.default_rng(0))
         seen[raised, display is above] = view.evidence(np.zeros((1, 2))).reshape(side, side)
     expected = np.rot90(seen["upright", True])

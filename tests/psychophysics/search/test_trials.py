@@ -114,6 +114,7 @@ def test_a_searcher_is_built_once_for_its_cells_and_anew_for_an_overwritten_chec
     assert torch.equal(2 * first, last)
 
 
+@pytest.mark.slow
 def test_vgg16_of_a_weights_file_searches_with_its_fovea_inside(tmp_path: Path) -> None:
     path = tmp_path / "vgg16.pth"
     torch.manual_seed(0)
