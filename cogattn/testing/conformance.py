@@ -398,11 +398,16 @@ def _demo(study: Study) -> dict[Cell, Outcome]:
     return _demo_of(target_of(study))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _demo_of(target: str) -> dict[Cell, Outcome]:
     study = load_study(target)
     config = study.demo()
     return {cell: _run(study, study.relevant(config, cell), cell) for cell in plan_cells(study, config)}
+
+
+def demo_results(study: Study) -> Results:
+    """Return what a study says of its demo; the demo is run once in a process."""
+    return _results(study, _demo(study))
 
 
 def _results(study: Study, done: Mapping[Cell, Outcome], config: StudyConfig | None = None) -> Results:
