@@ -192,6 +192,10 @@ def test_files_events_and_sounds_that_do_not_fit_are_refused(lab, source, senten
             {"steady_state": {**STEADY, "f0_low_hz": 20, "f0_high_hz": 50, "f0_window_s": 2}},
             "steady_state.f0_window_s must hold two periods of f0_low_hz and fit into a sweep",
         ),
+        (
+            {"steady_state": {**STEADY, "f0_low_hz": 20, "f0_high_hz": 50, "f0_window_s": 0.1}},
+            "steady_state.f0_window_s must hold two periods of f0_low_hz and fit into a sweep",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_a_recording_are_refused(lab, more, sentence):
