@@ -116,33 +116,42 @@ class _Watch:
         opener.addheaders = [("User-Agent", "cogattn")]
         return opener
 
-    def watched(self, kind: type[http.client.HTTPConnection]) -> type[http.client.HTTPConnection]:
-        """A connection whose socket is known here before the first byte is sent."""
-        watch = self
+    def keep(self, connected: socket.socket) -> None:
+        """Know a connection before its first byte is sent."""
+        self.sockets.append(connected)
+        if self.is_over:
+            raise TimeoutError
 
-        class Watched(kind):
-            def connect(self) -> None:
-                super().connect()
-                watch.sockets.append(self.sock)
-                if watch.is_over:
-                    raise TimeoutError
 
-        return Watched
+class _Connection(http.client.HTTPConnection):
+    watch: _Watch
+
+    def connect(self) -> None:
+        super().connect()
+        self.watch.keep(self.sock)
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    watch: _Watch
+
+    def connect(self) -> None:
+        super().connect()
+        self.watch.keep(self.sock)
 
 
 class _Http(urllib.request.HTTPHandler):
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
-        self.watch = watch
+        self.connection = type("Connection", (_Connection,), {"watch": watch})
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self.watch.watched(http.client.HTTPConnection), req)
+        return self.do_open(self.connection, req)
 
 
 class _Https(urllib.request.HTTPSHandler):
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
-        self.watch = watch
+        self.connection = type("Connection", (_SecureConnection,), {"watch": watch})
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         import ssl
@@ -151,4 +160,4 @@ class _Https(urllib.request.HTTPSHandler):
 
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
-        return self.do_open(self.watch.watched(http.client.HTTPSConnection), req, context=context)
+        return self.do_open(self.connection, req, context=context)

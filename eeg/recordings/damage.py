@@ -7,7 +7,7 @@ UnboundLocalError among it, and they believe a header that claims gigabytes.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,7 @@ LARGEST_RATIO = 100
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
+def reading(path: Path, what: str) -> Generator[None]:
     """Raise a DataError that names `path` in place of whatever its reader raises.
 
     Parameters

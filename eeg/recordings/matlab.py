@@ -276,8 +276,9 @@ class _Claims:
 
     def of(self, item: h5py.Group | h5py.Dataset, *, depth: int) -> int:
         import h5py
+        from h5py import h5o  # ty: ignore[missing-module-member]
 
-        place = h5py.h5o.get_info(item.id).addr
+        place = h5o.get_info(item.id).addr
         if depth > DEEPEST or self.known.get(place, 0) is None:
             raise DataError(
                 f"cells must not lie deeper than {DEEPEST} levels, nor hold themselves; got {item.name!r} ({self.path})"
