@@ -611,6 +611,172 @@ REACHED = [
     ),
 ]
 
+REGISTRY = "FOUND = []\ndef keep(x):\n    FOUND.append(x)\n    return x\n"
+READS_REGISTRY = entry("return FOUND", top="from lab.registry import FOUND\nimport lab.parts")
+RUN_AT_IMPORT = [
+    Case(
+        "a statement that moves above a copy of what it changes",
+        {"lab/study.py": entry("return COPY", top="A = {}\nCOPY = dict(A)\nA['b'] = 2\n")},
+        ("lab/study.py", "COPY = dict(A)\nA['b'] = 2\n", "A['b'] = 2\nCOPY = dict(A)\n"),
+        [FIGURE],
+    ),
+    Case(
+        "two calls that change places",
+        {"lab/study.py": entry("return A, B", top="ids = iter('ab')\nA = next(ids)\nB = next(ids)\n")},
+        ("lab/study.py", "A = next(ids)\nB = next(ids)\n", "B = next(ids)\nA = next(ids)\n"),
+        [FIGURE],
+    ),
+    Case(
+        "a name that is bound anew, above what reads it",
+        {"lab/study.py": entry("return A, B", top="A = 1\nB = A\nA = 2\n")},
+        ("lab/study.py", "B = A\nA = 2\n", "A = 2\nB = A\n"),
+        [FIGURE],
+    ),
+    Case(
+        "an import that moves above what it reads is changed",
+        {
+            "lab/study.py": entry(
+                "return GAIN", top="import lab.a\nlab.a.GAIN = 2\nfrom lab.a import GAIN\n"
+            ),
+            "lab/a.py": "GAIN = 1\nLOSS = 1\n",
+        },
+        (
+            "lab/study.py",
+            "lab.a.GAIN = 2\nfrom lab.a import GAIN\n",
+            "from lab.a import GAIN\nlab.a.GAIN = 2\n",
+        ),
+        [FIGURE],
+    ),
+    Case(
+        "constants that change places do not count, the constants do",
+        {"lab/study.py": entry("return A, B", top="A = 1\nB = 41\n")},
+        ("lab/study.py", "B = 41", "B = 42"),
+        [FIGURE, ("lab/study.py", "A = 1\nB = 41\n", "B = 41\nA = 1\n")],
+    ),
+    Case(
+        "a default that is kept elsewhere",
+        {
+            "lab/study.py": READS_REGISTRY,
+            "lab/registry.py": REGISTRY,
+            "lab/parts.py": (
+                "from lab.registry import keep\ndef one(x=keep(41)):\n    return x\ndef two():\n    return 8\n"
+            ),
+        },
+        ("lab/parts.py", "keep(41)", "keep(42)"),
+        [FIGURE, ("lab/parts.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a field that is kept elsewhere",
+        {
+            "lab/study.py": READS_REGISTRY,
+            "lab/registry.py": REGISTRY,
+            "lab/parts.py": "from lab.registry import keep\nclass One:\n    x = keep(41)\nclass Two:\n    x = 8\n",
+        },
+        ("lab/parts.py", "keep(41)", "keep(42)"),
+        [FIGURE, ("lab/parts.py", "x = 8", "x = 9")],
+    ),
+    Case(
+        "a method that its decorator keeps elsewhere",
+        {
+            "lab/study.py": READS_REGISTRY,
+            "lab/registry.py": REGISTRY,
+            "lab/parts.py": (
+                "from lab.registry import keep\nclass One:\n    @keep\n    def x(self):\n        return 1\n"
+                "class Two:\n    @property\n    def x(self):\n        return 8\n"
+            ),
+        },
+        ("lab/parts.py", "return 1", "return 2"),
+        [FIGURE, ("lab/parts.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a call of somebody else's function whose result nobody reads",
+        {
+            "lab/study.py": entry("return 1", top="import lab.parts"),
+            "lab/parts.py": "import torch\n_before = torch.set_num_threads(41)\n_size = len('a')\nSIZE = _size\n",
+        },
+        ("lab/parts.py", "41", "42"),
+        [FIGURE, ("lab/parts.py", "len('a')", "len('ab')")],
+    ),
+    Case(
+        "what a star import binds anew below a function of that name",
+        {
+            "lab/study.py": entry("return one()", top="def one():\n    return 8\nfrom lab.steps import *"),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+        [FIGURE],
+    ),
+    Case(
+        "an import in a function that binds for the module",
+        {
+            "lab/study.py": entry(
+                "load()\nreturn steps.one()", top="def load():\n    global steps\n    from lab import steps"
+            ),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "an import in the body of a class",
+        {
+            "lab/study.py": entry("return Model().one()", top="class Model:\n    from lab.steps import one"),
+            "lab/steps.py": "def one(self):\n    return 1\ndef two():\n    return 8\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+        [FIGURE, ("lab/steps.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a module whose name is joined with dots",
+        {
+            "lab/study.py": entry(
+                "return load('.'.join(['lab', kind]))", top="from lab.loader import load\nkind = ''"
+            ),
+            "lab/loader.py": "from importlib import import_module\ndef load(name):\n    return import_module(name)\n",
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+    ),
+    Case(
+        "a file of data whose name comes from elsewhere, beside one that is named",
+        {
+            "lab/study.py": (
+                "from pathlib import Path\nHOME = Path(__file__).parent\ndef run(name):\n    home = HOME / 'data'\n"
+                "    return (home / 'a.csv').read_text(), (home / name).read_text()\n"
+            ),
+            "lab/data/a.csv": "1",
+            "lab/data/b.csv": "3",
+        },
+        ("lab/data/b.csv", "3", "4"),
+    ),
+    Case(
+        "a file of data of the package above",
+        {
+            "lab/deep/__init__.py": "",
+            "lab/deep/study.py": (
+                "from pathlib import Path\nHOME = Path(__file__).parents[1]\ndef run():\n"
+                "    return (HOME / 'data' / 'a.csv').read_text()\n"
+            ),
+            "lab/data/a.csv": "1",
+            "lab/data/b.csv": "3",
+        },
+        ("lab/data/a.csv", "1", "2"),
+        [("lab/data/b.csv", "3", "4")],
+        target="lab.deep.study:run",
+    ),
+    Case(
+        "a file of the module's own name",
+        {
+            "lab/study.py": entry(
+                "return Path(__file__).with_suffix('.json').read_text()", top="from pathlib import Path"
+            ),
+            "lab/study.json": "1",
+            "lab/other.json": "3",
+        },
+        ("lab/study.json", "1", "2"),
+        [FIGURE, ("lab/other.json", "3", "4")],
+    ),
+]
+
 MEMBERS = [
     Case(
         "a method that it calls through self",
@@ -773,11 +939,42 @@ MEMBERS = [
         [("lab/study.py", "return 1", "return 4"), ("lab/plan.py", "[Mine()]", "[Mine(), Mine()]")],
     ),
 ]
+MEMBERS += [
+    Case(
+        "a member that is kept elsewhere, though it does not use it",
+        {
+            "lab/study.py": "from lab.registry import FOUND, keep\n"
+            + STUDY.format("FOUND")
+            + "    kept = keep(41)\n    loss = len('a')\n",
+            "lab/registry.py": REGISTRY,
+        },
+        ("lab/study.py", "keep(41)", "keep(42)"),
+        [("lab/study.py", "return 1", "return 4"), ("lab/study.py", "len('a')", "len('ab')")],
+    ),
+    Case(
+        "a function that its class imports",
+        {
+            "lab/study.py": STUDY.format("self.one()") + "    from lab.steps import one, two\n",
+            "lab/steps.py": "def one(self):\n    return 41\n",
+        },
+        ("lab/steps.py", "return 41", "return 42"),
+        [("lab/study.py", "return 1", "return 4")],
+    ),
+    Case(
+        "two members of its class that change places",
+        {
+            "lab/study.py": STUDY.format("self.A, self.B")
+            + "    ids = iter('ab')\n    A = next(ids)\n    B = next(ids)\n"
+        },
+        ("lab/study.py", "    A = next(ids)\n    B = next(ids)\n", "    B = next(ids)\n    A = next(ids)\n"),
+        [("lab/study.py", "return 1", "return 4")],
+    ),
+]
 for case in MEMBERS:
     case.target = "lab.study:Study.run_cell"
 
 
-@pytest.mark.parametrize("case", [*REACHED, *MEMBERS], ids=lambda case: case.claim)
+@pytest.mark.parametrize("case", [*REACHED, *RUN_AT_IMPORT, *MEMBERS], ids=lambda case: case.claim)
 def test_the_digest_notices(lab: Lab, case: Case) -> None:
     lab.write({"lab/__init__.py": "", **case.files})
     assert lab.noticed(case.edit, case.target)

@@ -22,21 +22,30 @@ class DataFiles:
         self._files: dict[str, list[str]] = {}
         self._folders: dict[str, set[str]] = {}
 
-    def named(self, home: Path, uses: Uses) -> set[str]:
+    def named(self, home: Path, uses: Uses, *, stem: str = "") -> set[str]:
         """Return the files in `home`, or in a folder of data there, that code names, by relative path.
 
-        A folder that is named is taken as a whole where none of its files is.
+        A folder that is named by itself is taken as a whole: which of its files are meant may come from elsewhere.
+        With a `stem`, an ending alone names a file too (``Path(__file__).with_suffix(".json")``).
         """
-        in_package = os.path.exists(home / "__init__.py")  # a factory's file may lie among anything
-        found = {name for name in self._in(home, deep=False) if _is_named(name, uses)}
-        for folder in self._folders[str(home)]:
+        endings = {f"{stem}{text}" for text in uses.texts if stem and text.startswith(".")}
+        found = {name for name in self._in(home, deep=False) if name in endings or _is_named(name, uses)}
+        folders = self._folders[str(home)]
+        in_package = bool(folders) and os.path.exists(
+            home / "__init__.py"
+        )  # else the file may lie among anything
+        for folder in folders:
             mentioned = any(text == folder or f"{folder}/" in text for text in uses.texts | uses.patterns)
+            alone = any(
+                text.strip("/") == folder or text.rstrip("/").endswith(f"/{folder}") for text in uses.ends
+            )
             if folder == DATA or (mentioned and in_package):
                 inside = self._in(home / folder, deep=True)
                 named = {
                     name for name in inside if _is_named(name, uses) or _is_named(f"{folder}/{name}", uses)
                 }
-                found |= {f"{folder}/{name}" for name in named or (inside if mentioned else ())}
+                whole = alone or (mentioned and not named)
+                found |= {f"{folder}/{name}" for name in (inside if whole else named)}
         return found
 
     def _in(self, folder: Path, *, deep: bool) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 
 from cogattn.errors import StoreError
-from cogattn.running.reach.names import Imported, Use, Uses, bound_names, parameters, uses_of
+from cogattn.running.reach.names import Imported, Use, Uses, bound_names, imported, parameters, uses_of
+from cogattn.running.reach.registering import may_register_member
 from cogattn.running.reach.tree import Syntax, Unit, tree_digest
 from cogattn.running.reach.walk import Walk, is_dunder, unsubscripted
 
@@ -75,7 +76,8 @@ class Members:
             self._header(syntax, unit)
         for member in self.members:
             names = bound_names(member[2])
-            if not names or any(map(is_dunder, names)):
+            told = may_register_member(member[2], member[0], self.walk)
+            if told or not names or any(map(is_dunder, names)):
                 self._take(member)
 
     def _header(self, syntax: Syntax, unit: Unit) -> None:
@@ -100,10 +102,13 @@ class Members:
         if node in self._done:
             return
         self._done.add(node)
+        self.walk.taken.setdefault(unit, (syntax, set()))[1].add(node)
         label = ",".join(sorted(bound_names(node))) or f"<{type(node).__name__}>"
         self.walk.note(f"{syntax.name}:{unit.label}.{label}", tree_digest(node))
         static = any(getattr(d, "id", "") == "staticmethod" for d in getattr(node, "decorator_list", ()))
         uses = uses_of([node], syntax.package, own=None if static else node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            uses.names |= {Use(target) for _, target in imported(node, syntax.package)}
         uses.names -= {use for use in uses.names if self._is_own(syntax, use, node)}
         self.walk.follow(uses, syntax)
         for attributes in uses.own:

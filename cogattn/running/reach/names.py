@@ -7,6 +7,7 @@ taken for it. What stays is a `Use` of a global of the module, or of what an imp
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,9 @@ from typing import Literal, NamedTuple
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Import = ast.Import | ast.ImportFrom
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-Dynamic = Literal["module", "package", "subclasses", "entry points", "by name"]
+Dynamic = Literal["module", "package", "subclasses", "entry points", "by name", "joined"]
 """What cannot be followed: any name of the module, any module of the package, all subclasses there are, what
-entry points name, modules whose names come from elsewhere."""
+entry points name, modules whose names come from elsewhere, names that are joined with dots."""
 _READING = {
     "partition",
     "rpartition",
@@ -32,6 +33,7 @@ _READING = {
 """Calls whose result is still a name that somebody wrote down, not one put together here."""
 _NO_CODE = {"files", "getLogger", "version", "metadata", "distribution", "get_data", "as_file", "open_text"}
 """Calls that take the name of a module and do not import what is in it."""
+_PATHS = {"join", "joinpath", "Path", "PurePath"}
 _SEARCHING = {"iter_modules", "walk_packages", "run_module", "run_path", "resolve_name"}
 _QUOTED = re.compile(r"[\w.\[\], |]+")
 
@@ -80,6 +82,8 @@ class Uses:
         Executed when the code runs.
     texts : set of str
         Its string constants.
+    ends : set of str
+        Texts that no other text follows in a path: any file may (``home / "data" / name``).
     patterns : set of str
         Its f-strings, with ``*`` for what is filled in.
     resources : set of str
@@ -94,6 +98,7 @@ class Uses:
     imports: set[Imported] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
     patterns: set[str] = field(default_factory=set)
+    ends: set[str] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
     dynamic: set[Dynamic] = field(default_factory=set)
 
@@ -226,6 +231,7 @@ class _Reader:
         self.scopes: list[Scope] = []
         self.me: tuple[Scope, str] | None = None
         self.import_call: ast.expr | None = None
+        self.followed: set[ast.expr] = set()
 
     def read(self, node: ast.AST) -> None:
         """Note what a tree refers to."""
@@ -234,6 +240,11 @@ class _Reader:
                 self._name(node)
             case ast.Constant(value=str(text)):
                 self.uses.texts.add(text)
+                if node not in self.followed:
+                    self.uses.ends.add(text)
+            case ast.BinOp(left=ast.BinOp(op=ast.Div(), right=folder), op=ast.Div(), right=ast.Constant()):
+                self.followed.add(folder)
+                self._all([node.left, node.right])
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
                 self._function(node)
             case ast.ClassDef():
@@ -308,6 +319,8 @@ class _Reader:
             self.uses.imports.add(Imported(target.module) if name == "*" else target)
             if target == IMPORT_MODULE and name != target.name:
                 self.uses.dynamic.add("package")
+            if self.scopes and self.scopes[-1].is_class:  # an attribute of the class from here on
+                self.uses.names.add(Use(target))
         if isinstance(node, ast.Import):
             self.uses.imports |= {Imported(alias.name) for alias in node.names}
 
@@ -402,11 +415,16 @@ class _Reader:
 
     def _call(self, node: ast.Call) -> None:
         called = last_name(node.func)
+        for folder, inside in itertools.pairwise(node.args if called in _PATHS else ()):
+            if isinstance(inside, ast.Constant):
+                self.followed.add(folder)
         if called in ("import_module", "__import__"):
             self.import_call = node.func
             self._import_by_name(node)
         elif called in _SEARCHING:
             self.uses.dynamic.add("package")
+        elif called == "join" and _is_dot(node.func):
+            self.uses.dynamic.add("joined")
         elif called == "vars" and not node.args:
             self.uses.dynamic.add("module")
         elif called == "entry_points":
@@ -468,6 +486,13 @@ def parameters(node: Function) -> list[ast.arg]:
 
 def _type_variables(node: ast.AST) -> Scope:
     return Scope(bound={variable.name for variable in getattr(node, "type_params", [])})
+
+
+def _is_dot(node: ast.expr) -> bool:
+    """Whether it is an attribute of the text ``"."``."""
+    return (
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Constant) and node.value.value == "."
+    )
 
 
 def _names_in(text: str) -> list[str]:

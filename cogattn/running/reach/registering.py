@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Iterator
 from typing import Protocol
 
 from cogattn.running.reach.names import Imported, Scope, bound_names, last_name, parameters
-from cogattn.running.reach.tree import Definition, Syntax, Unit, run_with
+from cogattn.running.reach.tree import Definition, Syntax, Unit, calls_at_import
 
 _QUIET = {
     "numba",
@@ -29,6 +30,8 @@ _QUIET = {
 """Packages whose decorators and base classes tell nobody; so do Python's own, but for the following."""
 _TELLING = ("torch.library", "atexit", "functools.singledispatch", "codecs", "copyreg")
 _STORING = {"add", "append", "appendleft", "extend", "insert", "register", "setdefault", "update"}
+_SETTING = re.compile(r"(set|enable|disable|use|install|patch|register|seed|manual_seed)(_|$)")
+"""Functions of others that are called for what they do, whatever they return."""
 _MAKERS = {"__init__", "__new__", "__post_init__", "model_post_init"}
 
 
@@ -50,12 +53,25 @@ def may_register(unit: Unit, syntax: Syntax, classes: Classes) -> bool:
     if isinstance(node, Definition) and not all(_is_quiet(d, syntax) for d in node.decorator_list):
         return True
     if isinstance(node, ast.ClassDef):
-        return _base_registers(unit, syntax, classes)
-    value = getattr(node, "value", None)
-    return value is not None and any(
-        isinstance(inner, ast.Call) and _call_registers(inner, syntax, classes)
-        for inner in (value, *run_with(value))
-    )
+        registers = any(may_register_member(inner, syntax, classes) for inner in unit.body)
+        return registers or _base_registers(unit, syntax, classes)
+    if unit.kind == "assignment" and unit.calls and _is_for_nobody(node, syntax):
+        return True
+    return any(_call_registers(call, syntax, classes) for call in unit.calls)
+
+
+def may_register_member(node: ast.stmt, syntax: Syntax, classes: Classes) -> bool:
+    """Whether a statement in the body of a class may tell somebody of what it defines."""
+    if isinstance(node, Definition) and not all(_is_quiet(d, syntax) for d in node.decorator_list):
+        return True
+    return any(_call_registers(call, syntax, classes) for call in calls_at_import(node))
+
+
+def _is_for_nobody(node: ast.stmt, syntax: Syntax) -> bool:
+    """Whether nothing reads the private names that are bound: what is called is called for what it does."""
+    names = bound_names(node)
+    private = all(name.startswith("_") and not name.endswith("__") for name in names)
+    return private and syntax.read.isdisjoint(names)
 
 
 def _base_registers(unit: Unit, syntax: Syntax, classes: Classes) -> bool:
@@ -65,6 +81,9 @@ def _base_registers(unit: Unit, syntax: Syntax, classes: Classes) -> bool:
         if not isinstance(node, ast.ClassDef):
             continue
         if any(k.arg == "metaclass" and not _is_quiet(k.value, where) for k in node.keywords):
+            return True
+        above_it = [*node.bases, *(keyword.value for keyword in node.keywords)]
+        if any(_call_registers(call, where, classes) for one in above_it for call in calls_at_import(one)):
             return True
         if depth and any("__init_subclass__" in bound_names(inner) for inner in node.body):
             return True
@@ -91,6 +110,8 @@ def _call_registers(call: ast.Call, syntax: Syntax, classes: Classes) -> bool:
             _keeps_itself(node) for where, unit in ours for _, above in classes.hierarchy(where, unit)
             for node in above.body if bound_names(node) & _MAKERS and isinstance(node, ast.FunctionDef)
         )  # fmt: skip
+    if _SETTING.match(last_name(call.func)):
+        return True
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return not _is_quiet(call.func, syntax) and any(
         isinstance(value, ast.Lambda) or _names_code(value, syntax, classes) for value in given

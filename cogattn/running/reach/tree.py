@@ -9,12 +9,21 @@ from __future__ import annotations
 import ast
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from cogattn.running.reach.names import Imported, Uses, bound_names, imported, is_constant, is_typing, uses_of
+from cogattn.running.reach.names import (
+    Imported,
+    Scope,
+    Uses,
+    bound_names,
+    imported,
+    is_constant,
+    is_typing,
+    uses_of,
+)
 
 Kind = Literal["function", "class", "assignment", "statement"]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -46,6 +55,11 @@ class Unit:
         """What it refers to."""
         return uses_of([self.node], self.package)
 
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        """Calls that run when its module is imported, those of its decorators aside."""
+        return calls_at_import(self.node)
+
     @property
     def body(self) -> list[ast.stmt]:
         """Statements of a class, those aside that do nothing; none of anything else."""
@@ -66,8 +80,16 @@ class Syntax:
     imports: list[Imported] = field(default_factory=list)
     """Executed when the module is."""
     stars: list[str] = field(default_factory=list)
+    order: list[Unit | str] = field(default_factory=list)
+    """Units and imports, as they follow each other."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Names of a notebook whose values have no source, with their types."""
+
+    @cached_property
+    def read(self) -> set[str]:
+        """Names that the module itself reads somewhere."""
+        nodes = (node for unit in self.units for node in ast.walk(unit.node))
+        return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
     def add(self, node: ast.stmt) -> None:
         """Add a statement to the end of the module."""
@@ -92,14 +114,26 @@ class Syntax:
         label = ",".join(names) if kind != "statement" else f"<{','.join(names) or type(node).__name__}>"
         unit = Unit(label, kind, node, self.package)
         self.units.append(unit)
+        self.order.append(unit)
         for name in names:
             self.bindings.setdefault(name, []).append(unit)
         for inner in run_with(node) if kind == "statement" else ():
             if isinstance(inner, ast.Import | ast.ImportFrom):
                 self._add_import(inner)
 
+    def add_global_imports(self, tree: ast.AST) -> None:
+        """Add what imports inside functions bind for the whole module (``global signal; from scipy import signal``)."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                scope = Scope.of(node.body)
+                for inner in scope.imports:
+                    for name, target in imported(inner, self.package):
+                        if name in scope.global_names:
+                            self.bindings.setdefault(name, []).append(target)
+
     def _add_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for name, target in imported(node, self.package):
+            self.order.append(f"{name} = {target.text}")
             if name == "*":
                 self.stars.append(target.module)
                 self.imports.append(Imported(target.module))
@@ -120,7 +154,10 @@ def parse(source: bytes, name: str, *, is_package: bool = False) -> Syntax:
         If it is not Python.
     """
     found = Syntax(name, name if is_package else name.rpartition(".")[0])
-    found.extend(ast.parse(source).body)
+    tree = ast.parse(source)
+    found.extend(tree.body)
+    if b"global" in source:
+        found.add_global_imports(tree)
     times: dict[str, Iterator[int]] = {}
     for unit in found.units:  # a name that is defined twice has two units
         again = next(times.setdefault(unit.label, itertools.count(1)))
@@ -186,3 +223,24 @@ def run_with(node: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(child, Definition | ast.Lambda):
             yield child
             yield from run_with(child)
+
+
+def run_at_import(node: ast.AST | None) -> Iterator[ast.AST]:
+    """Yield all that is evaluated when a top-level statement is: all of it but the bodies of functions."""
+    if node is None:
+        return
+    yield node
+    children: Iterable[ast.AST | None] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+        children = [*decorators, *node.args.defaults, *node.args.kw_defaults]
+    for child in children:
+        yield from run_at_import(child)
+
+
+def calls_at_import(node: ast.AST) -> list[ast.Call]:
+    """Return the calls that run with a statement, those of its own decorators aside."""
+    decorators = {id(decorator) for decorator in getattr(node, "decorator_list", ())}
+    return [
+        inner for inner in run_at_import(node) if isinstance(inner, ast.Call) and id(inner) not in decorators
+    ]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from cogattn.errors import StoreError
 from cogattn.running.atomic import sha256_hex
@@ -21,6 +23,7 @@ from cogattn.running.reach.data import DataFiles, file_sha256
 from cogattn.running.reach.lazy import lazy_bindings
 from cogattn.running.reach.live import live_syntax
 from cogattn.running.reach.names import IMPORT_MODULE, Imported, Use, Uses, absolute, uses_of
+from cogattn.running.reach.order import import_order, member_order
 from cogattn.running.reach.places import Place, Places
 from cogattn.running.reach.registering import Classes, may_register
 from cogattn.running.reach.tree import Syntax, Unit
@@ -56,6 +59,8 @@ class Walk(Classes):
         self.parts: dict[str, str] = {}
         self.packages: set[str] = set()
         self.reached: dict[Unit, Syntax] = {}
+        self.taken: dict[Unit, tuple[Syntax, set[ast.stmt]]] = {}
+        """Classes of which single members are reached."""
         self.by_member: set[Unit] = set()
         """Classes of which single members are reached, whatever decorates them."""
         self._modules: dict[str, Module | None] = {}
@@ -83,6 +88,7 @@ class Walk(Classes):
             while self._todo:
                 unit, syntax = self._todo.pop()
                 self.follow(unit.uses, syntax)
+        self._note_orders()
 
     # ---- uses
 
@@ -117,6 +123,7 @@ class Walk(Classes):
         name = str(use.origin)
         if name in syntax.bindings:
             self._reach_bound(syntax, name, use.attributes)
+            self._reach_stars(syntax)  # one that stands below may bind the name anew
         elif name in syntax.unreadable:
             raise StoreError(
                 f"what code uses in a notebook must be a function, a class, a module or a plain value; got {name}, "
@@ -180,6 +187,7 @@ class Walk(Classes):
             self._reach_object(found)
         elif chain[0] in found.syntax.bindings:
             self._reach_bound(found.syntax, chain[0], chain[1:])
+            self._reach_stars(found.syntax)
         elif chain[0] in found.lazy:
             self._reach_lazy(found, chain[0], chain[1:])
         elif self.places.find(f"{module}.{chain[0]}") is not None:
@@ -286,6 +294,18 @@ class Walk(Classes):
         elif self.places.find(f"{target.module}.{target.name}") is not None:
             self.load(Imported(f"{target.module}.{target.name}"))
 
+    def _note_orders(self) -> None:
+        """Keep in which order the reached definitions of each module run, where it can matter."""
+        modules = {id(syntax): syntax for syntax in self.reached.values()}
+        for syntax in modules.values():
+            order = import_order(syntax, self.reached, self)
+            if len(order) > 1:
+                self.note(f"{syntax.name}:<order>", *order)
+        for unit, (syntax, nodes) in self.taken.items():
+            order = member_order(unit, nodes)
+            if len(order) > 1:
+                self.note(f"{syntax.name}:{unit.label}.<order>", *order)
+
     # ---- what is found by text
 
     def _follow_texts(self, uses: Uses, syntax: Syntax) -> None:
@@ -355,19 +375,27 @@ class Walk(Classes):
             elif self.places.is_installed(top):
                 self.packages.add(top)
         for uses, syntax in list(self._followed):
+            for text in uses.texts if "joined" in uses.dynamic else ():
+                if self._is_own_module(text):
+                    self.reach_package(text)
             named = any(use.origin in ("__package__", "__name__", "__spec__") for use in uses.names)
-            if named and any("*." in pattern for pattern in uses.patterns):
+            if named and ("joined" in uses.dynamic or any("*." in pattern for pattern in uses.patterns)):
                 self.reach_package(syntax.package or syntax.name)
 
     # ---- files of data
 
     def _follow_data(self, uses: Uses, syntax: Syntax) -> None:
         """Take in the files beside a module that code names."""
-        homes = {name for name in uses.resources if self._is_own_module(name)} | {syntax.name}
-        for name, home in [(name, self.places.find(name)) for name in sorted(homes)]:
+        above = itertools.accumulate(syntax.name.split("."), "{}.{}".format)
+        names = [syntax.name, *(name for name in sorted(uses.resources) if self._is_own_module(name)), *above]
+        homes: dict[Path, tuple[str, str]] = {}
+        for name in names:
+            home = self.places.find(name)
             if home is not None and home.file is not None:
-                for file in self._data.named(home.file.parent, uses):
-                    self.parts[f"{name}:{file}"] = file_sha256(home.file.parent / file)
+                homes.setdefault(home.file.parent, (name, home.file.stem))
+        for folder, (name, stem) in homes.items():
+            for file in self._data.named(folder, uses, stem=stem):
+                self.parts[f"{name}:{file}"] = file_sha256(folder / file)
 
     # ---- classes
 
@@ -381,7 +409,7 @@ class Walk(Classes):
         bound = found.syntax.bindings.get(chain[0]) or found.lazy.get(chain[0])
         if bound is None and self.places.find(f"{module}.{chain[0]}") is not None:
             yield from self.definitions(f"{module}.{chain[0]}", chain[1:], depth + 1)
-        elif bound is None:
+        if bound is None or found.syntax.stars:
             for star in found.syntax.stars:
                 yield from self.definitions(star, chain, depth + 1)
         for one in bound or ():
