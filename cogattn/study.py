@@ -13,7 +13,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from typing_extensions import TypeVar
 
 from cogattn.config import StudyConfig
 from cogattn.measures import SUMMARY_COLUMNS as SUMMARY_COLUMNS
@@ -214,7 +216,11 @@ class Results:
     people: pd.DataFrame | None = None
 
 
-class Study(Protocol[C]):
+K = TypeVar("K", bound=Cell, default=Cell)
+"""A study's own class of cells, where it has one."""
+
+
+class Study(Protocol[C, K]):
     """The protocol that the CLI, the store and the dashboard know; `cogattn.testing` checks an implementation.
 
     The module that defines a study imports no torch, so that ``--help`` answers at once; `run_cell` and
@@ -232,11 +238,11 @@ class Study(Protocol[C]):
     tables: ClassVar[Mapping[str, Schema]]
     """Trial tables by name, with the columns that their rows have."""
 
-    def cells(self, config: C) -> Sequence[Cell]:
+    def cells(self, config: C) -> Sequence[K]:
         """Return the whole plan, before any work."""
         ...
 
-    def run_cell(self, config: C, cell: Cell, rng: Streams) -> pd.DataFrame | Outcome:
+    def run_cell(self, config: C, cell: K, rng: Streams) -> pd.DataFrame | Outcome:
         """Run one cell; pure and idempotent.
 
         Parameters
@@ -273,16 +279,17 @@ class Study(Protocol[C]):
         ConfigError, DataError, ObserverError
             One sentence with the setting's path.
         """
+        return
 
     def observers(self, config: C) -> Sequence[Observer]:
         """Return who takes part, in the order of the tables."""
         return ()
 
-    def relevant(self, config: C, cell: Cell) -> C:
+    def relevant(self, config: C, cell: K) -> C:
         """Return the settings that can change this cell's trials, with all others at their defaults."""
         return config
 
-    def contents(self, config: C, cell: Cell) -> Mapping[str, str]:
+    def contents(self, config: C, cell: K) -> Mapping[str, str]:
         """Return SHA-256 by name of what the cell reads beside its settings: weights, images, recordings."""
         return self.inputs(config)
 
@@ -290,6 +297,6 @@ class Study(Protocol[C]):
         """Return SHA-256 by name of what the summary reads beside the trials: tables of people."""
         return {}
 
-    def cost(self, config: C, cell: Cell) -> Cost:
+    def cost(self, config: C, cell: K) -> Cost:
         """Return what a cell needs, for the plan that ``--dry-run`` prints."""
         return Cost(cpu_s=float("nan"))

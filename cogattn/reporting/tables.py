@@ -58,14 +58,14 @@ def _summary_row(row: Mapping[str, object], notes: list[str]) -> tuple[str, ...]
     if note and note not in notes:
         notes.append(note)
     people = interval_text(row["human"], row["human_lo"], row["human_hi"])
-    if people != MISSING and _finite(row["human_n"]) and row["human_n"]:
-        people += f", n {int(row['human_n']):,}"
+    if people != MISSING and (n_people := _count(row["human_n"])) not in ("0", MISSING):
+        people += f", n {n_people}"
     label = f"{row['label']} ({row['unit']})" if row["unit"] else str(row["label"])
     return (
         printable(label) + (f" ({notes.index(note) + 1})" if note else ""),
         interval_text(row["estimate"], row["lo"], row["hi"]),
         people,
-        f"{int(row['n']):,}" if _finite(row["n"]) else MISSING,
+        _count(row["n"]),
     )
 
 
@@ -140,5 +140,6 @@ def _jsonable(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _finite(value: object) -> bool:
-    return value is not None and math.isfinite(float(str(value)))
+def _count(value: object) -> str:
+    number = float("nan") if value is None else float(str(value))
+    return f"{int(number):,}" if math.isfinite(number) else MISSING

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydantic import JsonValue
-
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.code import CodeDigest, code_digest
@@ -77,13 +75,17 @@ def make_plan(study: Study, config: StudyConfig) -> Plan:
     """
     cells = plan_cells(study, config)
     code, summary_code = cell_code(target_of(study)), reached(study, "summarise")
-    how = {
-        "code": code.sha256,
-        "libraries": libraries_of(code.packages),
-        "device": device_class(),
-        "cpu": cpu_name(),
-    }
-    planned = tuple(_planned(study, config, cell, how) for cell in cells)
+    like = CellRecord(
+        study=study.name,
+        cell={},
+        settings={},
+        contents={},
+        code=code.sha256,
+        libraries=libraries_of(code.packages),
+        device=device_class(),
+        cpu=cpu_name(),
+    )
+    planned = tuple(_planned(study, config, cell, like) for cell in cells)
     return Plan(planned, code, summary_code, dict(sorted(study.inputs(config).items())))
 
 
@@ -124,16 +126,15 @@ def libraries_of(packages: Sequence[str]) -> dict[str, str]:
     return {name: version for name, version in sorted(versions.items()) if version}
 
 
-def _planned(study: Study, config: StudyConfig, cell: Cell, how: Mapping[str, JsonValue]) -> PlannedCell:
+def _planned(study: Study, config: StudyConfig, cell: Cell, like: CellRecord) -> PlannedCell:
+    """A cell with its record: `like` holds what all cells of the plan share."""
     settings = _canonical(study.relevant(config, cell))
-    record = CellRecord(
-        study=study.name,
-        cell=dict(cell.params),
-        settings=json.loads(settings),
-        contents=dict(sorted(study.contents(config, cell).items())),
-        **how,
-    )
-    return PlannedCell(cell, record, settings)
+    own = {
+        "cell": dict(cell.params),
+        "settings": json.loads(settings),
+        "contents": dict(sorted(study.contents(config, cell).items())),
+    }
+    return PlannedCell(cell, like.model_copy(update=own), settings)
 
 
 @lru_cache(maxsize=256)

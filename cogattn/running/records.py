@@ -129,6 +129,6 @@ class Manifest(Record):
     """Observers that are not in the tables, and why."""
 
 
-def digest(value: JsonValue) -> str:
+def digest(value: object) -> str:
     """SHA-256 of a value's canonical JSON, 64 hex digits."""
     return sha256_hex(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())

@@ -70,7 +70,7 @@ class CoinCell(Cell):
     part: int
 
 
-class CoinStudy(Study[CoinConfig]):
+class CoinStudy(Study[CoinConfig, CoinCell]):
     """How often do coins show heads?"""
 
     name: ClassVar[str] = "coin"

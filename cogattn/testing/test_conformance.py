@@ -6,14 +6,15 @@ import pytest
 
 from cogattn.registry import load_study, study_entry_points
 from cogattn.study import Study
-from cogattn.testing.coin import CoinStudy
 from cogattn.testing.conformance import CHECKS, Check
+
+COIN = "cogattn.testing.coin:CoinStudy"
 
 
 @pytest.fixture(scope="module", params=["coin", *study_entry_points()])
 def study(request: pytest.FixtureRequest) -> Study:
     """One study after the other; their demo runs once for all checks."""
-    return CoinStudy() if request.param == "coin" else load_study(request.param)
+    return load_study(COIN if request.param == "coin" else request.param)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
