@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import LogLocator
@@ -89,7 +89,7 @@ def switch_figure(listeners: pd.DataFrame) -> Figure:
         axes.set_xticks(range(len(names)), [name.replace(", ", ",\n").replace(" ", "\n") for name in names])
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylabel("switch duration, MESD (s)")
-        n = count_text(listeners.groupby("decoder")["listener"].nunique())
+        n = count_text(listeners.groupby("decoder")["listener"].nunique().tolist())
         caption(figure, f"n = {n} listeners; lines: medians; open triangles: above {LONGEST_S:g} s or never")
     return figure
 
@@ -98,7 +98,7 @@ def _draw_durations(axes: Axes, place: int, values: np.ndarray, colour: str) -> 
     """Dots of one decoder, and their median where it is a duration."""
     spread = place + (np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(1))
     ends = values > LONGEST_S
-    dots = {"color": colour, "alpha": 0.8, "linestyle": ""}
+    dots: dict[str, Any] = {"color": colour, "alpha": 0.8, "linestyle": ""}
     axes.plot(spread[~ends], values[~ends], "o", **dots)
     axes.plot(spread[ends], np.full(int(ends.sum()), 1.3 * LONGEST_S), "^", fillstyle="none", **dots)
     if np.median(values) <= LONGEST_S:

@@ -45,7 +45,10 @@ class Journal:
             self._checkpoint.save_tensors(self._pages)
 
     def to_bytes(self, about: Mapping[str, str]) -> bytes:
-        """Return all pages as a safetensors file whose metadata says what they are about."""
+        """Return all pages as a safetensors file whose metadata says what they are about.
+
+        Names are ``fold/weights/parameter``, and ``fold/scale``, ``fold/learning_rate``, ... for numbers.
+        """
         from safetensors.torch import save
 
         # a single key, because the order of several is not defined and equal cells must have equal bytes

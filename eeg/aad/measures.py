@@ -17,9 +17,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom, t
 
 from cogattn.measures import Estimate, Measure
-from cogattn.statistics.stats import random_effects, wilson_interval
+from cogattn.statistics.stats import wilson_interval
 
 FloatArray = NDArray[np.floating]
 
@@ -64,8 +65,9 @@ def mean_interval(
     values = np.asarray(each, dtype=np.float64)
     if values.size < 2 or np.ptp(values) == 0:
         return Estimate.bare(float(values[0]) if values.size else math.nan, values.size)
-    found = random_effects(values, np.zeros_like(values), confidence=confidence)
-    return Estimate(found.mean, max(found.lo, lowest), min(found.hi, highest), found.n)
+    mean, n = float(values.mean()), values.size
+    half = float(t.isf((1 - confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, max(mean - half, lowest), min(mean + half, highest), n)
 
 
 def share_interval(right: FloatArray, n_decisions: FloatArray, *, confidence: float = 0.95) -> Estimate:
@@ -123,8 +125,6 @@ def median_interval(each: FloatArray, *, confidence: float = 0.95) -> Estimate:
     Estimate
         No interval where even the extremes hold the median less surely (five listeners at 95 %).
     """
-    from scipy.stats import binom
-
     values = np.sort(np.asarray(each, dtype=np.float64))
     n, middle = values.size, float(np.median(values))
     rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # the rank-th from either end, from 1

@@ -9,7 +9,7 @@ chance: a decoder of the ignored talker. `plan` says which cells there are, `tri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from cogattn.eeg.aad import plan
 from cogattn.eeg.aad.config import AadConfig, SignificanceSettings, SimulatedSession
@@ -87,9 +87,9 @@ class AadStudy(Study[AadConfig]):
         """Decode one listener, or fit the listener's response; columns are described in `plan`."""
         from cogattn.eeg.aad import trials
 
-        if isinstance(cell, plan.DecodingCell):
-            return trials.run(config, cell, rng, checkpoint)
-        return trials.respond(config, cell)
+        if isinstance(cell, plan.ResponseCell):
+            return trials.respond(config, cell)
+        return trials.run(config, cast(plan.DecodingCell, cell), rng, checkpoint)
 
     def summarise(self, config: AadConfig, trials: Trials) -> Results:
         """Average over listeners, with intervals over listeners."""

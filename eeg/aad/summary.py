@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,8 @@ def _chance(config: AadConfig, counts: pd.DataFrame) -> Chance:
 def _curve_table(counts: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of each decoder at each window, mean over listeners."""
     rows = []
-    for (decoder, window_s), own in counts.groupby(["decoder", "window_s"], sort=False):
+    for key, own in counts.groupby(["decoder", "window_s"], sort=False):
+        decoder, window_s = cast(tuple[str, float], key)
         found = share_interval(own["correct"].to_numpy(float), own["n"].to_numpy(float))
         rate = float(information_rate(found.estimate, window_s))
         rows.append((decoder, window_s, found.estimate, found.lo, found.hi, found.n, rate))
@@ -107,7 +109,8 @@ def _listener_table(config: AadConfig, counts: pd.DataFrame, by_trial: pd.DataFr
     """One row per decoder and listener."""
     rows = []
     scores_of = dict(list(by_trial.groupby(["decoder", "listener"], sort=False)))
-    for (decoder, listener), own in counts.groupby(["decoder", "listener"], sort=False):
+    for key, own in counts.groupby(["decoder", "listener"], sort=False):
+        decoder, listener = cast(tuple[str, str], key)
         windows_s = own["window_s"].to_numpy(float)
         accuracies = own["correct"].to_numpy(float) / own["n"].to_numpy(float)
         scores = scores_of[decoder, listener]

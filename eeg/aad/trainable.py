@@ -69,11 +69,22 @@ class NetworkDecoder:
     ) -> Self:
         """Train, and keep what was chosen."""
         self.network_, found = train(
-            build, trials, loss, self.training, seed=self.seed, journal=journal, fold=fold
+            build,
+            trials,
+            loss,
+            self.training,
+            seed=self.seed,
+            journal=journal,
+            fold=fold,
+            facts=self._scales(),
         )
         self.n_epochs_ = found.n_epochs
         self.learning_rate_, self.weight_decay_ = found.learning_rate, found.weight_decay
         return self
+
+    def _scales(self) -> dict[str, float]:
+        """What the network's inputs were divided by."""
+        return {"scale": self.scale_}
 
     def _scaled(self, eeg: Sequence[FloatArray]) -> list[FloatArray]:
         """Set `scale_` from the training EEG and divide by it."""
@@ -202,6 +213,9 @@ class SpeakerClassifier(NetworkDecoder):
         """Log odds of `first` over `second` in successive windows of one trial."""
         one, other = self.scores(eeg, [first, second], window_s=window_s)
         return one - other
+
+    def _scales(self) -> dict[str, float]:
+        return {"scale": self.scale_, "sound_scale": self.sound_scale_}
 
     def _sound(self, stream: FloatArray, length: int, hop: int) -> Tensor:
         return windows(stream / self.sound_scale_, length, hop=hop)[:, 0]

@@ -8,8 +8,9 @@ the GPU where there is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import torch
@@ -73,6 +74,7 @@ def train(
     seed: int,
     journal: Journal | None = None,
     fold: int = 0,
+    facts: Mapping[str, float] | None = None,
 ) -> tuple[nn.Module, Trained]:
     """Train a network for each pair of settings; return the best on the held-out trials, and how it was found.
 
@@ -92,13 +94,36 @@ def train(
         Written after each epoch, and where a training that was interrupted goes on.
     fold : int
         The journal's page.
+    facts : mapping of str to float, optional
+        Kept beside the weights: scales of what the network is shown.
     """
     book = journal or Journal()
     past = book.read(fold)
+    if not part(past, "weights"):
+        found = _best(build, trials, loss, settings, seed, past, partial(book.write, fold))
+        kept = {name: number(value) for name, value in (facts or {}).items()}
+        past = {**found.page(), **kept}
+        book.write(fold, past)
+    trained = Trained.of(past)
+    with torch.random.fork_rng():
+        network = build().to(device())
+    network.load_state_dict(trained.weights)
+    return network.eval(), trained
+
+
+def _best(
+    build: Callable[[], nn.Module],
+    trials: Sequence[Windows],
+    loss: Loss,
+    settings: TrainingSettings,
+    seed: int,
+    past: Page,
+    write: Callable[[Page], None],
+) -> Trained:
+    """Go through all pairs of settings, from where `past` was written on."""
     best, running = part(past, "best"), part(past, "running")
+    first = int(running["pair"]) if running else 0
     pairs = list(product(settings.learning_rates, settings.weight_decays))
-    # an earlier pair is done where a later one runs, all are where none runs any more
-    first = int(running["pair"]) if running else len(pairs) if best else 0
     with torch.random.fork_rng():
         for i in range(first, len(pairs)):
             torch.manual_seed(seed)
@@ -108,14 +133,10 @@ def train(
             while training.epoch < settings.n_epochs:
                 training.run_epoch()
                 now = {**training.page(), "pair": number(i)}
-                book.write(fold, {**named("best", best), **named("running", now)})
+                write({**named("best", best), **named("running", now)})
             if not best or training.best < float(best["loss"]):
                 best = training.trained().page()
-        network = build().to(device())
-    book.write(fold, named("best", best))
-    found = Trained.of(best)
-    network.load_state_dict(found.weights)
-    return network.eval(), found
+    return Trained.of(best)
 
 
 class _Training:
