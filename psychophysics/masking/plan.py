@@ -202,10 +202,10 @@ def _answering(config: MaskingConfig, cell: Cell) -> dict[str, object]:
         return {"seed": config.seed, "observer": settings}
     kept: dict[str, object] = {"seed": config.seed, "observer": only(settings, cell.observer)}
     if isinstance(settings, ReadoutObserver):  # trained on grey images of low contrast
-        shown = {"contrast": config.stimulus.contrast, "mean_luminance": config.stimulus.mean_luminance}
+        contrast, mean_luminance = config.stimulus.contrast, config.stimulus.mean_luminance
         return kept | {
             "images": config.images,
-            "stimulus": StimulusSettings(**shown),
+            "stimulus": StimulusSettings(contrast=contrast, mean_luminance=mean_luminance),
             "noise": _fewest_bands(),
         }
     return kept | {"decision": config.decision}

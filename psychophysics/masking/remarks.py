@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
 from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.observed import Observed
@@ -87,7 +88,8 @@ def _listed(sds: Sequence[float]) -> str:
 
 
 def _untrained(config: MaskingConfig) -> str:
-    if config.observer.kind not in ("timm", "readout") or config.observer.weights != "random":
+    observer = config.observer
+    if not isinstance(observer, TimmObserver | ReadoutObserver) or observer.weights != "random":
         return ""
     what = "networks" if config.observer.kind == "timm" else "features"
     return f"observer.weights is random: the {what} are untrained"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = "eccNET"
 MARKERS = {"easy": "o", "hard": "s"}
-LINES = {"easy": "-", "hard": "--"}
+LINES: dict[str, Literal["-", "--"]] = {"easy": "-", "hard": "--"}
 SLOPE_TICKS = (1, 3, 10, 30, 100)
 """In ms per item, on people's axis."""
 

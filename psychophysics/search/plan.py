@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from cogattn.observers import roster
-from cogattn.observers.config import NetworkObserver, TimmObserver
+from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
 from cogattn.observers.content import content_of
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import (
@@ -25,6 +25,9 @@ from cogattn.psychophysics.search.config import (
 )
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Schema
+
+Searching = TimmObserver | FactoryObserver | ModuleObserver
+"""Settings of networks that search."""
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.search.tasks import Condition
@@ -222,10 +225,10 @@ def _fovea(fovea: FoveaSettings, variant: Variant) -> FoveaSettings:
     return FoveaSettings(**fovea.model_dump(exclude=unused))
 
 
-def _observer(observer: NetworkObserver, network: str, variant: Variant) -> NetworkObserver:
+def _observer(observer: Searching, network: str, variant: Variant) -> Searching:
     if isinstance(observer, TimmObserver) and variant == "untrained":
         return TimmObserver(models=(network,), weights="random")
-    return roster.only(observer, network)
+    return cast(Searching, roster.only(observer, network))  # of the same kind
 
 
 def contents(config: SearchConfig, cell: SearchCell) -> Mapping[str, str]:

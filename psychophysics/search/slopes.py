@@ -248,10 +248,11 @@ def _bootstrap_slopes(
         samples = [displays.loc[size].to_numpy(float) for size in sizes]
         means = np.array([sample.mean() for sample in samples])
         slope, intercept = (v.round(DECIMALS) for v in fit_line(sizes.astype(float), means))
-        own = streams.generator(*group)
+        key = cast(tuple[str, ...], group)
+        own = streams.generator(*key)
         drawn = [s[own.integers(len(s), size=(n_resamples, len(s)))].mean(axis=1) for s in samples]
         resampled = fit_line(sizes.astype(float), np.stack(drawn, axis=-1))[0].round(DECIMALS)
-        found[cast(tuple[str, ...], group)] = _Slope(float(slope), float(intercept), resampled, len(displays))
+        found[key] = _Slope(float(slope), float(intercept), resampled, len(displays))
     return found
 
 
