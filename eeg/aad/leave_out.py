@@ -44,7 +44,7 @@ def solve(moments: Moments, penalties: Sequence[float]) -> FloatArray:
     diagonal = np.arange(gram.shape[0])
     solutions = []
     for penalty in penalties:
-        shifted = gram.copy()
+        shifted = gram.copy()  # (features, features)
         shifted[diagonal, diagonal] += penalty
         try:
             solutions.append(cho_solve(cho_factor(shifted, overwrite_a=True, check_finite=False), cross))
@@ -53,7 +53,7 @@ def solve(moments: Moments, penalties: Sequence[float]) -> FloatArray:
                 f"alphas must be large enough to invert the lagged covariance; got {penalty:.3g} "
                 f"against a mean eigenvalue of {moments.trace / gram.shape[0]:.3g}"
             ) from error
-    return np.stack(solutions, axis=1)
+    return np.stack(solutions, axis=1)  # (features, penalties, targets)
 
 
 def solve_left_out(
@@ -86,10 +86,11 @@ def solve_left_out(
             np.asarray(penalties(i, trace - m.trace), dtype=np.float64)
             for i, m in zip(chunk, left, strict=True)
         ]
+        # with few features, or many columns to solve for, one eigendecomposition a fold is cheaper than a shared one
         if n_features <= 8 * n_targets * ridges[0].size or n_features <= 128:
             weights = [_solve_directly(total, m, ridge) for m, ridge in zip(left, ridges, strict=True)]
         else:
-            if basis is None:
+            if basis is None:  # only now: it is the dearest step, and direct solutions need none
                 basis = _diagonalise(total)
             weights = _solve_iteratively(total, basis, left, np.stack(ridges), tolerance)
         for i, ridge, w in zip(chunk, ridges, weights, strict=True):
@@ -106,15 +107,17 @@ def _chunks(folds: Sequence[Sequence[int]], elements_per_fold: int) -> Iterator[
 def _diagonalise(total: Moments) -> tuple[FloatArray, FloatArray]:
     from scipy.linalg import eigh
 
+    # the transpose of a symmetric matrix in C order is the same matrix in Fortran order, which LAPACK may overwrite
     values, vectors = eigh(total.gram().T, overwrite_a=True, check_finite=False, driver="evd")
-    return np.maximum(values, 0), vectors
+    return np.maximum(values, 0), vectors  # rounding makes eigenvalues of a singular covariance negative
 
 
 def _solve_directly(total: Moments, left: Moments, ridge: FloatArray) -> FloatArray:
     """One eigendecomposition of the training Gram matrix serves all penalties."""
     gram = total.gram() - left.gram()
     values, vectors = np.linalg.eigh(gram)
-    rotated = vectors.T @ (total.cross - left.cross)
+    rotated = vectors.T @ (total.cross - left.cross)  # (features, targets)
+    # (features, penalties, targets)
     scaled = rotated[:, None, :] / (np.maximum(values, 0)[:, None, None] + ridge[None, :, None])
     return np.tensordot(vectors, scaled, axes=(1, 0))
 
@@ -127,30 +130,34 @@ def _solve_iteratively(
     tolerance: float,
 ) -> list[FloatArray]:
     """Preconditioned conjugate gradients in the eigenbasis, a column for each (fold, penalty, target)."""
-    values, vectors = basis
+    values, vectors = basis  # (features,), (features, features)
     n_folds, n_penalties = ridges.shape
     n_features, n_targets = total.cross.shape
-    width = n_penalties * n_targets
-    fold_of = np.repeat(np.arange(n_folds), width)
-    shift = np.repeat(ridges, n_targets)
+    width = n_penalties * n_targets  # columns of a fold
+    fold_of = np.repeat(np.arange(n_folds), width)  # (columns,), folds in rising order
+    shift = np.repeat(ridges, n_targets)  # (columns,): ridges are read row by row, fold by fold
+    # share of the data that a fold keeps, for its left-out G_S is close to this much less of G
     kept = 1 - np.array([m.trace for m in left]) / total.trace
+    # (features, folds * targets), and for each column which of them it is solved for
     cross = vectors.T @ np.concatenate([total.cross - m.cross for m in left], axis=1)
     target_of = fold_of * n_targets + np.tile(np.arange(n_targets), n_folds * n_penalties)
 
-    left_out = [m.gram_operator() for m in left]
+    left_out = [m.gram_operator() for m in left]  # G_S without forming it
 
     def system(x: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
-        rotated = vectors @ x
+        """(diag(w) - V' G_S V + penalty I) x for the open columns, x of shape (features, open columns)."""
+        rotated = vectors @ x  # G_S is known in the lags, not in the eigenbasis
+        # columns that are done drop out, but stay in order: each fold's are still neighbours
         ends = np.searchsorted(fold_of[columns], np.arange(n_folds + 1))
         for fold, (start, stop) in enumerate(pairwise(ends)):
             if stop > start:
                 rotated[:, start:stop] = left_out[fold](rotated[:, start:stop])
         return (values[:, None] + shift[columns]) * x - vectors.T @ rotated
 
-    inverse = 1 / (values[:, None] * kept[fold_of] + shift)
+    inverse = 1 / (values[:, None] * kept[fold_of] + shift)  # the preconditioner, (features, columns)
     solution, is_open = _conjugate_gradients(system, cross[:, target_of], inverse, tolerance)
     weights = (vectors @ solution).reshape(n_features, n_folds, n_penalties, n_targets)
-    unsolved = set(fold_of[is_open].tolist())
+    unsolved = set(fold_of[is_open].tolist())  # a single open column: the whole fold is solved anew
     return [
         _solve_directly(total, left[fold], ridges[fold]) if fold in unsolved else weights[:, fold]
         for fold in range(n_folds)
@@ -164,21 +171,22 @@ def _conjugate_gradients(
     tolerance: float,
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Solve for every column of rhs (features, columns); return the solution and which columns stay open."""
-    columns = np.arange(rhs.shape[1])
+    columns = np.arange(rhs.shape[1])  # those still open; x, residual, step and inverse hold these only
     solution, x, residual = np.zeros_like(rhs), np.zeros_like(rhs), rhs.copy()
     step = inverse * residual
-    rho = _dots(residual, step)
+    rho = _dots(residual, step)  # squared norm of the residual, in the preconditioner's norm
     goal = tolerance**2 * rho
     for _ in range(MAX_STEPS):
         is_open = rho > goal
         if not is_open.all():
-            solution[:, columns] = x
+            solution[:, columns] = x  # the open ones too; they are overwritten when they close
             columns, goal, rho, inverse = columns[is_open], goal[is_open], rho[is_open], inverse[:, is_open]
             x, residual, step = x[:, is_open], residual[:, is_open], step[:, is_open]
         if not columns.size:
             break
         image = system(step, columns)
         curvature = _dots(step, image)
+        # where rounding leaves no curvature the column stands still, stays open and is solved directly
         length = np.divide(rho, curvature, out=np.zeros_like(rho), where=curvature > 0)
         x += length * step
         residual -= length * image
