@@ -31,7 +31,7 @@ from cogattn.running.identity import cell_code, plan_cells, target_of
 from cogattn.running.records import CellRecord
 from cogattn.running.store import FILE_STEM, RESERVED, STUDY_NAME
 from cogattn.study import Cell, Outcome, Results, Study, Trials
-from cogattn.testing.variations import variations
+from cogattn.testing.variations import missing_files, variations
 
 if TYPE_CHECKING:
     pass
@@ -318,6 +318,22 @@ def check_inputs(study: Study) -> None:
             )
 
 
+def check_missing_files_are_found(study: Study) -> None:
+    """A file that a setting names and that is not there is refused before any work, with the setting's path."""
+    for path, config in missing_files(study.demo()):
+        try:
+            study.check(config)
+            plan_cells(study, config)
+        except CogattnError as error:
+            group = path.partition(".")[0]
+            _require(group in str(error), f"a refusal must name {path}; got {str(error)[:200]!r}")
+            _require(
+                "\n" not in str(error), f"a refusal of {path} must be one sentence; got {str(error)[:200]!r}"
+            )
+        else:
+            raise AssertionError(f"check must refuse a file that is not there; got none for {path}")
+
+
 def check_code_is_found(study: Study) -> None:
     """The code of a cell can be told without running it."""
     _require(len(cell_code(target_of(study)).parts) > 0, "the code that a cell reaches must be found")
@@ -343,6 +359,7 @@ QUICK_CHECKS: tuple[Check, ...] = (
     check_plan,
     check_relevant_settings,
     check_inputs,
+    check_missing_files_are_found,
     check_code_is_found,
     check_imports_no_torch,
 )

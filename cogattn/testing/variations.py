@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from cogattn.config import KIND, Settings, StudyConfig, groups_of
+from cogattn.fields import flat_fields
 
 C = TypeVar("C", bound=StudyConfig)
 
@@ -31,6 +32,40 @@ def variations(config: C) -> Iterator[tuple[str, C]]:
             if changed != config:
                 yield ".".join(path), changed
                 break
+
+
+def missing_files(config: C) -> Iterator[tuple[str, C]]:
+    """Yield (dotted path, settings) with each setting that names a file naming one that is not there.
+
+    Settings of all kinds of each group are tried, those of a kind that is not chosen with that kind; other files that
+    the kind needs are missing, too.
+    """
+    values = json.loads(config.canonical())
+    for field in flat_fields(type(config)):
+        if field.type_name != "path":
+            continue
+        *groups, last = field.path.split(".")
+        for kind in field.kinds or ("",):
+            missing: object = [MISSING] if field.form == "list" else MISSING
+            given = {**({KIND: kind} if kind else {}), last: missing}
+            given |= {name: MISSING for name in _needed(type(config), groups, kind) if name != last}
+            if not groups:
+                given = {**values, **given}
+            try:
+                yield field.path, type(config).model_validate(_with(values, tuple(groups), given))
+            except (ValidationError, ValueError, KeyError, TypeError):
+                continue
+
+
+MISSING = "no/such/place"
+
+
+def _needed(model: type[Settings], groups: list[str], kind: str) -> Iterator[str]:
+    """Names of the settings without a default in the group at a path."""
+    for name in groups:
+        kinds = groups_of(model.model_fields[name])
+        model = kinds.get(kind) or kinds.get("") or next(iter(kinds.values()))
+    yield from (name for name, info in model.model_fields.items() if info.is_required())
 
 
 def _leaves(group: Settings, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], FieldInfo, object]]:
@@ -88,7 +123,9 @@ def _bare(annotation: object) -> object:
     return annotation
 
 
-def _with(values: dict[str, Any], path: tuple[str, ...], value: object) -> dict[str, Any]:
+def _with(values: dict[str, Any], path: tuple[str, ...], value: Any) -> Any:
     """A copy of nested values with one of them replaced."""
+    if not path:
+        return value
     name, *rest = path
     return {**values, name: _with(values[name], tuple(rest), value) if rest else value}

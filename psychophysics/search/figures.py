@@ -225,7 +225,7 @@ def _task_handles(tasks: Mapping[str, str]) -> list[Line2D]:
     return [Line2D([], [], color=colour, label=TASKS[task].title) for task, colour in tasks.items()]
 
 
-def _role_handles(line: str | None = None) -> list[Line2D]:
+def _role_handles(line: Literal["-", "--", "", "none"] | None = None) -> list[Line2D]:
     """What markers mean, with the lines that join them unless another style is asked for."""
     return [
         Line2D(

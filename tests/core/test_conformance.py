@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
@@ -226,6 +227,20 @@ class Forgetful(CoinStudy):
         return super().relevant(config, cell).model_copy(update={"tosses": 50})
 
 
+class _Filed(CoinConfig):
+    table: Path = Path("coins.csv")
+    """Nobody looks whether it is there."""
+
+
+class Unchecked(CoinStudy):
+    """Coins."""
+
+    Config: type[CoinConfig] = _Filed
+
+    def demo(self) -> CoinConfig:
+        return _Filed()
+
+
 class BadFingerprint(CoinStudy):
     """Coins."""
 
@@ -257,6 +272,10 @@ class BadFingerprint(CoinStudy):
         (Constants, "check_seed: other trials must change the summary"),
         (Fragile, "check_without_an_observer"),
         (UglyFigure, "check_figures: figure heads must be drawn; got ZeroDivisionError"),
+        (
+            Unchecked,
+            "check_missing_files_are_found: check must refuse a file that is not there; got none for table",
+        ),
         (BadFingerprint, "check_inputs: inputs: images must be a SHA-256"),
     ],
 )
