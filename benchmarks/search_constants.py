@@ -21,8 +21,8 @@ from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.development import DEVELOPMENT_TASKS
 from cogattn.psychophysics.search.displays import make_display
 from cogattn.psychophysics.search.matching import MatchingSearcher
-from cogattn.psychophysics.search.slopes import MS_PER_FIXATION, asymmetries, reaction_time_ms
 from cogattn.psychophysics.search.searcher import search
+from cogattn.psychophysics.search.slopes import MS_PER_FIXATION, asymmetries, reaction_time_ms
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 

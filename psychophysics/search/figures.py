@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from cogattn.figures import COLOURS, SERIES, caption, count_text, draw_estimate, new_figure, style
 from cogattn.observers.observer import Observer
@@ -195,7 +195,7 @@ def _slope_axes(axes: Axes, title: str) -> None:
     axes.set_xlim(0.5, 150)
     axes.xaxis.set_major_locator(FixedLocator(SLOPE_TICKS))
     axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     lo, hi = axes.get_ylim()
     same = np.geomspace(0.5, 150, 200)
     axes.plot(same, same, ":", color="#999999", linewidth=0.8)
