@@ -71,8 +71,9 @@ def _findings(network: Observer, tables: Table) -> Iterator[str]:
     if len(rows):
         largest = rows["human_polarity"] & (rows["index"] > rows["untrained_max"])
         above = rows["human_polarity"] & rows["above"]
+        n = int(rows["n_untrained"].max())
         yield (
-            f"Of these it is above all its untrained copies ({int(rows['n_untrained'].max())}) in {int(largest.sum())}, "
+            f"Of these it is above all its untrained copies ({n}) in {int(largest.sum())}, "
             f"above the 95 % interval of one more in {int(above.sum())}."
         )
     if own["saturated"].any():
