@@ -57,7 +57,7 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
 def _draw_curve(axes: Axes, rows: np.ndarray, i: int, name: str) -> None:
     """One decoder's window, accuracy, lower and upper end, (n_windows, 4)."""
     window_s, accuracy, lo, hi = rows.T
-    bars = np.nan_to_num(np.stack([accuracy - lo, hi - accuracy]))
+    bars = np.nan_to_num(np.abs(np.stack([accuracy - lo, hi - accuracy])))  # 1 and an end of 1 - 2e-16
     axes.errorbar(
         window_s, accuracy, yerr=bars, fmt=_mark(i, name), color=_colour(i, name), elinewidth=1, markersize=3.5,
         linewidth=1.2, label=name,
