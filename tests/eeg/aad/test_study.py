@@ -191,6 +191,22 @@ def test_scalp_maps_are_drawn_where_the_electrodes_are_known(finished) -> None:
     assert [a.get_title(loc="left") for a in response_figure(unknown).axes][1] == "channels by lag"
 
 
+def test_decoders_that_never_err_or_never_decode_can_be_drawn(aad, finished) -> None:
+    def constant(outcome: Outcome, correct: float) -> Outcome:
+        if "window" not in outcome.trials:
+            return outcome
+        return Outcome({**outcome.trials, "window": outcome.trials["window"].assign(correct=correct)})
+
+    for correct in (1.0, 0.0):
+        done = {cell: constant(outcome, correct) for cell, outcome in finished.done.items()}
+        results = aad.summarised(finished.config, done)
+        for draw in results.figures.values():
+            draw()
+        accuracies = results.summary[results.summary["measure"] == "accuracy.30s"]
+        assert set(accuracies["estimate"]) == {correct}
+        assert (accuracies["hi"] - accuracies["lo"] > 0.1).all()  # twelve decisions do not make it certain
+
+
 def test_the_control_is_announced_when_it_decodes(aad, finished) -> None:
     def leaking(cell, outcome: Outcome) -> Outcome:
         if isinstance(cell, ResponseCell) or cell.reader != CONTROL:
