@@ -256,6 +256,7 @@ def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers
     both = settings_of(*words, "--input.stimuli-by", "trigger")
     trials = load(both).trials
     assert [trial.labels["condition"] for trial in trials] == ["7", "12", "7"]
+    assert [trial.name for trial in trials] == ["trial 1", "trial 2", "trial 3"]
     assert_follows(both)
     missing = settings_of(*words[:6], "--input.triggers", "9", "--input.stimuli", "sound.npy")
     with pytest.raises(DataError, match=r"^input.triggers .*\[9\], which has \[7, 12\]"):
@@ -319,6 +320,37 @@ def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_f
     )
     assert [len(trial.eeg) for trial in load(cut).trials] == [55 * SFREQ]
     assert_follows(cut)
+
+
+def test_events_tell_nothing_of_a_sound_that_was_recorded_along_and_are_not_said_to_be_ignored(
+    taped, run_cell
+):
+    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.audio-channel", "AUX1"]
+    row = run_cell(settings_of(*words)).trials["alignment"].iloc[0]
+    assert (row["how"], row["events"], row["ignored"]) == ("start", "", "")
+    words += ["--input.stimuli", "sound.npy"]
+    row = run_cell(settings_of(*words, "--input.align", "start")).trials["alignment"].iloc[0]
+    assert (row["how"], row["ignored"]) == ("start", "sound")
+    row = run_cell(settings_of(*words)).trials["alignment"].iloc[0]
+    assert (row["how"], row["ignored"]) == ("audio", "")
+
+
+def test_units_that_a_data_set_is_said_to_have_are_believed(lab, eeg_files, load):
+    eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=[("story", 3.0)])
+    words = [
+        "--input.kind",
+        "bids",
+        "--input.root",
+        "bids",
+        "--input.task",
+        "listen",
+        "--input.subjects",
+        "01",
+    ]
+    words += ["--input.stimuli", "sound.npy", "--input.unit"]
+    assert load(settings_of(*words, "arbitrary")).unit == "arbitrary"
+    with pytest.raises(DataError, match="scaled twice"):
+        load(settings_of(*words, "uV"))
 
 
 def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):

@@ -37,6 +37,7 @@ def test_an_assr_is_reported_with_the_sweeps_it_took(run_efr):
     config = sweeps_only(SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256))
     summary = run_efr(config)[0].summary.set_index("measure")
     assert summary.loc["response.40", "estimate"] > 0.5
+    assert "times" not in summary.loc["response.40", "note"]  # one rate is asked of, not the best of several
     needed = summary.loc["sweeps_needed"]
     assert 12 <= needed["estimate"] <= 96
     assert needed["n"] == 120
@@ -59,7 +60,10 @@ def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv
         n_sweeps=200, modulation_hz=80, sfreq=1024, sweep_s=0.5, n_channels=4, envelope_uv=envelope_uv,
         fine_structure_uv=fine_uv,
     )  # fmt: skip
-    _, trials = run_efr(sweeps_only(source, n_harmonics=5, **told))
+    results, trials = run_efr(sweeps_only(source, n_harmonics=5, **told))
+    notes = results.summary.set_index("label")["note"]
+    (best,) = (note for label, note in notes.items() if label.endswith("fine structure"))
+    assert "(times 5 harmonics)" in best
     rows = trials["detection"]
     tests = rows[(rows["channel"] == steady.FILTERED) & (rows["detector"] == "t2circ")]
     p = tests.set_index(["response", "frequency_hz"])["p"]

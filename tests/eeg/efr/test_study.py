@@ -48,6 +48,7 @@ def test_simulated_generators_are_found_where_they_are(run_efr):
     following = bands[bands["measure"] == "following"]
     for generator_hz in (5, 40, 90):
         assert ((following["low_hz"] < generator_hz) & (following["high_hz"] > generator_hz)).any()
+    assert results.summary.set_index("measure").loc["gain_error", "estimate"] < 10
     table = results.tables["reported_bands"]
     assert len(table) == 9
     assert set(table["verdict"]) <= {"reproduced", "not reproduced", "not testable"}
