@@ -43,10 +43,20 @@ def module_digest(module: nn.Module) -> str:
     ObserverError
         If a parameter has no numbers yet (lazy layers before their first images, the meta device).
     """
+    check_numbers(module)
     digest = hashlib.sha256()
     for line in _lines(module, _Account()):
         digest.update(f"{line}\n".encode(errors="backslashreplace"))
     return digest.hexdigest()
+
+
+def check_numbers(module: nn.Module) -> None:
+    """Raise ObserverError where a parameter or buffer has no numbers yet."""
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if tensor.is_meta or nn.parameter.is_lazy(tensor):
+            raise ObserverError(
+                f"a network must have all its numbers, lazy layers after their first images; got none yet in {name}"
+            )
 
 
 def described(value: object) -> str:
@@ -122,8 +132,6 @@ def _tensor_lines(module: nn.Module) -> Iterator[str]:
     parameters = dict(module.named_parameters(remove_duplicate=False))
     buffers = dict(module.named_buffers(remove_duplicate=False))
     for name, tensor in sorted({**parameters, **buffers}.items()):
-        if tensor.is_meta or nn.parameter.is_lazy(tensor):
-            raise ObserverError(f"a network must have all its numbers; got none yet in {name}")
         yield f"tensor {name} {tensor_digest(tensor)}"
 
 
@@ -142,7 +150,7 @@ def _told(value: object, account: _Account, depth: int) -> str:
     if isinstance(value, types.BuiltinFunctionType | np.ufunc):
         return f"function {getattr(value, '__module__', '')}.{value.__name__}"
     if depth > MAX_DEPTH:
-        return _type_name(value)
+        return account.named(type(value))
     if (
         isinstance(value, nn.Module) and id(value) not in account.seen
     ):  # in a plain list, where no layer finds it
@@ -168,7 +176,7 @@ def _table(value: object, account: _Account, depth: int) -> str:
         return f"method {told(value.__func__)} {told(value.__self__)}"
     if hasattr(value, "__dict__") and not is_library(type(value).__module__):
         return f"{account.named(type(value))} {told(dict(vars(value)))}"
-    return _type_name(value)
+    return account.named(type(value))
 
 
 def _bound(value: Code, account: _Account, depth: int) -> str:

@@ -16,7 +16,7 @@ from cogattn.observers import live
 from cogattn.observers import weights as weight_sources
 from cogattn.observers.anatomy import Code, module_digest, own_code
 from cogattn.observers.config import FactoryObserver, Interpolation, ModuleObserver, NetworkObserver
-from cogattn.observers.factory import call_factory, probe, seeded
+from cogattn.observers.factory import call_factory, probe
 from cogattn.observers.network import Network
 from cogattn.observers.roster import checkpoint_of
 from cogattn.observers.sources import weights_file
@@ -174,6 +174,5 @@ def _of_factory(settings: FactoryObserver, name: str, seed: int, untrained: bool
     if untrained:
         module = untrained_copy(module, seed=seed, name=name)
     network = Network(module, name=name, n_classes=0, input_size=settings.image_size)
-    with seeded(seed, "probe", name):
-        network.n_classes = probe(network, setting="observer.target")
+    network.n_classes = probe(network, setting="observer.target")
     return network

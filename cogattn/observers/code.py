@@ -98,7 +98,9 @@ def _source(targets: Sequence[str]) -> tuple[dict[str, str], set[str]]:
     parts = {}
     for part, digest in found.parts.items():
         data = _is_data(part)
-        if not data and not part.endswith("<order>"):  # which is of what one target reaches, not of the module
+        if not data and not part.endswith(
+            "<order>"
+        ):  # which is of what one target reaches, not of the module
             _refuse_edited(part, digest)
         if not (data and part.endswith(WEIGHTS)):
             parts[part] = digest

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from cogattn.errors import ObserverError
+from cogattn.observers.anatomy import check_numbers
 from cogattn.observers.network import Network
 from cogattn.observers.targets import Target, parse_target
 from cogattn.observers.tensors import load_strictly, read_tensors
@@ -39,7 +40,8 @@ def call_factory(target: str, *, seed: int, checkpoint: Path | None = None) -> n
     Raises
     ------
     ObserverError
-        If it cannot be imported or called, returns something else, or the checkpoint does not fit.
+        If it cannot be imported or called, returns something else or a network without numbers, or the checkpoint
+        does not fit.
 
     Notes
     -----
@@ -59,6 +61,7 @@ def call_factory(target: str, *, seed: int, checkpoint: Path | None = None) -> n
         raise ObserverError(
             f"observer.target must return a torch.nn.Module; got {type(module).__name__} ({target})"
         )
+    check_numbers(module)
     if checkpoint is not None:
         load_strictly(module, read_tensors(checkpoint), source=str(checkpoint))
     return module

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import copy
 import hmac
-import importlib.util
 import io
 import multiprocessing
 import pickle
-import pickletools
 import sys
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
@@ -21,7 +19,7 @@ from multiprocessing.reduction import ForkingPickler
 from torch import Tensor, nn
 
 from cogattn.errors import ObserverError
-from cogattn.observers.anatomy import module_digest, own_code
+from cogattn.observers.anatomy import Code, module_digest, own_code
 from cogattn.observers.code import has_source, observer_code
 from cogattn.observers.config import Interpolation, ModuleObserver, Triple
 from cogattn.observers.factory import probe
@@ -130,13 +128,13 @@ def wrapped(module: nn.Module, settings: ModuleObserver) -> Network:
 def can_travel(digest: str) -> bool:
     """Tell whether a worker process can rebuild the network: all its code must come from files that it can import."""
     module = _registered.get(digest)
-    if module is None or not all(map(has_source, own_code(module))):
+    if module is None or not all(map(_can_be_imported, own_code(module))):
         return False
     try:
-        names = _imported_names(module)
+        _WithoutTensors(io.BytesIO()).dump(module)
     except (pickle.PicklingError, AttributeError, TypeError, RuntimeError, RecursionError):
         return False
-    return all(name != "__main__" and _importable(name) for name in names)
+    return True
 
 
 def parcel(digest: str) -> bytes:
@@ -223,20 +221,9 @@ class _WithoutTensors(pickle.Pickler):
         return "tensor" if isinstance(value, Tensor) else None
 
 
-def _imported_names(module: nn.Module) -> set[str]:
-    """Modules of Python that the parcel of a network would import: its pickle's names, read without loading it."""
-    file = io.BytesIO()
-    _WithoutTensors(file, protocol=2, fix_imports=False).dump(module)
-    names = (
-        argument for opcode, argument, _ in pickletools.genops(file.getvalue()) if opcode.name == "GLOBAL"
-    )
-    return {str(name).partition(" ")[0] for name in names}
-
-
-def _importable(name: str) -> bool:
-    if name in sys.builtin_module_names:
-        return True
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError, AttributeError):
+def _can_be_imported(code: Code) -> bool:
+    """Whether a process with the same ``sys.path`` finds the code; what is imported here may have come otherwise."""
+    if not has_source(code):
         return False
+    top = code.__module__.partition(".")[0]
+    return any(finder.find_spec(top, None) is not None for finder in sys.meta_path)

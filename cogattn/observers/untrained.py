@@ -2,7 +2,7 @@
 
 Layers that know how to start (``reset_parameters``: all that torch has) do; where a layer does not, parameters of
 two dimensions or more are drawn as He et al. (2015) do, biases are set to zero and other vectors and scalars, which
-scale, to one. Running statistics of norms start again. Other buffers (tables of positions) stay.
+scale, to one. The running statistics of torch's norms start again with them; other buffers (tables of positions) stay.
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ def untrained_copy(module: nn.Module, *, seed: int, name: str) -> nn.Module:
 
 
 def _start_anew(layer: nn.Module) -> None:
-    if callable(restart := getattr(layer, "reset_running_stats", None)):
-        restart()
     resets = [method for name in RESETS if callable(method := getattr(layer, name, None))]
     if resets:
         resets[0]()

@@ -140,9 +140,9 @@ def test_shared_tensors_and_circles_have_an_end():
 
 
 def test_networks_without_numbers_are_refused():
-    with pytest.raises(ObserverError, match="got none yet in bias"):
+    with pytest.raises(ObserverError, match="got none yet in weight"):
         module_digest(nn.LazyLinear(2))
-    with torch.device("meta"), pytest.raises(ObserverError, match="got none yet in bias"):
+    with torch.device("meta"), pytest.raises(ObserverError, match="got none yet in weight"):
         module_digest(nn.Linear(2, 2))
 
 

@@ -215,6 +215,13 @@ def test_a_factory_that_draws_is_reproducible_and_leaves_no_trace():
     assert content(seed=3)["weights"] != content(seed=4)["weights"]
 
 
+@pytest.mark.parametrize("layer", ["nn.LazyLinear(4 * width)", 'nn.Linear(3, 4 * width, device="meta")'])
+def test_a_network_without_numbers_is_refused(lab: Lab, layer: str):
+    lab(("nn.Linear(3, 4 * width)", layer))
+    with pytest.raises(ObserverError, match=r"all its numbers, .*; got none yet in layer"):
+        content()
+
+
 def test_a_factory_that_builds_another_network_each_time_is_refused(lab: Lab):
     lab(
         ("import torch\n", "import random\n\nimport torch\n"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hmac
+import importlib.util
 import multiprocessing
 import pickle
 import subprocess
@@ -43,6 +45,16 @@ class Payload:
 
     def __reduce__(self):
         return (Path.touch, (self.mark,))
+
+
+class Unpicklable:
+    """Can be copied and no more."""
+
+    def __deepcopy__(self, memo: object) -> Unpicklable:
+        return self
+
+    def __reduce__(self):
+        raise TypeError("no pickle of it")
 
 
 def importable() -> nn.Module:
@@ -93,9 +105,17 @@ def test_training_that_goes_on_makes_another_observer():
     with torch.no_grad():
         module.weight += 1
     after = live.register(module, image_size=16)
+    forget()
     assert before.digest != after.digest
     assert torch.equal(answers(before), answered)
     assert not torch.equal(answers(after), answered)
+
+
+def test_nobody_gets_the_copy_that_is_kept():
+    settings = live.register(Means())
+    with torch.no_grad():
+        live.find(settings.digest).weight += 1
+    assert torch.equal(live.find(settings.digest).weight, Means().weight)
 
 
 def test_equal_networks_are_one_observer():
@@ -230,6 +250,33 @@ def test_what_a_worker_cannot_import_stays_here(make: Callable[[], nn.Module]):
 def hooked(module: nn.Module) -> nn.Module:
     module.register_forward_hook(lambda *_: None)
     return module
+
+
+def test_a_class_that_came_from_elsewhere_stays_here(tmp_path: Path):
+    """Its file is there, but no worker would find it by its name."""
+    (tmp_path / "elsewhere.py").write_text("from torch import nn\n\nclass Same(nn.Flatten):\n    pass\n")
+    spec = importlib.util.spec_from_file_location("elsewhere", tmp_path / "elsewhere.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["elsewhere"] = module
+    spec.loader.exec_module(module)
+    settings = live.register(nn.Sequential(nn.AdaptiveAvgPool2d(1), module.Same()))
+    assert not live.can_travel(settings.digest)
+    del sys.modules["elsewhere"]
+
+
+def test_what_cannot_be_pickled_stays_here():
+    module = importable()
+    module.scale = Unpicklable()
+    assert not live.can_travel(live.register(module).digest)
+
+
+def test_a_network_that_arrives_as_another_is_refused():
+    data = pickle.dumps(("0" * 64, importable()))
+    signature = hmac.digest(bytes(multiprocessing.current_process().authkey), data, "sha256")
+    with pytest.raises(
+        ObserverError, match=r"must arrive as it was sent; got another digest than 000000000000"
+    ):
+        live.restore(signature + data)
 
 
 def test_no_parcel_travels_of_what_is_not_held():

@@ -130,6 +130,16 @@ def test_saved_weights_come_back(tmp_path: Path, ending: str):
     assert all(torch.equal(saved[key], loaded[key]) for key in saved)
 
 
+def test_overwritten_weights_are_read_again(tmp_path: Path):
+    file = tmp_path / "weights.pth"
+    settings = TimmObserver(models=("test_resnet",), weights=str(file))
+    for seed in (1, 2):
+        saved = create("test_resnet", weights="random", seed=seed).state_dict()
+        torch.save(saved, file)
+        loaded = build_network(settings, "test_resnet", seed=0).module.state_dict()
+        assert all(torch.equal(saved[key], loaded[key]) for key in saved)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
