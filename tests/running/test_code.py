@@ -611,6 +611,7 @@ REACHED = [
     ),
 ]
 
+MADE_BASE = "def base(n):\n    class B:\n        def {}(self):\n            return {}\n    return B\n"
 REGISTRY = "FOUND = []\ndef keep(x):\n    FOUND.append(x)\n    return x\n"
 READS_REGISTRY = entry("return FOUND", top="from lab.registry import FOUND\nimport lab.parts")
 RUN_AT_IMPORT = [
@@ -774,6 +775,121 @@ RUN_AT_IMPORT = [
         },
         ("lab/study.json", "1", "2"),
         [FIGURE, ("lab/other.json", "3", "4")],
+    ),
+    Case(
+        "a file of data whose name stands in another module",
+        {
+            "lab/names.py": "FILES = {'a': 'a.csv'}\n",
+            "lab/deep/__init__.py": "",
+            "lab/deep/study.py": (
+                "from pathlib import Path\nfrom lab.names import FILES\nHOME = Path(__file__).parent\n"
+                "def run(kind):\n    return (HOME / FILES[kind]).read_text()\n"
+            ),
+            "lab/deep/a.csv": "1",
+            "lab/deep/b.csv": "3",
+        },
+        ("lab/deep/a.csv", "1", "2"),
+        [("lab/deep/b.csv", "3", "4")],
+        target="lab.deep.study:run",
+    ),
+    Case(
+        "a file of data in the folder of another module",
+        {
+            "lab/study.py": entry("return read('lab.deep', 'a.csv')", top="from lab.reader import read"),
+            "lab/reader.py": (
+                "from importlib.resources import files\ndef read(package, name):\n"
+                "    return files(package).joinpath(name).read_text()\n"
+            ),
+            "lab/deep/__init__.py": "",
+            "lab/deep/a.csv": "1",
+            "lab/deep/b.csv": "3",
+        },
+        ("lab/deep/a.csv", "1", "2"),
+        [FIGURE, ("lab/deep/b.csv", "3", "4")],
+    ),
+    Case(
+        "a shared library that is loaded by its file",
+        {
+            "lab/study.py": entry(
+                "return CDLL(Path(__file__).with_name('fast.so'))",
+                top="from ctypes import CDLL\nfrom pathlib import Path",
+            ),
+            "lab/fast.so": "1",
+        },
+        ("lab/fast.so", "1", "2"),
+        [FIGURE],
+    ),
+    Case(
+        "what a program does that is run by its file",
+        {
+            "lab/study.py": entry(
+                "return Popen([executable, Path(__file__).with_name('worker.py')])",
+                top="from pathlib import Path\nfrom subprocess import Popen\nfrom sys import executable",
+            ),
+            "lab/worker.py": "from lab.steps import one\nif __name__ == '__main__':\n    print(one())\n",
+            "lab/steps.py": "def one():\n    return 1\ndef two():\n    return 8\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+        [FIGURE, ("lab/steps.py", "return 8", "return 9")],
+    ),
+    Case(
+        "what a module does that is run by its name",
+        {
+            "lab/study.py": entry(
+                "return Popen([executable, '-m', 'lab.worker'])",
+                top="from subprocess import Popen\nfrom sys import executable",
+            ),
+            "lab/worker.py": "if __name__ == '__main__':\n    print(41)\n",
+        },
+        ("lab/worker.py", "41", "42"),
+        [FIGURE],
+    ),
+    Case(
+        "what code in a text imports",
+        {
+            "lab/study.py": entry(
+                "return Popen([executable, '-c', f'from lab.steps import one; print(one({kind}))'])",
+                top="from subprocess import Popen\nfrom sys import executable\nkind = 1",
+            ),
+            "lab/steps.py": "def one():\n    return 1\ndef two():\n    return 8\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
+        [FIGURE, ("lab/steps.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a submodule that a star import binds",
+        {
+            "lab/study.py": entry("return steps.one()", top="from lab.deep import *"),
+            "lab/deep/__init__.py": "__all__ = ['steps']\n",
+            "lab/deep/steps.py": "def one():\n    return 1\ndef two():\n    return 8\n",
+        },
+        ("lab/deep/steps.py", "return 1", "return 2"),
+        [FIGURE, ("lab/deep/steps.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a submodule in the place of a name of its package",
+        {
+            "lab/study.py": entry(
+                "return deep.steps.one()", top="import lab.deep.steps\nfrom lab import deep"
+            ),
+            "lab/deep/__init__.py": "steps = None\n",
+            "lab/deep/steps.py": "def one():\n    return 1\ndef two():\n    return 8\n",
+        },
+        ("lab/deep/steps.py", "return 1", "return 2"),
+        [FIGURE, ("lab/deep/steps.py", "return 8", "return 9")],
+    ),
+    Case(
+        "a module whose name is made from the name of who asks for it",
+        {
+            "lab/study.py": entry("return load('steps', __name__)", top="from lab.tools.loader import load"),
+            "lab/tools/__init__.py": "",
+            "lab/tools/loader.py": (
+                "from importlib import import_module\ndef load(name, of):\n"
+                "    return import_module(of.rpartition('.')[0] + '.' + name)\n"
+            ),
+            "lab/steps.py": "def one():\n    return 1\n",
+        },
+        ("lab/steps.py", "return 1", "return 2"),
     ),
 ]
 
@@ -968,6 +1084,51 @@ MEMBERS += [
         },
         ("lab/study.py", "    A = next(ids)\n    B = next(ids)\n", "    B = next(ids)\n    A = next(ids)\n"),
         [("lab/study.py", "return 1", "return 4")],
+    ),
+    Case(
+        "what a property made of a lambda reads",
+        {
+            "lab/study.py": STUDY.format("self.gain")
+            + "    gain = property(lambda me: me.deep())\n    def deep(self):\n        return 41\n"
+        },
+        ("lab/study.py", "return 41", "return 42"),
+    ),
+    Case(
+        "what a function that is made a method reads",
+        {
+            "lab/study.py": "def get(me):\n    return me.deep()\n"
+            + STUDY.format("self.get()")
+            + "    get = get\n    def deep(self):\n        return 41\n"
+        },
+        ("lab/study.py", "return 41", "return 42"),
+    ),
+    Case(
+        "what a wrapper around a method reads",
+        {
+            "lab/study.py": "from lab.tools import wrap\n"
+            + STUDY.format("self.get()")
+            + "    @wrap\n    def get(self):\n        return 0\n    def deep(self):\n        return 41\n",
+            "lab/tools.py": "def wrap(f):\n    def inner(me):\n        return me.deep()\n    return inner\n",
+        },
+        ("lab/study.py", "return 41", "return 42"),
+    ),
+    Case(
+        "what a base that is made reads",
+        {
+            "lab/study.py": "from lab.tools import base\n"
+            + STUDY.format("self.get()").replace("class Study", "class Study(base(1))")
+            + "    def deep(self):\n        return 41\n",
+            "lab/tools.py": MADE_BASE.format("get", "self.deep()"),
+        },
+        ("lab/study.py", "return 41", "return 42"),
+    ),
+    Case(
+        "a method that a base has that is made",
+        {
+            "lab/study.py": "from lab.tools import base\nclass Study(base(1)):\n    pass\n",
+            "lab/tools.py": MADE_BASE.format("run_cell", "41"),
+        },
+        ("lab/tools.py", "return 41", "return 42"),
     ),
 ]
 for case in MEMBERS:

@@ -12,7 +12,7 @@ from cogattn.errors import StoreError
 from cogattn.running.reach.names import Uses
 
 DATA = "data"
-_CODE = (".py", ".pyc", ".pyi", ".pyw", ".so", ".pyd")
+_CODE = (".py", ".pyc", ".pyi", ".pyw")
 
 
 class DataFiles:
@@ -22,10 +22,10 @@ class DataFiles:
         self._files: dict[str, list[str]] = {}
         self._folders: dict[str, set[str]] = {}
 
-    def named(self, home: Path, uses: Uses, *, stem: str = "") -> set[str]:
+    def named(self, home: Path, uses: Uses, *, stem: str = "", whole: bool = False) -> set[str]:
         """Return the files in `home`, or in a folder of data there, that code names, by relative path.
 
-        A folder that is named by itself is taken as a whole: which of its files are meant may come from elsewhere.
+        If `whole`, a folder that is named by itself is taken with all files: which are meant may come from elsewhere.
         With a `stem`, an ending alone names a file too (``Path(__file__).with_suffix(".json")``).
         """
         endings = {f"{stem}{text}" for text in uses.texts if stem and text.startswith(".")}
@@ -44,8 +44,8 @@ class DataFiles:
                 named = {
                     name for name in inside if _is_named(name, uses) or _is_named(f"{folder}/{name}", uses)
                 }
-                whole = alone or (mentioned and not named)
-                found |= {f"{folder}/{name}" for name in (inside if whole else named)}
+                all_of_it = whole and (alone or (mentioned and not named))
+                found |= {f"{folder}/{name}" for name in (inside if all_of_it else named)}
         return found
 
     def _in(self, folder: Path, *, deep: bool) -> list[str]:

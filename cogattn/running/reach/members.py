@@ -10,7 +10,7 @@ import ast
 from cogattn.errors import StoreError
 from cogattn.running.reach.names import Imported, Use, Uses, bound_names, imported, parameters, uses_of
 from cogattn.running.reach.registering import may_register_member
-from cogattn.running.reach.tree import Syntax, Unit, tree_digest
+from cogattn.running.reach.tree import Syntax, Unit, run_at_import, tree_digest
 from cogattn.running.reach.walk import Walk, is_dunder, unsubscripted
 
 STUDY, CELL = "cogattn.study", "Cell"
@@ -39,6 +39,8 @@ class Members:
             (where, above, node) for where, above in self.classes for node in above.body
         ]
         self.names = {name for *_, node in self.members for name in bound_names(node)}
+        self.foreign = False
+        """A base is made by a function of ours: its members cannot be told."""
         self._done: set[ast.stmt] = set()
         self._wanted: set[str] = set()
 
@@ -51,11 +53,13 @@ class Members:
             If the class has no such method.
         """
         self._start()
-        if method not in self.names:
+        if method not in self.names and not self.foreign:
             raise StoreError(
                 f"{self.syntax.name}:{self.unit.label} must have the method {method}; got no definition of that name"
             )
         self.want(method)
+        if method not in self.names:
+            self._use(method)
         self._annotated(method)
         if {"cells", "Config"} <= self.names:
             self.want("Config")
@@ -89,6 +93,8 @@ class Members:
         self.walk.note(f"{syntax.name}:{unit.label}()", *map(tree_digest, header))
         self.walk.load(Imported(syntax.name))
         self.walk.follow(uses_of([*unit.node.decorator_list, *keywords], syntax.package), syntax)
+        if any(self._makes_functions(syntax, decorator) for decorator in unit.node.decorator_list):
+            self._use("")
         for base in unit.node.bases:
             uses = uses_of([base], syntax.package)
             plain = isinstance(unsubscripted(base), ast.Name | ast.Attribute)
@@ -96,6 +102,7 @@ class Members:
                 found = [above for _, above in self.walk.definitions(syntax.name, use.chain)]
                 if not (plain and found and all(above.kind == "class" for above in found)):
                     self.walk.reach_global(syntax, use)
+                    self.foreign |= bool(found)
 
     def _take(self, member: Member) -> None:
         syntax, unit, node = member
@@ -109,10 +116,44 @@ class Members:
         uses = uses_of([node], syntax.package, own=None if static else node)
         if isinstance(node, ast.Import | ast.ImportFrom):
             uses.names |= {Use(target) for _, target in imported(node, syntax.package)}
+        if self._hands_self_on(syntax, node):
+            uses.own.add(())
         uses.names -= {use for use in uses.names if self._is_own(syntax, use, node)}
         self.walk.follow(uses, syntax)
         for attributes in uses.own:
             self._use(attributes[0] if attributes else "")
+
+    def _hands_self_on(self, syntax: Syntax, node: ast.stmt) -> bool:
+        """Whether code outside the class gets the object: a function that is made a member, or wraps one."""
+        if isinstance(node, Method):
+            return any(self._makes_functions(syntax, decorator) for decorator in node.decorator_list)
+        inside = list(run_at_import(node))
+        called = {id(inner.func) for inner in inside if isinstance(inner, ast.Call)}
+        return any(
+            isinstance(inner, ast.Lambda)
+            or (
+                isinstance(inner, ast.Name | ast.Attribute)
+                and id(inner) not in called
+                and any(unit.kind == "function" for unit in self._meant(syntax, inner))
+            )
+            for inner in inside
+        )
+
+    def _makes_functions(self, syntax: Syntax, node: ast.expr) -> bool:
+        """Whether a decorator of ours puts another function in the place of what it gets."""
+        called = node.func if isinstance(node, ast.Call) else node
+        return any(
+            isinstance(inner, Method | ast.Lambda)
+            for unit in self._meant(syntax, called)
+            for top in (unit.body or [unit.node])
+            for inner in ast.walk(top)
+            if inner is not unit.node
+        )
+
+    def _meant(self, syntax: Syntax, node: ast.expr) -> list[Unit]:
+        """Definitions of ours that an expression names."""
+        uses = uses_of([node], syntax.package) if isinstance(node, ast.Name | ast.Attribute) else Uses()
+        return [unit for use in uses.names for _, unit in self.walk.definitions(syntax.name, use.chain)]
 
     def _is_own(self, syntax: Syntax, use: Use, node: ast.stmt) -> bool:
         """Follow a name that means this class, or in its body one of its members."""

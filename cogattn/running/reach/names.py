@@ -16,9 +16,12 @@ from typing import Literal, NamedTuple
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Import = ast.Import | ast.ImportFrom
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-Dynamic = Literal["module", "package", "subclasses", "entry points", "by name", "joined"]
-"""What cannot be followed: any name of the module, any module of the package, all subclasses there are, what
-entry points name, modules whose names come from elsewhere, names that are joined with dots."""
+Dynamic = Literal[
+    "module", "package", "subclasses", "entry points", "by name", "joined", "own name", "beside", "resources"
+]
+"""What cannot be followed by name alone: any name of the module, any module of the package, all subclasses there are,
+what entry points name, modules whose names come from elsewhere, are joined with dots or made from the module's own;
+files beside the module, files in a package that is named elsewhere."""
 _READING = {
     "partition",
     "rpartition",
@@ -33,6 +36,11 @@ _READING = {
 """Calls whose result is still a name that somebody wrote down, not one put together here."""
 _NO_CODE = {"files", "getLogger", "version", "metadata", "distribution", "get_data", "as_file", "open_text"}
 """Calls that take the name of a module and do not import what is in it."""
+_FILES = {"files", "get_data", "open_text", "open_binary", "read_text", "read_binary"}
+"""Calls that read files of a package."""
+_NAMING = {"getLogger", "attach", "attach_stub", "print", "str", "repr"}
+"""Calls that take a module's own name and import nothing of its package that is not followed."""
+_OWN_NAMES = {"__name__", "__package__", "__spec__", "__path__"}
 _PATHS = {"join", "joinpath", "Path", "PurePath"}
 _SEARCHING = {"iter_modules", "walk_packages", "run_module", "run_path", "resolve_name"}
 _QUOTED = re.compile(r"[\w.\[\], |]+")
@@ -380,6 +388,8 @@ class _Reader:
             self._local(scope, name, attributes)
             return
         self.uses.names.add(Use(name, attributes))
+        if name == "__file__":
+            self.uses.dynamic.add("beside")
         if name in ("globals", "eval", "exec", "__builtins__") or (name, *attributes[:1]) == (
             "sys",
             "modules",
@@ -423,6 +433,8 @@ class _Reader:
             self._import_by_name(node)
         elif called in _SEARCHING:
             self.uses.dynamic.add("package")
+        elif called in _FILES:
+            self.uses.dynamic.add("resources")
         elif called == "join" and _is_dot(node.func):
             self.uses.dynamic.add("joined")
         elif called == "vars" and not node.args:
@@ -436,6 +448,8 @@ class _Reader:
             if isinstance(value, ast.Constant) and (keyword == "package" or called in _NO_CODE):
                 self.uses.resources.add(str(value.value))
             else:
+                if _base_name(value) in _OWN_NAMES and called not in _NAMING:
+                    self.uses.dynamic.add("own name")
                 self.read(value)
 
     def _import_by_name(self, call: ast.Call) -> None:
@@ -486,6 +500,13 @@ def parameters(node: Function) -> list[ast.arg]:
 
 def _type_variables(node: ast.AST) -> Scope:
     return Scope(bound={variable.name for variable in getattr(node, "type_params", [])})
+
+
+def _base_name(node: ast.AST) -> str:
+    """Return ``a`` of ``a.b.c`` and of ``a[b]``."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return getattr(node, "id", "")
 
 
 def _is_dot(node: ast.expr) -> bool:

@@ -74,8 +74,12 @@ class Places:
     def submodules(self, package: str) -> Iterator[str]:
         """Yield the names of all modules below a package, however deep."""
         place = self.find(package)
-        for folder in place.folders if place else ():
-            for child in _children(Path(folder)):
+        for folder in map(Path, place.folders if place else ()):
+            own = place is None or place.file is None or folder == place.file.parent
+            for child in _children(folder):
+                init = folder / child / "__init__.py"
+                if not own and (place is None or init == place.file or not init.is_file()):
+                    continue  # in a checkout lie tests and tables beside the package and its other folders
                 name = f"{package}.{child}"
                 if self.find(name) is not None:
                     yield name

@@ -77,6 +77,8 @@ class Syntax:
     bindings: dict[str, list[Unit | Imported]] = field(default_factory=dict)
     typing: dict[str, list[Unit | Imported]] = field(default_factory=dict)
     """Names bound for type checkers alone."""
+    main: list[Unit] = field(default_factory=list)
+    """Statements under ``if __name__ == "__main__":``."""
     imports: list[Imported] = field(default_factory=list)
     """Executed when the module is."""
     stars: list[str] = field(default_factory=list)
@@ -100,7 +102,9 @@ class Syntax:
             hidden.extend(node.body)
             self.typing |= hidden.bindings
             self.extend(node.orelse)
-        elif not is_constant(node) and not _is_main(node):
+        elif _is_main(node):
+            self.main.append(Unit("<__main__>", "statement", node, self.package))
+        elif not is_constant(node):
             self._add_unit(node)
 
     def extend(self, body: Sequence[ast.stmt]) -> None:
@@ -209,7 +213,7 @@ def _is_assignment(node: ast.stmt) -> bool:
 
 
 def _is_main(node: ast.stmt) -> bool:
-    """Whether it is ``if __name__ == "__main__":``, which is no part of a module that is imported."""
+    """Whether it is ``if __name__ == "__main__":``, which does not run when the module is imported."""
     match node:
         case ast.If(test=ast.Compare(left=one, ops=[ast.Eq()], comparators=[other]), orelse=[]):
             sides = {getattr(side, "id", "") or getattr(side, "value", "") for side in (one, other)}

@@ -8,32 +8,23 @@ from __future__ import annotations
 
 import ast
 import builtins
-import itertools
-import os
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from pathlib import Path
 
 from cogattn.errors import StoreError
 from cogattn.running.atomic import sha256_hex
-from cogattn.running.reach.data import DataFiles, file_sha256
+from cogattn.running.reach.data import file_sha256
 from cogattn.running.reach.lazy import lazy_bindings
 from cogattn.running.reach.live import live_syntax
-from cogattn.running.reach.names import IMPORT_MODULE, Imported, Use, Uses, absolute, uses_of
+from cogattn.running.reach.lookups import Lookups
+from cogattn.running.reach.names import IMPORT_MODULE, Imported, Use, Uses, uses_of
 from cogattn.running.reach.order import import_order, member_order
 from cogattn.running.reach.places import Place, Places
 from cogattn.running.reach.registering import Classes, may_register
 from cogattn.running.reach.tree import Syntax, Unit
 
 _KNOWN = frozenset(dir(builtins)) | {"__file__", "__name__", "__package__", "__path__", "__spec__", "__doc__"}
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
-_TARGET = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
-_RELATIVE = re.compile(r"(\.+)([A-Za-z_][\w.]*)")
-_START = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\.(?:$|\w*[*%{])")
-"""Text that begins the name of a module."""
 
 
 @dataclass
@@ -64,15 +55,13 @@ class Walk(Classes):
         self.by_member: set[Unit] = set()
         """Classes of which single members are reached, whatever decorates them."""
         self._modules: dict[str, Module | None] = {}
-        self._data = DataFiles()
+        self._lookups = Lookups(self)
         self._todo: list[tuple[Unit, Syntax]] = []
         self._to_load: list[Imported] = []
         self._loaded: set[Imported] = set()
         self._seen: set[tuple[str, tuple[str, ...]]] = set()
         self._whole: set[str] = set()
-        self._texts: set[str] = set()
         self._said: dict[str, set[str]] = {}
-        self._followed: list[tuple[Uses, Syntax]] = []
 
     def branch(self) -> Walk:
         """Return a walk that has reached nothing yet and knows the same modules."""
@@ -82,12 +71,13 @@ class Walk(Classes):
 
     def finish(self) -> None:
         """Work until nothing new turns up."""
-        while self._todo or self._to_load or self._found_by_name():
+        while self._todo or self._to_load or self._lookups.turned_up():
             while self._to_load:
                 self.load(self._to_load.pop())
             while self._todo:
                 unit, syntax = self._todo.pop()
                 self.follow(unit.uses, syntax)
+        self._lookups.note_files()
         self._note_orders()
 
     # ---- uses
@@ -102,15 +92,13 @@ class Walk(Classes):
 
     def follow(self, uses: Uses, syntax: Syntax) -> None:
         """Take in what a piece of a module's code refers to."""
-        self._followed.append((uses, syntax))
         self._to_load += uses.imports
         for use in uses.names:
             if isinstance(use.origin, Imported):
                 self.reach_imported(use.origin, use.attributes)
             elif use.origin in syntax.bindings or use.origin not in uses.unsure:
                 self.reach_global(syntax, use)
-        self._follow_texts(uses, syntax)
-        self._follow_data(uses, syntax)
+        self._lookups.follow(uses, syntax)
         names = {use.origin for use in uses.names if isinstance(use.origin, str)}
         if "module" in uses.dynamic:
             self.reach_module(syntax.name)
@@ -123,14 +111,14 @@ class Walk(Classes):
         name = str(use.origin)
         if name in syntax.bindings:
             self._reach_bound(syntax, name, use.attributes)
-            self._reach_stars(syntax)  # one that stands below may bind the name anew
+            self._reach_stars(syntax, use.chain)  # one that stands below may bind the name anew
         elif name in syntax.unreadable:
             raise StoreError(
                 f"what code uses in a notebook must be a function, a class, a module or a plain value; got {name}, "
                 f"{syntax.unreadable[name]}; put it into a file"
             )
         elif syntax.stars:
-            self._reach_stars(syntax)
+            self._reach_stars(syntax, use.chain)
         elif name not in syntax.typing and name not in _KNOWN:
             self.reach_module(syntax.name)
 
@@ -147,11 +135,14 @@ class Walk(Classes):
                 self._note_origin(syntax.name, name, bound)
                 self.reach_imported(bound, attributes)
 
-    def _reach_stars(self, syntax: Syntax) -> None:
+    def _reach_stars(self, syntax: Syntax, chain: tuple[str, ...] = ()) -> None:
+        """Take in all that star imports bind, and the submodule that one of them may bind by the first name."""
         for module in syntax.stars:
             self._note_origin(syntax.name, f"*{module}", Imported(module, "*"))
             if self._is_ours(module):
                 self.reach_module(module)
+                if chain and self.places.find(f"{module}.{chain[0]}") is not None:
+                    self.reach_attribute(f"{module}.{chain[0]}", chain[1:])
 
     def _note_origin(self, module: str, name: str, target: Imported) -> None:
         """Keep what a name is imported from: another origin is another number."""
@@ -162,6 +153,10 @@ class Walk(Classes):
         said = self._said.setdefault(key, set())
         said.add("\n".join(texts))
         self.parts[key] = sha256_hex("\n".join(sorted(said)).encode(errors="surrogatepass"))
+
+    def loaded(self) -> list[Syntax]:
+        """Return the modules that have been read so far."""
+        return [module.syntax for module in self._modules.values() if module]
 
     def _is_ours(self, module: str) -> bool:
         """Whether a module is followed; where not, its package's name is kept."""
@@ -187,13 +182,21 @@ class Walk(Classes):
             self._reach_object(found)
         elif chain[0] in found.syntax.bindings:
             self._reach_bound(found.syntax, chain[0], chain[1:])
-            self._reach_stars(found.syntax)
+            self._reach_stars(found.syntax, chain)
+            if self._is_rebound(found, chain[0]):
+                self.reach_attribute(f"{module}.{chain[0]}", chain[1:])
         elif chain[0] in found.lazy:
             self._reach_lazy(found, chain[0], chain[1:])
         elif self.places.find(f"{module}.{chain[0]}") is not None:
             self.reach_attribute(f"{module}.{chain[0]}", chain[1:])
         elif not is_dunder(chain[0]) or chain[0] == "__dict__":
             self._reach_unknown(found)
+
+    def _is_rebound(self, found: Module, name: str) -> bool:
+        """Whether importing a submodule puts it in the place of what its package binds by that name."""
+        module = f"{found.place.name}.{name}"
+        imports = [one.module for one in found.syntax.bindings[name] if isinstance(one, Imported)]
+        return not imports and self.places.find(module) is not None
 
     def _reach_lazy(self, found: Module, name: str, attributes: tuple[str, ...]) -> None:
         for target in found.lazy[name]:
@@ -241,6 +244,17 @@ class Walk(Classes):
                     self._to_load.append(bound)
         self._reach_stars(found.syntax)
 
+    def reach_script(self, name: str) -> None:
+        """Take a module in as it runs by ``python -m``."""
+        place = self.places.find(name)
+        if place is not None and place.is_package:
+            name = f"{name}.__main__"
+        found = self.module(name) if self.places.find(name) is not None else None
+        if found is not None:
+            self.reach_module(name)
+            for unit in found.syntax.main:
+                self.reach(unit, found.syntax)
+
     def module(self, name: str) -> Module | None:
         """Return a module of our code; None if it is missing, or no Python source."""
         if name not in self._modules:
@@ -261,6 +275,10 @@ class Walk(Classes):
         return Module(place, syntax, lazy_bindings(place, syntax)) if syntax else None
 
     # ---- imports
+
+    def load_all(self, targets: Iterable[Imported]) -> None:
+        """Take in, later on, what happens when things are imported."""
+        self._to_load += targets
 
     def load(self, target: Imported) -> None:
         """Take in what happens when something is imported."""
@@ -305,97 +323,6 @@ class Walk(Classes):
             order = member_order(unit, nodes)
             if len(order) > 1:
                 self.note(f"{syntax.name}:{unit.label}.<order>", *order)
-
-    # ---- what is found by text
-
-    def _follow_texts(self, uses: Uses, syntax: Syntax) -> None:
-        """Follow text that names a module or a target of our code, or begins the name of one."""
-        for text in uses.texts | uses.patterns:
-            start = _START.match(text)
-            if start and self._is_own_module(start[1]):
-                self.reach_package(start[1])
-        for text in uses.texts:
-            relative, target = _RELATIVE.fullmatch(text), _TARGET.fullmatch(text)
-            if relative:
-                self._follow_dotted(absolute(relative[2], len(relative[1]), syntax.package), modules=True)
-            elif text in self._texts:
-                continue
-            elif target and self.places.is_ours(target[1]) and self.places.find(target[1]) is not None:
-                self.reach_attribute(target[1], tuple(target[2].split(".")))
-            elif _DOTTED.fullmatch(text):
-                self._follow_dotted(text)
-        self._texts |= uses.texts
-
-    def _follow_dotted(self, text: str, *, modules: bool = False) -> None:
-        """``package.module`` or, unless it must be one of the `modules`, ``package.module.name``."""
-        module, _, name = text.rpartition(".")
-        if self._is_own_module(text):
-            self.reach_attribute(text, ())
-        elif not modules and "." in module and self._is_own_module(module):
-            found = self.module(module)
-            hidden = found and (found.syntax.stars or "__getattr__" in found.syntax.bindings)
-            if hidden or any(True for _ in self.definitions(module, (name,))):
-                self.reach_attribute(module, (name,))
-
-    def _is_own_module(self, name: str) -> bool:
-        return name.partition(".")[0] in self.places.own and self.places.find(name) is not None
-
-    def _found_by_name(self) -> bool:
-        """Take in what code that looks modules or classes up at run time may find; whether there was any."""
-        before = len(self.parts), len(self.packages)
-        dynamic = {flag for uses, _ in self._followed for flag in uses.dynamic}
-        if "subclasses" in dynamic:
-            self._reach_subclasses()
-        if "entry points" in dynamic:
-            self._reach_entry_points()
-        if "by name" in dynamic:
-            self._reach_by_name()
-        return (len(self.parts), len(self.packages)) != before
-
-    def _reach_subclasses(self) -> None:
-        for syntax in [module.syntax for module in self._modules.values() if module]:
-            for unit in syntax.units:
-                if unit.kind == "class":
-                    self.reach(unit, syntax)
-
-    def _reach_entry_points(self) -> None:
-        found = entry_points()
-        for entry in (entry for group in found.groups & self._texts for entry in found.select(group=group)):
-            if self.places.is_ours(entry.module):
-                self.reach_attribute(entry.module, tuple(entry.attr.split(".")) if entry.attr else ())
-
-    def _reach_by_name(self) -> None:
-        """Some module is imported by a name that comes from elsewhere: from any text that has been met."""
-        for text in sorted(self._texts):
-            top = text.partition(".")[0]
-            if not text.replace(".", "").isidentifier():
-                continue
-            if any(os.path.exists(os.path.join(folder, f"{top}.py")) for folder in self.places.folders):
-                self.reach_attribute(text, ())
-            elif self.places.is_installed(top):
-                self.packages.add(top)
-        for uses, syntax in list(self._followed):
-            for text in uses.texts if "joined" in uses.dynamic else ():
-                if self._is_own_module(text):
-                    self.reach_package(text)
-            named = any(use.origin in ("__package__", "__name__", "__spec__") for use in uses.names)
-            if named and ("joined" in uses.dynamic or any("*." in pattern for pattern in uses.patterns)):
-                self.reach_package(syntax.package or syntax.name)
-
-    # ---- files of data
-
-    def _follow_data(self, uses: Uses, syntax: Syntax) -> None:
-        """Take in the files beside a module that code names."""
-        above = itertools.accumulate(syntax.name.split("."), "{}.{}".format)
-        names = [syntax.name, *(name for name in sorted(uses.resources) if self._is_own_module(name)), *above]
-        homes: dict[Path, tuple[str, str]] = {}
-        for name in names:
-            home = self.places.find(name)
-            if home is not None and home.file is not None:
-                homes.setdefault(home.file.parent, (name, home.file.stem))
-        for folder, (name, stem) in homes.items():
-            for file in self._data.named(folder, uses, stem=stem):
-                self.parts[f"{name}:{file}"] = file_sha256(folder / file)
 
     # ---- classes
 
