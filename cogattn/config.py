@@ -184,6 +184,9 @@ def explain(error: ValidationError, model: type[Settings]) -> str:
             if first["type"] == "path_type"
             else _SUBJECT.sub("must ", first["msg"]).partition(", unable to parse")[0]
         )
+    if isinstance(first["input"], Mapping) and "; got " in message:
+        # A rule over several settings of a group: it names them, and what it got.
+        return f"{place.path}.{message}".lstrip(".")
     shown = repr(first["input"])
     value = f"; got {shown if len(shown) <= 80 else shown[:77] + '...'}"
     return f"{place.path} {message}{value}" if place.path else message

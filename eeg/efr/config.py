@@ -101,14 +101,17 @@ class Played(Settings):
     @model_validator(mode="after")
     def _onsets_are_told(self) -> Self:
         if self.align == "trigger" and not self.triggers:
-            raise ValueError("triggers must name a code or text when align is trigger")
+            raise ValueError("triggers must name a code or text when align is trigger; got none")
         if self.triggers and self.told_by != "trigger":
-            raise ValueError(f"triggers must be left out when align is {self.align}")
+            got = ", ".join(self.triggers)
+            raise ValueError(f"triggers must be left out when align is {self.align}; got {got}")
         if self.align == "audio" and not (self.audio_channel and self.stimuli):
-            raise ValueError("audio_channel and stimuli must be named when align is audio")
+            got = f"{self.audio_channel or 'none'} and {len(self.stimuli)} stimuli"
+            raise ValueError(f"audio_channel and stimuli must be named when align is audio; got {got}")
         by_trigger = self.stimuli_by == "trigger"
         if by_trigger and (self.told_by != "trigger" or len(self.stimuli) != len(self.triggers)):
-            raise ValueError("stimuli must be one for each of triggers, and align trigger")
+            got = f"{len(self.stimuli)} for {len(self.triggers)} triggers, align {self.align}"
+            raise ValueError(f"stimuli must be one for each of triggers, and align trigger; got {got}")
         return self
 
 
@@ -181,11 +184,13 @@ class SpectrumSettings(Settings):
     @model_validator(mode="after")
     def _band_rises(self) -> Self:
         if self.high_hz - self.low_hz < 4 / self.segment_s:
-            raise ValueError("spectrum.high_hz must exceed spectrum.low_hz by several bins (1 / segment_s)")
+            got = f"{self.low_hz:g} and {self.high_hz:g} Hz with {self.segment_s:g} s"
+            raise ValueError(f"high_hz must exceed low_hz by four bins, 4 / segment_s; got {got}")
         width_s = self.lag_high_s - self.lag_low_s
         reach_s = max(self.lag_high_s, -self.lag_low_s) + 0.2 * width_s
         if self.smooths and (width_s <= 0 or reach_s > 0.4 * self.segment_s):
-            raise ValueError("spectrum.lag_low_s and lag_high_s must rise and stay well within segment_s")
+            got = f"{self.lag_low_s:g} and {self.lag_high_s:g} s with {self.segment_s:g} s"
+            raise ValueError(f"lag_low_s and lag_high_s must rise and stay well within segment_s; got {got}")
         return self
 
     @property
@@ -253,12 +258,14 @@ class SteadyStateSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.alternating and self.inverted:
-            raise ValueError("alternating and inverted must not both be given")
+            got = ", ".join(self.inverted)
+            raise ValueError(f"alternating and inverted must not both be given; got inverted {got}")
         low, high = self.f0_low_hz, self.f0_high_hz
         if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
-            raise ValueError("f0_low_hz and f0_high_hz must both be given and rise")
+            raise ValueError(f"f0_low_hz and f0_high_hz must both be given and rise; got {low} and {high}")
         if low is not None and self.f0_window_s * low < 2:
-            raise ValueError("f0_window_s must hold two periods of f0_low_hz")
+            got = f"{self.f0_window_s:g} s with {low:g} Hz"
+            raise ValueError(f"f0_window_s must hold two periods of f0_low_hz; got {got}")
         return self
 
 
@@ -294,7 +301,7 @@ class EfrConfig(StudyConfig):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if len(set(self.positions)) != len(self.positions):
-            raise ValueError("positions must be different channels")
+            raise ValueError(f"positions must be different channels; got {', '.join(self.positions)}")
         if self.following and len(self.positions) == 1:
             raise ValueError("positions must be empty or name at least two channels, unless following is off")
         if (self.reference == "channels") != bool(self.reference_channels):
@@ -305,7 +312,10 @@ class EfrConfig(StudyConfig):
         simulated = isinstance(source, SimulatedInput | SimulatedSweepsInput)
         rate = min(self.sfreq, source.sfreq) if simulated else self.sfreq
         if self.following and self.spectrum.high_hz >= rate / 2:
-            raise ValueError(f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz")
+            got = f"{self.spectrum.high_hz:g} Hz"
+            raise ValueError(
+                f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz; got {got}"
+            )
         self._check_sounds()
         return self
 
@@ -315,7 +325,10 @@ class EfrConfig(StudyConfig):
         if isinstance(source, FilesInput | BidsInput):
             n = len(source.recordings) if isinstance(source, FilesInput) else len(source.subjects)
             if source.stimuli_by == "recording" and len(source.stimuli) not in (0, 1, n):
-                raise ValueError("input.stimuli must be one for all recordings or one for each")
+                got = f"{len(source.stimuli)} for {n} recordings"
+                raise ValueError(f"input.stimuli must be one for all recordings or one for each; got {got}")
             inverted = self.steady_state.inverted if self.steady_state else ()
             if not set(inverted) <= set(source.triggers):
-                raise ValueError("steady_state.inverted must be among input.triggers")
+                raise ValueError(
+                    f"steady_state.inverted must be among input.triggers; got {', '.join(inverted)}"
+                )
