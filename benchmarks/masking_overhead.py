@@ -67,7 +67,7 @@ def main() -> None:
             }
         )
         start = time.perf_counter()
-        run, _ = run_study("masking", config, out=Path(temporary, "runs"))
+        run = run_study("masking", config, out=Path(temporary, "runs"))
         total = time.perf_counter() - start
         assert verify(run) == []
     outside = total - forward.seconds - figures.seconds
