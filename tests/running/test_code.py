@@ -693,10 +693,25 @@ RUN_AT_IMPORT = [
         "a call of somebody else's function whose result nobody reads",
         {
             "lab/study.py": entry("return 1", top="import lab.parts"),
-            "lab/parts.py": "import torch\n_before = torch.set_num_threads(41)\n_size = len('a')\nSIZE = _size\n",
+            "lab/parts.py": "import torch\n_before = torch.tuned(41)\n_size = len('a')\nSIZE = _size\n",
         },
         ("lab/parts.py", "41", "42"),
         [FIGURE, ("lab/parts.py", "len('a')", "len('ab')")],
+    ),
+    Case(
+        "a call of somebody else's function that sets something",
+        {
+            "lab/study.py": entry("return 1", top="import lab.parts"),
+            "lab/parts.py": "import torch\nBEFORE = torch.set_num_threads(41)\nSIZE = torch.numel(8)\n",
+        },
+        ("lab/parts.py", "41", "42"),
+        [FIGURE, ("lab/parts.py", "8", "9")],
+    ),
+    Case(
+        "two names bound at once, above what reads one of them",
+        {"lab/study.py": entry("return A, B, C", top="A = 1\nB = A\nA, C = 2, 3\n")},
+        ("lab/study.py", "B = A\nA, C = 2, 3\n", "A, C = 2, 3\nB = A\n"),
+        [FIGURE],
     ),
     Case(
         "what a star import binds anew below a function of that name",
