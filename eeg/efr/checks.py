@@ -319,9 +319,8 @@ def _check_triggers(source: Played, outlines: Sequence[Outline]) -> None:
 
 
 def _check_following(config: EfrConfig, outline: Outline) -> None:
-    """Band, segments, bootstrap and surrogates fit the recording."""
-    spectrum, significance = config.spectrum, config.significance
-    where, rate = outline.name, outline.sfreq
+    """Channels, band and segments fit the recording."""
+    spectrum, where, rate = config.spectrum, outline.name, outline.sfreq
     if len(outline.channels) < 2:
         raise DataError(
             f"positions must leave at least two EEG channels; got {', '.join(outline.channels)} ({where})"
@@ -342,6 +341,12 @@ def _check_following(config: EfrConfig, outline: Outline) -> None:
             f"spectrum.segment_s must span at least 8 samples and fit into a trial; got {spectrum.segment_s:g} s, "
             f"while the longest trial lasts {max(outline.lengths) / rate:.4g} s ({where})"
         )
+    _check_blocks(config, outline, length)
+
+
+def _check_blocks(config: EfrConfig, outline: Outline, length: int) -> None:
+    """There are enough blocks for the bootstrap, and enough surrogates; `length` is a segment's, in samples."""
+    spectrum, significance, rate = config.spectrum, config.significance, outline.sfreq
     overlap = spectrum.overlap if spectrum.estimator == "welch" else 0.0
     hop = max(1, round(length * (1 - overlap)))
     segments = [max(0, (n - length) // hop + 1) for n in outline.lengths]
@@ -351,7 +356,7 @@ def _check_following(config: EfrConfig, outline: Outline) -> None:
     if n_blocks < LEAST_BLOCKS:
         raise ConfigError(
             f"significance.block_s must leave at least {LEAST_BLOCKS} blocks to resample; got {n_blocks} of "
-            f"{significance.block_s:g} s ({where} lasts {outline.duration_s:.4g} s)"
+            f"{significance.block_s:g} s ({outline.name} lasts {outline.duration_s:.4g} s)"
         )
     _check_surrogates(config, outline, sum(segments), hop / rate)
 
