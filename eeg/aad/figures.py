@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from cogattn.eeg.aad.plan import CONTROL
-from cogattn.eeg.recordings.montage import head_info
+from cogattn.eeg.recordings.montage import fills_a_map, head_info
 from cogattn.figures import COLOURS, SERIES, caption, count_text, new_figure, style
 
 if TYPE_CHECKING:
@@ -108,13 +108,14 @@ def _draw_durations(axes: Axes, place: int, values: np.ndarray, colour: str) -> 
 def response_figure(response: pd.DataFrame, *, in_volts: bool = True) -> Figure:
     """Response to the attended talker: every channel's course, and its topography.
 
-    Scalp maps at the two largest peaks where a standard montage knows all channels, else channels by lag. EEG
-    without a unit gets none.
+    Scalp maps at the two largest peaks where a standard montage knows all channels and they lie on no line, else
+    channels by lag. EEG without a unit gets none.
     """
     mean = response.groupby(["lag_s", "channel"], sort=False)["amplitude"].mean().unstack("channel")
     mean, unit = (mean * 1e6, "µV") if in_volts else (mean, "response")
     mean = mean[list(dict.fromkeys(response["channel"]))]
     info = head_info(list(mean.columns))
+    info = info if info is not None and fills_a_map(info) else None
     figure, panels = new_figure(1, 2 if info is None else 3, height_in=2.9 if info is None else 2.5)
     courses, *maps = panels[0]
     lags_ms = 1e3 * mean.index.to_numpy(float)

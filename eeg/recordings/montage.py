@@ -37,6 +37,12 @@ def head_info(channels: Sequence[str]) -> mne.Info | None:
     return None
 
 
+def fills_a_map(info: mne.Info) -> bool:
+    """Whether a map of the scalp can be drawn between electrodes: seen from above they lie on no line."""
+    places = np.array([channel["loc"][:2] for channel in info["chs"]])  # metres
+    return bool(np.linalg.svd(places - places.mean(axis=0), compute_uv=False)[-1] > 1e-3)
+
+
 def front_to_back(channels: Sequence[str]) -> NDArray[np.floating]:
     """Place of each electrode between the frontmost (0) and the hindmost (1) of them, (n_channels,)."""
     info = head_info(channels)
