@@ -1,0 +1,223 @@
+"""What the pages name, made when a line asks for it: small, and of the shape that the real thing has."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import wavfile
+
+from cogattn.eeg.recordings.simulate import speech_envelope
+from cogattn.vision.images.categories import CATEGORIES, WNIDS
+from cogattn.vision.images.config import ProceduralImages
+from cogattn.vision.images.listing import list_images
+
+TESTS = Path(__file__).resolve().parents[1]
+README = TESTS.parent / "README.md"
+
+
+def _module(path: str) -> ModuleType:
+    """A module of another folder of tests, for what it writes."""
+    spec = importlib.util.spec_from_file_location(path.replace("/", "_"), TESTS / f"{path}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+eeg_files = _module("eeg/conftest").eeg_files
+aad = _module("eeg/aad/conftest").aad
+
+SOUND_HZ, EEG_HZ, SOUND_S = 8000, 256, 60
+SOUNDS = {"talker_a.wav": 2, "talker_b.wav": 2, "story.wav": 1, "speech.wav": 1, "music.wav": 1}
+"""Length of each in minutes."""
+SCALP = ("Fz", "Cz", "Pz", "Oz")
+OWN_NETWORKS = '''
+"""A module of one's own."""
+
+import timm
+
+
+def rotated():
+    return timm.create_model("test_resnet")
+'''
+
+
+class Lab:
+    """A folder in which lines of the pages run; `provide` makes what they name."""
+
+    def __init__(self, folder: Path, files: SimpleNamespace, listeners: SimpleNamespace) -> None:
+        self.folder, self.files, self.listeners = folder, files, listeners
+        self.makers: dict[str, Callable[[Path], None]] = {
+            "study.toml": self._settings,
+            "my_networks:rotated": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
+            "imagenet/val": _photographs,
+            "resnet18_rotated.safetensors": lambda path: _weights(path, "resnet18"),
+            "vgg16.safetensors": lambda path: _weights(path, "vgg16"),
+            "DATA_preproc": self._dtu,
+            "KUL": self._kul,
+            "SESSIONS": self._sessions,
+            "S1.mat": lambda path: self._kul_file(path, sounds=False),
+            "s1.bdf": self._bdf,
+            "s2.bdf": self._bdf,
+            "s1.vhdr": self._brainvision,
+            "s1.edf": self._edf_with_audio,
+            "study": self._bids,
+            "ffr.bdf": self._ffr,
+            "da.wav": _syllable,
+        }
+        self.makers |= dict.fromkeys(SOUNDS, _wav)
+
+    def provide(self, words: list[str]) -> None:
+        """Make what is named and not there yet."""
+        for word in words:
+            if (make := self.makers.get(word)) and not (self.folder / word).exists():
+                make(self.folder / word)
+
+    def _settings(self, path: Path) -> None:
+        """The settings that the README shows, and the images that they name."""
+        (text,) = re.findall(r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+        _write(path, text)
+        self.provide(re.findall('"(.*?)"', text))
+
+    def _dtu(self, folder: Path) -> None:
+        folder.mkdir()
+        self.listeners.dtu_folder(folder, trial_s=50)
+
+    def _kul(self, folder: Path) -> None:
+        (folder / "stimuli").mkdir(parents=True)
+        for track in (1, 2):
+            _wav(folder / "stimuli" / f"part1_track{track}_dry.wav")
+        self._kul_file(folder / "S1.mat", sounds=True)
+
+    def _kul_file(self, path: Path, *, sounds: bool) -> None:
+        """Two trials; the file names its sounds, or holds their envelopes."""
+        rng = np.random.default_rng(0)
+        eeg = [20 * rng.standard_normal((SOUND_S * EEG_HZ, 3)) for _ in range(2)]
+        heard = np.stack([_loudness("left", EEG_HZ), _loudness("right", EEG_HZ)], axis=-1)
+        content = self.files.kul_content(eeg, [heard[:, None]] * 2, EEG_HZ)
+        for trial in content["trials"] if sounds else ():
+            del trial["Envelope"]
+        self.files.save["v7"](path, content)
+
+    def _sessions(self, folder: Path) -> None:
+        folder.mkdir()
+        self.listeners.table_folder(folder, onsets="onset_s")
+
+    def _bdf(self, path: Path) -> None:
+        eeg = _scalp()
+        self.files.write_edf(path, eeg, EEG_HZ, SCALP, status=_pulses(eeg.shape[1], [(3.0, 7)]))
+
+    def _brainvision(self, path: Path) -> None:
+        eeg = np.concatenate([_scalp(), _scalp()], axis=1)
+        markers = [("S  1", 3 * EEG_HZ), ("S  2", (3 + SOUND_S + 5) * EEG_HZ)]
+        self.files.write_brainvision(path, eeg, EEG_HZ, SCALP, markers=markers)
+
+    def _edf_with_audio(self, path: Path) -> None:
+        """What is heard from 3 s on is also in the last channel."""
+        eeg = np.vstack([_scalp(), np.zeros(_scalp().shape[1])])
+        heard = _sound("story.wav", EEG_HZ)
+        eeg[-1, 3 * EEG_HZ :][: len(heard)] = 100 * heard
+        self.files.write_edf(path, eeg, EEG_HZ, (*SCALP, "AUX1"))
+
+    def _bids(self, folder: Path) -> None:
+        for subject in ("01", "02"):
+            self.files.write_bids(folder, _scalp(), EEG_HZ, SCALP, subject=subject, events=[("story", 3.0)])
+
+    def _ffr(self, path: Path) -> None:
+        """Eighty short sounds, every other upside down."""
+        sfreq, every_s, n = 2048, 0.2, 80
+        rng = np.random.default_rng(0)
+        eeg = 5 * rng.standard_normal((2, round((n * every_s + 2) * sfreq) // sfreq * sfreq))
+        events = [(1 + k * every_s, 1 + k % 2) for k in range(n)]
+        status = _pulses(eeg.shape[1], events, sfreq)
+        self.files.write_edf(path, eeg, sfreq, ("Fz", "Cz"), status=status)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _photographs(folder: Path) -> None:
+    """Class folders by wnid, one of each category and one of none; drawn objects stand for photographs."""
+    images = list_images(ProceduralImages(n_images=48, size=224), seed=0)
+    for index, label in enumerate(images.labels):
+        place = folder / WNIDS[CATEGORIES[label]][0]
+        place.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray((255 * images.load(index)).astype(np.uint8)).convert("RGB")
+        picture.save(place / f"ILSVRC2012_val_{index + 1:08d}.JPEG")
+    (folder / "n01440764").mkdir()
+    picture.save(folder / "n01440764" / "ILSVRC2012_val_00000100.JPEG")
+
+
+def _weights(path: Path, model: str) -> None:
+    """Random tensors of a network; its largest layers, which nobody looks through, as bytes."""
+    import timm
+    from safetensors.torch import save_file
+
+    state = timm.create_model(model).state_dict()
+    small = {
+        name: tensor.to(torch.uint8) if tensor.numel() > 10_000_000 else tensor
+        for name, tensor in state.items()
+    }
+    save_file(small, path)
+
+
+def _loudness(name: str, rate: int) -> np.ndarray:
+    """Of the sound of this name, a minute long."""
+    coarse = speech_envelope(_rng(name), duration_s=SOUND_S, sfreq=64)
+    return np.interp(np.arange(SOUND_S * rate) / rate, np.arange(len(coarse)) / 64, coarse)
+
+
+def _sound(name: str, rate: int) -> np.ndarray:
+    """Noise with the loudness of speech, within 1."""
+    loudness = _loudness(name, rate)
+    sound = loudness * _rng(name).standard_normal(len(loudness))
+    return sound / np.abs(sound).max()
+
+
+def _rng(name: str) -> np.random.Generator:
+    return np.random.default_rng(list(name.encode()))
+
+
+def _wav(path: Path) -> None:
+    sound = np.tile(_sound(path.name, SOUND_HZ), SOUNDS.get(path.name, 1))
+    wavfile.write(path, SOUND_HZ, sound.astype(np.float32))
+
+
+def _syllable(path: Path) -> None:
+    """A tenth of a second of a voice whose pitch rises from 95 to 105 Hz."""
+    time_s = np.arange(SOUND_HZ // 10) / SOUND_HZ
+    wavfile.write(path, SOUND_HZ, np.cos(np.pi * (95 * time_s + 50 * time_s**2)).astype(np.float32) ** 5)
+
+
+def _scalp() -> np.ndarray:
+    """Microvolts, (4, n_times): room for a sound that begins after 3 s."""
+    return 10 * np.random.default_rng(1).standard_normal((len(SCALP), (SOUND_S + 5) * EEG_HZ))
+
+
+def _pulses(n_times: int, events: list[tuple[float, int]], sfreq: int = EEG_HZ) -> np.ndarray:
+    """A trigger channel with pulses of 5 samples, from (second, code)."""
+    channel = np.zeros(n_times)
+    for start_s, code in events:
+        channel[round(start_s * sfreq) :][:5] = code
+    return channel
+
+
+@pytest.fixture(scope="session")
+def lab(
+    tmp_path_factory: pytest.TempPathFactory, eeg_files: SimpleNamespace, aad: SimpleNamespace
+) -> Iterator[Lab]:
+    """Where lines run; what they made is removed, for weights are large."""
+    folder = tmp_path_factory.mktemp("lab")
+    yield Lab(folder, eeg_files, aad)
+    shutil.rmtree(folder)

@@ -1,0 +1,296 @@
+"""Every line of code on a page runs as it stands, but for settings that make it small.
+
+A line of the shell is known by itself (`COMMANDS`), so that a new one cannot go untested. Its words come first; those
+of the table are added, and take the place of what the line says of the same setting. With ``--dry-run`` everything
+is checked (files, headers, weights, settings) and nothing computed.
+"""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import json
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cogattn.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CI = ROOT / ".ci" / "run"
+DRY = "--dry-run"
+UNTRAINED = "--observer.weights random"
+"""For lines whose networks would be downloaded."""
+COIN = "cogattn.testing.coin:CoinStudy"
+"""What there is to list and to verify."""
+FEW_SHUFFLES = "--significance.n-permutations 19"
+FEW_SAMPLES = "--significance.n-bootstrap 50"
+
+COMMANDS = {
+    # masking
+    "masking": DRY,
+    "masking --dry-run": "",
+    "masking --observer.kind timm --observer.models resnet50 vit_base_patch16_224 "
+    "--images.kind folder --images.path imagenet/val": f"{UNTRAINED} {DRY}",
+    "masking --observer.kind timm --observer.models resnet50 vit_base_patch16_224 "
+    "--images.kind folder --images.path imagenet/val --images.max-images 1050": f"{UNTRAINED} {DRY}",
+    "masking --observer.kind human": DRY,
+    "masking --config study.toml --workers 8 --json > rows.json": f"{UNTRAINED} --images.max-images 16 "
+    "--channel.n-bootstrap 100",
+    # search
+    "search": DRY,
+    "search --dry-run": "",
+    "search --observer.models resnet50 vit_base_patch16_224 --controls chance no_fovea": f"{UNTRAINED} {DRY}",
+    "search --observer.models vgg16 --fovea.place inline --fovea.preset eccnet --rules.temperature 0 "
+    "--observer.weights vgg16.safetensors": DRY,
+    "search --observer.models resnet18 --observer.weights resnet18_rotated.safetensors": DRY,
+    "search --observer.kind factory --observer.target my_networks:rotated": "--tasks curvature "
+    "--displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 --n-bootstrap 100 "
+    "--controls no_fovea pixels ideal chance",
+    # aad
+    "aad": DRY,
+    "aad --recordings.kind folder --recordings.layout dtu --recordings.path DATA_preproc "
+    "--windows-s 1 2 5 10 20 40": FEW_SHUFFLES,
+    "aad --recordings.kind folder --recordings.layout kul --recordings.path KUL "
+    "--recordings.audio KUL/stimuli": FEW_SHUFFLES,
+    "aad --recordings.kind folder --recordings.layout table --recordings.path SESSIONS": "--windows-s 1 5 20 "
+    f"{FEW_SHUFFLES}",
+    "aad --validation subject --decoders ridge attention": "--recordings.n-subjects 2 --recordings.n-trials 4 "
+    f"--recordings.n-channels 4 --training.n-epochs 1 {FEW_SHUFFLES}",
+    "aad --recordings.speech talker_a.wav talker_b.wav --recordings.n-trials 10": f"--recordings.trial-s 10 "
+    f"--windows-s 1 5 10 {DRY}",
+    # efr
+    "efr": DRY,
+    "efr --input.kind files --input.recordings s1.bdf s2.bdf --input.stimuli story.wav "
+    "--input.align trigger --input.triggers 7 --positions Fz Cz Pz Oz": FEW_SAMPLES,
+    "efr --input.kind files --input.recordings s1.vhdr --input.stimuli speech.wav music.wav "
+    "--input.stimuli-by trigger --input.align trigger --input.triggers 1 2": FEW_SAMPLES,
+    "efr --input.kind files --input.recordings s1.edf --input.stimuli story.wav --input.align audio "
+    "--input.audio-channel AUX1": FEW_SAMPLES,
+    "efr --input.kind files --input.recordings S1.mat --input.layout kul": FEW_SAMPLES,
+    "efr --input.kind bids --input.root study --input.subjects 01 02 --input.task listen "
+    "--input.stimuli story.wav": FEW_SAMPLES,
+    "efr --steady-state.modulation-hz 40 --steady-state.sweep-s 1": DRY,
+    "efr --no-following --sfreq 2000 --input.kind files --input.recordings ffr.bdf --input.stimuli da.wav "
+    "--input.align trigger --input.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
+    "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
+    # runs
+    "runs list": "",
+    "runs verify --deep": f"--study {COIN}",
+}
+"""What is added to each line after ``cogattn``."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """All blocks of a page, whose fences must be closed."""
+    found, opened = [], None
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.lstrip().startswith("```"):
+            if opened:
+                opened[2].append(line)
+        elif opened:
+            found.append(Block(page.name, opened[0], opened[1], "\n".join(opened[2])))
+            opened = None
+        else:
+            opened = (number, line.strip().strip("`"), [])
+    assert opened is None, f"{page.name}:{opened and opened[0]} is not closed"
+    return found
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def lines_of(block: Block) -> list[str]:
+    """Lines of the shell, continued ones joined, without comments and superfluous blanks."""
+    joined = re.sub(r"\\\n\s*", "", block.text).splitlines()
+    return [" ".join(line.partition(" #")[0].split()) for line in joined if line.partition("#")[0].strip()]
+
+
+def is_shell(block: Block) -> bool:
+    return block.language == "bash" or (
+        block.language == "" and bool(re.search(r"^(cogattn|pip) ", block.text, re.M))
+    )
+
+
+SHELL_LINES = sorted({line for block in BLOCKS if is_shell(block) for line in lines_of(block)})
+SETUP_LINES = [line for line in SHELL_LINES if line.startswith("pip ")]
+
+
+def test_every_block_is_of_a_kind_that_runs() -> None:
+    other = [
+        str(block) for block in BLOCKS if not is_shell(block) and block.language not in ("python", "toml")
+    ]
+    assert other == []
+    assert len(SHELL_LINES) > 20
+    assert [line for line in SHELL_LINES if not line.startswith(("cogattn ", "pip "))] == []
+
+
+def test_what_is_known_of_lines_is_of_lines_that_are_there() -> None:
+    written = {line.removeprefix("cogattn ") for line in SHELL_LINES if line.startswith("cogattn ")}
+    assert sorted(COMMANDS.keys() - written) == []
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in SHELL_LINES if line.startswith("cogattn ")], ids=lambda line: line[8:68]
+)
+def test_a_line_of_the_shell_runs(
+    line: str, lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = COMMANDS.get(line.removeprefix("cogattn "))
+    assert known is not None, f"not known: {line!r}; say in COMMANDS how it is made small"
+    words, _, file = line.partition(" > ")
+    words = changed(shlex.split(words)[1:], [*shlex.split(known), *one_worker(line)])
+    monkeypatch.chdir(tmp_path if words[0] == "runs" else lab.folder)
+    lab.provide(words)
+    if words[0] == "runs":
+        assert main([COIN, "--workers", "1"]) == 0
+        capsys.readouterr()
+    code = main(words)
+    out, err = capsys.readouterr()
+    assert code == 0, out + err
+    if file:
+        assert json.loads(out)
+    else:
+        assert re.search(r"^run: |cells, |finished|0 damaged$", out, re.M), out
+
+
+def one_worker(line: str) -> list[str]:
+    return [] if line.startswith("cogattn runs") else ["--workers", "1"]
+
+
+def changed(words: list[str], added: list[str]) -> list[str]:
+    """`words` without the settings that are `added`, and those."""
+    kept: list[str] = []
+    taken = {word for word in added if word.startswith("--")}
+    keep = True
+    for word in words:
+        keep = word not in taken if word.startswith("--") else keep
+        kept += [word] if keep else []
+    return [*kept, *added]
+
+
+def test_what_is_added_takes_the_place_of_what_the_line_says() -> None:
+    line = shlex.split("masking --models a b --workers 8 --json")
+    added = shlex.split("--workers 1 --models c")
+    assert changed(line, added) == ["masking", "--json", *added]
+
+
+# ---- Python and TOML
+
+
+PROLOGUES = {
+    "README.md": """
+import numpy as np
+noise_sds = [0.0, 0.02, 0.04, 0.08, 0.16]
+n_trials = np.full((5, 7), 100)
+hurt = np.array([0.02, 0.1, 0.5, 1.0, 0.5, 0.1, 0.02])  # by each band
+n_correct = np.round(100 * (0.06 + 0.9 * np.exp(-400 * np.outer(np.square(noise_sds), hurt))))
+""",
+    "aad.md": """
+import numpy as np
+from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+rng = np.random.default_rng(0)
+listener = draw_listener(rng, name="S1", n_channels=5, sfreq=64.0, snr_db=-18)
+trials = simulate_recording(rng, listener, n_trials=4, duration_s=60, sfreq=64.0).trials
+eeg = [trial.eeg for trial in trials]
+attended, unattended = ([trial.streams[name] for trial in trials] for name in ("attended", "unattended"))
+""",
+    "foveal_attention.md": """
+import torch
+fixations, patches = torch.randn(2, 5, 64), torch.randn(2, 196, 64)
+gaze_deg, patch_deg = torch.randn(2, 5, 2), torch.randn(1, 196, 2)
+objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.ones(2, 9, dtype=torch.bool)
+""",
+    "search.md": "",
+}
+"""What a page takes to be there already."""
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if block.language == "python"}))
+def test_python_of_a_page_runs_from_top_to_bottom(page: str, lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert page in PROLOGUES, f"not known: {page}; say in PROLOGUES what it takes to be there"
+    monkeypatch.chdir(lab.folder)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)  # as on a machine where nobody tests kernels
+    names: dict[str, object] = {"__name__": page}
+    exec(PROLOGUES[page], names)
+    for block in BLOCKS:
+        if block.page == page and block.language == "python":
+            run_block(block, names)
+
+
+def run_block(block: Block, names: dict[str, object]) -> None:
+    """Statement by statement; a remark behind one may tell its value, or attributes of what it made."""
+    lines = block.text.splitlines()
+    for statement in ast.parse(block.text).body:
+        where = f"{block.page}:{block.line + statement.lineno}"
+        remark = lines[(statement.end_lineno or 1) - 1][statement.end_col_offset or 0 :].partition("# ")[2]
+        value: object = None
+        if isinstance(statement, ast.Expr):
+            value = eval(compile(ast.Expression(statement.value), where, "eval"), names)
+            assert agrees(value, remark), f"{where}: {value!r}"
+        else:
+            exec(compile(ast.Module([statement], []), where, "exec"), names)
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                value = names[statement.targets[0].id]
+        for name in re.findall(r"(?:^|, )\.(\w+)", remark):
+            assert hasattr(value, name), f"{where}: {name}"
+
+
+def agrees(value: object, remark: str) -> bool:
+    """Whether a remark that tells a value tells this one; ``...`` stands for anything."""
+    if not re.match(r"[-'\"(\[\d]", remark):
+        return True
+    if re.fullmatch(r"-?\d+\.\d+", remark):
+        return f"{value:.{len(remark.partition('.')[2])}f}" == remark
+    return doctest.OutputChecker().check_output(f"{remark}\n", f"{value!r}\n", doctest.ELLIPSIS)
+
+
+def test_remarks_are_held_against_values() -> None:
+    assert agrees(0.40425, "0.404")
+    assert not agrees(0.41, "0.404")
+    assert agrees((False, "triton needs a GPU"), "(False, 'triton needs ...')")
+    assert not agrees("folded", "'blocked'")
+    assert agrees(object(), "what must be known")
+
+
+# ---- setting up
+
+
+def test_the_lines_that_set_up_are_two() -> None:
+    assert sorted(SETUP_LINES) == [
+        'pip install -e ".[test]" && pytest -q -n 2',
+        "pip install . && cogattn demo",
+    ]
+
+
+def test_the_check_of_every_change_runs_the_test_command_of_the_readme() -> None:
+    text = CI.read_text(encoding="utf-8")
+    (script,) = re.findall(r"sed -n '(.*)' README\.md", text)
+    picked = subprocess.run(["sed", "-n", script, "README.md"], cwd=ROOT, capture_output=True, text=True)
+    assert picked.stdout.splitlines() == [line for line in SETUP_LINES if "pytest" in line]
+    assert 'eval "${test_command%%&&*}"' in text
+    assert 'eval "${test_command#*&&}"' in text
+
+
+def test_the_check_of_every_change_installs_and_runs_the_demo() -> None:
+    text = CI.read_text(encoding="utf-8")
+    assert re.search(r'pip" install -q "\$work"/dist/\*\.whl', text)
+    assert re.search(r'/bin/cogattn" demo ', text)
