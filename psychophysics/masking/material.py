@@ -1,6 +1,7 @@
 """The images of a run: those that trials show, those that a readout is trained on, and cue-conflict images.
 
-They are listed once and kept; `forget` has them listed anew, since files may have come and gone.
+They are listed once and kept; `forget` has them listed anew, since files may have come and gone. SciPy, which is slow
+to load, is imported only with cue-conflict images: a finished run that is asked for again lists its images, too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.probes.shape_bias import ConflictImages, list_conflicts
 from cogattn.vision.images.listing import ImageList, list_images
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig
+    from cogattn.psychophysics.probes.shape_bias import ConflictImages
     from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
 
 
@@ -80,6 +81,8 @@ def _conflict_folder(config: MaskingConfig) -> Path:
 
 @lru_cache(maxsize=2)
 def _conflicts(folder: Path) -> ConflictImages:
+    from cogattn.psychophysics.probes.shape_bias import list_conflicts
+
     return list_conflicts(folder)
 
 

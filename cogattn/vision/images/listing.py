@@ -27,9 +27,9 @@ from PIL import Image, UnidentifiedImageError
 from cogattn.errors import DataError
 from cogattn.running.digests import combined, file_digest
 from cogattn.seeds import Streams
-from cogattn.vision.images import procedural
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
 from cogattn.vision.images.layouts import Entry, Listing, read_folder, read_manifest
+from cogattn.vision.images.silhouettes import SILHOUETTES
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 JPEG_END = b"\xff\xd9"
@@ -170,7 +170,7 @@ def list_images(
     """
     match settings:
         case ProceduralImages():
-            n_categories = len(procedural.CATEGORIES)
+            n_categories = len(SILHOUETTES)
             counts = [len(range(k, settings.n_images, n_categories)) for k in range(n_categories)]
             return _drawn(_DrawingBoard(settings.size, seed), counts, seed)
         case FolderImages():
@@ -181,7 +181,7 @@ def list_images(
 
 def _drawn(board: _DrawingBoard, counts: list[int], seed: int, prefix: str = "") -> ImageList:
     """Scenes named by category and number."""
-    names = procedural.CATEGORIES
+    names = tuple(SILHOUETTES)
     ids = tuple(f"{prefix}{name}/{i:04d}" for name, n in zip(names, counts, strict=True) for i in range(n))
     return ImageList(ids, names, _frozen(np.repeat(np.arange(len(names)), counts)), board, seed)
 
@@ -294,6 +294,8 @@ class _DrawingBoard:
     seed: int
 
     def load(self, image_id: str, label: int) -> NDArray[np.float32]:
+        from cogattn.vision.images import procedural  # loads scipy, which a list does not need
+
         return procedural.draw(label, Streams(self.seed).generator("scene", image_id), self.size)
 
     def digest(self, image_id: str) -> str:
