@@ -161,7 +161,7 @@ def run_study(
     """
     loaded = loaded_study(study)
     run = open_run(loaded, config, out)
-    if run.finished and answered(loaded, config, run, execution):
+    if _first_of_this_process(loaded) and run.finished and answered(loaded, config, run, execution):
         return run
     loaded.check(config)
     plan = make_plan(loaded, config)
@@ -185,6 +185,19 @@ def run_study(
     if failures:
         raise RunFailed(named(failures))
     return run
+
+
+_ASKED: list[str] = []
+"""Names of the studies that this process has asked for a run."""
+
+
+def _first_of_this_process(study: Study) -> bool:
+    """Whether no run was asked for before: what a study remembers of files is then as they are now.
+
+    The check of a study forgets what an earlier run of the process knew, so a later run never goes without it.
+    """
+    _ASKED.append(study.name)
+    return len(_ASKED) == 1
 
 
 def answered(study: Study, config: StudyConfig, run: RunFolder, execution: Execution) -> bool:

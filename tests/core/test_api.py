@@ -115,6 +115,57 @@ def test_a_live_network_travels_to_workers(tmp_path: Path) -> None:
     assert runs[0].trials["masking"]["response"].nunique() > 1
 
 
+FACTORY = """
+import torch
+from torch import nn
+
+class Bright(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(16))
+    def forward(self, images):
+        return images.mean(dim=(1, 2, 3))[:, None] * self.weights
+
+def build():
+    network = Bright()
+    network.load_state_dict(torch.load("ck.pt", weights_only=True))
+    return network
+"""
+
+
+def test_a_retrained_network_never_gets_the_old_one_s_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = tmp_path / "bright_factory.py"
+    source.write_text(FACTORY)
+
+    def answer_with(category: int) -> None:
+        torch.save({"weights": torch.eye(16)[category]}, "ck.pt")
+
+    def responses() -> set[str]:
+        run = cogattn.run("masking", observer="bright_factory:build", **SMALL, workers=1, progress=False)
+        return set(run.trials["masking"]["response"])
+
+    def cells() -> set[Path]:
+        return set((tmp_path / "runs" / "cells").rglob("*.zip"))
+
+    answer_with(3)
+    first, stored = responses(), cells()
+    source.write_text(FACTORY.replace("network = Bright()", "network = Bright()  # a comment"))
+    assert responses() == first
+    assert cells() == stored  # nothing to compute
+    answer_with(5)
+    second = responses()
+    assert len(first) == len(second) == 1
+    assert first != second
+    assert len(cells()) == 2 * len(stored)
+    answer_with(3)
+    assert responses() == first
+    assert len(cells()) == 2 * len(stored)
+
+
 SCRIPT = """
 import sys
 import torch
