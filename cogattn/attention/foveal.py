@@ -33,9 +33,10 @@ class FovealAttention(nn.Module):
     Examples
     --------
     >>> attend = FovealAttention(FovealAttentionConfig(width=64, heads=4))
-    >>> seen = attend(fixations, patches, gaze_deg, patch_deg)   # (2, 5, 64), (2, 196, 64), (2, 5, 2), (1, 196, 2)
-    >>> seen.shape
-    (2, 5, 64)
+    >>> fixations, gaze_deg = torch.randn(2, 5, 64), torch.randn(2, 5, 2)
+    >>> patches, patch_deg = torch.randn(2, 196, 64), torch.randn(1, 196, 2)  # places shared by the batch
+    >>> attend(fixations, patches, gaze_deg, patch_deg).shape
+    torch.Size([2, 5, 64])
     """
 
     def __init__(self, config: FovealAttentionConfig) -> None:

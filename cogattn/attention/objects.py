@@ -111,8 +111,10 @@ class ObjectAttention(nn.Module):
     Examples
     --------
     >>> attend = ObjectAttention(ObjectAttentionConfig(width=64, heads=4))
-    >>> attend(fixations, objects, gaze_deg, object_deg, present=mask).shape   # 5 fixations, 84 objects
-    (2, 5, 64)
+    >>> fixations, gaze_deg = torch.randn(2, 5, 64), torch.randn(2, 5, 2)
+    >>> objects, object_deg = torch.randn(2, 84, 64), torch.randn(2, 84, 2)
+    >>> attend(fixations, objects, gaze_deg, object_deg, present=torch.ones(2, 84, dtype=torch.bool)).shape
+    torch.Size([2, 5, 64])
     """
 
     def __init__(self, config: ObjectAttentionConfig) -> None:

@@ -70,7 +70,10 @@ def register(
 
     Examples
     --------
-    >>> register(torchvision.models.resnet18(), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # doctest: +SKIP
+    >>> import torchvision
+    >>> network = torchvision.models.resnet18()
+    >>> register(network, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)).name
+    'ResNet'
     """
     if not isinstance(module, nn.Module):
         raise ObserverError(f"observer must be a torch.nn.Module; got {type(module).__name__}")

@@ -53,6 +53,7 @@ class Network:
 
     Examples
     --------
+    >>> from cogattn.observers import TimmObserver, build_network
     >>> network = build_network(TimmObserver(), "tf_efficientnet_lite0", seed=0)
     >>> network.logits(torch.rand(8, 3, 224, 224)).shape
     torch.Size([8, 1000])

@@ -44,8 +44,10 @@ class Readout:
 
     Examples
     --------
-    >>> readout = Readout.fit(network, images, labels, ("bear", "boat"))    # images (n, 3, h, w), labels (n,)
-    >>> readout.scores(images).shape
+    >>> from cogattn.observers import TimmObserver, build_network
+    >>> network = build_network(TimmObserver(weights="random"), "test_resnet", seed=0)
+    >>> images, labels = torch.rand(40, 3, 160, 160), [0, 1] * 20
+    >>> Readout.fit(network, images, labels, ("bear", "boat")).scores(images).shape
     (40, 2)
     """
 

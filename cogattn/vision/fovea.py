@@ -119,8 +119,12 @@ class FoveatedField:
 
     Examples
     --------
-    >>> field = foveate(Backbone(network), images, pixels_per_degree=30, integration=INTEGRATIONS["v2"])
-    >>> [level.shape for level in field.features(torch.zeros(4, 2))]   # from four gazes
+    >>> from cogattn.observers import TimmObserver, build_network
+    >>> from cogattn.vision.retina import INTEGRATIONS
+    >>> backbone = Backbone(build_network(TimmObserver(), "tf_efficientnet_lite0", seed=0))
+    >>> images = torch.rand(1, 3, 224, 224)
+    >>> field = foveate(backbone, images, pixels_per_degree=30, integration=INTEGRATIONS["v2"])
+    >>> [tuple(level.shape) for level in field.features(torch.zeros(4, 2))]  # from four gazes
     [(1, 4, 40, 28, 28), (1, 4, 112, 14, 14), (1, 4, 320, 7, 7)]
     """
 

@@ -58,8 +58,10 @@ def window_accuracy(
 
     Examples
     --------
-    >>> window_accuracy(decoded, attended, unattended, sfreq=64.0, windows_s=[1, 10, 60])
-    array([0.57, 0.73, 0.9 ])
+    >>> attended, unattended, noise = np.random.default_rng(0).standard_normal((3, 20 * 3840))
+    >>> decoded = attended / 20 + noise
+    >>> window_accuracy(decoded, attended, unattended, sfreq=64.0, windows_s=[1, 10, 60]).round(2)
+    array([0.61, 0.82, 0.85])
     """
     margins = window_margins(reconstruction, attended, unattended, sfreq=sfreq, windows_s=windows_s)
     return np.array([accuracy(np.concatenate(per_trial)) for per_trial in margins])
@@ -159,8 +161,8 @@ def mesd(
 
     Examples
     --------
-    >>> mesd([1, 5, 10, 20, 30, 60], [.53, .61, .69, .76, .84, .9])
-    49.52860783427646
+    >>> round(mesd([1, 5, 10, 20, 30, 60], [0.53, 0.61, 0.69, 0.76, 0.84, 0.9]), 6)
+    49.528608
     """
     times, values = _usable_points(windows_s, accuracies)
     if not 0 < p0 < 1 or not 0 <= c < 1 or n_min < 2 or n_points < 1:

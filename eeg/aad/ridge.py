@@ -50,8 +50,12 @@ class RidgeDecoder:
 
     Examples
     --------
-    >>> decoder = RidgeDecoder(sfreq=64.0).fit(eeg_trials, attended_envelopes)
-    >>> reconstruction = decoder.predict(new_eeg)          # (n_times,)
+    >>> rng = np.random.default_rng(0)
+    >>> envelopes = rng.random((4, 640))  # ten seconds
+    >>> eeg = envelopes[:, :, None] + rng.standard_normal((4, 640, 8))
+    >>> decoder = RidgeDecoder(sfreq=64.0).fit(list(eeg[:3]), list(envelopes[:3]))
+    >>> decoder.predict(eeg[3]).shape
+    (640,)
     """
 
     def __init__(self, sfreq: float, tmin: float = 0.0, tmax: float = 0.25, alphas: Alphas = None) -> None:

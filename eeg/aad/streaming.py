@@ -139,10 +139,15 @@ class StreamingDecoder:
 
     Examples
     --------
-    >>> live = StreamingDecoder(decoder, window_s=5.0, hop_s=1.0, switches=switches)
-    >>> for eeg, first, second in chunks:
-    ...     for decision in live.push(eeg, first, second):
+    >>> first, second = np.random.default_rng(0).random((2, 640))
+    >>> eeg = np.stack([first, -first], axis=1) + 0.1 * second[:, None]  # follows the first talker
+    >>> live = StreamingDecoder(RidgeDecoder(sfreq=64.0).fit([eeg, -eeg], [first, -first]), hop_s=2.0)
+    >>> for chunk in np.split(np.arange(640), 10):
+    ...     for decision in live.push(eeg[chunk], first[chunk], second[chunk]):
     ...         print(decision.time_s, decision.probability)
+    5.0 1.0
+    7.0 1.0
+    9.0 1.0
     """
 
     def __init__(

@@ -50,8 +50,9 @@ class Envelope:
 
     Examples
     --------
-    >>> sound, rate = read_audio(Path("story.wav"))
-    >>> Envelope(sfreq=64.0)(sound, rate)          # shape (round(duration_s * 64),)
+    >>> sound, rate = np.random.default_rng(0).standard_normal(16_000), 8000.0  # as from `read_audio`
+    >>> Envelope(sfreq=64.0)(sound, rate).shape  # two seconds
+    (128,)
     """
 
     kind: Literal["gammatone", "hilbert", "rms"] = "gammatone"

@@ -78,11 +78,13 @@ class AdaptiveSession:
 
     Examples
     --------
-    >>> session = AdaptiveSession(spectra, rng=np.random.default_rng(0))
+    >>> from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
+    >>> session = AdaptiveSession(octave_spectra(), max_trials=64, rng=np.random.default_rng(0))
     >>> while not session.finished:
     ...     bands, sds = session.next_block()
-    ...     session.update(bands, sds, observer(bands, sds))
-    >>> session.channel().bandwidth_interval
+    ...     session.update(bands, sds, sds < 0.05 * np.abs(bands - 3))  # sees best in band 3
+    >>> int(session.n_trials.sum()), session.reached
+    (64, False)
     """
 
     def __init__(

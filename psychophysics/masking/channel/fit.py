@@ -174,9 +174,16 @@ def fit_channel(
 
     Examples
     --------
-    >>> channel = fit_channel(n_correct, n_trials, [0, 0.02, 0.04, 0.08, 0.16])
-    >>> channel.bandwidth_octaves, channel.bandwidth_interval
-    (1.43, (1.34, 1.52))
+    >>> n_correct = [
+    ...     [57, 57, 57, 57, 57, 57, 57],  # without noise
+    ...     [57, 56, 51, 47, 51, 56, 57],
+    ...     [57, 53, 38, 27, 38, 53, 57],
+    ...     [57, 42, 13, 6, 13, 42, 57],
+    ...     [56, 18, 4, 4, 4, 18, 56],
+    ... ]
+    >>> channel = fit_channel(n_correct, np.full((5, 7), 60), [0, 0.02, 0.04, 0.08, 0.16])
+    >>> np.round([channel.bandwidth_octaves, *channel.bandwidth_interval], 1)
+    array([1.7, 1.5, 1.9])
     """
     channels = fit_channels(
         _counts(n_correct, "n_correct")[None],
