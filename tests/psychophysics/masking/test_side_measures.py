@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from cogattn.measures import summary_table
+from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.psychophysics.masking import measures
+from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.masking.observed import Observed
 from cogattn.psychophysics.masking.plan import TABLES
-from cogattn.psychophysics.masking.side_measures import consistency_table, side_rows
+from cogattn.psychophysics.masking.side_measures import (
+    across_networks_table,
+    consistency_table,
+    side_rows,
+)
+from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 from cogattn.study import Outcome, Trials
 
 NETWORK = {
@@ -112,3 +122,46 @@ def test_people_are_not_paired_with_people(tmp_path):
     config = MaskingConfig.parse(NETWORK | {"humans": str(tmp_path / "people.csv")})
     table = consistency_table(config, trials_of(masking=ours), {"net": NET})
     assert table[["first", "second"]].to_numpy().tolist() == [["net", "person net"], ["net", "person bob"]]
+
+
+def observed_networks(n: int) -> list[Observed]:
+    """Networks with channels of 1.5 octaves and more."""
+    rng, spectra = np.random.default_rng(2), octave_spectra()
+    sds = np.array([0, 0.01, 0.02, 0.04, 0.08, 0.16])
+    found = []
+    for i in range(n):
+        theta = channel_parameters(1.5 + 0.3 * i, 20.0, 40.0, steepness=1, top_accuracy=0.9)
+        right = rng.binomial(60, ChannelModel.of(spectra).accuracy(theta, sds))
+        grid = pd.MultiIndex.from_product([sds, range(7)], names=["noise_sd", "band"])
+        counted = pd.DataFrame({"n": 60, "correct": right.ravel()}, index=grid).reset_index()
+        found.append(Observed(Observer(f"net {i}"), counted, 16, MaskingConfig(), spectra))
+    return found
+
+
+def bias_rows(networks: list[Observed], values: np.ndarray) -> list[Row]:
+    return [
+        Row(one.observer, measures.SHAPE_BIAS, Estimate(value, 0, 1, 100))
+        for one, value in zip(networks, values, strict=True)
+    ]
+
+
+def test_across_networks_a_measure_is_related_to_the_channel():
+    networks = observed_networks(8)
+    widths = np.array([one.ml.bandwidth_octaves for one in networks])
+    rows = bias_rows(networks, 1 - 0.1 * widths)
+    table = across_networks_table(MaskingConfig(), rows[::-1], networks).set_index(["measure", "predictor"])
+    assert set(table["outcome"]) == {"shape_bias"}
+    assert table.loc[("variance explained", "all"), "estimate"] == pytest.approx(1)
+    assert table.loc[("Pearson correlation", "bandwidth_octaves"), "estimate"] == pytest.approx(-1)
+    assert (table["n"] == 8).all()
+
+
+def test_a_few_networks_or_other_observers_are_related_to_nothing():
+    networks = observed_networks(4)
+    rows = bias_rows(networks, np.arange(4) / 4)
+    assert across_networks_table(MaskingConfig(), rows, networks)["estimate"].isna().all()
+    assert len(across_networks_table(MaskingConfig(), rows, networks)) == 1
+    assert across_networks_table(MaskingConfig(), rows[:3], networks[:3]).empty
+    assert across_networks_table(MaskingConfig(), [], networks).empty
+    people = [replace(one, observer=replace(one.observer, role="person")) for one in networks]
+    assert across_networks_table(MaskingConfig(), rows, people).empty
