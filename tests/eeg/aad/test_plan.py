@@ -165,6 +165,26 @@ def test_speech_counts_by_its_bytes_and_two_files_of_one_name_both_count(aad, tm
     assert aad.STUDY.inputs(config) == {}
 
 
+def test_sounds_and_stimuli_beside_the_recordings_count_in_the_layouts_that_read_them(aad, tmp_path) -> None:
+    (tmp_path / "sounds").mkdir()
+    for name in ("S1.mat", "dataSub1.mat", "dataStim.mat", "sounds/a.wav"):
+        (tmp_path / name).write_bytes(name.encode())
+    place = {"kind": "folder", "path": str(tmp_path)}
+    heard = {"audio": str(tmp_path / "sounds")}
+    configs = {
+        layout: aad.small(recordings={**place, "layout": layout, **heard}, decoders=["ridge"])
+        for layout in ("kul", "cnd")
+    }
+    found = {layout: contents(aad, config) for layout, config in configs.items()}
+    assert set(found["kul"]["S1, ridge"]) == {"S1", "audio"}
+    assert set(found["cnd"]["dataSub1, ridge"]) == {"dataSub1", "stimulus"}
+    (tmp_path / "sounds" / "a.wav").write_bytes(b"other")
+    (tmp_path / "dataStim.mat").write_bytes(b"other")
+    for layout, changed in (("kul", "audio"), ("cnd", "stimulus")):
+        (now, *_), (before, *_) = contents(aad, configs[layout]).values(), found[layout].values()
+        assert {name for name in now if now[name] != before[name]} == {changed}
+
+
 def test_files_that_are_added_are_seen_though_the_folder_is_remembered(aad, tmp_path) -> None:
     aad.dtu_folder(tmp_path)
     config = aad.folder_config(tmp_path)
