@@ -164,12 +164,13 @@ def _weights(path: Path, model: str) -> None:
     import timm
     from safetensors.torch import save_file
 
-    state = timm.create_model(model).state_dict()
-    small = {
-        name: tensor.to(torch.uint8) if tensor.numel() > 10_000_000 else tensor
-        for name, tensor in state.items()
-    }
-    save_file(small, path)
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in timm.create_model(model).state_dict().items()}
+    save_file({name: _tensor(shape) for name, shape in shapes.items()}, path)
+
+
+def _tensor(shape: torch.Size) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.uint8) if shape.numel() > 10_000_000 else torch.rand(shape) / 20
 
 
 def _loudness(name: str, rate: int) -> np.ndarray:
