@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from cogattn.psychophysics.masking import figures
@@ -101,6 +102,66 @@ def test_dots_of_one_band_stand_side_by_side():
     assert np.diff(np.log2(first)) == pytest.approx(figures.DODGE_OCTAVES)
     assert np.exp(np.log(first).mean()) == pytest.approx(SPECTRA.mean_cpi[0])
     assert np.log2(first[-1] / first[0]) < 0.5  # within the band's own octave
+
+
+def test_a_channel_s_band_lies_between_the_gains_of_its_narrowest_and_widest_form():
+    channel = fit_channels(*counts_of_one(), SDS, spectra=SPECTRA)[0]
+    axes = figures.channel_figure({"net": channel}, read_people(MaskingConfig()).population).axes[0]
+    vertices = axes.collections[0].get_paths()[0].vertices
+    octave = np.abs(np.log2(figures.FREQUENCIES_CPI / channel.center_cpi))
+    place = int(octave.argmin()) + 40
+    drawn_here = np.sort(np.unique(vertices[np.isclose(vertices[:, 0], figures.FREQUENCIES_CPI[place]), 1]))
+    expected = [0.5 ** ((2 * octave[place] / width) ** 2) for width in channel.bandwidth_interval]
+    assert drawn_here == pytest.approx(expected)
+    curve = next(line for line in axes.lines if line.get_label().startswith("net"))
+    assert curve.get_ydata()[place] == pytest.approx(
+        0.5 ** ((2 * octave[place] / channel.bandwidth_octaves) ** 2)
+    )
+
+
+def counts_of_one() -> tuple[np.ndarray, np.ndarray]:
+    theta = channel_parameters(2.0, 20.0, 40.0, steepness=1, top_accuracy=0.9)
+    shown = np.full((1, len(SDS), 7), 60)
+    return np.random.default_rng(1).binomial(shown, ChannelModel.of(SPECTRA).accuracy([theta], SDS)), shown
+
+
+def test_a_channel_that_is_not_determined_is_named_and_not_drawn():
+    channels, *_ = simulated(6)
+    legend = drawn("channel", 6).axes[0].get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    undetermined = [name for name in names if name.endswith("not determined")]
+    assert len(undetermined) == sum(np.isnan(c.bandwidth_octaves) for c in channels.values()) == 1
+
+
+def bars(axes) -> np.ndarray:
+    """Ends of all bars of intervals, (n, 2)."""
+    found = [collection for collection in axes.collections if isinstance(collection, LineCollection)]
+    return np.array([segment[:, 1] for collection in found for segment in collection.get_segments()])
+
+
+def test_bars_end_where_the_intervals_do():
+    _, accuracy, thresholds = simulated(1)
+    noisy = accuracy[accuracy["noise_sd"] > 0]
+    ends = bars(drawn("accuracy", 1).axes[1])
+    assert np.sort(ends, axis=0) == pytest.approx(np.sort(noisy[["lo", "hi"]].to_numpy(), axis=0))
+    known = thresholds[
+        np.isfinite(thresholds[["threshold_sd", "lo", "hi"]]).all(axis=1) & (thresholds["lo"] > 0)
+    ]
+    ends = bars(drawn("thresholds", 1).axes[0])
+    for lo, hi in known[["lo", "hi"]].to_numpy():
+        assert np.isclose(ends, [lo, hi]).all(axis=1).any()
+
+
+def test_conditions_without_trials_have_no_dot():
+    _, accuracy, _ = simulated(1)
+    first = accuracy.index[(accuracy["noise_sd"] == 0.04) & (accuracy["band"] == 2)]
+    accuracy = accuracy.reset_index(drop=True)
+    accuracy.loc[first, ["n_trials", "n_correct"]] = 0
+    accuracy.loc[first, ["accuracy", "lo", "hi"]] = np.nan
+    name = accuracy["observer"].iloc[0]
+    axes = figures.accuracy_figure(accuracy, read_people(MaskingConfig()).accuracy, {name: name}).axes[1]
+    lengths = sorted(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o")
+    assert lengths == [6, 7, 7, 7, 7]
 
 
 @pytest.mark.parametrize("observer", [HumanObserver(), None])

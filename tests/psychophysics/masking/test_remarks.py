@@ -77,6 +77,23 @@ def test_images_that_train_a_readout_are_counted(play, draw_blocks, tmp_path: Pa
     assert "observer.weights is random: the features are untrained" in said
 
 
+def test_damaged_images_are_counted_and_their_absence_is_told_where_it_was_asked_for(
+    play, draw_blocks, tmp_path: Path
+):
+    folder = draw_blocks(tmp_path / "blocks", [[60] * 16, [70] * 16])
+    noise = {"n_bands": 4, "bands": "pyramid", "sds": [0, 0.02, 0.04]}
+    base = LIKE_PEOPLE | {"images": {"kind": "folder", "path": str(folder), "size": 64}, "noise": noise}
+
+    def said(**changes: object) -> str:
+        return " | ".join(play(MaskingConfig.parse(base | changes)).results.remarks)
+
+    strict = {"clipping": "reference", "strict": True}
+    assert "no image is damaged (stimulus.strict)" in said(stimulus=strict)
+    assert "damaged" not in said()
+    (folder / "dog" / "1.png").write_bytes(b"no image")
+    assert "1 damaged image(s) were skipped (dog/1.png: is not an image)" in said()
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
