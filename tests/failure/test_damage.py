@@ -314,6 +314,8 @@ def test_a_folder_in_the_place_of_a_file_is_set_aside(run: RunFolder, finished: 
 def test_a_symbolic_link_out_of_the_store_is_refused(run: RunFolder, tmp_path: Path, name: str) -> None:
     special = {"..": run.folder.parent, "a cell": cell_paths(run)[0], "../26d025f13421": run.folder}
     path = special.get(name, run.folder / name)
+    if name == ".lock":
+        (run.folder / "MANIFEST.json").unlink()
     if name == "quarantine":
         (run.folder / "tables/summary.csv").write_bytes(b"")
     outside = tmp_path / "outside"
