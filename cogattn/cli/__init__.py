@@ -42,9 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         return _complain(str(interrupt) or "interrupted", 130)
     except UnusedCliTokensError as error:
-        return _complain(
-            f"{argv[0]} takes flags only; got {' '.join(error.unused_tokens or ())[:80]!r}", 2
-        )
+        return _complain(f"{argv[0]} takes flags only; got {' '.join(error.unused_tokens or ())[:80]!r}", 2)
     except CycloptsError as error:
         return _complain(" ".join(str(error).split()), 2)
     except (RunFailed, StoreError) as error:
