@@ -43,7 +43,8 @@ def summary_text(
             rows.append((_heading(row),))
         rows.append(_summary_row(row, notes))
     header = ("", "model [95 % interval]", "people", "n")
-    above = [f"{title}\n{'=' * len(title)}"] if title else []
+    lines = textwrap.wrap(title, width)
+    above = [*lines, "=" * max(map(len, lines))] if lines else []
     above += [_wrapped(f"* {remark}", "  ", width) for remark in remarks]
     below = [_wrapped(f"({i}) {note}", "    ", width) for i, note in enumerate(notes, start=1)]
     return "\n".join([*above, *([""] if remarks else []), blocks(header, rows, width=width), *below])
