@@ -83,6 +83,17 @@ def test_every_observer_has_its_panel_after_people(n: int):
     assert shown[1:] == list(simulated(n)[0])
 
 
+@pytest.mark.parametrize(
+    ("n", "ticks"), [(2, ["2", "4", "8", "16", "32", "64", "128"]), (7, ["2", "8", "32", "128"])]
+)
+def test_small_panels_have_fewer_ticks_and_name_the_axis_below_each_column_once(n: int, ticks: list[str]):
+    shown = [axes for axes in drawn("accuracy", n).axes if axes.get_title(loc="left")]
+    assert [label.get_text() for label in shown[-1].get_xticklabels()] == ticks
+    named = [axes.get_xlabel() for axes in shown if axes.get_xlabel()]
+    assert set(named) == {"frequency, cycles per image" if n == 2 else "cycles per image"}
+    assert len(named) == 3
+
+
 def test_every_observer_has_a_row_and_none_without_a_channel_a_dot():
     axes = drawn("channel", 31).axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
