@@ -95,6 +95,17 @@ def test_nothing_unpickles_or_evaluates() -> None:
     assert [where(*call) for name in forbidden for call in calls(name)] == []
 
 
+def test_one_place_unpickles_what_our_own_process_has_signed() -> None:
+    """A live network on its way to a worker; SECURITY.md says so."""
+    places = {
+        path.relative_to(ROOT).as_posix()
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Pickler.loads", "Unpickler"))
+    }
+    assert places == {"cogattn/observers/live.py"}
+
+
 def test_torch_loads_weights_only_and_numpy_no_pickles() -> None:
     for path, call in calls("torch.load"):
         options = {option.arg: ast.unparse(option.value) for option in call.keywords}
