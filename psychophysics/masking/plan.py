@@ -161,13 +161,13 @@ def contents(config: MaskingConfig, cell: Cell) -> dict[str, str]:
     return found
 
 
-NETWORK_S, STIMULUS_S, PERSON_S = 0.016, 0.001, 0.05
+NETWORK_S, STIMULUS_S, PERSON_S = 0.025, 0.002, 0.05
 """Seconds of one processor: EfficientNet-lite0 names an image, a stimulus is made, the table of people is read."""
 BACKWARD = 3
 """A step of an attack costs this many times an answer."""
 HALF_OCTAVE_TRIALS = 600
 """What an adaptive session takes until its interval is half an octave wide."""
-NETWORK_MB, BARE_MB = 900.0, 400.0
+NETWORK_MB, BARE_MB = 1100.0, 400.0
 
 
 def cost(config: MaskingConfig, cell: Cell) -> Cost:
