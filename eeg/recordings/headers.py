@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cogattn.eeg.recordings.damage import cut_short, existing_file, reading
+from cogattn.eeg.recordings.damage import check_unpacked, cut_short, existing_file, reading
 from cogattn.eeg.recordings.matlab import check_mat
 from cogattn.errors import DataError
 
@@ -264,11 +264,16 @@ def _beside(path: Path, name: str, key: str) -> Path:
 
 
 FIF_BLOCK_START, FIF_BLOCK_END, FIF_LAST = 104, 105, -1
+FIF_BUFFER, FIF_SKIP = 300, 301
+"""Tags of samples, and of how many such buffers are left out."""
 
 
 def _check_fif(path: Path) -> None:
-    """Every tag of the chain lies within the file and behind the one before; every block that is begun is ended."""
-    size, at, n_open = path.stat().st_size, 0, 0
+    """Every tag of the chain lies within the file and behind the one before; every block that is begun is ended.
+
+    Buffers that are left out become zeros in memory, of up to four times the bytes of one that is there.
+    """
+    size, at, n_open, n_skipped, largest = path.stat().st_size, 0, 0, 0, 0
     with path.open("rb") as file:
         while at != size:
             file.seek(at)
@@ -278,6 +283,10 @@ def _check_fif(path: Path) -> None:
                 promised = f"{max(end, following):,} (tag {kind} at byte {at:,})"
                 raise cut_short(f"{size:,} bytes", promised, path)
             n_open += (kind == FIF_BLOCK_START) - (kind == FIF_BLOCK_END)
+            if kind == FIF_SKIP:
+                n_skipped += int.from_bytes(file.read(4), "big")
+            elif kind == FIF_BUFFER:
+                largest = max(largest, n_bytes)
             if following == FIF_LAST:
                 break
             if following and following < end:
@@ -285,6 +294,7 @@ def _check_fif(path: Path) -> None:
                     f"a tag must lie behind the one before; got {following:,} ({path}, byte {at:,})"
                 )
             at = following or end
+    check_unpacked(4 * largest * n_skipped, size, path)
     if n_open:
         raise DataError(
             f"a recording must be as long as its header says; got {size:,} bytes, in which {n_open} blocks are "

@@ -248,11 +248,12 @@ def test_a_fif_whose_tags_go_round_in_a_circle_ends(write) -> None:
         read_raw(path)
 
 
-def test_a_fif_that_skips_gigabytes_is_refused_before_they_are_taken(write) -> None:
+@pytest.mark.parametrize("n_skipped", [100_000, 2**31 - 1])
+def test_a_fif_that_skips_gigabytes_is_refused_before_they_are_taken(write, n_skipped: int) -> None:
     path = write("a_raw.fif")
     content = path.read_bytes()
     buffer = dict(tags(content))[300]  # FIFF_DATA_BUFFER
-    skip = struct.pack(">5i", 301, 3, 4, 0, 100_000)  # FIFF_DATA_SKIP, so many buffers
+    skip = struct.pack(">5i", 301, 3, 4, 0, n_skipped)  # FIFF_DATA_SKIP, so many buffers
     path.write_bytes(content[:buffer] + skip + content[buffer:])
     with little_memory(), pytest.raises(DataError, match="not unpack to more than 100 times"):
         read_raw(path)
