@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 from cogattn.config import Settings, StudyConfig, merge, plain_values
 from cogattn.errors import ConfigError, RunFailed
 from cogattn.registry import load_study
+from cogattn.reporting.progress import progress_bar
 from cogattn.running.catalogue import find_run
 from cogattn.running.execute import Execution, loaded_study, run_study
+from cogattn.running.executors import checked_workers
 from cogattn.running.records import CellList, ConfigRecord
 from cogattn.running.store import FIGURES, PEOPLE, TABLES, TRIALS, RunFolder
 from cogattn.study import Study
@@ -189,8 +191,6 @@ def run(
     --------
     >>> cogattn.run("masking", noise={"n_bands": 5}).summary        # doctest: +SKIP
     """
-    from cogattn.cli.studies import checked_workers, progress_bar
-
     loaded = loaded_study(study)
     values = merge(_starting_values(config), {name: plain_values(value) for name, value in settings.items()})
     execution = Execution(workers=checked_workers(workers), mix=mix)

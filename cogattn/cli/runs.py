@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from cogattn.cli.studies import near
-from cogattn.errors import StoreError
+from cogattn.errors import CogattnError, StoreError
 from cogattn.reporting.tables import aligned, printable, rows_json, summary_text
 from cogattn.running import catalogue
 from cogattn.running.catalogue import find_run, list_runs
@@ -91,27 +91,44 @@ def verify(
         The starts of the runs' ids; all runs where none is given.
     """
     chosen = [find_run(out, name) for name in runs] if runs else list_runs(out)
-    found = {run: _problems(run, deep=deep, study=study) for run in chosen}
+    found = {run: _verdict(run, deep=deep, study=study) for run in chosen}
     if json:
         rows = [
-            {"study": run.study, "run": run.id, "state": _state(run), "problems": problems}
-            for run, problems in found.items()
+            {
+                "study": run.study,
+                "run": run.id,
+                "state": _state(run),
+                "verdict": verdict,
+                "problems": problems,
+            }
+            for run, (verdict, problems) in found.items()
         ]
         print(json_module.dumps(rows, indent=1))
     else:
-        for run, problems in found.items():
-            verdict = "DAMAGED" if problems else "every file as it was written"
-            again = ", and made again alike" if deep and not problems else ""
-            print(f"{run.study}/{run.id}: {_state(run)}, {verdict}{again}")
+        for run, (verdict, problems) in found.items():
+            print(f"{run.study}/{run.id}: {_state(run)}, {verdict}")
             for problem in problems:
                 print(f"  {printable(problem)}")
-        print(f"{len(chosen)} run(s), {sum(map(bool, found.values()))} damaged")
-    return 1 if any(found.values()) else 0
+        n_damaged = sum(verdict == DAMAGED for verdict, _ in found.values())
+        print(f"{len(chosen)} run(s), {n_damaged} damaged")
+    return 1 if any(problems for _, problems in found.values()) else 0
 
 
-def _problems(run: RunFolder, *, deep: bool, study: str) -> list[str]:
-    problems = catalogue.verify(run)
-    return problems or (catalogue.verify_deep(run, study=study) if deep and run.finished else [])
+DAMAGED = "DAMAGED"
+
+
+def _verdict(run: RunFolder, *, deep: bool, study: str) -> tuple[str, list[str]]:
+    """What to say of a run, and what is wrong with it or stands in the way of a deep check."""
+    whole = "every file as it was written"
+    if problems := catalogue.verify(run):
+        return DAMAGED, problems
+    if not (deep and run.finished):
+        return whole, []
+    try:
+        problems = catalogue.verify_deep(run, study=study)
+    except CogattnError as error:
+        return f"{whole}, but it cannot be made again", [str(error)]
+    return (DAMAGED, problems) if problems else (f"{whole}, and made again alike", [])
 
 
 def _row(run: RunFolder) -> tuple[str, str, str, str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import shutil
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +17,10 @@ from cogattn.config import StudyConfig, merge, read_settings
 from cogattn.errors import CogattnError, ConfigError, RunFailed, Terminated
 from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.plan import plan_text
+from cogattn.reporting.progress import progress_bar
 from cogattn.reporting.tables import rows_json, summary_text
-from cogattn.running.crew import OnProgress, Progress
 from cogattn.running.execute import Execution, adopt, open_run, run_study
-from cogattn.running.executors import default_workers
+from cogattn.running.executors import checked_workers
 from cogattn.running.identity import make_plan
 from cogattn.running.store import RunFolder
 from cogattn.study import Study
@@ -136,13 +136,6 @@ def demo(*, out: Out = Path("runs"), workers: Workers = None, json: AsJson = Fal
     return 0
 
 
-def checked_workers(workers: int | None) -> int:
-    """Return the number of workers, the default where none is given; raise ConfigError out of bounds."""
-    if workers is not None and not 1 <= workers <= 1024:
-        raise ConfigError(f"--workers must be from 1 to 1024; got {workers}")
-    return workers or default_workers()
-
-
 def near(folder: Path) -> Path:
     """Return the path from the current folder where it is below, else as it is."""
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
@@ -197,41 +190,6 @@ def _run(study: Study, config: StudyConfig, *, out: Path, execution: Execution) 
     argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
     with redirect_stdout(sys.stderr), progress_bar(study.name) as on_progress:
         return run_study(study, config, out=out, execution=execution, argv=argv, on_progress=on_progress)
-
-
-@contextmanager
-def progress_bar(name: str) -> Generator[OnProgress]:
-    """Show how far a run is on stderr, if that is a terminal: cells, those that failed, and what is being done."""
-    from tqdm import tqdm
-
-    bars: list[tqdm] = []
-
-    def tell(progress: Progress) -> None:
-        if not bars:
-            bars.append(
-                tqdm(
-                    total=progress.total,
-                    initial=progress.stored,
-                    desc=name,
-                    unit="cell",
-                    disable=None,
-                    bar_format="{desc}: {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining}{postfix}",
-                )
-            )
-        failed = f"{progress.failed} FAILED, " if progress.failed else ""
-        bars[0].set_postfix_str(_shortened(failed + progress.label), refresh=False)
-        bars[0].update(progress.stored - bars[0].n)
-        bars[0].refresh()
-
-    try:
-        yield tell
-    finally:
-        for bar in bars:
-            bar.close()
-
-
-def _shortened(text: str, width: int = 40) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _stored_so_far(interrupt: KeyboardInterrupt, study: Study, config: StudyConfig, out: Path) -> str:

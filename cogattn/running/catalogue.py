@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cogattn.config import StudyConfig
-from cogattn.errors import CogattnError, ConfigError, StoreError
+from cogattn.errors import ConfigError, StoreError
 from cogattn.registry import load_study
 from cogattn.running.atomic import is_temporary, sha256_hex
 from cogattn.running.cells import QUARANTINE, pack
@@ -109,28 +109,26 @@ def verify_deep(run: RunFolder, *, study: str = "", n_cells: int = RECOMPUTED) -
     Returns
     -------
     list of str
-        One sentence for each thing that did not come out as it is stored. Where code, libraries or data are others
-        than those of the run, that is the sentence: nothing can then be told.
+        One sentence for each thing that did not come out as it is stored.
+
+    Raises
+    ------
+    CogattnError
+        Where nothing can be told: the study or its data are not here, or code, libraries or data are others than those
+        of the run.
     """
-    try:
-        loaded = load_study(study or run.study)
-        record = run.read(ConfigRecord)
-        config = loaded.Config.parse(record.config if record else {})
-        loaded.check(config)
-        plan, manifest, listed = make_plan(loaded, config), run.manifest(), run.read(CellList)
-        names = [cell.name for cell in listed.cells] if listed else []
-        if [planned.name for planned in plan.cells] != names:
-            return [
-                "its cells were made by other code, libraries or data than those here; it cannot be made again"
-            ]
-        whole = [planned for planned in plan.cells if planned.cell.observer not in manifest.withheld]
-        with one_thread():
-            problems = _remade_tables(loaded, config, run, whole)
-            chosen = random.Random(run.id).sample(whole, min(n_cells, len(whole)))
-            for planned in chosen:
-                problems += _remade_cell(loaded, run, planned)
-    except CogattnError as error:
-        return [f"it cannot be made again: {error}"]
+    loaded = load_study(study or run.study)
+    record = run.read(ConfigRecord)
+    config = loaded.Config.parse(record.config if record else {})
+    loaded.check(config)
+    plan, manifest, listed = make_plan(loaded, config), run.manifest(), run.read(CellList)
+    if [planned.name for planned in plan.cells] != [cell.name for cell in (listed.cells if listed else ())]:
+        raise StoreError(f"cells of run {run.id} must be of the code, libraries and data here; got others")
+    whole = [planned for planned in plan.cells if planned.cell.observer not in manifest.withheld]
+    with one_thread():
+        problems = _remade_tables(loaded, config, run, whole)
+        for planned in random.Random(run.id).sample(whole, min(n_cells, len(whole))):
+            problems += _remade_cell(loaded, run, planned)
     return problems
 
 

@@ -116,10 +116,9 @@ class CellStore:
         data = self._bytes(name)
         try:
             record, outcome = unpack(data)
-            if record.name != name or record.study != self.study:
-                raise ValueError(f"it holds the cell {record.name} of study {record.study}")
+            self._refuse_foreign(name, record)
         except ValueError as error:
-            raise self._set_aside(name, str(error)) from error
+            raise self.set_aside(name, str(error)) from error
         return record, outcome, sha256_hex(data)
 
     def checked(self, name: str) -> str:
@@ -132,11 +131,9 @@ class CellStore:
         """
         data = self._bytes(name)
         try:
-            record = record_of(data)
-            if record.name != name or record.study != self.study:
-                raise ValueError(f"it holds the cell {record.name} of study {record.study}")
+            self._refuse_foreign(name, record_of(data))
         except ValueError as error:
-            raise self._set_aside(name, str(error)) from error
+            raise self.set_aside(name, str(error)) from error
         return sha256_hex(data)
 
     def problem(self, name: str, sha256: str | None) -> str | None:
@@ -151,13 +148,11 @@ class CellStore:
         """
         try:
             data = read_regular(self.path(name))
-            record = record_of(data)
+            self._refuse_foreign(name, record_of(data))
         except FileNotFoundError:
             return None if sha256 is None else "is missing"
         except (OSError, ValueError) as error:
             return f"is damaged: {error}"
-        if record.name != name or record.study != self.study:
-            return f"is damaged: it holds the cell {record.name} of study {record.study}"
         return None if sha256 in (None, sha256_hex(data)) else "is another file than the run was made of"
 
     def siblings(self, names: Iterable[str]) -> dict[str, list[str]]:
@@ -177,6 +172,11 @@ class CellStore:
             if shard.is_dir() and not shard.is_symlink():
                 sweep_temporaries(shard)
 
+    def _refuse_foreign(self, name: str, record: CellRecord) -> None:
+        """Raise ValueError where a file holds another cell than its name says."""
+        if record.name != name or record.study != self.study:
+            raise ValueError(f"it holds the cell {record.name} of study {record.study}")
+
     def _bytes(self, name: str) -> bytes:
         path = self.path(name)
         try:
@@ -184,11 +184,12 @@ class CellStore:
         except FileNotFoundError:
             raise DamagedCell(f"cell {name} must be stored; got no such file ({path.parent})") from None
         except ValueError as error:
-            raise self._set_aside(name, str(error)) from error
+            raise self.set_aside(name, str(error)) from error
         except OSError as error:
             raise StoreError(f"cell {name} must be readable; got {error.strerror} ({path})") from error
 
-    def _set_aside(self, name: str, reason: str) -> DamagedCell:
+    def set_aside(self, name: str, reason: str) -> DamagedCell:
+        """Move a damaged cell to quarantine, name it in the log, and return the error to raise."""
         path = self.path(name)
         folder = self.root / CELLS / QUARANTINE
         try:
@@ -223,16 +224,12 @@ def pack(record: CellRecord, outcome: Outcome, tables: Mapping[str, Schema]) -> 
 
 def record_of(data: bytes) -> CellRecord:
     """Return the record in a cell's file; raise ValueError where the seal does not hold or it is no cell."""
-    if data[-SEAL_BYTES:] != sha256_hex(data[:-SEAL_BYTES]).encode():
-        raise ValueError("its SHA-256 differs from the one it carries")
     with _archive(data) as archive:
         return _record(archive)
 
 
 def unpack(data: bytes) -> tuple[CellRecord, Outcome]:
     """Return what `pack` was given; raise ValueError for so much as one flipped bit."""
-    if data[-SEAL_BYTES:] != sha256_hex(data[:-SEAL_BYTES]).encode():
-        raise ValueError("its SHA-256 differs from the one it carries")
     with _archive(data) as archive:
         record = _record(archive)
         trials: dict[str, pd.DataFrame] = {}
@@ -251,6 +248,9 @@ def unpack(data: bytes) -> tuple[CellRecord, Outcome]:
 
 
 def _archive(data: bytes) -> zipfile.ZipFile:
+    """Open a cell's bytes, once their seal is seen to hold."""
+    if data[-SEAL_BYTES:] != sha256_hex(data[:-SEAL_BYTES]).encode():
+        raise ValueError("its SHA-256 differs from the one it carries")
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:

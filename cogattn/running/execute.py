@@ -16,7 +16,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, Stor
 from cogattn.registry import complete, load_study
 from cogattn.running.cells import CellStore, DamagedCell
 from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
-from cogattn.running.crew import Crew, OnProgress, Progress
+from cogattn.running.crew import ATTEMPTS, Crew, OnProgress, Progress
 from cogattn.running.executors import InlineExecutor, MakeExecutor, Prepare, SpawnPool, one_thread
 from cogattn.running.formats import parquet_of
 from cogattn.running.identity import Plan, PlannedCell, cell_code, make_plan, target_of
@@ -170,21 +170,24 @@ def run_study(
     if is_current(run, plan, config):
         return run
     tell = on_progress or (lambda _: None)
-    begun = False
-    while True:
-        missing = [planned for planned in plan.cells if not run.cells.has(planned.name)]
-        if not begun:
-            begin(run, plan, execution, argv, missing)
-            begun = True
-        failures = execute(loaded, plan, run, missing, execution=execution, on_progress=tell)
+    begin(run, plan, execution, argv)
+    for attempt in range(1, ATTEMPTS + 1):
+        failures = execute(loaded, plan, run, execution=execution, on_progress=tell)
         try:
             conclude(loaded, config, run, plan, failures, tell)
-        except DamagedCell:
-            continue  # set aside while it was read: compute it again
-        break
+            break
+        except DamagedCell:  # set aside while it was read: look for others, and compute them again
+            if attempt == ATTEMPTS:
+                raise
+            set_damaged_aside(loaded, plan, run.cells)
     if failures:
         raise RunFailed(named(failures))
     return run
+
+
+def missing_cells(plan: Plan, store: CellStore) -> list[PlannedCell]:
+    """Return the cells of a plan that are not stored."""
+    return [planned for planned in plan.cells if not store.has(planned.name)]
 
 
 _ASKED: list[str] = []
@@ -206,7 +209,7 @@ def answered(study: Study, config: StudyConfig, run: RunFolder, execution: Execu
         plan = make_plan(study, config)
     except CogattnError:
         return False  # the check says it better
-    if any(not run.cells.has(planned.name) for planned in plan.cells):
+    if missing_cells(plan, run.cells):
         if not (execution.mix or execution.code):
             return False
         plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
@@ -218,7 +221,7 @@ def adopt(plan: Plan, store: CellStore, *, mix: bool = False, code: str = "") ->
 
     What is stored but not taken is told in the log, so that nobody wonders why it is computed again.
     """
-    missing = [planned for planned in plan.cells if not store.has(planned.name)]
+    missing = missing_cells(plan, store)
     siblings = store.siblings(planned.name for planned in missing) if missing else {}
     taken: dict[str, CellRecord] = {}
     refused: dict[str, int] = {}
@@ -260,11 +263,11 @@ def is_current(run: RunFolder, plan: Plan, config: StudyConfig) -> bool:
         return False
 
 
-def begin(
-    run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str], missing: Sequence[PlannedCell]
-) -> None:
+def begin(run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str]) -> None:
     """Append a session to the run's provenance, write its list of cells, and mark it as unfinished."""
-    session = collect(plan, argv=argv, workers=execution.workers, n_missing=len(missing))
+    run.cells.sweep()
+    n_missing = len(missing_cells(plan, run.cells))
+    session = collect(plan, argv=argv, workers=execution.workers, n_missing=n_missing)
     with run.lock():
         earlier = run.read_or_set_aside(Provenance) or Provenance()
         run.reopen()
@@ -292,13 +295,12 @@ def execute(
     study: Study,
     plan: Plan,
     run: RunFolder,
-    missing: Sequence[PlannedCell],
     *,
     execution: Execution,
     on_progress: OnProgress,
 ) -> dict[PlannedCell, str]:
-    """Compute the cells of `plan` that are missing; return those that failed, with the cause."""
-    target = target_of(study)
+    """Compute the cells of `plan` that are not stored; return those that failed, with the cause."""
+    target, missing = target_of(study), missing_cells(plan, run.cells)
 
     def submit(executor: Executor, planned: PlannedCell) -> Future[str | None]:
         return executor.submit(run_stored_cell, Task(target, planned, run.root))
@@ -369,16 +371,13 @@ def summarised(study: Study, config: StudyConfig, trials: Trials) -> tuple[Resul
     drawn, broken = {}, {}
     for name, draw in results.figures.items():
         try:
-            drawn[name] = functools.partial(_same, draw())
+            figure = draw()
+            drawn[name] = lambda figure=figure: figure
         except DamagedCell:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's figure may raise anything; tables stay
             broken[f"figure {name}"] = describe(error)
     return replace(results, figures=drawn), broken
-
-
-def _same(figure: object) -> object:
-    return figure
 
 
 def stored_trials(
@@ -388,13 +387,29 @@ def stored_trials(
 
     def reader(planned: PlannedCell) -> Callable[[], Outcome]:
         def read() -> Outcome:
-            record, outcome, sha256 = store.read(planned.name)
+            record, outcome, sha256 = read_cell(study, store, planned.name)
             noted[planned.name] = record, sha256
             return outcome
 
         return read
 
     return Trials(study.tables, [reader(planned) for planned in cells])
+
+
+def read_cell(study: Study, store: CellStore, name: str) -> tuple[CellRecord, Outcome, str]:
+    """Return a stored cell, as `CellStore.read`; one whose tables are not those of the study is set aside, too."""
+    record, outcome, sha256 = store.read(name)
+    for table, rows in outcome.trials.items():
+        if list(rows.columns) != list(study.tables.get(table, ())):
+            raise store.set_aside(name, f"its table {table} is not as the study declares it")
+    return record, outcome, sha256
+
+
+def set_damaged_aside(study: Study, plan: Plan, store: CellStore) -> None:
+    """Read every stored cell of a plan once, so that all that are damaged are missing afterwards."""
+    for planned in plan.cells:
+        with suppress(DamagedCell):  # named in the log; missing from now on
+            read_cell(study, store, planned.name)
 
 
 def withheld_observers(failures: Mapping[PlannedCell, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
+from cogattn.errors import ConfigError
 from cogattn.running.environment import gpu_names
 
 _FOR_LIFE = ExitStack()
@@ -42,6 +43,13 @@ def available_cpus() -> int:
 def default_workers() -> int:
     """One worker where there is a GPU for cells to fight for; else a worker a processor, at most 8."""
     return 1 if gpu_names() else min(8, available_cpus())
+
+
+def checked_workers(workers: int | None) -> int:
+    """Return the number of workers, the default where none is given; raise ConfigError out of bounds."""
+    if workers is not None and not 1 <= workers <= 1024:
+        raise ConfigError(f"--workers must be from 1 to 1024; got {workers}")
+    return workers or default_workers()
 
 
 class InlineExecutor(Executor):

@@ -9,6 +9,8 @@ import pickle
 import random
 import resource
 import shutil
+import socket
+import subprocess
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -245,6 +247,53 @@ def test_a_table_that_does_not_follow_from_the_cells_is_found_by_a_deep_check(ru
     assert verify(run) == []
     assert verify_deep(run, study=COIN) == ["tables/summary.csv does not follow from the cells"]
     assert main(["runs", "verify", "--deep", "--study", COIN, "--out", str(run.root)]) == 1
+
+
+def test_a_run_whose_study_is_not_here_is_whole_and_not_called_damaged(
+    run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "verify", "--deep", "--out", str(run.root)]) == 1
+    out = capsys.readouterr().out
+    assert "every file as it was written, but it cannot be made again" in out
+    assert "study must be a registered name; got coin" in out
+    assert "1 run(s), 0 damaged" in out
+
+
+def test_what_a_killed_writer_left_is_swept_before_new_cells(run: RunFolder) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    cell, other = cell_paths(run)[:2]
+    host = sha256_hex(socket.gethostname().encode())[:8]
+    left = other.with_name(f".{other.name}.{host}.{dead.pid}.0123abcd.tmp")
+    left.write_bytes(b"half a cell")
+    cell.unlink()
+    run_study(COIN, CONFIG, out=run.root)
+    assert not left.exists()
+
+
+def test_a_sealed_cell_of_another_shape_is_set_aside_and_computed_again(
+    run: RunFolder, finished: RunFolder
+) -> None:
+    path = cell_paths(run)[0]
+    record, outcome, _ = run.cells.read(path.stem)
+    rows = outcome.trials["tosses"].drop(columns="trial")
+    schema = {name: kind for name, kind in CoinStudy.tables["tosses"].items() if name != "trial"}
+    path.write_bytes(pack(record, Outcome({"tosses": rows}), {"tosses": schema}))
+    (run.folder / "MANIFEST.json").unlink()
+    run_study(COIN, CONFIG, out=run.root)
+    assert tables_of(run) == tables_of(finished)
+
+
+def test_a_disk_that_spoils_each_cell_ends_in_a_sentence(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(data: bytes) -> tuple[CellRecord, Outcome]:
+        raise ValueError("the disk spoils it")
+
+    monkeypatch.setattr("cogattn.running.cells.unpack", spoilt)
+    (run.folder / "MANIFEST.json").unlink()
+    with pytest.raises(DamagedCell, match="the disk spoils it"):
+        run_study(COIN, CONFIG, out=run.root)
 
 
 def test_a_cell_whose_trials_were_edited_and_sealed_again_is_found_by_a_deep_check(run: RunFolder) -> None:
