@@ -21,7 +21,7 @@ Scale = Literal["linear", "log", "share", "correlation"]
 KEY = re.compile(r"[a-z0-9_]+(\.[A-Za-z0-9_+-]+)*")
 
 SUMMARY_COLUMNS = (
-    "observer", "role", "measure", "label", "unit", "estimate", "lo", "hi", "n",
+    "observer", "role", "measure", "label", "unit", "scale", "estimate", "lo", "hi", "n",
     "human", "human_lo", "human_hi", "human_n", "note",
 )  # fmt: skip
 """Columns of every study's summary table; lo and hi bound the 95 % interval unless the note says otherwise."""
@@ -117,7 +117,7 @@ def summary_table(rows: Iterable[Row]) -> pd.DataFrame:
         records.append(
             (
                 row.observer.id, row.observer.role, row.measure.key, row.measure.label, row.measure.unit,
-                float(row.value.estimate), float(row.value.lo), float(row.value.hi), int(row.value.n),
+                row.measure.scale, float(row.value.estimate), float(row.value.lo), float(row.value.hi), int(row.value.n),
                 float(human.estimate), float(human.lo), float(human.hi), int(human.n), row.note,
             )
         )  # fmt: skip

@@ -297,6 +297,14 @@ class Study(Protocol[C, K]):
         """Return SHA-256 by name of what the summary reads beside the trials: tables of people."""
         return {}
 
+    def persons(self) -> pd.DataFrame | None:
+        """Return the persons that the study brings along, as `cogattn.measures.people_table`; None: group means only."""
+        return None
+
+    def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:
+        """Return the published results that the study brings along, by name: tables as `Results.summary`."""
+        return {}
+
     def cost(self, config: C, cell: K) -> Cost:
         """Return what a cell needs, for the plan that ``--dry-run`` prints."""
         return Cost(cpu_s=float("nan"))

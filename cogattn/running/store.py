@@ -291,7 +291,7 @@ class RunFolder:
             If the run is not finished, or the table is not the one that was written.
         """
         table = self.table("summary")
-        text = [name for name in ("observer", "role", "measure", "label", "unit", "note") if name in table]
+        text = [name for name in ("observer", "role", "measure", "label", "unit", "scale", "note") if name in table]
         return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
 
     def table(self, name: str) -> pd.DataFrame:
