@@ -10,7 +10,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.masking.across_networks import RELATION_COLUMNS, relate
+from cogattn.psychophysics.masking.across_networks import relate
+from cogattn.statistics.relations import RELATION_COLUMNS
 
 
 def networks(n: int, *, noise: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def test_networks_without_an_estimate_are_left_out_and_counted():
 def test_too_few_networks_give_a_note_instead_of_a_number(n: int):
     found = relate(networks(n), "shape_bias", rng=rng())
     assert found["estimate"].isna().all()
-    assert found["note"].tolist() == ["needs 5 networks or more"]
+    assert found["note"].tolist() == ["needs 5 observers or more"]
 
 
 def test_tables_without_the_columns_are_refused():
