@@ -27,7 +27,11 @@ SUMMARY_COLUMNS = (
 """Columns of every study's summary table; lo and hi bound the 95 % interval unless the note says otherwise."""
 
 PEOPLE_COLUMNS = ("person", "measure", "estimate", "se", "n")
-"""Columns of every study's table of persons: a person, a measure's key, estimate, its standard error, trials."""
+"""Columns of every study's table of persons: a person, a measure's key, estimate, its standard error, trials.
+
+``se`` is on the scale on which the measure is compared where that is ``log`` (the error of ln(estimate)), else in the
+unit of the estimate.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ def summary_table(rows: Iterable[Row]) -> pd.DataFrame:
         records.append(
             (
                 row.observer.id, row.observer.role, row.measure.key, row.measure.label, row.measure.unit,
-                row.measure.scale, float(row.value.estimate), float(row.value.lo), float(row.value.hi), int(row.value.n),
+                row.measure.scale, float(row.value.estimate), float(row.value.lo), float(row.value.hi),
+                int(row.value.n),
                 float(human.estimate), float(human.lo), float(human.hi), int(human.n), row.note,
             )
         )  # fmt: skip

@@ -6,6 +6,9 @@ authors' notebook (humans/human_analysis.ipynb, github.com/ajaysub110/critical-b
 whose per-observer figure shows every cell's accuracy; their mean equals the matrix that it prints. Neither
 the images nor the trial order nor reaction times are part of it.
 
+The counts of 85 networks in the same task, 1,050 trials each, are those of the same authors' data
+(data/network_data of the repository at commit a2b3d34, 0 or 1 for each trial, summed).
+
 A table of your own is a CSV file of counts (columns observer, noise_sd, band, n_correct, n_trials) or of
 trials (observer, image, noise_sd, band, and either correct or both response and category). ``band`` counts
 from 0, the lowest; where ``noise_sd`` is 0 it means nothing and may be -1. An optional column nominal_cpi
@@ -33,7 +36,9 @@ from cogattn.psychophysics.masking.config import LOWEST_CPI
 from cogattn.running.digests import file_digest
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
-"""Names of the tables that ship with the package."""
+"""Names of the tables of people that ship with the package."""
+NETWORKS = {"subramanian2023-networks": "network_counts.csv"}
+"""Names of the tables of networks that do."""
 COUNT_COLUMNS = ("observer", "noise_sd", "band", "n_correct", "n_trials")
 TRIAL_COLUMNS = ("observer", "image", "noise_sd", "band")
 MAX_BAND = 15
@@ -78,9 +83,14 @@ def published_counts(name: str = "subramanian2023", *, setting: str = HUMANS) ->
     """Return the published counts of this name; raise DataError where there are none."""
     if name not in PUBLISHED:
         raise DataError(f"{setting} must be one of {', '.join(PUBLISHED)} or a CSV file; got {name}")
-    source = _Source(str(_packaged(name)), setting)
-    counts = _from_counts(_read_csv(source), source)
-    return replace(counts, noise="pyramid", photographs=True)
+    return _shipped(PUBLISHED[name], setting)
+
+
+def published_networks(name: str = "subramanian2023-networks") -> HumanCounts:
+    """Return the published counts of networks, in the form of people's; raise DataError where there are none."""
+    if name not in NETWORKS:
+        raise DataError(f"name of published networks must be one of {', '.join(NETWORKS)}; got {name}")
+    return _shipped(NETWORKS[name], "published networks")
 
 
 def read_counts(table: str | Path, *, setting: str = HUMANS) -> HumanCounts:
@@ -161,7 +171,7 @@ def as_trials(counts: HumanCounts) -> pd.DataFrame:
 def content(table: str | Path, *, setting: str = HUMANS) -> str:
     """Return the SHA-256 of a published table or a file, in hex; raise DataError where it cannot be read."""
     try:
-        return file_digest(_packaged(str(table)) if str(table) in PUBLISHED else Path(table))
+        return file_digest(_packaged(PUBLISHED[str(table)]) if str(table) in PUBLISHED else Path(table))
     except DataError as error:
         raise DataError(_unreadable(_Source(str(table), setting), str(error.__cause__ or error))) from None
 
@@ -177,8 +187,14 @@ class _Source:
         return self.file
 
 
-def _packaged(name: str) -> Path:
-    return Path(str(files("cogattn.psychophysics.masking") / "data" / PUBLISHED[name]))
+def _packaged(file: str) -> Path:
+    return Path(str(files("cogattn.psychophysics.masking") / "data" / file))
+
+
+def _shipped(file: str, setting: str) -> HumanCounts:
+    """Counts of the published study: photographs in the paper's noise."""
+    source = _Source(str(_packaged(file)), setting)
+    return replace(_from_counts(_read_csv(source), source), noise="pyramid", photographs=True)
 
 
 def _unreadable(source: _Source, cause: str) -> str:

@@ -16,6 +16,14 @@ DATASETS: tuple[DataSet, ...] = (
         package="cogattn.psychophysics.masking",
         resource="data/human_counts.csv",
     ),
+    Packaged(
+        name="subramanian2023-networks",
+        about="85 networks, 89,250 trials: correct answers by noise SD and band",
+        licence="facts; none stated for the source",
+        source="github.com/ajaysub110/critical-band-masking, commit a2b3d34",
+        package="cogattn.psychophysics.masking",
+        resource="data/network_counts.csv",
+    ),
     Manual(
         name="graysplit",
         about="1,100 grey photographs of 16 categories, those of the paper (images.kind folder)",

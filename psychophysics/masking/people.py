@@ -54,7 +54,8 @@ def persons(config: MaskingConfig) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `cogattn.measures.people_table`; NaN where the counts of a person do not determine a value.
+        As `cogattn.measures.people_table` (errors of the channel are those of its logarithms); NaN where the counts of
+        a person do not determine a value.
 
     Raises
     ------
@@ -75,9 +76,10 @@ Value = tuple[Measure, float, float, int]
 
 
 def _channel_values(channel: Channel) -> list[Value]:
+    """Errors are those of the logarithms, on which the channels are compared."""
     values = (channel.bandwidth_octaves, channel.center_cpi, channel.peak_sensitivity)
     return [
-        (measure, value, error, channel.n_trials)
+        (measure, value, error / value, channel.n_trials)
         for measure, value, error in zip(measures.CHANNEL, values, channel.standard_errors, strict=True)
     ]
 

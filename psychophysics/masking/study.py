@@ -7,7 +7,7 @@ octave wide, networks a wider one. `plan` lists the trials, `trials` runs them, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from cogattn.observers.config import ReadoutObserver
@@ -74,6 +74,16 @@ class MaskingStudy(Study[MaskingConfig]):
             return {"observer.table": counts.content(config.observer.table, setting="observer.table")}
         return {"humans": counts.content(config.humans)}
 
+    def persons(self) -> pd.DataFrame:
+        """Return the 14 people of the paper: channel and accuracy without noise."""
+        from cogattn.psychophysics.masking import people
+
+        return people.persons(MaskingConfig())
+
+    def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:
+        """Return the 85 networks of the paper, fitted when they are asked for."""
+        return {"subramanian2023-networks": _networks}
+
     def cost(self, config: MaskingConfig, cell: Cell) -> Cost:
         """Return what a cell needs if its network is as small as EfficientNet-lite0."""
         return plan.cost(config, cell)
@@ -95,3 +105,9 @@ class MaskingStudy(Study[MaskingConfig]):
         return MaskingConfig(
             observer=ReadoutObserver(train_per_category=16), images=ProceduralImages(n_images=640)
         )
+
+
+def _networks() -> pd.DataFrame:
+    from cogattn.psychophysics.masking import published
+
+    return published.networks_summary()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cogattn.measures import Estimate, Row, summary_table
+from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import figures, measures
 from cogattn.psychophysics.masking.channel.fit import Channel, Interval
 from cogattn.psychophysics.masking.config import MaskingConfig
@@ -71,14 +72,37 @@ def channel_rows(found: Observed, people: People, *, ratio_note: str = "") -> li
     ratio_note : str
         What a reader must know of the ratio to people's bandwidth.
     """
-    rows = _channel_rows(found, found.ml, measures.CHANNEL, people.channel_means)
+    rows = parameter_rows(found.observer, found.ml, measures.CHANNEL, people.channel_means)
     rows.append(_ratio_row(found, people, ratio_note))
     if found.paper is not None:
-        rows += _channel_rows(found, found.paper, measures.PAPER_CHANNEL, people.paper_means)
-    clean = found.clean_accuracy
-    if clean is not None:
-        rows.append(Row(found.observer, measures.CLEAN_ACCURACY, clean, _known(people.clean_accuracy)))
-    return rows
+        rows += parameter_rows(found.observer, found.paper, measures.PAPER_CHANNEL, people.paper_means)
+    return [*rows, *clean_rows(found.observer, found.clean_accuracy, people)]
+
+
+def parameter_rows(
+    observer: Observer,
+    channel: Channel,
+    names: tuple[Measure, ...],
+    human: tuple[Estimate | None, ...],
+) -> list[Row]:
+    """Return the rows of bandwidth, centre and peak sensitivity, in the order of `names` and `human`."""
+    values = (
+        (channel.bandwidth_octaves, channel.bandwidth_interval),
+        (channel.center_cpi, channel.center_interval),
+        (channel.peak_sensitivity, channel.peak_interval),
+    )
+    return [
+        Row(observer, measure, Estimate(value, *interval, channel.n_trials), theirs, channel.reason)
+        for measure, (value, interval), theirs in zip(names, values, human, strict=True)
+    ]
+
+
+def clean_rows(observer: Observer, clean: Estimate | None, people: People) -> list[Row]:
+    """Return the row of the accuracy without noise; none where no trial was without."""
+    if clean is None:
+        return []
+    human = people.clean_accuracy
+    return [Row(observer, measures.CLEAN_ACCURACY, clean, human if human.n else None)]
 
 
 def ratio_interval(
@@ -109,33 +133,12 @@ def ratio_interval(
     return float(np.exp(difference)), float(np.exp(lo)), float(np.exp(hi))
 
 
-def _channel_rows(
-    found: Observed,
-    channel: Channel,
-    names: tuple[measures.Measure, ...],
-    human: tuple[Estimate | None, ...],
-) -> list[Row]:
-    values = (
-        (channel.bandwidth_octaves, channel.bandwidth_interval),
-        (channel.center_cpi, channel.center_interval),
-        (channel.peak_sensitivity, channel.peak_interval),
-    )
-    return [
-        Row(found.observer, measure, Estimate(value, *interval, channel.n_trials), theirs, channel.reason)
-        for measure, (value, interval), theirs in zip(names, values, human, strict=True)
-    ]
-
-
 def _ratio_row(found: Observed, people: People, note: str) -> Row:
     """Bandwidth of the observer over that of people; the interval joins both by Zou and Donner's (2008) method."""
     ml, human = found.ml, people.population.bandwidth_octaves
     ratio = ratio_interval(ml.bandwidth_octaves, ml.bandwidth_interval, human.mean, human.interval)
     notes = "; ".join(filter(None, (ml.reason, note)))
     return Row(found.observer, measures.BANDWIDTH_RATIO, Estimate(*ratio, ml.n_trials), note=notes)
-
-
-def _known(value: Estimate) -> Estimate | None:
-    return value if value.n else None
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
