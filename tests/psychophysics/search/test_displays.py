@@ -119,6 +119,18 @@ def test_ink_covers_the_area_that_geometry_gives(item, area_deg2: float) -> None
     assert np.ptp(columns) / 100 <= item.box_deg + 0.02
 
 
+def test_an_arc_lies_in_the_middle_of_its_box_and_bulges_to_the_left() -> None:
+    along = (np.arange(400) + 0.5 - 200) / 100
+    arc = Arc(1.0, 1.3, 0.02, box_deg=1.6)
+    coverage, _ = arc.paint(*np.meshgrid(along, along), pixel_deg=0.01)
+    _, columns = np.nonzero(coverage > 0.5)
+    sagitta = 1 - np.cos(0.65)
+    assert along[columns].min() == pytest.approx(-sagitta / 2, abs=0.03)
+    assert along[columns].max() == pytest.approx(sagitta / 2, abs=0.03)
+    middle = coverage[200]
+    assert along[middle.argmax()] == pytest.approx(-sagitta / 2, abs=0.03)
+
+
 def test_crosses_and_noncrosses_have_equal_ink() -> None:
     task = TASKS["intersection"]
     areas = []

@@ -60,6 +60,18 @@ def test_greedy_search_visits_cells_in_order_of_evidence_and_stops_at_the_target
     assert visited.tolist() == list(range(8, shown.target_cell - 1, -1))
 
 
+def test_a_cell_is_returned_to_when_as_many_fixations_have_passed_as_its_inhibition_lasts() -> None:
+    """Held back by 2, 1, 1/2 nats: the first cell is worth a look again after two others, not after one."""
+    evidence = np.zeros(9)
+    evidence[[2, 3, 7]] = 1.2, 1.0, 0.5
+    rules = RulesSettings(
+        temperature=0, memory=0, inhibition=2.0, inhibition_decay=0.5, inhibition_floor=0, max_fixations=4
+    )
+    shown = display(present=False)
+    (found,) = search(Knows(evidence), shown, rules=rules, rng=np.random.default_rng(0))
+    assert cell_of(shown.task, found.fixations_deg).tolist() == [2, 3, 7, 2]
+
+
 @given(st.integers(0, 2**31), st.sampled_from(["t_in_l", "curve_in_lines", "vertical_in_mixed"]))
 @settings(max_examples=25, deadline=None)
 def test_endless_inhibition_never_looks_at_a_cell_twice_and_always_finds(seed: int, condition: str) -> None:

@@ -205,3 +205,10 @@ def test_cells_without_trials_and_a_clean_row_in_one_column_change_nothing() -> 
 
 def test_top_accuracy_is_what_it_was_made_from() -> None:
     assert top_accuracy(PERSON, 16) == pytest.approx(0.93)
+
+
+def test_the_centre_may_lie_an_octave_beyond_the_bands_and_no_further() -> None:
+    shown = octave_spectra(7)
+    model = ChannelModel.of(shown)
+    assert model.lower[1] == pytest.approx(np.log2(shown.nominal_cpi[0]) - 1)
+    assert model.upper[1] == pytest.approx(np.log2(shown.nominal_cpi[-1]) + 1)
