@@ -226,6 +226,21 @@ def test_figures_can_be_read(n_networks: int, tasks: tuple) -> None:
             assert flaws(draw()) == [], name
 
 
+def test_all_that_is_drawn_of_a_task_lies_nearer_to_its_name_than_to_the_next() -> None:
+    config = SearchConfig(
+        observer=TimmObserver(models=("one", "two", "three")),
+        controls=("random_weights",),
+        n_random=2,
+        displays=DisplaySettings(n_displays=3),
+        n_bootstrap=100,
+    )
+    (axes,) = summarise(config, simulated(config)).figures["asymmetry"]().axes
+    drawn = [line for line in axes.lines if len(line.get_xdata()) == len(TASKS)]
+    assert len(drawn) >= 5  # people, eccNET, three networks
+    for line in drawn:
+        assert np.abs(np.asarray(line.get_xdata(), dtype=float) - np.arange(len(TASKS))).max() < 0.5
+
+
 @pytest.mark.parametrize("tasks", [tuple(TASKS), ("lighting", "orientation"), ("orientation_mixed",)])
 def test_the_sheet_of_displays_can_be_read(tasks: tuple) -> None:
     assert flaws(stimuli(SearchConfig(tasks=tasks))) == []
