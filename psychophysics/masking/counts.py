@@ -21,7 +21,6 @@ Subramanian, Sizikova, Majaj, Pelli (2023), NeurIPS, arXiv 2309.13190.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -32,8 +31,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.people.files import Source, digest, need, read_rows, refuse, whole
 from cogattn.psychophysics.masking.config import LOWEST_CPI
-from cogattn.running.digests import file_digest
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
 """Names of the tables of people that ship with the package."""
@@ -46,7 +45,7 @@ N_ALTERNATIVES = 16
 """People choose among 16 buttons."""
 HUMANS = "humans"
 """The setting that names a table, unless an error is told that it was another."""
-MAX_BYTES = 1 << 30
+FORMS = f"counts: {', '.join(COUNT_COLUMNS)}; trials: {', '.join(TRIAL_COLUMNS)}, correct"
 _CORRECT = {"1": True, "true": True, "1.0": True, "0": False, "false": False, "0.0": False}
 
 
@@ -114,8 +113,8 @@ def read_counts(table: str | Path, *, setting: str = HUMANS) -> HumanCounts:
     """
     if str(table) in PUBLISHED:
         return published_counts(str(table), setting=setting)
-    source = _Source(str(table), setting)
-    rows = _read_csv(source)
+    source = _source(table, setting)
+    rows = read_rows(source)
     if "n_correct" in rows:
         return _from_counts(rows, source)
     trials = _check_trials(rows, source)
@@ -126,7 +125,7 @@ def read_counts(table: str | Path, *, setting: str = HUMANS) -> HumanCounts:
 
 def has_trials(table: str | Path, *, setting: str = HUMANS) -> bool:
     """Whether the table holds trials, a row each, and not counts only."""
-    return str(table) not in PUBLISHED and "n_correct" not in _read_csv(_Source(str(table), setting))
+    return str(table) not in PUBLISHED and "n_correct" not in read_rows(_source(table, setting))
 
 
 def read_trials(table: str | Path, *, setting: str = HUMANS) -> pd.DataFrame:
@@ -139,8 +138,8 @@ def read_trials(table: str | Path, *, setting: str = HUMANS) -> pd.DataFrame:
     """
     if str(table) in PUBLISHED:
         raise DataError(f"{setting} must be a table of trials; got {table}, which holds counts only")
-    source = _Source(str(table), setting)
-    return _check_trials(_read_csv(source), source)
+    source = _source(table, setting)
+    return _check_trials(read_rows(source), source)
 
 
 def check_bands(counts: HumanCounts, n_bands: int, table: str, *, setting: str = HUMANS) -> None:
@@ -170,21 +169,13 @@ def as_trials(counts: HumanCounts) -> pd.DataFrame:
 
 def content(table: str | Path, *, setting: str = HUMANS) -> str:
     """Return the SHA-256 of a published table or a file, in hex; raise DataError where it cannot be read."""
-    try:
-        return file_digest(_packaged(PUBLISHED[str(table)]) if str(table) in PUBLISHED else Path(table))
-    except DataError as error:
-        raise DataError(_unreadable(_Source(str(table), setting), str(error.__cause__ or error))) from None
+    if str(table) in PUBLISHED:
+        return digest(Source(str(_packaged(PUBLISHED[str(table)])), setting))
+    return digest(_source(table, setting))
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A table: its file, and the setting that names it."""
-
-    file: str
-    setting: str
-
-    def __str__(self) -> str:
-        return self.file
+def _source(table: str | Path, setting: str) -> Source:
+    return Source(str(table), setting, tuple(PUBLISHED))
 
 
 def _packaged(file: str) -> Path:
@@ -193,121 +184,53 @@ def _packaged(file: str) -> Path:
 
 def _shipped(file: str, setting: str) -> HumanCounts:
     """Counts of the published study: photographs in the paper's noise."""
-    source = _Source(str(_packaged(file)), setting)
-    return replace(_from_counts(_read_csv(source), source), noise="pyramid", photographs=True)
+    source = Source(str(_packaged(file)), setting)
+    return replace(_from_counts(read_rows(source), source), noise="pyramid", photographs=True)
 
 
-def _unreadable(source: _Source, cause: str) -> str:
-    return f"{source.setting} must be one of {', '.join(PUBLISHED)} or a readable CSV file; got {source} ({cause})"
-
-
-def _read_csv(source: _Source) -> pd.DataFrame:
-    """All cells as text."""
-    try:
-        rows = pd.read_csv(
-            io.StringIO(_text(source)), dtype=str, keep_default_na=False, skipinitialspace=True
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(
-            f"{source.setting} must be a CSV file with a header; got {source} ({str(error).strip()})"
-        ) from None
-    if rows.empty:
-        raise DataError(f"{source.setting} must hold at least one row; got none ({source})")
-    return rows
-
-
-def _text(source: _Source) -> str:
-    path = Path(source.file)
-    try:
-        if not path.is_file():
-            raise OSError(2, "no such file")
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(
-                f"{source.setting} must be a table of at most {MAX_BYTES >> 20} MB; got {path.stat().st_size >> 20} "
-                f"MB ({source})"
-            )
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise DataError(_unreadable(source, getattr(error, "strerror", None) or str(error))) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{source.setting} must be a CSV file in UTF-8; got the byte 0x{data[error.start]:02x} "
-            f"({source}, line {line}); save it as UTF-8"
-        ) from None
-
-
-def _from_counts(rows: pd.DataFrame, source: _Source) -> HumanCounts:
-    _need(rows, COUNT_COLUMNS, source)
+def _from_counts(rows: pd.DataFrame, source: Source) -> HumanCounts:
+    need(rows, COUNT_COLUMNS, source, forms=FORMS)
     cells = _cells(rows, source)
     for name in ("n_correct", "n_trials"):
-        cells[name] = _whole(rows, name, source, least=0, most=2**40)
-    _refuse(cells["n_correct"] > cells["n_trials"], rows, "n_correct", "no more than n_trials", source)
+        cells[name] = whole(rows, name, source, least=0, most=2**40)
+    refuse(cells["n_correct"] > cells["n_trials"], rows, "n_correct", "no more than n_trials", source)
     repeated = cells.duplicated(["observer", "noise_sd", "band"])
-    _refuse(repeated, rows, "band", "each value once per observer and noise SD", source)
+    refuse(repeated, rows, "band", "each value once per observer and noise SD", source)
     return _pivot(cells, _labels(rows, cells["band"], source))
 
 
-def _check_trials(rows: pd.DataFrame, source: _Source) -> pd.DataFrame:
-    _need(rows, TRIAL_COLUMNS, source)
+def _check_trials(rows: pd.DataFrame, source: Source) -> pd.DataFrame:
+    need(rows, TRIAL_COLUMNS, source, forms=FORMS)
     trials = _cells(rows, source)
     trials.insert(1, "image", rows["image"])
     if "correct" in rows:
         answers = rows["correct"].str.strip().str.lower()
-        _refuse(~answers.isin(_CORRECT), rows, "correct", "0 or 1", source)
+        refuse(~answers.isin(_CORRECT), rows, "correct", "0 or 1", source)
         trials["correct"] = answers.map(_CORRECT).astype(bool)
         return trials
-    _need(rows, ("response", "category"), source)
+    need(rows, ("response", "category"), source, forms=FORMS)
     for name in ("response", "category"):
-        _refuse(rows[name].str.strip() == "", rows, name, "a category", source)
+        refuse(rows[name].str.strip() == "", rows, name, "a category", source)
     trials["correct"] = rows["response"].str.strip() == rows["category"].str.strip()
     return trials
 
 
-def _cells(rows: pd.DataFrame, source: _Source) -> pd.DataFrame:
+def _cells(rows: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Checked columns observer, noise_sd and band."""
-    _refuse(rows["observer"].str.strip() == "", rows, "observer", "a name", source)
+    refuse(rows["observer"].str.strip() == "", rows, "observer", "a name", source)
     sds = pd.to_numeric(rows["noise_sd"], errors="coerce")
-    _refuse(~((sds >= 0) & np.isfinite(sds)), rows, "noise_sd", "a number from 0", source)
-    bands = _whole(rows, "band", source, least=-1, most=MAX_BAND)
-    _refuse((bands < 0) & (sds > 0), rows, "band", "a whole number from 0 where there is noise", source)
+    refuse(~((sds >= 0) & np.isfinite(sds)), rows, "noise_sd", "a number from 0", source)
+    bands = whole(rows, "band", source, least=-1, most=MAX_BAND)
+    refuse((bands < 0) & (sds > 0), rows, "band", "a whole number from 0 where there is noise", source)
     return pd.DataFrame({"observer": rows["observer"], "noise_sd": sds, "band": bands.clip(lower=0)})
 
 
-def _whole(rows: pd.DataFrame, name: str, source: _Source, *, least: int, most: int) -> pd.Series:
-    values = pd.to_numeric(rows[name], errors="coerce")
-    bad = ~((values >= least) & (values <= most) & (values == values.round()))
-    _refuse(bad, rows, name, f"a whole number from {least} to {most}", source)
-    return values.astype(np.int64)
-
-
-def _need(rows: pd.DataFrame, names: tuple[str, ...], source: _Source) -> None:
-    missing = [name for name in names if name not in rows]
-    if missing:
-        raise DataError(
-            f"{source.setting} must have the column {missing[0]}; got {', '.join(map(str, rows.columns))} ({source}; "
-            f"counts: {', '.join(COUNT_COLUMNS)}; trials: {', '.join(TRIAL_COLUMNS)}, correct)"
-        )
-
-
-def _refuse(bad: pd.Series, rows: pd.DataFrame, name: str, rule: str, source: _Source) -> None:
-    """Raise DataError for the first row that is bad; the header is line 1."""
-    if bad.any():
-        row = int(np.argmax(bad.to_numpy()))
-        raise DataError(
-            f"{source.setting} must have {rule} in column {name}; got {rows[name].iloc[row]!r} "
-            f"({source}, line {row + 2})"
-        )
-
-
-def _labels(rows: pd.DataFrame, bands: pd.Series, source: _Source) -> NDArray[np.float64]:
+def _labels(rows: pd.DataFrame, bands: pd.Series, source: Source) -> NDArray[np.float64]:
     """Nominal centre of every band: the table's, else octaves from 1.75 cycles per image."""
     labels = LOWEST_CPI * 2.0 ** np.arange(bands.max() + 1)
     if "nominal_cpi" in rows:
         given = pd.to_numeric(rows["nominal_cpi"], errors="coerce")
-        _refuse(~((given > 0) & np.isfinite(given)), rows, "nominal_cpi", "a frequency above 0", source)
+        refuse(~((given > 0) & np.isfinite(given)), rows, "nominal_cpi", "a frequency above 0", source)
         labels[bands.to_numpy()] = given.to_numpy()
     return labels
 

@@ -1,0 +1,212 @@
+"""People as a table of persons, and their mean beside an observer: what ``--humans`` means in every study.
+
+A table is a name that ships with a study or a CSV file with the columns person, measure and estimate, and se and n
+where they are known. ``measure`` is the key under which a summary has it (``accuracy.60s``, ``bandwidth``), the unit
+that of the summary (shares from 0 to 1); ``se`` as in `cogattn.measures.PEOPLE_COLUMNS`; an empty estimate is one that
+could not be had. A run's own ``tables/people.csv`` is such a file.
+
+Beside an observer stands the mean over persons with Student's interval, taken on the scale on which the measure is
+compared: of logarithms (then the mean is geometric) or of Fisher's z, and given in the measure's unit. Shares are
+averaged as they are, and their interval is cut to 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cogattn.measures import KEY, PEOPLE_COLUMNS, Estimate, Measure, Row, Scale
+from cogattn.people.files import Source, digest, header_of, need, read_rows, refuse, whole
+from cogattn.statistics.stats import random_effects
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HUMANS = "humans"
+"""The setting that names a table, unless an error is told that it was another."""
+NEEDED = ("person", "measure", "estimate")
+FORMS = f"persons: {', '.join(NEEDED)}, and se, n where known"
+ALLOWED: Mapping[Scale, tuple[str, float, float]] = {
+    "log": ("a number above 0", 0.0, math.inf),
+    "share": ("a share from 0 to 1", -math.nextafter(0, 1), math.nextafter(1, 2)),
+    "correlation": ("a correlation between -1 and 1", -1.0, 1.0),
+}
+"""What a measure of a scale can be: in words, and the bounds between which it lies."""
+
+Shipped = Mapping[str, Callable[[], "pd.DataFrame"]]
+
+
+def read_persons(
+    table: str | Path, *, shipped: Shipped | None = None, setting: str = HUMANS, known: Iterable[Measure] = ()
+) -> pd.DataFrame:
+    """Return the persons of a table that ships, or of a CSV file.
+
+    Parameters
+    ----------
+    table : str or Path
+        A name of `shipped`, or a file.
+    shipped : mapping of str to callable returning a DataFrame, optional
+        The tables that ship, by name.
+    setting : str
+        What named the table, for the start of an error.
+    known : iterable of Measure
+        Measures whose scale is known, or the beginnings of them (``accuracy`` for ``accuracy.60s``): a value that
+        cannot be one of them is refused.
+
+    Returns
+    -------
+    DataFrame
+        Columns `cogattn.measures.PEOPLE_COLUMNS`; ``se`` NaN and ``n`` 0 where they are not known.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or breaks a rule; the message names line and column.
+    """
+    import pandas as pd
+
+    tables = shipped or {}
+    if str(table) in tables:
+        return tables[str(table)]()
+    source = Source(str(table), setting, tuple(tables))
+    rows = read_rows(source)
+    need(rows, NEEDED, source, forms=FORMS)
+    refuse(rows["person"].str.strip() == "", rows, "person", "a name", source)
+    keys = rows["measure"].str.strip()
+    refuse(~keys.map(lambda key: bool(KEY.fullmatch(key))), rows, "measure", "a measure's key", source)
+    persons = pd.DataFrame({"person": rows["person"].str.strip(), "measure": keys})
+    refuse(persons.duplicated(), rows, "measure", "each measure once a person", source)
+    persons["estimate"] = _numbers(rows, "estimate", "a number, or nothing", source)
+    persons["se"] = _numbers(rows, "se", "a number from 0, or nothing", source, least=0.0)
+    persons["n"] = whole(rows, "n", source, least=0, most=2**40) if "n" in rows else 0
+    _check_values(persons, rows, tuple(known), source)
+    return persons[list(PEOPLE_COLUMNS)]
+
+
+def holds_persons(table: str | Path) -> bool:
+    """Tell whether a file begins as a table of persons does; False for one that cannot be read."""
+    return set(NEEDED) <= set(header_of(Source(str(table), HUMANS)))
+
+
+def digests(table: str | Path, *, shipped: Iterable[str] = (), setting: str = HUMANS) -> Mapping[str, str]:
+    """Return the SHA-256 of a table that is a file, by the setting's name; nothing of one that ships or of none.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    names = tuple(shipped)
+    if not str(table) or str(table) in names:
+        return {}
+    return {setting: digest(Source(str(table), setting, names))}
+
+
+def mean_of(values: Sequence[float], scale: Scale) -> Estimate:
+    """Return the mean over persons with Student's 95 % interval, on the measure's scale and in its unit.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One of each person; NaN is left out.
+    scale : {"linear", "log", "share", "correlation"}
+        Of the measure.
+
+    Returns
+    -------
+    Estimate
+        ``n`` persons; no interval for one.
+    """
+    each = np.asarray(values, dtype=float)
+    each = each[np.isfinite(each)]
+    if not len(each):
+        return Estimate.bare(math.nan, 0)
+    there, back = {"log": (np.log, np.exp), "correlation": (np.arctanh, np.tanh)}.get(scale, (_same, _same))
+    if len(each) == 1:
+        return Estimate.bare(float(each[0]), 1)
+    found = random_effects(there(each), np.zeros(len(each)))
+    mean, lo, hi = (float(back(end)) for end in (found.mean, found.lo, found.hi))
+    if scale == "share":
+        lo, hi = max(lo, 0.0), min(hi, 1.0)
+    return Estimate(mean, lo, hi, len(each))
+
+
+def beside(rows: Iterable[Row], people: pd.DataFrame | None) -> list[Row]:
+    """Return rows with people beside those that have none yet.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Of a summary. One that has people, one by one, keeps them; a group mean of nobody knows how many gives way.
+    people : DataFrame or None
+        As `read_persons` returns it.
+
+    Returns
+    -------
+    list of Row
+        ``human`` is the mean over the persons who have the row's measure, as `mean_of` gives it.
+    """
+    if people is None:
+        return list(rows)
+    by_measure = dict(iter(people.groupby("measure", sort=False)["estimate"]))
+    return [_with_people(row, by_measure) for row in rows]
+
+
+def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
+    """Return the sentence that tells who the people are, and whether anything is compared with them."""
+    found = people.dropna(subset="estimate")
+    theirs, ours = list(dict.fromkeys(found["measure"])), {row.measure.key for row in rows}
+    who = f"people: {name}, {found['person'].nunique()} persons"
+    shared = [key for key in theirs if key in ours]
+    if not shared:
+        apart = f"no measure of theirs ({_some(theirs)}) is one of the observer's"
+        return f"{who}; {apart}, so nothing is compared with them"
+    return f"{who}; mean and interval over persons, of {_some(shared)}"
+
+
+def _with_people(row: Row, by_measure: Mapping[str, pd.Series]) -> Row:
+    if row.measure.key not in by_measure or (row.human is not None and row.human.n > 0):
+        return row
+    mean = mean_of(by_measure[row.measure.key].tolist(), row.measure.scale)
+    return replace(row, human=mean) if mean.n else row
+
+
+def _numbers(
+    rows: pd.DataFrame, name: str, rule: str, source: Source, *, least: float = -math.inf
+) -> pd.Series:
+    import pandas as pd
+
+    if name not in rows:
+        return pd.Series(math.nan, index=rows.index)
+    values = pd.to_numeric(rows[name].str.strip().replace("", "nan"), errors="coerce")
+    empty = rows[name].str.strip() == ""
+    refuse(~empty & ~(np.isfinite(values) & (values >= least)), rows, name, rule, source)
+    return values.astype(float)
+
+
+def _check_values(
+    persons: pd.DataFrame, rows: pd.DataFrame, known: Sequence[Measure], source: Source
+) -> None:
+    scales = persons["measure"].map({key: _scale_of(key, known) for key in persons["measure"].unique()})
+    for scale, (rule, low, high) in ALLOWED.items():
+        outside = ~((persons["estimate"] > low) & (persons["estimate"] < high)) & persons["estimate"].notna()
+        refuse((scales == scale) & outside, rows, "estimate", rule, source)
+
+
+def _scale_of(key: str, known: Sequence[Measure]) -> Scale:
+    """Scale of the known measure that is the key, or the longest beginning of it."""
+    fitting = [one for one in known if key == one.key or key.startswith(f"{one.key}.")]
+    return max(fitting, key=lambda one: len(one.key)).scale if fitting else "linear"
+
+
+def _same(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def _some(keys: Sequence[str], *, most: int = 4) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
