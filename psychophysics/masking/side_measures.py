@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 HUMAN_SHAPE_BIAS = Estimate(0.959, math.nan, math.nan, 10)
 """Ten observers on cue-conflict images, shape / (shape + texture): Geirhos et al. (2019)."""
-N_RESAMPLES = 500
 CONSISTENCY_COLUMNS = (
     "first", "second", "kappa", "lo", "hi", "observed", "expected", "n_trials", "n_images",
 )  # fmt: skip
@@ -74,7 +73,6 @@ def consistency_table(
             found[second],
             rng=rng,
             confidence=config.channel.confidence,
-            n_resamples=N_RESAMPLES,
         )
         rows.append({"first": first.id, "second": second.id, **vars(value)})
     return pd.DataFrame(rows, columns=list(CONSISTENCY_COLUMNS))
