@@ -7,6 +7,17 @@ others.
 
 from cogattn.fetch import DataSet, Manual, Packaged
 
+MODEL_VS_HUMAN = Manual(
+    name="model-vs-human",
+    about="85,120 answers of 4-10 people a set to images of 17 sets (shape_bias.humans)",
+    licence="texture-shape sets CC BY 4.0; answers to ImageNet images: ImageNet terms",
+    source="github.com/bethgelab/model-vs-human, commit 79ed7cd; Geirhos et al. (2018, 2019, 2021)",
+    instructions="git clone github.com/bethgelab/model-vs-human, git checkout 79ed7cd, folder raw-data",
+    pattern=r"[a-z-]+_subject-\d+_session_\d+\.csv",
+    n_files=90,
+    names_sha256="7e44ea7fefbe76e36819ff3c9d991e955979401b975bb4171cf06d7ca2085bd5",
+)
+
 DATASETS: tuple[DataSet, ...] = (
     Packaged(
         name="subramanian2023",
@@ -56,4 +67,5 @@ DATASETS: tuple[DataSet, ...] = (
         n_files=50_000,
         names_sha256="43552f944599303f4e580fa06f057938c3be26540bef69bdcff266fa71a3af00",
     ),
+    MODEL_VS_HUMAN,
 )
