@@ -12,6 +12,7 @@ from cogattn.observers.config import FactoryObserver, TimmObserver
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.inline import InlineNetwork
+from cogattn.psychophysics.search.people import read_people
 from cogattn.psychophysics.search.plan import n_cells, networks_of
 from cogattn.psychophysics.search.searcher import n_places
 from cogattn.psychophysics.search.tasks import TASKS
@@ -36,7 +37,10 @@ def check(config: SearchConfig) -> None:
     ObserverError
         If a network is unknown, its weights are out of reach or do not fit, it does not show the features that the
         fovea needs, or has no weights of which an untrained copy could be made.
+    DataError
+        If the table of persons cannot be read.
     """
+    read_people(config.humans)
     _check_plan(config)
     _check_rules(config)
     check_observer(config.observer, seed=config.seed)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
-from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
+from cogattn.observers.config import FactoryObserver, ModuleObserver, Name, TimmObserver
 
 TaskName = Literal["curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed"]
 Control = Literal["no_fovea", "random_weights", "pixels", "ideal", "chance"]
@@ -105,6 +105,9 @@ class SearchConfig(StudyConfig):
     """Untrained copies of each network under ``random_weights``."""
     n_bootstrap: int = Field(default=2000, ge=100, le=100_000)
     """Resamples of displays for intervals."""
+    humans: Name = "wolfe2010"
+    """The persons that the observer is set beside, and the published group means in any case: a name that
+    ``cogattn data list`` knows or a CSV file of persons (columns in docs/search.md)."""
 
     @model_validator(mode="after")
     def _levels_fit_the_fovea(self) -> Self:

@@ -22,6 +22,33 @@ ABSENT_UNANSWERED = Measure(
 )
 """Of the searches without a target, those that ran out of fixations before they gave up."""
 
+SLOPE = Measure("slope", "ms/item", "search slope")
+"""Of mean reaction times of right answers over set size; by task and by whether there was a target."""
+
+SLOPE_RATIO = Measure("slope_ratio", "", "slope without over with a target", scale="log")
+"""By task; 2 where a search without a target ends when all items have been seen."""
+
+ERRORS = Measure("errors", "share", "errors", scale="share")
+"""By task and by whether there was a target."""
+
+ALL = (ASYMMETRY, SLOPE_CORRELATION, TIMES_LIKELIHOOD, ABSENT_UNANSWERED, SLOPE, SLOPE_RATIO, ERRORS)
+"""What persons may have been measured by, each as it is or under parameters."""
+
+
+def slope_of(task: str, target: str) -> Measure:
+    """Return the search slope of a task where the target is ``present`` or ``absent``."""
+    return SLOPE.at(task, target, label=f"search slope, {task}, target {target}")
+
+
+def slope_ratio_of(task: str) -> Measure:
+    """Return the slope without over that with a target of a task."""
+    return SLOPE_RATIO.at(task, label=f"slope without over with a target, {task}")
+
+
+def errors_of(task: str, target: str) -> Measure:
+    """Return the share of wrong answers of a task where the target is ``present`` or ``absent``."""
+    return ERRORS.at(task, target, label=f"errors, {task}, target {target}")
+
 
 def asymmetry_of(task: str, title: str) -> Measure:
     """Return the asymmetry of one task, by its key and its title."""

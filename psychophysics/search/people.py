@@ -1,8 +1,14 @@
-"""People in the six tasks, and the published models: numbers with their sources, shipped with the package.
+"""People in the six tasks, the published models, and single persons in three other tasks: shipped with the package.
 
-Reaction times are means over people for targets that were found; their spread is not part of the published
-tables, so a human slope or index carries no interval here (``data/SOURCES.md`` says where each number is
-from).
+Reaction times in the six tasks are means over people for targets that were found; their spread is not part of the
+published tables, so a human slope or index carries no interval here. Single persons are those of Wolfe, Palmer and
+Horowitz (2010), who searched for a colour (feature), for a colour and an orientation (conjunction) and for a 2 among
+5s (2v5). Their persons are numbered anew in each task, and whether a number stands for the same person in two tasks is
+not told, so 28 persons are taken to be different. ``data/SOURCES.md`` says where each number is from.
+
+References
+----------
+Wolfe, Palmer, Horowitz (2010), Vision Research 50, 1304-1311.
 """
 
 from __future__ import annotations
@@ -10,24 +16,78 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+from collections.abc import Iterator
 from importlib.resources import files
+from statistics import NormalDist
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
+from cogattn.measures import Measure, people_table
+from cogattn.people.tables import digests, read_persons
+from cogattn.psychophysics.search.measures import ALL, errors_of, slope_of, slope_ratio_of
 from cogattn.psychophysics.search.slopes import asymmetry_index, fit_line
+from cogattn.statistics.stats import wilson_interval
 
-FILES = ("human_rt.csv", "published_models.csv")
+FILES = ("human_rt.csv", "published_models.csv", "wolfe2010_slopes.csv")
+INTERVAL_SE = 2 * NormalDist().inv_cdf(0.975)
+"""Standard errors in a 95 % interval."""
+SLOPES_DIFFER_FROM_0 = ("conjunction", "2v5")
+"""Tasks whose slopes grow with the number of items in every person, so that their ratio says something."""
 
 
-def persons() -> None:
-    """Return None: reaction times of single persons are not part of the published tables, only group means."""
-    return
+def persons() -> pd.DataFrame:
+    """Return the persons of Wolfe, Palmer and Horowitz (2010).
+
+    Returns
+    -------
+    DataFrame
+        As `cogattn.measures.people_table`. Of each of 28 persons (9 ``feature``, 10 ``conjunction``, 9 ``2v5``):
+        ``slope.<task>.present`` and ``.absent`` (ms per item, n right answers), ``errors.<task>.present`` and
+        ``.absent`` (n trials), and ``slope_ratio.<task>`` (absent over present) but for ``feature``, where slopes are
+        about 0.
+    """
+    people = _read("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False)
+    return people_table(
+        (f"{task} {number}", *value)
+        for (task, number), own in people
+        for value in _of_one(str(task), own.set_index("target"))
+    )
 
 
-def inputs() -> dict[str, str]:
-    """Return the SHA-256 of the shipped tables, by file name."""
-    return {name: hashlib.sha256(_bytes(name)).hexdigest() for name in FILES}
+def _of_one(task: str, own: pd.DataFrame) -> Iterator[tuple[Measure, float, float, int]]:
+    for target, row in own.iterrows():
+        yield slope_of(task, str(target)), row["slope_ms"], row["slope_se_ms"], int(row["n_right"])
+    if task in SLOPES_DIFFER_FROM_0:
+        relative = own["slope_se_ms"] / own["slope_ms"]
+        ratio = own.loc["absent", "slope_ms"] / own.loc["present", "slope_ms"]
+        yield slope_ratio_of(task), ratio, float(np.hypot(*relative)), int(own["n_right"].sum())
+    for target, row in own.iterrows():
+        wrong, n = row["n_trials"] - row["n_right"], int(row["n_trials"])
+        lo, hi = wilson_interval(wrong, n)
+        yield errors_of(task, str(target)), wrong / n, float(hi - lo) / INTERVAL_SE, n
+
+
+SHIPPED = {"wolfe2010": persons}
+"""Persons that the package brings along, by the name under which ``humans`` knows them."""
+
+
+def read_people(humans: str) -> pd.DataFrame:
+    """Return the persons that a run is set beside: a name of `SHIPPED` or a CSV file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or breaks a rule of `cogattn.people.tables.read_persons`.
+    """
+    return read_persons(humans, shipped=SHIPPED, known=ALL)
+
+
+def inputs(humans: str) -> dict[str, str]:
+    """Return the SHA-256 of the shipped tables by file name, and of a file of persons."""
+    shipped = {name: hashlib.sha256(_bytes(name)).hexdigest() for name in FILES}
+    return shipped | dict(digests(humans, shipped=SHIPPED))
 
 
 def human_times() -> pd.DataFrame:

@@ -24,7 +24,9 @@ ROOMIER = (
 )
 
 
-def remarks_of(config: SearchConfig, observers: Sequence[Observer], tables: Table) -> tuple[str, ...]:
+def remarks_of(
+    config: SearchConfig, observers: Sequence[Observer], tables: Table, persons: str
+) -> tuple[str, ...]:
     """Return the remarks of a run.
 
     Parameters
@@ -35,15 +37,16 @@ def remarks_of(config: SearchConfig, observers: Sequence[Observer], tables: Tabl
         Those that are in the tables.
     tables : mapping of str to DataFrame
         ``asymmetry``, ``untrained`` and ``outcomes``.
+    persons : str
+        Who the single persons are, and what of them is compared.
     """
     networks = [one for one in observers if one.role == "network"]
     found = [sentence for network in networks for sentence in _findings(network, tables)]
-    return (*_differences(config), *_limits(tables["outcomes"]), *found)
+    return (GROUP_MEANS, persons, *_differences(config), *_limits(tables["outcomes"]), *found)
 
 
 def _differences(config: SearchConfig) -> Iterator[str]:
     """In what the displays, or what is asked of them, are not what people had."""
-    yield GROUP_MEANS
     yield TARGET_CELL
     resolution = config.displays.pixels_per_degree
     if resolution != 30:

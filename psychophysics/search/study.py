@@ -40,7 +40,7 @@ class SearchStudy(Study[SearchConfig]):
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
 
     def check(self, config: SearchConfig) -> None:
-        """Refuse unknown networks, weights out of reach, networks without features, searches and plans without end."""
+        """Refuse unknown people and networks, weights out of reach, no features, searches and plans without end."""
         from cogattn.psychophysics.search import checks
 
         checks.check(config)
@@ -62,10 +62,16 @@ class SearchStudy(Study[SearchConfig]):
         return plan.contents(config, _own(cell))
 
     def inputs(self, config: SearchConfig) -> Mapping[str, str]:
-        """Return the digests of the shipped tables of people and of published models."""
+        """Return the digests of the tables of people and of published models."""
         from cogattn.psychophysics.search import people
 
-        return people.inputs()
+        return people.inputs(config.humans)
+
+    def persons(self) -> pd.DataFrame:
+        """Return the 28 persons of Wolfe, Palmer and Horowitz (2010): slopes and errors in three tasks."""
+        from cogattn.psychophysics.search import people
+
+        return people.persons()
 
     def cost(self, config: SearchConfig, cell: Cell) -> Cost:
         """Return what the searches of a cell take, from the size of its displays and network."""

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import beside, remark_on
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.agreement import agreements
 from cogattn.psychophysics.search.config import SearchConfig
@@ -25,7 +26,7 @@ from cogattn.psychophysics.search.measures import (
     TIMES_LIKELIHOOD,
     asymmetry_of,
 )
-from cogattn.psychophysics.search.people import human_asymmetry, human_slopes, persons, published_models
+from cogattn.psychophysics.search.people import human_asymmetry, human_slopes, published_models, read_people
 from cogattn.psychophysics.search.plan import TABLE, copies_of, observers_of
 from cogattn.psychophysics.search.remarks import remarks_of
 from cogattn.psychophysics.search.slopes import (
@@ -57,12 +58,14 @@ def summarise(config: SearchConfig, trials: Trials) -> Results:
     tables = _tables(config, observers, ends)
     shown = {name: table.drop(columns="resampled", errors="ignore") for name, table in tables.items()}
     present = _displays(ends[ends["target_present"]])
+    people = read_people(config.humans)
+    rows = beside(_rows(observers, shown), people)
     return Results(
-        summary=summary_table(_rows(observers, shown)),
+        summary=summary_table(rows),
         tables=shown,
         figures=_figures(config, observers, shown, present),
-        remarks=remarks_of(config, observers, shown),
-        people=persons(),
+        remarks=remarks_of(config, observers, shown, remark_on(config.humans, people, rows)),
+        people=people,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cogattn.errors import CogattnError, ConfigError, ObserverError
+from cogattn.errors import CogattnError, ConfigError, DataError, ObserverError
 from cogattn.observers.config import FactoryObserver
 from cogattn.psychophysics.search.config import MatchingSettings, SearchConfig
 from cogattn.psychophysics.search.study import SearchStudy
@@ -27,6 +27,8 @@ def test_the_default_and_the_demo_are_sound() -> None:
         ({"observer": {"models": ["resnet5000"]}}, r"^observer\.models .*resnet5000"),
         ({"observer": {"weights": "nowhere.pth"}}, r"^observer\.weights .*nowhere\.pth"),
         ({"observer": {"kind": "factory", "target": "nowhere:build"}}, r"^observer\.target .*nowhere:build"),
+        ({"humans": "wolfe2011"}, r"^humans must be one of wolfe2010 or .*wolfe2011"),
+        ({"humans": "nobody", "tasks": ["letters", "letters"]}, r"^humans .*nobody"),
         ({"tasks": ["letters", "letters"]}, r"^tasks .*letters, letters"),
         ({"controls": ["chance", "chance"]}, r"^controls .*chance, chance"),
         ({"displays": {"target_absent": True}}, r"^rules\.quit_below .*max_fixations"),
@@ -43,7 +45,7 @@ def test_the_default_and_the_demo_are_sound() -> None:
     ],
 )
 def test_what_cannot_end_well_is_refused_with_its_setting(settings: dict, sentence: str) -> None:
-    with pytest.raises((ConfigError, ObserverError), match=sentence) as refused:
+    with pytest.raises((ConfigError, DataError, ObserverError), match=sentence) as refused:
         check(**settings)
     assert "\n" not in str(refused.value)
 

@@ -1,3 +1,5 @@
+"""People of the six tasks, published models, and persons in three other tasks."""
+
 from __future__ import annotations
 
 import hashlib
@@ -99,13 +101,75 @@ def test_shipped_indices_and_intervals_are_those_of_the_published_searches(
         assert row["fixations"] == pytest.approx(fixations.mean(), abs=0.06)
 
 
-def test_people_are_known_as_group_means_only() -> None:
-    assert people.persons() is None
+@pytest.fixture(scope="module")
+def wolfe(shared_data: Path) -> pd.DataFrame:
+    """Trials of Wolfe, Palmer and Horowitz (2010): right answers, tasks as the study calls them."""
+    rdata = pytest.importorskip("rdata", reason="the trials are an R file")
+    table = rdata.read_rda(shared_data / "search" / "wolfe2010" / "wolfe2010RawDataAllTasks.RData")
+    trials = table["wolfe2010Data"].astype({"task": str, "subj": str, "size": float, "rt": float})
+    names = {"RVvGV": "feature", "RVvRHGV": "conjunction", "2_vs_5": "2v5"}
+    target = trials["target"].astype(int).map({1: "present", 0: "absent"})
+    trials = trials.assign(person=trials["task"].map(names) + " " + trials["subj"], shown=target)
+    return trials[(trials["rt"] > 200) & (trials["rt"] < 8000)]
+
+
+def test_shipped_slopes_and_errors_are_those_of_the_trials(wolfe: pd.DataFrame) -> None:
+    persons = people.persons().set_index(["person", "measure"])
+    assert wolfe["person"].nunique() == persons.index.get_level_values("person").nunique() == 28
+    for key, own in wolfe.groupby(["person", "shown"]):
+        person, target = map(str, key)
+        task = person.split()[0]
+        wrong = own["message"].astype(str).isin(["MISS", "FA"])
+        means = own[~wrong].groupby("size")["rt"].mean()
+        row = persons.loc[(person, f"slope.{task}.{target}")]
+        assert row["estimate"] == pytest.approx(np.polyfit(means.index, means, 1)[0], rel=1e-4)
+        assert row["n"] == (~wrong).sum()
+        assert persons.loc[(person, f"errors.{task}.{target}"), "estimate"] == pytest.approx(wrong.mean())
+
+
+def test_errors_of_slopes_are_what_trials_drawn_anew_scatter_by(wolfe: pd.DataFrame) -> None:
+    rng, persons = np.random.default_rng(0), people.persons().set_index(["person", "measure"])["se"]
+    found = {}
+    for target in ("present", "absent"):
+        own = wolfe[(wolfe["person"] == "2v5 3") & (wolfe["shown"] == target) & (wolfe["error"] == "0")]
+        means = [
+            rng.choice(times.to_numpy(), size=(1000, len(times))).mean(axis=1)
+            for _, times in own.groupby("size")["rt"]
+        ]
+        found[target] = np.polyfit(np.unique(own["size"]), np.array(means), 1)[0]
+        assert persons["2v5 3", f"slope.2v5.{target}"] == pytest.approx(found[target].std(), rel=0.1)
+    ratio = np.log(found["absent"] / found["present"])
+    assert persons["2v5 3", "slope_ratio.2v5"] == pytest.approx(ratio.std(), rel=0.1)
+
+
+def test_persons_search_as_steeply_as_published() -> None:
+    """Wolfe (1998) and others: feature about 0, conjunction about 10, 2 among 5s about 40 ms per item; twice or more
+    where there is no target."""
+    by_measure = people.persons().groupby("measure")["estimate"]
+    for task, mean, sd, n in (
+        ("feature", 1.2, 1.1, 9),
+        ("conjunction", 9.2, 3.8, 10),
+        ("2v5", 43.1, 11.5, 9),
+    ):
+        slopes_of_all = by_measure.get_group(f"slope.{task}.present")
+        assert (slopes_of_all.mean(), slopes_of_all.std()) == pytest.approx((mean, sd), abs=0.051)
+        assert len(slopes_of_all) == n
+    for task, mean, sd in (("conjunction", 2.56, 1.07), ("2v5", 2.21, 0.40)):
+        ratios = by_measure.get_group(f"slope_ratio.{task}")
+        assert (ratios.mean(), ratios.std()) == pytest.approx((mean, sd), abs=0.0051)
+    assert "slope_ratio.feature" not in by_measure.groups
+
+
+def test_no_person_has_a_measure_that_the_observer_has() -> None:
+    """Their tasks are others, and so is whether anything can be compared."""
+    measures = set(people.persons()["measure"])
+    assert not {key for key in measures if key.startswith(("asymmetry", "unanswered"))}
+    assert {key.split(".")[1] for key in measures} == {"feature", "conjunction", "2v5"}
 
 
 def test_shipped_tables_are_known_by_their_bytes() -> None:
     folder = Path(people.__file__).parent / "data"
-    assert people.inputs() == {
+    assert people.inputs("wolfe2010") == {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in ("human_rt.csv", "published_models.csv")
+        for name in ("human_rt.csv", "published_models.csv", "wolfe2010_slopes.csv")
     }

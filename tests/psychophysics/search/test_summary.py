@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -194,9 +196,9 @@ def test_repeated_searches_of_a_display_are_averaged_before_anything_else(
 
 
 def test_remarks_say_first_what_people_saw_otherwise_and_that_they_are_group_means(results: Results) -> None:
-    assert results.people is None
-    first, *_, last = results.remarks
+    first, second, *_, last = results.remarks
     assert "group means only" in first
+    assert re.match(r"people: wolfe2010, 28 persons; no measure of theirs .* nothing is compared", second)
     assert "untrained copies" in last
     assert any("6 of 6" in remark for remark in results.remarks)
     assert any(remark.startswith("intersection:") for remark in results.remarks)
@@ -206,6 +208,35 @@ def test_remarks_say_first_what_people_saw_otherwise_and_that_they_are_group_mea
     remarks = summarise(config, simulated(config)).remarks
     assert any("8 pixels a degree, the paper's 30" in remark for remark in remarks)
     assert not any(remark.startswith(("intersection:", "orientation:")) for remark in remarks)
+
+
+def test_the_persons_of_a_run_are_wolfe_s_and_stand_beside_nothing(results: Results) -> None:
+    pd.testing.assert_frame_equal(results.people, STUDY.persons())
+    assert (results.summary["human_n"] == 0).all()
+
+
+def test_persons_of_one_s_own_take_the_place_of_group_means(done: dict, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("person,measure,estimate\nann,asymmetry.letters,0.2\nbob,asymmetry.letters,0.6\n")
+    config = CONFIG.model_copy(update={"humans": str(path)})
+    own = summarise(config, done)
+    assert own.people["person"].tolist() == ["ann", "bob"]
+    rows = own.summary[own.summary["observer"] == NETWORK].set_index("measure")
+    assert rows.loc["asymmetry.letters", ["human", "human_n"]].tolist() == pytest.approx([0.4, 2])
+    half = 0.2 * 12.7062047  # Student's quantile of one degree of freedom
+    assert rows.loc["asymmetry.letters", "human_hi"] == pytest.approx(0.4 + half)
+    assert rows.loc["asymmetry.curvature", "human"] == pytest.approx(human_asymmetry()["curvature"])
+    assert any("2 persons; mean and interval over persons, of asymmetry.letters" in r for r in own.remarks)
+    assert set(STUDY.inputs(config)) - set(STUDY.inputs(CONFIG)) == {"humans"}
+
+
+def test_people_are_no_part_of_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("person,measure,estimate\nann,asymmetry.letters,0.2\n")
+    other = CONFIG.model_copy(update={"humans": str(path)})
+    cell = STUDY.cells(CONFIG)[0]
+    assert STUDY.relevant(other, cell) == STUDY.relevant(CONFIG, cell)
+    assert STUDY.contents(other, cell) == STUDY.contents(CONFIG, cell)
 
 
 @pytest.mark.parametrize(
