@@ -7,17 +7,21 @@ from .errors import DataError as DataError
 from .errors import ObserverError as ObserverError
 from .errors import RunFailed as RunFailed
 from .errors import StoreError as StoreError
+from .reporting.compare.comparison import Comparison as Comparison
+from .reporting.compare.comparison import compare as compare
 
 __version__: str
 
 __all__ = [
     "CogattnError",
+    "Comparison",
     "ConfigError",
     "DataError",
     "ObserverError",
     "Run",
     "RunFailed",
     "StoreError",
+    "compare",
     "load",
     "run",
 ]

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from cogattn import __version__
-from cogattn.cli import data, models, runs, studies
+from cogattn.cli import compare, data, models, runs, studies
 from cogattn.errors import CogattnError, RunFailed, StoreError, Terminated
 from cogattn.registry import study_entry_points
 from cogattn.reporting.tables import printable
 
-HOUSE_COMMANDS = ("demo", "runs", "models", "data")
+HOUSE_COMMANDS = ("demo", "runs", "compare", "models", "data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,6 +89,7 @@ def build_app(argv: Sequence[str]) -> App:
         app.command(studies.command(name) if name == chosen else studies.listing(name), name=name)
     app.command(studies.demo, name="demo")
     app.command(runs.app)
+    app.command(compare.compare, name="compare")
     app.command(models.models, name="models")
     app.command(data.app)
     return app

@@ -1,0 +1,1 @@
+"""Runs, published results and outside scores side by side; `cogattn.compare` is the way in."""

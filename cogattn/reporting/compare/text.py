@@ -1,0 +1,202 @@
+"""A comparison for a terminal: what a reader must know, what differs in the settings, then the numbers."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cogattn.reporting.compare.selection import told
+from cogattn.reporting.compare.values import PEOPLE
+from cogattn.reporting.tables import WIDTH, aligned, blocks, interval_text, printable
+
+if TYPE_CHECKING:
+    from cogattn.reporting.compare.comparison import Comparison
+    from cogattn.reporting.compare.explain import Explained
+
+MAX_OBSERVERS = 12
+"""More observers are told by their spread, a line a measure; files hold each."""
+MAX_ROWS = 40
+MAX_MEASURES = 30
+LONGEST_SETTING = 40
+SHORT = {
+    "variance explained": "R²",
+    "variance explained, leave-one-out": "R², one left out",
+    "variance explained, leave-one-family-out": "R², a family left out",
+}
+
+
+def comparison_text(found: Comparison, *, width: int = WIDTH) -> str:
+    """Return a comparison as text, `width` columns wide where text can be wrapped."""
+    parts = [
+        "\n".join(_wrapped(f"* {remark}", width) for remark in found.remarks),
+        _sources(found.sources),
+        _settings(found.settings),
+        _values(found.values, width),
+        _differences(found.differences),
+        "" if found.explained is None else _relations(found.explained, width),
+        _reliability(found.reliability, width),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(printable(text), width, subsequent_indent="  "))
+
+
+def _more(n: int, shown: int) -> list[str]:
+    return [f"and {n - shown:,} more; --to FOLDER writes all"] if n > shown else []
+
+
+def _sources(sources: pd.DataFrame) -> str:
+    rows = [
+        (str(s.source), str(s.kind), f"{s.observers:,}", f"{s.measures:,}", f"{s.without_partner:,}")
+        for s in sources.itertuples()
+    ]
+    header = ("source", "kind", "observers", "measures", "in no other source")
+    return aligned(
+        header if len(rows) > 1 else header[:-1], [row if len(rows) > 1 else row[:-1] for row in rows]
+    )
+
+
+def _settings(settings: pd.DataFrame) -> str:
+    if settings.empty:
+        return ""
+    runs = list(settings.columns[2:])
+    several = settings["study"].nunique() > 1
+    rows = [
+        [
+            f"{row['study']}: {row['setting']}" if several else row["setting"],
+            *(_short(row[run]) for run in runs),
+        ]
+        for _, row in settings.head(MAX_ROWS).iterrows()
+    ]
+    return "\n".join([aligned(["settings that differ", *runs], rows), *_more(len(settings), MAX_ROWS)])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_SETTING else f"{text[: LONGEST_SETTING - 3]}..."
+
+
+def _values(values: pd.DataFrame, width: int) -> str:
+    tested = values[values["role"] != PEOPLE]
+    units = tested[["source", "observer"]].drop_duplicates()
+    if len(units) <= MAX_OBSERVERS and len(values) <= 2 * MAX_ROWS:
+        return _each(values, width)
+    rows = [_spread(values, str(measure), own) for measure, own in tested.groupby("measure", sort=False)]
+    header = ("measure", "middle", "tenth to ninth tenth", "people", "observers")
+    text = aligned(header, rows[:MAX_MEASURES])
+    return "\n".join([text, *_more(len(rows), MAX_MEASURES)])
+
+
+def _each(values: pd.DataFrame, width: int) -> str:
+    rows: list[tuple[str, ...]] = []
+    for (source, observer), own in values.groupby(["source", "observer"], sort=False):
+        rows.append((printable(f"{observer} ({source})"),))
+        rows += [
+            (
+                printable(_labelled(row)),
+                interval_text(row["estimate"], row["lo"], row["hi"]),
+                f"{int(row['n']):,}" if np.isfinite(row["n"]) else "-",
+            )
+            for _, row in own.iterrows()
+        ]
+    return blocks(("", "estimate [95 % interval]", "n"), rows, width=width)
+
+
+def _labelled(row: pd.Series) -> str:
+    return f"{row['measure']} ({row['unit']})" if row["unit"] else str(row["measure"])
+
+
+def _spread(values: pd.DataFrame, measure: str, own: pd.DataFrame) -> tuple[str, ...]:
+    known = own["estimate"].dropna().to_numpy(float)
+    people = values[(values["measure"] == measure) & (values["role"] == PEOPLE)]
+    lo, middle, hi = np.quantile(known, [0.1, 0.5, 0.9]) if len(known) else (math.nan,) * 3
+    theirs = people.iloc[0] if len(people) else None
+    return (
+        _labelled(own.iloc[0]),
+        interval_text(middle, math.nan, math.nan),
+        f"{interval_text(lo, math.nan, math.nan)} to {interval_text(hi, math.nan, math.nan)}",
+        "-" if theirs is None else interval_text(theirs["estimate"], theirs["lo"], theirs["hi"]),
+        f"{len(known):,}" + (f" of {len(own):,}" if len(known) < len(own) else ""),
+    )
+
+
+def _differences(table: pd.DataFrame) -> str:
+    if table.empty:
+        return ""
+    several = len({*table["first_source"], *table["second_source"]}) > 1
+    rows, methods = [], list(dict.fromkeys(table["method"]))
+    for _, row in table.head(MAX_ROWS).iterrows():
+        sign = "over" if row["kind"] == "ratio" else "less"
+        first, second = (
+            f"{row[side]} ({row[f'{side}_source']})" if several else str(row[side])
+            for side in ("first", "second")
+        )
+        rows.append(
+            (
+                str(row["measure"]), f"{first} {sign} {second}", interval_text(row["estimate"], row["lo"], row["hi"]),
+                f"{row['n']:,}", f"{row['p']:.2g}" if np.isfinite(row["p"]) else "-",
+                f"({methods.index(row['method']) + 1})",
+            )
+        )  # fmt: skip
+    text = aligned(("measure", "difference", "estimate [95 % interval]", "n", "p", ""), rows)
+    notes = [f"({number}) {method}" for number, method in enumerate(methods, start=1)]
+    return "\n".join([text, *_more(len(table), MAX_ROWS), *notes])
+
+
+def _relations(found: Explained, width: int) -> str:
+    rows = [
+        (
+            SHORT.get(str(row.measure), str(row.measure)), str(row.predictor),
+            interval_text(row.estimate, row.lo, row.hi), f"{row.n:,}",
+        )
+        for row in found.relations.itertuples()
+    ]  # fmt: skip
+    notes = [note for note in dict.fromkeys(found.relations["note"]) if note]
+    return "\n".join(
+        [
+            _wrapped(f"{found.outcome} over {len(found.observers):,} observers", width),
+            *(_wrapped(sentence, width) for sentence in _entered(found)),
+            aligned(("relation", "to", "estimate [95 % interval]", "n"), rows),
+            *(_wrapped(note, width) for note in notes),
+        ]
+    )
+
+
+def _entered(found: Explained) -> list[str]:
+    """Which measures enter as logarithms, and who lacks a value."""
+    plain = [name for name in (*found.by, *found.control, found.outcome) if name not in found.logs]
+    logs = f"{', '.join(found.logs)} as base-2 logarithms; " if found.logs else ""
+    control = f"; control: {', '.join(found.control)}" if found.control else ""
+    return [
+        f"all: {', '.join(found.by)}{control}",
+        f"enters: {logs}{', '.join(plain)} as {'they are' if len(plain) > 1 else 'it is'}",
+        *told(found.reasons),
+    ]
+
+
+def _reliability(table: pd.DataFrame, width: int) -> str:
+    if table.empty:
+        return ""
+    several = table["source"].nunique() > 1
+    rows = [
+        (
+            f"{row.measure} ({row.source})" if several else str(row.measure),
+            interval_text(row.reliability, row.lo, row.hi), f"{row.n:,}", _whole(row.trials), _whole(row.trials_needed),
+        )
+        for row in table.head(MAX_MEASURES).itertuples()
+    ]  # fmt: skip
+    header = ("reliability over observers", "estimate [95 % interval]", "observers", "n each", "n for .9")
+    note = (
+        "1 less the mean squared error over the variance of estimates. Trials are taken as drawn anew for each "
+        "observer; those who saw the same trials are told apart with fewer"
+    )
+    return "\n".join([aligned(header, rows), *_more(len(table), MAX_MEASURES), _wrapped(note, width)])
+
+
+def _whole(number: float) -> str:
+    return f"{int(number):,}" if math.isfinite(number) else ("unknown" if number == math.inf else "-")
