@@ -160,6 +160,9 @@ class AadConfig(StudyConfig):
     """Each subject's test against chance."""
     switch: SwitchSettings = SwitchSettings()
     """The minimal expected switch duration."""
+    humans: str = ""
+    """Listeners whom the decoders' numbers are set beside, such as another laboratory's: a CSV file of persons
+    (columns in docs/aad.md); nobody when empty, as no single listeners have been published with the study."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

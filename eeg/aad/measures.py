@@ -37,6 +37,9 @@ D_PRIME = Measure("d_prime", "SD", "d'")
 RANK = Measure("foreign_rank", "share", "rank among foreign sounds", scale="share")
 """Share of foreign sounds that match worse than the attended one."""
 
+ALL = (ACCURACY, SWITCH_DURATION, MEDIAN_SWITCH_DURATION, INFORMATION, D_PRIME, RANK)
+"""What listeners may have been measured by, each as it is or under parameters."""
+
 
 def accuracy_at(window_s: float) -> Measure:
     """Return accuracy in windows of this many seconds."""

@@ -1,4 +1,4 @@
-"""The persons that the attended-speaker study knows: its listeners, each with an accuracy by window.
+"""The persons of the attended-speaker study: those of a table, or its own listeners, each with an accuracy by window.
 
 People neither take the decoder's task nor beat it; a listener's accuracy says how well this person's attention can be
 read. It is that of the first decoder in the settings.
@@ -9,9 +9,21 @@ from __future__ import annotations
 import pandas as pd
 
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.aad.measures import accuracy_at, share_error
+from cogattn.eeg.aad.measures import ALL, accuracy_at, share_error
 from cogattn.eeg.aad.significance import dispersion_of
 from cogattn.measures import people_table
+from cogattn.people.tables import read_persons
+
+
+def read_people(config: AadConfig) -> pd.DataFrame | None:
+    """Return the listeners that the settings name; None where they name none.
+
+    Raises
+    ------
+    DataError
+        If their table cannot be read or breaks a rule of `cogattn.people.tables.read_persons`.
+    """
+    return read_persons(config.humans, known=ALL) if config.humans else None
 
 
 def persons(config: AadConfig, counts: pd.DataFrame) -> pd.DataFrame | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from cogattn.eeg.aad.cca import CcaDecoder
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, FolderSession, SimulatedSession
 from cogattn.eeg.aad.outline import Outline, outlines
+from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.sources import subjects_of
@@ -30,6 +31,7 @@ def check(config: AadConfig) -> None:
     ConfigError, DataError
         With the setting's path; see the top.
     """
+    read_people(config)
     _check_settings(config)
     known = _known(config.recordings)
     _check_names(config)

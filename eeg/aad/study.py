@@ -72,8 +72,10 @@ class AadStudy(Study[AadConfig]):
         return digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
 
     def inputs(self, config: AadConfig) -> Mapping[str, str]:
-        """Return nothing: the summary reads trials only."""
-        return {}
+        """Return the digest of the table of persons, where there is one: all else the summary has from the trials."""
+        from cogattn.people.tables import digests
+
+        return digests(config.humans)
 
     def cost(self, config: AadConfig, cell: Cell) -> Cost:
         """Estimate from the length of the recording and the decoder."""

@@ -28,11 +28,12 @@ from cogattn.eeg.aad.measures import (
     share_interval,
 )
 from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
-from cogattn.eeg.aad.people import persons
+from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import beside, remark_on
 from cogattn.study import Results, Trials
 
 FloatArray = NDArray[np.floating]
@@ -59,6 +60,9 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         for decoder in decoders_of(config)
         for row in _rows(config, decoder, _of(curves, decoder), _of(listeners, decoder))
     ]
+    people = read_people(config)
+    rows = beside(rows, people)
+    beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     drawn: dict[str, Callable] = {}
     if len(curves):
         drawn["accuracy"] = partial(figures.accuracy_figure, curves, chance)
@@ -71,8 +75,8 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         summary_table(rows),
         {"accuracy": curves, "listeners": listeners},
         drawn,
-        (*_warnings(by_trial), *_remarks(config, curves, listeners, by_trial, chance)),
-        persons(config, counts),
+        (*_warnings(by_trial), *_remarks(config, curves, listeners, by_trial, chance), *beside_whom),
+        persons(config, counts) if people is None else people,
     )
 
 

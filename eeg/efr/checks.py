@@ -36,6 +36,7 @@ from cogattn.eeg.efr.cutting import (
     sound_seconds,
 )
 from cogattn.eeg.efr.files import bids_folder
+from cogattn.eeg.efr.people import read_people
 from cogattn.eeg.efr.plan import OWN_ENVELOPES, EfrCell, cells, listeners, own_input
 from cogattn.eeg.efr.simulate import electrode_names
 from cogattn.eeg.efr.steady import LEAST_SWEEPS
@@ -101,6 +102,7 @@ def check(config: EfrConfig) -> None:
     ConfigError, DataError
         One sentence that starts with the setting's path.
     """
+    read_people(config)
     _check_names(config)
     source = config.input
     if isinstance(source, Played):

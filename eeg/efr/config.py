@@ -297,6 +297,9 @@ class EfrConfig(StudyConfig):
     """Surrogates, intervals, false discoveries."""
     steady_state: SteadyStateSettings | None = None
     """Also test a modulation rate or F0, sweep by sweep."""
+    humans: str = ""
+    """Listeners whom these are set beside, such as another laboratory's: a CSV file of persons (columns in
+    docs/efr.md); nobody when empty, as no single listeners have been published with the study."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -24,6 +24,11 @@ FOLLOWING = Measure("following", "share of listeners", "following the envelope",
 PUBLISHED = Measure("published", "share of bands", "published bands", scale="share")
 DETECTED = Measure("detected", "share of listeners", "response", scale="share")
 
+ALL = (
+    FOLLOWED, COHERENCE, PEAK, GAIN_ERROR, RESPONSE, SWEEPS, *F0.values(), FOLLOWING, PUBLISHED, DETECTED,
+)  # fmt: skip
+"""What listeners may have been measured by, each as it is or under parameters."""
+
 
 def peak_of(curve: str, low_hz: float, high_hz: float) -> Measure:
     """Dominant band's peak within a published band: ``peak.response.8-11``."""

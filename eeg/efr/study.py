@@ -60,6 +60,12 @@ class EfrStudy(Study[EfrConfig]):
 
         return files.digests(config, plan.ours(cell))
 
+    def inputs(self, config: EfrConfig) -> Mapping[str, str]:
+        """Return the digest of the table of persons, where there is one: all else the summary has from the trials."""
+        from cogattn.people.tables import digests
+
+        return digests(config.humans)
+
     def cost(self, config: EfrConfig, cell: Cell) -> Cost:
         """Estimate from the length of a simulation or the size of a file."""
         from cogattn.eeg.efr import files

@@ -12,10 +12,11 @@ from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
 from cogattn.eeg.efr.config import EfrConfig, SimulatedInput, SteadyStateSettings
 from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one, is_null
-from cogattn.eeg.efr.people import persons
+from cogattn.eeg.efr.people import persons, read_people
 from cogattn.eeg.efr.plan import observers
 from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import beside, remark_on
 from cogattn.seeds import Streams
 from cogattn.study import Results, Trials
 
@@ -52,14 +53,17 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
         tables["listeners"] = summary_table(rows)
         everybody = Observer("listeners", f"{len(listeners)} listeners", "listener")
         rows = findings_of_group(findings, everybody)
+    people = read_people(config)
+    rows = beside(rows, people)
+    beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     drawn = _figures(trials)
     alpha = config.significance.alpha
     return Results(
         summary=summary_table(rows),
         tables=tables,
         figures={name: _later(draw, trials, alpha) for name, draw in drawn.items()},
-        remarks=tuple(_remarks(config, trials)),
-        people=persons(findings),
+        remarks=(*_remarks(config, trials), *beside_whom),
+        people=persons(findings) if people is None else people,
     )
 
 

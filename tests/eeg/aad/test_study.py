@@ -17,6 +17,7 @@ from cogattn.eeg.aad.sources import load
 from cogattn.eeg.aad.trials import decode, pool_of, prepared
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.simulate import speech_envelope
+from cogattn.errors import DataError
 from cogattn.study import Outcome
 
 IGNORED = CONTROL.id
@@ -93,6 +94,34 @@ def test_decoders_have_the_rows_and_listeners_are_the_persons(aad, finished) -> 
     )
     assert people.loc[("listener 2", "accuracy.10s"), "estimate"] == windows["correct"].mean()
     assert people.loc[("listener 2", "accuracy.10s"), "n"] == len(windows) == 18
+
+
+def test_listeners_of_another_laboratory_stand_beside_the_decoders(aad, finished, tmp_path) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("person,measure,estimate\na,accuracy.30s,0.7\nb,accuracy.30s,0.9\na,mesd,4\nb,mesd,9\n")
+    config = finished.config.model_copy(update={"humans": str(path)})
+    results = aad.STUDY.summarise(config, finished.trials)
+    alone = aad.STUDY.summarise(finished.config, finished.trials)
+    rows = results.summary.set_index(["observer", "measure"])
+    assert rows.loc[("ridge", "accuracy.30s"), ["human", "human_n"]].tolist() == pytest.approx([0.8, 2])
+    assert rows.loc[("ridge", "mesd"), "human"] == pytest.approx(6)
+    assert rows.xs("d_prime", level="measure")["human"].isna().all()
+    columns = ["observer", "measure", "estimate", "lo", "hi", "n"]
+    pd.testing.assert_frame_equal(results.summary[columns], alone.summary[columns])
+    assert set(results.people["person"]) == {"a", "b"}
+    assert any("2 persons; mean and interval over persons" in remark for remark in results.remarks)
+    assert alone.summary["human"].isna().all()
+
+
+def test_listeners_of_a_table_are_no_part_of_a_cell_and_read_first(aad, finished, tmp_path) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("person,measure,estimate\na,accuracy.30s,70\n")
+    config = finished.config.model_copy(update={"humans": str(path), "windows_s": (1e-3,)})
+    cell = aad.STUDY.cells(finished.config)[0]
+    assert aad.STUDY.relevant(config, cell).humans == ""
+    assert set(aad.STUDY.inputs(config)) == {"humans"}
+    with pytest.raises(DataError, match=r"^humans must have a share from 0 to 1 .* line 2"):
+        aad.STUDY.check(config)
 
 
 def test_a_listener_whose_cells_failed_is_left_out_of_every_number(aad, finished) -> None:

@@ -18,7 +18,7 @@ from cogattn.eeg.efr.config import (
     SteadyStateSettings,
 )
 from cogattn.eeg.efr.study import EfrStudy
-from cogattn.errors import ConfigError
+from cogattn.errors import ConfigError, DataError
 from cogattn.measures import PEOPLE_COLUMNS
 from cogattn.running.formats import conforming
 from cogattn.testing.conformance import check_study
@@ -146,6 +146,37 @@ def test_listeners_are_the_persons_under_the_summarys_keys(small):
     common = shared.index.intersection(means.index)
     assert {"following", "coherence.largest", "published.csd", "detected.40"} <= set(common)
     np.testing.assert_allclose(shared[common], means[common])
+
+
+def test_errors_of_what_is_compared_by_ratios_are_those_of_logarithms(small):
+    results, _ = small
+    own = results.tables["listeners"].query("scale == 'log' and lo > 0").set_index(["observer", "measure"])
+    errors = results.people.set_index(["person", "measure"])["se"][own.index]
+    assert len(own) > 0
+    np.testing.assert_allclose(own["lo"] * np.exp(2 * 1.959964 * errors), own["hi"])
+
+
+def test_listeners_of_another_laboratory_stand_beside_these(small, tmp_path):
+    results, trials = small
+    path = tmp_path / "theirs.csv"
+    path.write_text("person,measure,estimate,n\na,coherence.largest,0.2,1\nb,coherence.largest,0.4,1\n")
+    config = SMALL.model_copy(update={"humans": str(path)})
+    beside = EfrStudy().summarise(config, trials)
+    rows = beside.summary.set_index("measure")
+    assert rows.loc["coherence.largest", ["human", "human_n"]].tolist() == pytest.approx([0.3, 2])
+    assert rows.drop("coherence.largest")["human"].isna().all()
+    assert set(beside.people["person"]) == {"a", "b"}
+    assert beside.summary["estimate"].equals(results.summary["estimate"])
+    cell = EfrStudy().cells(SMALL)[0]
+    assert EfrStudy().relevant(config, cell) == EfrStudy().relevant(SMALL, cell)
+    assert set(EfrStudy().inputs(config)) == {"humans"}
+    assert EfrStudy().inputs(SMALL) == {}
+
+
+def test_a_table_of_listeners_is_read_before_anything_else(tmp_path):
+    config = EfrConfig.parse({"humans": str(tmp_path / "none.csv")})
+    with pytest.raises(DataError, match=r"^humans must be a readable CSV file; got .*none\.csv"):
+        EfrStudy().check(config)
 
 
 def test_a_simulation_says_what_it_was_not_built_to_have_and_where_the_right_answer_is_none(small):
