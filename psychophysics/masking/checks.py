@@ -85,12 +85,15 @@ def _shown_categories(config: MaskingConfig) -> tuple[str, ...]:
 
 def _check_conflicts(config: MaskingConfig, categories: Sequence[str]) -> None:
     """Answers to cue conflicts are among the 16 categories, so these must be the ones that are answered with."""
+    from cogattn.psychophysics.masking.naming import read_naming
+
     if tuple(categories) != CATEGORIES:
         raise ConfigError(
             f"shape_bias needs images of the 16 categories of Geirhos et al. (2018); got {_some(categories)}; give "
             "images.path"
         )
     images = conflict_images(config)
+    read_naming(config)
     damaged = images.damaged()
     if damaged:
         name, reason = next(iter(damaged.items()))

@@ -110,6 +110,9 @@ class ShapeBiasSettings(Settings):
 
     path: Path
     """Folder with one sub-folder per shape category, files named shapeN-textureM (Geirhos et al. 2019)."""
+    humans: str = ""
+    """People who named the images: ``cue-conflict`` (of model-vs-human, see ``cogattn data``), or a CSV file or folder
+    of trials (columns in docs/masking.md); empty: none."""
 
 
 class RobustnessSettings(Settings):

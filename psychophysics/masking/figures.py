@@ -1,4 +1,4 @@
-"""Figures of the masking study: accuracy by noise SD and band, thresholds, channels, the stimuli themselves."""
+"""Figures of the masking study: accuracy by noise SD and band, thresholds, channels, naming, the stimuli themselves."""
 
 from __future__ import annotations
 
@@ -258,6 +258,43 @@ def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str, *,
     for bound, marker in ((np.where(lo > 0, lo, np.nan), "^"), (np.where(np.isfinite(hi), hi, np.nan), "v")):
         size = 4 if small else 9
         axes.plot(frequency[~known], bound[~known], marker, color=colour, markersize=size, fillstyle="none")
+
+
+def naming_figure(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Draw error consistency: pairs of people as grey dots, each network's with every person in colour.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Columns first, second, kappa, n_trials; a network is the first of its pair.
+    names : mapping of str to str
+        What the networks are called, by id; a row each, below that of the people.
+    """
+    groups = {
+        "people with people": pairs.loc[~pairs["first"].isin(names), "kappa"],
+        **{
+            names[str(key)]: rows["kappa"] for key, rows in pairs.groupby("first", sort=False) if key in names
+        },
+    }
+    many = len(groups) - 1 > FEW
+    figure, panels = figures.new_figure(width_in=5.2, height_in=1.2 + (0.2 if many else 0.34) * len(groups))
+    axes = panels[0, 0]
+    colours = [figures.COLOURS["model"]] * len(groups) if many else figures.SERIES
+    with figures.style():
+        for row, (values, colour) in enumerate(
+            zip(groups.values(), (figures.COLOURS["reference"], *colours), strict=False)
+        ):
+            aside = 0.24 * np.sin(2.4 * np.arange(len(values)))  # dots of equal kappa side by side
+            axes.plot(values, row + aside, "o", color=colour, alpha=0.6, markersize=2.5 if many else 3.5)
+            axes.plot(values.mean(), row, "|", color=colour, markersize=9 if many else 16)
+        axes.axvline(0, color="#999999", linestyle=":", linewidth=1)
+        axes.set(xlabel="error consistency (kappa)", ylim=(len(groups) - 0.4, -0.6))
+        axes.set_yticks(
+            range(len(groups)), [shortened(name, 34) for name in groups], fontsize=6 if many else 8
+        )
+        n = figures.count_text(pairs["n_trials"])
+        figures.caption(figure, f"n = {n} images a pair; bars: means; dotted: independent errors")
+    return figure
 
 
 def stimulus_sheet(

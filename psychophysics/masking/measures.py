@@ -24,6 +24,10 @@ CLEAN_ACCURACY = Measure("accuracy.clean", "share", "accuracy without noise", sc
 SHAPE_BIAS = Measure("shape_bias", "shape / (shape + texture)", "shape bias", scale="share")
 SHAPE_ACCURACY = Measure("shape_accuracy", "share", "shape accuracy", scale="share")
 
+ERROR_CONSISTENCY = Measure("error_consistency.people", "kappa", "error consistency with people")
+COPYING = Measure("copy_probability.people", "probability", "copies a person's right and wrong")
+WORTH = Measure("worth.naming", "people", "people that its answers are worth")
+
 _ROBUST = Measure("robust_accuracy", "share", "robust accuracy", scale="share")
 _KEPT = Measure("accuracy_kept", "share", "correct answers kept", scale="share")
 

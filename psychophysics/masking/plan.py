@@ -25,6 +25,7 @@ from cogattn.psychophysics.masking.config import (
     MaskingConfig,
     NoiseSettings,
     RobustnessSettings,
+    ShapeBiasSettings,
     StimulusSettings,
     TemplateObserver,
 )
@@ -134,7 +135,7 @@ def relevant(config: MaskingConfig, cell: Cell) -> MaskingConfig:
         case PersonCell():
             kept: dict[str, object] = {"observer": config.observer}
         case ShapeBiasCell():
-            kept = _answering(config, cell) | {"shape_bias": config.shape_bias}
+            kept = _answering(config, cell) | {"shape_bias": _shown(config.shape_bias)}
         case RobustnessCell():
             kept = _answering(config, cell)
             kept |= {"images": config.images, "noise": _fewest_bands(), "robustness": config.robustness}
@@ -227,6 +228,11 @@ def _masking(config: MaskingConfig) -> dict[str, object]:
     if isinstance(config.design, AdaptiveDesign):  # goes on until an interval of this level is narrow
         kept["channel"] = ChannelSettings(confidence=config.channel.confidence)
     return kept
+
+
+def _shown(settings: ShapeBiasSettings | None) -> ShapeBiasSettings | None:
+    """Cue-conflict images without the people who are compared."""
+    return None if settings is None else ShapeBiasSettings(path=settings.path)
 
 
 def _fewest_bands() -> NoiseSettings:

@@ -9,13 +9,18 @@ import numpy as np
 from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
 from cogattn.psychophysics.masking.material import training_images, trial_images
+from cogattn.psychophysics.masking.naming import NamingPeople, remark
 from cogattn.psychophysics.masking.observed import Observed
 from cogattn.psychophysics.masking.people import People
 from cogattn.study import Trials
 
 
 def remarks(
-    config: MaskingConfig, trials: Trials, found: Sequence[Observed], people: People
+    config: MaskingConfig,
+    trials: Trials,
+    found: Sequence[Observed],
+    people: People,
+    naming: NamingPeople | None = None,
 ) -> tuple[str, ...]:
     """Return the sentences of a run, the gravest first.
 
@@ -29,6 +34,8 @@ def remarks(
         These observers.
     people : People
         Whom they are set beside.
+    naming : NamingPeople, optional
+        Persons who named the cue-conflict images.
     """
     if config.observer.kind == "human":
         return (_who(people),)
@@ -41,6 +48,7 @@ def remarks(
         _skipped(config),
         _clipped(config, trials),
         _who(people),
+        remark(naming),
     )
     return tuple(filter(None, said))
 

@@ -14,6 +14,7 @@ from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.across_networks import MIN_NETWORKS, PREDICTORS, relate
 from cogattn.psychophysics.masking.counts import has_trials, read_trials
+from cogattn.psychophysics.masking.naming import NamingPeople, naming_rows, shape_means
 from cogattn.psychophysics.masking.people import person_observer
 from cogattn.psychophysics.probes.consistency import common_trials, error_consistency
 from cogattn.psychophysics.probes.robustness import robust_accuracy
@@ -26,16 +27,41 @@ if TYPE_CHECKING:
     from cogattn.psychophysics.masking.observed import Observed
 
 HUMAN_SHAPE_BIAS = Estimate(0.959, math.nan, math.nan, 10)
-"""Ten observers on cue-conflict images, shape / (shape + texture): Geirhos et al. (2019)."""
+"""Ten observers on cue-conflict images, shape / (shape + texture): Geirhos et al. (2019). Where ``shape_bias.humans``
+names persons, these take its place."""
 CONSISTENCY_COLUMNS = (
     "first", "second", "kappa", "lo", "hi", "observed", "expected", "n_trials", "n_images",
 )  # fmt: skip
 
 
-def side_rows(config: MaskingConfig, trials: Trials, observer: Observer) -> list[Row]:
-    """Return an observer's rows of everything beside the channel."""
+def side_rows(
+    config: MaskingConfig,
+    trials: Trials,
+    observer: Observer,
+    *,
+    people: NamingPeople | None = None,
+    pairs: pd.DataFrame | None = None,
+) -> list[Row]:
+    """Return an observer's rows of everything beside the channel.
+
+    Parameters
+    ----------
+    config : MaskingConfig
+        Of the run.
+    trials : Trials
+        Of the run.
+    observer : Observer
+        Whose.
+    people : NamingPeople, optional
+        Persons who named the cue-conflict images.
+    pairs : DataFrame, optional
+        The observer's pairs with them, as `pairs_table` makes them.
+    """
     shown, attacked = (_own(trials[table], observer) for table in ("shape_bias", "robustness"))
-    return [*_shape_rows(config, observer, shown), *_robustness_rows(config, observer, attacked)]
+    rows = _shape_rows(config, observer, shown, shape_means(people, confidence=config.channel.confidence))
+    if pairs is not None:
+        rows += naming_rows(config, people, pairs, observer, shown)
+    return [*rows, *_robustness_rows(config, observer, attacked)]
 
 
 def consistency_table(
@@ -109,7 +135,9 @@ def _own(table: pd.DataFrame, observer: Observer) -> pd.DataFrame:
     return table[table["observer"] == observer.id]
 
 
-def _shape_rows(config: MaskingConfig, observer: Observer, trials: pd.DataFrame) -> list[Row]:
+def _shape_rows(
+    config: MaskingConfig, observer: Observer, trials: pd.DataFrame, human: Mapping[str, Estimate]
+) -> list[Row]:
     if trials.empty:
         return []
     found = shape_bias(
@@ -120,8 +148,8 @@ def _shape_rows(config: MaskingConfig, observer: Observer, trials: pd.DataFrame)
         confidence=config.channel.confidence,
     )
     return [
-        Row(observer, measures.SHAPE_BIAS, found.bias, HUMAN_SHAPE_BIAS),
-        Row(observer, measures.SHAPE_ACCURACY, found.accuracy),
+        Row(observer, measures.SHAPE_BIAS, found.bias, human.get(measures.SHAPE_BIAS.key, HUMAN_SHAPE_BIAS)),
+        Row(observer, measures.SHAPE_ACCURACY, found.accuracy, human.get(measures.SHAPE_ACCURACY.key)),
     ]
 
 

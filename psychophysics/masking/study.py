@@ -67,12 +67,17 @@ class MaskingStudy(Study[MaskingConfig]):
         return plan.contents(config, cell)
 
     def inputs(self, config: MaskingConfig) -> Mapping[str, str]:
-        """Return the digest of the table of people that the summary reads."""
+        """Return the digests of the tables of people that the summary reads."""
         from cogattn.psychophysics.masking import counts
 
         if config.observer.kind == "human":
             return {"observer.table": counts.content(config.observer.table, setting="observer.table")}
-        return {"humans": counts.content(config.humans)}
+        found = {"humans": counts.content(config.humans)}
+        if config.shape_bias is not None and config.shape_bias.humans:
+            from cogattn.psychophysics.masking import naming
+
+            found |= naming.inputs(config)
+        return found
 
     def persons(self) -> pd.DataFrame:
         """Return the 14 people of the paper: channel and accuracy without noise."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.measures import Estimate, Measure, Row, people_table, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import figures, measures
 from cogattn.psychophysics.masking.channel.fit import Channel, Interval
 from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.masking.naming import NamingPeople, pairs_table, read_naming, shape_values
 from cogattn.psychophysics.masking.observed import Observed, observed
 from cogattn.psychophysics.masking.people import People, persons, read_people
 from cogattn.psychophysics.masking.plan import observers as all_observers
@@ -41,7 +42,11 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     noise = people.spectra if config.observer.kind == "human" else spectra(config.noise, config.images.size)
     known = {observer.id: observer for observer in all_observers(config)}
     found = list(observed(config, trials, known, noise))
-    beside = [row for one in found for row in side_rows(config, trials, one.observer)]
+    naming = read_naming(config)
+    pairs = pairs_table(config, naming, trials["shape_bias"], [one.observer for one in found])
+    beside = [
+        row for one in found for row in side_rows(config, trials, one.observer, people=naming, pairs=pairs)
+    ]
     note = "people saw other stimuli" if differences(config, people) else ""
     rows = [row for one in found for row in channel_rows(one, people, ratio_note=note)]
     tables = {
@@ -51,13 +56,14 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
         "people_channels": people.channels,
     }
     extra = {
+        "naming": pairs,
         "consistency": consistency_table(config, trials, {one.observer.id: one.observer for one in found}),
         "across_networks": across_networks_table(config, beside, found),
     }
     tables |= {name: table for name, table in extra.items() if not table.empty}
-    said = remarks(config, trials, found, people)
+    said = remarks(config, trials, found, people, naming)
     pictures = _pictures(config, found, people, tables)
-    return Results(summary_table([*rows, *beside]), tables, pictures, said, persons(config))
+    return Results(summary_table([*rows, *beside]), tables, pictures, said, _persons(config, naming))
 
 
 def channel_rows(found: Observed, people: People, *, ratio_note: str = "") -> list[Row]:
@@ -141,6 +147,12 @@ def _ratio_row(found: Observed, people: People, note: str) -> Row:
     return Row(found.observer, measures.BANDWIDTH_RATIO, Estimate(*ratio, ml.n_trials), note=notes)
 
 
+def _persons(config: MaskingConfig, naming: NamingPeople | None) -> pd.DataFrame:
+    """Everybody who was tested in noise, and everybody who named cue-conflict images."""
+    table = persons(config)
+    return table if naming is None else _joined([table, people_table(shape_values(naming))])
+
+
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -157,4 +169,6 @@ def _pictures(
         "accuracy": partial(figures.accuracy_figure, tables["accuracy"], people.accuracy, names),
         "thresholds": partial(figures.threshold_figure, tables["thresholds"], people.thresholds, names),
     }
+    if "naming" in tables:
+        pictures["naming"] = partial(figures.naming_figure, tables["naming"], names)
     return pictures if theirs else pictures | {"stimuli": partial(figures.sheet_of, config)}
