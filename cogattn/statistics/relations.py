@@ -302,8 +302,8 @@ def reliability(
         return Estimate.bare(math.nan, len(rows))
 
     def statistic(drawn: NDArray) -> float:
-        variance = drawn[:, 0].var(ddof=1)
-        return float(1 - (drawn[:, 1] ** 2).mean() / max(variance, 1e-300))
+        error = (drawn[:, 1] ** 2).mean()
+        return float(1 - error / max(drawn[:, 0].var(ddof=1), error / 100, 1e-300))  # one observer drawn throughout
 
     return bootstrap(rows, statistic, rng=rng, confidence=confidence, method="BCa")
 

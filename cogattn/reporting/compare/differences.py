@@ -94,12 +94,20 @@ def _pairs(own: pd.DataFrame, against: str) -> tuple[list[Pair], bool]:
         return pairs + _same(rows), True
     tested = [row for row in rows if row["observer"] != PEOPLE]
     if len({row["observer"] for row in tested}) <= MAX_OBSERVERS:
-        return list(combinations(tested, 2)), True
+        return [(a, b) for a, b in combinations(tested, 2) if _told_apart(a, b, tested)], True
     return _same(tested), False
 
 
 def _same(rows: Sequence[pd.Series]) -> list[Pair]:
     return [(a, b) for a, b in combinations(rows, 2) if a["observer"] == b["observer"] != PEOPLE]
+
+
+def _told_apart(a: pd.Series, b: pd.Series, rows: Sequence[pd.Series]) -> bool:
+    """Two of one source, one in two sources, or two of whom neither is in the other's source."""
+    if a["source"] == b["source"] or a["observer"] == b["observer"]:
+        return True
+    there = {(row["source"], row["observer"]) for row in rows}
+    return not {(a["source"], b["observer"]), (b["source"], a["observer"])} & there
 
 
 def _nearest(row: pd.Series, others: Sequence[pd.Series]) -> pd.Series:

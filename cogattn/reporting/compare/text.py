@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,14 +32,15 @@ SHORT = {
 
 def comparison_text(found: Comparison, *, width: int = WIDTH) -> str:
     """Return a comparison as text, `width` columns wide where text can be wrapped."""
+    marks = _marks(found.sources)
     parts = [
         "\n".join(_wrapped(f"* {remark}", width) for remark in found.remarks),
-        _sources(found.sources),
-        _settings(found.settings),
-        _values(found.values, width),
-        _differences(found.differences),
+        _sources(found.sources, marks, width),
+        _settings(found.settings, marks, width),
+        _values(found.values, marks, width),
+        _differences(found.differences, marks, width),
         "" if found.explained is None else _relations(found.explained, width),
-        _reliability(found.reliability, width),
+        _reliability(found.reliability, marks, width),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -51,18 +53,26 @@ def _more(n: int, shown: int) -> list[str]:
     return [f"and {n - shown:,} more; --to FOLDER writes all"] if n > shown else []
 
 
-def _sources(sources: pd.DataFrame) -> str:
+def _sources(sources: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     rows = [
-        (str(s.source), str(s.kind), f"{s.observers:,}", f"{s.measures:,}", f"{s.without_partner:,}")
-        for s in sources.itertuples()
-    ]
+        (
+            f"{marks[str(row.source)]} {row.source}".strip(), str(row.kind), f"{row.observers:,}", f"{row.measures:,}",
+            f"{row.without_partner:,}",
+        )
+        for row in sources.itertuples()
+    ]  # fmt: skip
     header = ("source", "kind", "observers", "measures", "in no other source")
-    return aligned(
-        header if len(rows) > 1 else header[:-1], [row if len(rows) > 1 else row[:-1] for row in rows]
-    )
+    last = len(header) if len(rows) > 1 else len(header) - 1
+    return blocks(header[:last], [row[:last] for row in rows], width=width)
 
 
-def _settings(settings: pd.DataFrame) -> str:
+def _marks(sources: pd.DataFrame) -> dict[str, str]:
+    """A short sign for each source, where there are several."""
+    names = [str(name) for name in sources["source"]]
+    return {name: f"[{number}]" if len(names) > 1 else "" for number, name in enumerate(names, start=1)}
+
+
+def _settings(settings: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     if settings.empty:
         return ""
     runs = list(settings.columns[2:])
@@ -74,28 +84,33 @@ def _settings(settings: pd.DataFrame) -> str:
         ]
         for _, row in settings.head(MAX_ROWS).iterrows()
     ]
-    return "\n".join([aligned(["settings that differ", *runs], rows), *_more(len(settings), MAX_ROWS)])
+    return "\n".join(
+        [
+            aligned(["settings that differ", *(marks[run] for run in runs)], rows),
+            *_more(len(settings), MAX_ROWS),
+        ]
+    )
 
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_SETTING else f"{text[: LONGEST_SETTING - 3]}..."
 
 
-def _values(values: pd.DataFrame, width: int) -> str:
+def _values(values: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     tested = values[values["role"] != PEOPLE]
     units = tested[["source", "observer"]].drop_duplicates()
     if len(units) <= MAX_OBSERVERS and len(values) <= 2 * MAX_ROWS:
-        return _each(values, width)
+        return _each(values, marks, width)
     rows = [_spread(values, str(measure), own) for measure, own in tested.groupby("measure", sort=False)]
-    header = ("measure", "middle", "tenth to ninth tenth", "people", "observers")
-    text = aligned(header, rows[:MAX_MEASURES])
+    header = ("measure", "median", "10 to 90 %", "people", "observers")
+    text = blocks(header, rows[:MAX_MEASURES], width=width)
     return "\n".join([text, *_more(len(rows), MAX_MEASURES)])
 
 
-def _each(values: pd.DataFrame, width: int) -> str:
+def _each(values: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     rows: list[tuple[str, ...]] = []
     for (source, observer), own in values.groupby(["source", "observer"], sort=False):
-        rows.append((printable(f"{observer} ({source})"),))
+        rows.append((printable(f"{observer} {marks[str(source)]}".strip()),))
         rows += [
             (
                 printable(_labelled(row)),
@@ -125,26 +140,28 @@ def _spread(values: pd.DataFrame, measure: str, own: pd.DataFrame) -> tuple[str,
     )
 
 
-def _differences(table: pd.DataFrame) -> str:
+def _differences(table: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     if table.empty:
         return ""
-    several = len({*table["first_source"], *table["second_source"]}) > 1
-    rows, methods = [], list(dict.fromkeys(table["method"]))
-    for _, row in table.head(MAX_ROWS).iterrows():
-        sign = "over" if row["kind"] == "ratio" else "less"
-        first, second = (
-            f"{row[side]} ({row[f'{side}_source']})" if several else str(row[side])
-            for side in ("first", "second")
-        )
-        rows.append(
-            (
-                str(row["measure"]), f"{first} {sign} {second}", interval_text(row["estimate"], row["lo"], row["hi"]),
-                f"{row['n']:,}", f"{row['p']:.2g}" if np.isfinite(row["p"]) else "-",
-                f"({methods.index(row['method']) + 1})",
+    rows: list[tuple[str, ...]] = []
+    methods = list(dict.fromkeys(table["method"]))
+    for measure, own in table.head(MAX_ROWS).groupby("measure", sort=False):
+        rows.append((printable(str(measure)),))
+        for _, row in own.iterrows():
+            sign = "over" if row["kind"] == "ratio" else "less"
+            first, second = (
+                f"{row[side]} {marks[row[f'{side}_source']]}".strip() for side in ("first", "second")
             )
-        )  # fmt: skip
-    text = aligned(("measure", "difference", "estimate [95 % interval]", "n", "p", ""), rows)
-    notes = [f"({number}) {method}" for number, method in enumerate(methods, start=1)]
+            rows.append(
+                (
+                    printable(f"{first} {sign} {second} ({methods.index(row['method']) + 1})"),
+                    interval_text(row["estimate"], row["lo"], row["hi"]),
+                    f"{row['n']:,}",
+                    f"{row['p']:.2g}" if np.isfinite(row["p"]) else "-",
+                )
+            )
+    text = blocks(("differences", "estimate [95 % interval]", "n", "p"), rows, width=width)
+    notes = [_wrapped(f"({number}) {method}", width) for number, method in enumerate(methods, start=1)]
     return "\n".join([text, *_more(len(table), MAX_ROWS), *notes])
 
 
@@ -179,13 +196,12 @@ def _entered(found: Explained) -> list[str]:
     ]
 
 
-def _reliability(table: pd.DataFrame, width: int) -> str:
+def _reliability(table: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     if table.empty:
         return ""
-    several = table["source"].nunique() > 1
     rows = [
         (
-            f"{row.measure} ({row.source})" if several else str(row.measure),
+            f"{row.measure} {marks[str(row.source)]}".strip(),
             interval_text(row.reliability, row.lo, row.hi), f"{row.n:,}", _whole(row.trials), _whole(row.trials_needed),
         )
         for row in table.head(MAX_MEASURES).itertuples()
@@ -195,7 +211,8 @@ def _reliability(table: pd.DataFrame, width: int) -> str:
         "1 less the mean squared error over the variance of estimates. Trials are taken as drawn anew for each "
         "observer; those who saw the same trials are told apart with fewer"
     )
-    return "\n".join([aligned(header, rows), *_more(len(table), MAX_MEASURES), _wrapped(note, width)])
+    text = blocks(header, rows, width=width)
+    return "\n".join([text, *_more(len(table), MAX_MEASURES), _wrapped(note, width)])
 
 
 def _whole(number: float) -> str:
