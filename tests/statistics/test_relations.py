@@ -1,0 +1,155 @@
+"""Relations over observers: closed forms, scikit-learn and simulated observers of known reliability agree."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+
+from cogattn.errors import DataError
+from cogattn.statistics.relations import (
+    RELATION_COLUMNS,
+    left_out_r2,
+    logged,
+    partial_correlation,
+    relate,
+    reliability,
+    spearman_brown,
+    split_half,
+    trials_for,
+)
+from cogattn.statistics.stats import variance_explained
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_partial_correlation_is_the_closed_form_of_the_three_correlations():
+    x, y, z = rng(1).standard_normal((3, 40))
+    x, y = x + z, y - 2 * z
+    r = np.corrcoef([x, y, z])
+    closed = (r[0, 1] - r[0, 2] * r[1, 2]) / math.sqrt((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2))
+    found = partial_correlation(x, y, z, rng=rng())
+    assert found.estimate == pytest.approx(closed)
+    assert found.lo < closed < found.hi
+    assert found.n == 40
+
+
+def test_what_the_control_makes_alone_is_gone_when_it_is_held_constant():
+    z = rng(2).standard_normal(400)
+    x, y = z + rng(3).standard_normal((2, 400)) / 3
+    assert np.corrcoef(x, y)[0, 1] > 0.8
+    found = partial_correlation(x, y, z, rng=rng())
+    assert found.lo < 0 < found.hi
+    assert math.isnan(partial_correlation(z, y, z, rng=rng()).estimate)
+    assert math.isnan(partial_correlation(x[:4], y[:4], z[:4].repeat(2).reshape(4, 2), rng=rng()).estimate)
+
+
+def test_families_left_out_are_predicted_as_by_scikit_learn():
+    x = rng(4).standard_normal((30, 2))
+    family = np.array([f"family {k}" for k in rng(5).integers(0, 6, 30)])
+    y = x @ [1, -1] + rng(6).standard_normal(30)
+    splits = LeaveOneGroupOut()
+    predicted, means = (
+        cross_val_predict(LinearRegression(), design, y, groups=family, cv=splits)
+        for design in (x, np.zeros((30, 1)))
+    )
+    truth = 1 - ((y - predicted) ** 2).sum() / ((y - means) ** 2).sum()
+    assert left_out_r2(x, y, family) == pytest.approx(truth)
+    alone = left_out_r2(x, y, list(range(30)))
+    assert alone == pytest.approx(variance_explained(x, y, rng=rng(), n_resamples=10).r2_loo)
+    assert math.isnan(left_out_r2(x, y, ["one"] * 30))
+
+
+def test_a_relation_within_families_only_does_not_hold_for_a_family_left_out():
+    """Each family has its own level, which the predictor tells as long as some of the family is known."""
+    family = np.repeat(np.arange(5), 8)
+    level, shift = rng(7).permutation(5)[family], rng(8).normal(0, 10, 5)[family]
+    x = np.eye(5)[family][:, :4]
+    y = level * 3.0 + shift + rng(9).normal(0, 0.1, 40)
+    table = pd.DataFrame(x, columns=list("abcd")).assign(y=y)
+    found = relate(table, "y", predictors=list("abcd"), families=list(family), rng=rng(), n_resamples=20)
+    rows = found.set_index(["measure", "predictor"])["estimate"]
+    assert rows["variance explained, leave-one-out", "all"] > 0.99
+    assert rows["variance explained, leave-one-family-out", "all"] < 0.3
+
+
+def test_a_control_gives_three_models_and_a_partial_correlation_of_each_predictor():
+    drawn = rng(10).standard_normal((60, 3))
+    c, x, z = np.linalg.qr(drawn - drawn.mean(axis=0))[0].T  # exactly uncorrelated
+    table = pd.DataFrame({"c": [*c, np.nan], "x": [*x, 9.0], "z": [*z, 9.0], "y": [*(c + x), 0.0]})
+    found = relate(table, "y", predictors=["x", "z"], control=["c"], rng=rng(), n_resamples=50)
+    assert tuple(found.columns) == RELATION_COLUMNS
+    assert set(found["n"]) == {60}
+    assert set(found["n_left_out"]) == {1}
+    rows = found.set_index(["measure", "predictor"])["estimate"]
+    assert rows["variance explained", "all"] == pytest.approx(0.5)
+    assert rows["variance explained", "control"] == pytest.approx(0.5)
+    assert rows["variance explained", "all and control"] == pytest.approx(1)
+    assert rows["partial correlation", "x"] == pytest.approx(1)
+    assert rows["partial correlation", "z"] == pytest.approx(0, abs=1e-9)
+
+
+def test_octaves_are_logarithms_already():
+    assert logged(scale="log", unit="c/image")
+    assert logged(scale="log", unit="")
+    assert not logged(scale="log", unit="octaves")
+    assert not logged(scale="share", unit="share")
+
+
+# ---- reliability
+
+
+def test_reliability_of_simulated_observers_is_the_share_of_true_variance():
+    """True values of SD 1, errors of SD .5: .8; half of the trials double the error variance: 2 / 3."""
+    true = rng(11).standard_normal(1500)
+    error = rng(12).normal(0, math.sqrt(0.5), (2, 1500))
+    whole = reliability(true + error.mean(axis=0), np.full(1500, 0.5), rng=rng())
+    assert whole.estimate == pytest.approx(0.8, abs=0.03)
+    assert whole.lo < 0.8 < whole.hi
+    halves = split_half(*(true + error), rng=rng())
+    pearson_of_halves, of_ranks = 2 / 3, 6 / math.pi * math.asin(1 / 3)  # of normal values
+    assert of_ranks < pearson_of_halves
+    assert halves.half.estimate == pytest.approx(of_ranks, abs=0.04)
+    assert halves.full.estimate == pytest.approx(spearman_brown(halves.half.estimate, 2))
+    assert halves.full.lo < spearman_brown(of_ranks, 2) < halves.full.hi
+
+
+def test_reliability_follows_the_formula_and_says_when_errors_are_as_large_as_the_spread():
+    found = reliability([1.0, 2.0, 4.0], [0.5, 0.5, 1.0], rng=rng())
+    assert found.estimate == pytest.approx(1 - 0.5 / np.var([1, 2, 4], ddof=1))
+    assert reliability([1.0, 2.0, 3.0], [2.0, 2.0, 2.0], rng=rng()).estimate == pytest.approx(-3)
+    assert math.isnan(reliability([1.0, 1.0, 1.0], [0.1] * 3, rng=rng()).estimate)
+    assert math.isnan(reliability([1.0, 2.0], [0.1] * 2, rng=rng()).estimate)
+    with pytest.raises(DataError, match="finite"):
+        reliability([1.0, math.nan, 2.0], [0.1] * 3, rng=rng())
+
+
+def test_observers_without_a_value_in_some_half_are_left_out():
+    first = np.array([[1.0, 2, 3, 4, 5], [1, 2, 3, 4, np.nan]])
+    found = split_half(first, first, rng=rng())
+    assert found.half.n == 4
+    assert found.n_splits == 2
+    assert found.half.estimate == pytest.approx(1)
+    assert math.isnan(split_half([1.0, 2], [1.0, 2], rng=rng()).half.estimate)
+
+
+@pytest.mark.parametrize(("now", "n"), [(0.54, 1050), (0.85, 1050), (0.9, 300), (0.97, 300)])
+def test_so_many_trials_have_the_reliability_that_was_asked_for(now: float, n: int):
+    needed = trials_for(now, n, 0.9)
+    assert needed == int(needed)
+    assert spearman_brown(now, needed / n) >= 0.9 - 1e-9
+    assert spearman_brown(now, (needed - 1) / n) < 0.9
+
+
+def test_no_number_of_trials_is_known_where_nothing_is_reliable():
+    assert trials_for(0.0, 100) == math.inf
+    assert trials_for(-0.4, 100) == math.inf
+    assert math.isnan(trials_for(math.nan, 100))
+    with pytest.raises(DataError, match="between 0 and 1; got 1"):
+        trials_for(0.5, 100, 1.0)
