@@ -107,8 +107,8 @@ def digests(table: str | Path, *, shipped: Iterable[str] = (), setting: str = HU
     return {setting: digest(Source(str(table), setting, names))}
 
 
-def mean_of(values: Sequence[float], scale: Scale) -> Estimate:
-    """Return the mean over persons with Student's 95 % interval, on the measure's scale and in its unit.
+def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) -> Estimate:
+    """Return the mean over persons with Student's interval, on the measure's scale and in its unit.
 
     Parameters
     ----------
@@ -116,6 +116,8 @@ def mean_of(values: Sequence[float], scale: Scale) -> Estimate:
         One of each person; NaN is left out.
     scale : {"linear", "log", "share", "correlation"}
         Of the measure.
+    confidence : float
+        Level.
 
     Returns
     -------
@@ -129,14 +131,14 @@ def mean_of(values: Sequence[float], scale: Scale) -> Estimate:
     there, back = {"log": (np.log, np.exp), "correlation": (np.arctanh, np.tanh)}.get(scale, (_same, _same))
     if len(each) == 1:
         return Estimate.bare(float(each[0]), 1)
-    found = random_effects(there(each), np.zeros(len(each)))
+    found = random_effects(there(each), np.zeros(len(each)), confidence=confidence)
     mean, lo, hi = (float(back(end)) for end in (found.mean, found.lo, found.hi))
     if scale == "share":
         lo, hi = max(lo, 0.0), min(hi, 1.0)
     return Estimate(mean, lo, hi, len(each))
 
 
-def beside(rows: Iterable[Row], people: pd.DataFrame | None) -> list[Row]:
+def beside(rows: Iterable[Row], people: pd.DataFrame | None, *, confidence: float = 0.95) -> list[Row]:
     """Return rows with people beside those that have none yet.
 
     Parameters
@@ -145,6 +147,8 @@ def beside(rows: Iterable[Row], people: pd.DataFrame | None) -> list[Row]:
         Of a summary. One that has people, one by one, keeps them; a group mean of nobody knows how many gives way.
     people : DataFrame or None
         As `read_persons` returns it.
+    confidence : float
+        Level of the intervals.
 
     Returns
     -------
@@ -154,7 +158,7 @@ def beside(rows: Iterable[Row], people: pd.DataFrame | None) -> list[Row]:
     if people is None:
         return list(rows)
     by_measure = dict(iter(people.groupby("measure", sort=False)["estimate"]))
-    return [_with_people(row, by_measure) for row in rows]
+    return [_with_people(row, by_measure, confidence) for row in rows]
 
 
 def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
@@ -169,10 +173,10 @@ def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
     return f"{who}; mean and interval over persons, of {_some(shared)}"
 
 
-def _with_people(row: Row, by_measure: Mapping[str, pd.Series]) -> Row:
+def _with_people(row: Row, by_measure: Mapping[str, pd.Series], confidence: float) -> Row:
     if row.measure.key not in by_measure or (row.human is not None and row.human.n > 0):
         return row
-    mean = mean_of(by_measure[row.measure.key].tolist(), row.measure.scale)
+    mean = mean_of(by_measure[row.measure.key].tolist(), row.measure.scale, confidence=confidence)
     return replace(row, human=mean) if mean.n else row
 
 

@@ -13,9 +13,11 @@ from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import NetworkObserver, ReadoutObserver, TimmObserver
 from cogattn.observers.roster import observers_of, only
 from cogattn.observers.wheels import wheel_of
+from cogattn.people.tables import holds_persons, read_persons
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig, TemplateObserver
 from cogattn.psychophysics.masking.counts import HUMANS, check_bands, read_counts
 from cogattn.psychophysics.masking.material import conflict_images, forget, training_images, trial_images
+from cogattn.psychophysics.masking.measures import ALL
 from cogattn.psychophysics.masking.stimuli.noise import spectra
 from cogattn.vision.images.categories import CATEGORIES, N_CLASSES
 
@@ -74,6 +76,9 @@ def answers_imagenet(name: str, n_classes: int, categories: Sequence[str]) -> bo
 
 
 def _check_people(table: str, setting: str, config: MaskingConfig) -> None:
+    if setting == HUMANS and holds_persons(table):
+        read_persons(table, known=ALL)
+        return
     check_bands(read_counts(table, setting=setting), config.noise.n_bands, table, setting=setting)
 
 

@@ -160,7 +160,8 @@ class MaskingConfig(StudyConfig):
     channel: ChannelSettings = ChannelSettings()
     """Estimation."""
     humans: Name = "subramanian2023"
-    """The people that the observer is compared with: a name that ``cogattn data list`` knows or a CSV file."""
+    """The people that the observer is set beside: a name that ``cogattn data list`` knows or a CSV file of their
+    counts, their trials or persons (columns in docs/masking.md)."""
     shape_bias: ShapeBiasSettings | None = None
     """Also measure the shape bias."""
     robustness: RobustnessSettings | None = None

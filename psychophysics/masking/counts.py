@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from cogattn.errors import DataError
 from cogattn.people.files import Source, digest, need, read_rows, refuse, whole
+from cogattn.people.tables import holds_persons
 from cogattn.psychophysics.masking.config import LOWEST_CPI
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
@@ -124,8 +125,10 @@ def read_counts(table: str | Path, *, setting: str = HUMANS) -> HumanCounts:
 
 
 def has_trials(table: str | Path, *, setting: str = HUMANS) -> bool:
-    """Whether the table holds trials, a row each, and not counts only."""
-    return str(table) not in PUBLISHED and "n_correct" not in read_rows(_source(table, setting))
+    """Whether the table holds trials, a row each, and not counts or persons only."""
+    if str(table) in PUBLISHED or holds_persons(table):
+        return False
+    return "n_correct" not in read_rows(_source(table, setting))
 
 
 def read_trials(table: str | Path, *, setting: str = HUMANS) -> pd.DataFrame:

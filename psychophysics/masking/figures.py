@@ -27,36 +27,37 @@ DODGE_OCTAVES = 0.11
 """Between the dots of two noise SDs at one band, so that their bars can be told apart."""
 
 
-def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel) -> Figure:
+def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel | None) -> Figure:
     """Draw the power gain of each observer's channel over that of people; of many observers, width and centre.
 
     Parameters
     ----------
     channels : mapping of str to Channel
         Observers by name; a channel that is not identified is named and not drawn.
-    people : PopulationChannel
-        Mean over persons; each person's channel is drawn thin.
+    people : PopulationChannel or None
+        Mean over persons; each person's channel is drawn thin. None where their channels are not known.
     """
     if len(channels) > FEW:
         return _channel_rows(channels, people)
     figure, panels = figures.new_figure(width_in=5.2, height_in=3.0 + 0.17 * len(channels))
     axes = panels[0, 0]
     with figures.style():
-        _draw_people(axes, people, "people")
+        if people is not None:
+            _draw_people(axes, people, "people")
         for colour, (name, channel) in zip(figures.SERIES, channels.items(), strict=False):
             _draw_channel(axes, channel, shortened(name, 32), colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
-        figures.caption(
-            figure, f"{_trials_text(channels, people)}; thin: persons; widths with 95 % intervals"
-        )
+        thin = "" if people is None else "; thin: persons"
+        figures.caption(figure, f"{_trials_text(channels, people)}{thin}; widths with 95 % intervals")
     return figure
 
 
-def _trials_text(channels: Mapping[str, Channel], people: PopulationChannel) -> str:
+def _trials_text(channels: Mapping[str, Channel], people: PopulationChannel | None) -> str:
     n = figures.count_text([channel.n_trials for channel in channels.values()])
-    return f"n = {n} trials; people: n = {people.n_observers}"
+    theirs = "" if people is None else f"; people: n = {people.n_observers}"
+    return f"n = {n} trials{theirs}"
 
 
 def _draw_people(axes: Axes, people: PopulationChannel, label: str) -> None:
@@ -82,24 +83,20 @@ def _draw_channel(axes: Axes, channel: Channel, name: str, colour: str) -> None:
     figures.draw_band(axes, FREQUENCIES_CPI, gain, flanks[:, 0], flanks[:, 1], colour=colour, label=label)
 
 
-def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel) -> Figure:
+def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel | None) -> Figure:
     """A row an observer: bandwidth and centre with intervals, people's mean behind."""
     figure, panels = figures.new_figure(1, 2, height_in=1.2 + 0.17 * len(channels))
     measures = (
-        (
-            "bandwidth, octaves",
-            (0.4, 8.0),
-            people.bandwidth_octaves,
-            "bandwidth_octaves",
-            "bandwidth_interval",
-        ),
-        ("centre, cycles per image", (4.0, 128.0), people.center_cpi, "center_cpi", "center_interval"),
+        ("bandwidth, octaves", (0.4, 8.0), "bandwidth_octaves", "bandwidth_interval"),
+        ("centre, cycles per image", (4.0, 128.0), "center_cpi", "center_interval"),
     )
     with figures.style():
         y = np.arange(len(channels))[::-1]
-        for axes, (label, limits, human, value, interval) in zip(panels[0], measures, strict=True):
-            axes.axvspan(*human.interval, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
-            axes.axvline(human.mean, color=figures.COLOURS["human"])
+        for axes, (label, limits, value, interval) in zip(panels[0], measures, strict=True):
+            if people is not None:
+                human = getattr(people, value)
+                axes.axvspan(*human.interval, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
+                axes.axvline(human.mean, color=figures.COLOURS["human"])
             for place, channel in zip(y, channels.values(), strict=True):
                 _draw_row(axes, place, getattr(channel, value), getattr(channel, interval), limits)
             axes.set(xscale="log", xlim=limits, xlabel=label, ylim=(-0.8, len(channels) - 0.2))
@@ -108,8 +105,9 @@ def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel) ->
                 axes, [tick for tick in np.exp2(np.arange(-1, 8)) if limits[0] <= tick <= limits[1]]
             )
         panels[0, 1].set_yticklabels([])
+        theirs = "" if people is None else " (line, band)"
         figures.caption(
-            figure, f"{_trials_text(channels, people)} (line, band); 95 % intervals; x: not determined"
+            figure, f"{_trials_text(channels, people)}{theirs}; 95 % intervals; x: not determined"
         )
     return figure
 
@@ -131,7 +129,7 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
     Parameters
     ----------
     accuracy, people : DataFrame
-        Columns observer, noise_sd, mean_cpi, accuracy, lo, hi, n_correct, n_trials, guessing.
+        Columns observer, noise_sd, mean_cpi, accuracy, lo, hi, n_correct, n_trials, guessing; people may be nobody.
     names : mapping of str to str
         What the observers of `accuracy` are called, by id.
     """
@@ -153,11 +151,9 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
         figure.legend(
             [handles[label] for label in labels], labels, title="noise SD", loc="outside right upper"
         )
-        theirs, ours = (f"{table['n_trials'].median():,.0f}" for table in (people, accuracy))
-        figures.caption(
-            figure,
-            f"trials a dot, median: people {theirs}, others {ours}; bars: 95 % Wilson intervals; dotted: guessing",
-        )
+        theirs = f"people {people['n_trials'].median():,.0f}, others " if len(people) else ""
+        n = f"{theirs}{accuracy['n_trials'].median():,.0f}"
+        figures.caption(figure, f"trials a dot, median: {n}; bars: 95 % Wilson intervals; dotted: guessing")
     return figure
 
 
@@ -194,7 +190,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
     Parameters
     ----------
     thresholds, people : DataFrame
-        Columns observer, mean_cpi, threshold_sd, lo, hi, n_trials.
+        Columns observer, mean_cpi, threshold_sd, lo, hi, n_trials; people may be nobody.
     names : mapping of str to str
         What the observers of `thresholds` are called, by id; more than a few get a panel each.
     """
@@ -223,7 +219,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
         else:
             panels[0, 0].set_ylabel("threshold noise SD")
             panels[0, 0].legend(loc="upper left", bbox_to_anchor=(0, -0.2))
-        who = "vermilion: people; " if many else ""
+        who = "vermilion: people; " if many and len(people) else ""
         n = figures.count_text([*thresholds["n_trials"], *people["n_trials"]])
         figures.caption(figure, f"{who}n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
     return figure

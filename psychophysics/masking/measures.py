@@ -31,6 +31,12 @@ WORTH = Measure("worth.naming", "people", "people that its answers are worth")
 _ROBUST = Measure("robust_accuracy", "share", "robust accuracy", scale="share")
 _KEPT = Measure("accuracy_kept", "share", "correct answers kept", scale="share")
 
+ALL = (
+    *CHANNEL, BANDWIDTH_RATIO, CLEAN_ACCURACY, SHAPE_BIAS, SHAPE_ACCURACY, ERROR_CONSISTENCY, COPYING, WORTH, _ROBUST,
+    _KEPT,
+)  # fmt: skip
+"""What persons may have been measured by, each as it is or under parameters."""
+
 
 def robust_accuracy(norm: str, epsilon: float) -> Measure:
     """Return the share of all images that are named right though attacked within `epsilon`."""

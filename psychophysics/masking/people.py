@@ -12,6 +12,7 @@ import pandas as pd
 from cogattn.errors import DataError
 from cogattn.measures import Measure, people_table
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import holds_persons, mean_of, read_persons
 from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
 from cogattn.psychophysics.masking.channel.fit import Channel
@@ -63,6 +64,8 @@ def persons(config: MaskingConfig) -> pd.DataFrame:
         If the table cannot be read.
     """
     people = read_people(config)
+    if isinstance(people, Persons):
+        return people.table
     return people_table(
         (person_observer(name).id, measure, estimate, error, n)
         for name, channel, (right, shown) in zip(
@@ -143,6 +146,11 @@ class People:
         return self._estimates(self.population)
 
     @property
+    def bandwidth(self) -> Estimate:
+        """Bandwidth of the mean channel."""
+        return self.channel_means[0]
+
+    @property
     def paper_means(self) -> tuple[Estimate, Estimate, Estimate] | tuple[None, None, None]:
         """The same by the paper's fit; None where that cannot be had."""
         found = self.paper_population
@@ -220,8 +228,60 @@ class People:
         return f"people ({self.name}, n = {len(self.counts.observers)})"
 
 
-def read_people(config: MaskingConfig) -> People:
+@dataclass(frozen=True)
+class Persons:
+    """People of whom measures are known, one by one, but no counts and no stimuli.
+
+    Parameters
+    ----------
+    name : str
+        Of their table.
+    table : DataFrame
+        As `cogattn.people.tables.read_persons` returns it.
+    confidence : float
+        Level of all intervals.
+    """
+
+    name: str
+    table: pd.DataFrame
+    confidence: float
+
+    def mean(self, measure: Measure) -> Estimate:
+        """Mean over those who have the measure; ``n`` 0 where nobody has."""
+        values = self.table.loc[self.table["measure"] == measure.key, "estimate"].tolist()
+        return mean_of(values, measure.scale, confidence=self.confidence)
+
+    def _means(self, names: tuple[Measure, ...]) -> tuple[Estimate | None, ...]:
+        return tuple(mean if mean.n else None for mean in map(self.mean, names))
+
+    @property
+    def channel_means(self) -> tuple[Estimate | None, ...]:
+        """Bandwidth, centre and peak sensitivity; None where nobody has the measure."""
+        return self._means(measures.CHANNEL)
+
+    @property
+    def paper_means(self) -> tuple[Estimate | None, ...]:
+        """The same by the paper's fit."""
+        return self._means(measures.PAPER_CHANNEL)
+
+    @property
+    def bandwidth(self) -> Estimate:
+        """Bandwidth; NaN where nobody has one."""
+        return self.mean(measures.BANDWIDTH)
+
+    @property
+    def clean_accuracy(self) -> Estimate:
+        """Accuracy without noise; NaN where nobody has one."""
+        return self.mean(measures.CLEAN_ACCURACY)
+
+
+def read_people(config: MaskingConfig) -> People | Persons:
     """Return the people that a run names: those it tests, or those it compares with.
+
+    Returns
+    -------
+    People or Persons
+        `Persons` where the table that is compared with holds persons and not counts or trials.
 
     Raises
     ------
@@ -231,6 +291,8 @@ def read_people(config: MaskingConfig) -> People:
     tested = config.observer.kind == "human"
     table, setting = (config.observer.table, "observer.table") if tested else (config.humans, HUMANS)
     digest = content(table, setting=setting)
+    if not tested and holds_persons(table):
+        return Persons(table, read_persons(table, known=measures.ALL), config.channel.confidence)
     return _read(table, setting, digest, config.noise, config.images.size, config.channel.confidence)
 
 

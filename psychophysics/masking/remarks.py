@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from cogattn.measures import Row
 from cogattn.observers.config import ReadoutObserver, TimmObserver
+from cogattn.people.tables import remark_on
 from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
 from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.naming import NamingPeople, remark
 from cogattn.psychophysics.masking.observed import Observed
-from cogattn.psychophysics.masking.people import People
+from cogattn.psychophysics.masking.people import People, Persons
 from cogattn.study import Trials
 
 
@@ -19,8 +21,10 @@ def remarks(
     config: MaskingConfig,
     trials: Trials,
     found: Sequence[Observed],
-    people: People,
+    people: People | Persons,
     naming: NamingPeople | None = None,
+    *,
+    rows: Sequence[Row] = (),
 ) -> tuple[str, ...]:
     """Return the sentences of a run, the gravest first.
 
@@ -32,13 +36,15 @@ def remarks(
         Of all observers that are whole.
     found : sequence of Observed
         These observers.
-    people : People
+    people : People or Persons
         Whom they are set beside.
     naming : NamingPeople, optional
         Persons who named the cue-conflict images.
+    rows : sequence of Row
+        Of the summary.
     """
     if config.observer.kind == "human":
-        return (_who(people),)
+        return (_who(people, rows),)
     said = (
         _other_stimuli(config, people),
         _untrained(config),
@@ -47,18 +53,18 @@ def remarks(
         _divided(config),
         _skipped(config),
         _clipped(config, trials),
-        _who(people),
+        _who(people, rows),
         remark(naming),
     )
     return tuple(filter(None, said))
 
 
-def differences(config: MaskingConfig, people: People) -> list[tuple[str, str]]:
+def differences(config: MaskingConfig, people: People | Persons) -> list[tuple[str, str]]:
     """Return in what the stimuli of people and those of the run differ: theirs, and the run's.
 
     Nothing is known of the stimuli of a table of one's own, whose noise is taken to be that of the settings.
     """
-    if config.observer.kind == "human":
+    if config.observer.kind == "human" or isinstance(people, Persons):
         return []
     counts, noise = people.counts, config.noise
     pairs = []
@@ -80,7 +86,7 @@ def differences(config: MaskingConfig, people: People) -> list[tuple[str, str]]:
     return pairs
 
 
-def _other_stimuli(config: MaskingConfig, people: People) -> str:
+def _other_stimuli(config: MaskingConfig, people: People | Persons) -> str:
     pairs = differences(config, people)
     if not pairs:
         return ""
@@ -155,7 +161,9 @@ def _clipped(config: MaskingConfig, trials: Trials) -> str:
     return f"{share:.2%} of all pixels fell outside [0, 1] and {how}, at most {top:.2%} at one noise SD"
 
 
-def _who(people: People) -> str:
+def _who(people: People | Persons, rows: Sequence[Row]) -> str:
+    if isinstance(people, Persons):
+        return remark_on(people.name, people.table, rows)
     n, n_trials = len(people.counts.observers), int(people.counts.n_trials.sum())
     if n == 1:
         return (

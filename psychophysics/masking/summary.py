@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,13 @@ import pandas as pd
 
 from cogattn.measures import Estimate, Measure, Row, people_table, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import beside
 from cogattn.psychophysics.masking import figures, measures
 from cogattn.psychophysics.masking.channel.fit import Channel, Interval
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.naming import NamingPeople, pairs_table, read_naming, shape_values
 from cogattn.psychophysics.masking.observed import Observed, observed
-from cogattn.psychophysics.masking.people import People, persons, read_people
+from cogattn.psychophysics.masking.people import People, Persons, persons, read_people
 from cogattn.psychophysics.masking.plan import observers as all_observers
 from cogattn.psychophysics.masking.remarks import differences, remarks
 from cogattn.psychophysics.masking.side_measures import across_networks_table, consistency_table, side_rows
@@ -39,50 +41,56 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
         Of all observers that are whole.
     """
     people = read_people(config)
-    noise = people.spectra if config.observer.kind == "human" else spectra(config.noise, config.images.size)
+    tested = config.observer.kind == "human" and isinstance(people, People)
+    noise = people.spectra if tested else spectra(config.noise, config.images.size)
     known = {observer.id: observer for observer in all_observers(config)}
     found = list(observed(config, trials, known, noise))
     naming = read_naming(config)
     pairs = pairs_table(config, naming, trials["shape_bias"], [one.observer for one in found])
-    beside = [
+    aside = [
         row for one in found for row in side_rows(config, trials, one.observer, people=naming, pairs=pairs)
     ]
     note = "people saw other stimuli" if differences(config, people) else ""
-    rows = [row for one in found for row in channel_rows(one, people, ratio_note=note)]
+    rows = [row for one in found for row in channel_rows(one, people, note=note)] + aside
+    if isinstance(people, Persons):
+        rows = beside(rows, people.table, confidence=people.confidence)
     tables = {
         "accuracy": _joined([one.accuracy for one in found]),
         "thresholds": _joined([one.thresholds for one in found]),
-        "people_accuracy": people.accuracy,
-        "people_channels": people.channels,
     }
+    if isinstance(people, People):
+        tables |= {"people_accuracy": people.accuracy, "people_channels": people.channels}
     extra = {
         "naming": pairs,
         "consistency": consistency_table(config, trials, {one.observer.id: one.observer for one in found}),
-        "across_networks": across_networks_table(config, beside, found),
+        "across_networks": across_networks_table(config, aside, found),
     }
     tables |= {name: table for name, table in extra.items() if not table.empty}
-    said = remarks(config, trials, found, people, naming)
+    said = remarks(config, trials, found, people, naming, rows=rows)
     pictures = _pictures(config, found, people, tables)
-    return Results(summary_table([*rows, *beside]), tables, pictures, said, _persons(config, naming))
+    return Results(summary_table(rows), tables, pictures, said, _persons(config, naming))
 
 
-def channel_rows(found: Observed, people: People, *, ratio_note: str = "") -> list[Row]:
+def channel_rows(found: Observed, people: People | Persons, *, note: str = "") -> list[Row]:
     """Return the rows of an observer's channel, by both estimators, and of its accuracy without noise.
 
     Parameters
     ----------
     found : Observed
         The observer's trials.
-    people : People
+    people : People or Persons
         Whom it is set beside.
-    ratio_note : str
-        What a reader must know of the ratio to people's bandwidth.
+    note : str
+        What a reader must know of every number that is set beside people's.
     """
     rows = parameter_rows(found.observer, found.ml, measures.CHANNEL, people.channel_means)
-    rows.append(_ratio_row(found, people, ratio_note))
+    rows += _ratio_rows(found, people)
     if found.paper is not None:
         rows += parameter_rows(found.observer, found.paper, measures.PAPER_CHANNEL, people.paper_means)
-    return [*rows, *clean_rows(found.observer, found.clean_accuracy, people)]
+    rows += clean_rows(found.observer, found.clean_accuracy, people)
+    return [
+        _noted(row, note) if row.human or row.measure == measures.BANDWIDTH_RATIO else row for row in rows
+    ]
 
 
 def parameter_rows(
@@ -103,7 +111,7 @@ def parameter_rows(
     ]
 
 
-def clean_rows(observer: Observer, clean: Estimate | None, people: People) -> list[Row]:
+def clean_rows(observer: Observer, clean: Estimate | None, people: People | Persons) -> list[Row]:
     """Return the row of the accuracy without noise; none where no trial was without."""
     if clean is None:
         return []
@@ -139,12 +147,17 @@ def ratio_interval(
     return float(np.exp(difference)), float(np.exp(lo)), float(np.exp(hi))
 
 
-def _ratio_row(found: Observed, people: People, note: str) -> Row:
-    """Bandwidth of the observer over that of people; the interval joins both by Zou and Donner's (2008) method."""
-    ml, human = found.ml, people.population.bandwidth_octaves
-    ratio = ratio_interval(ml.bandwidth_octaves, ml.bandwidth_interval, human.mean, human.interval)
-    notes = "; ".join(filter(None, (ml.reason, note)))
-    return Row(found.observer, measures.BANDWIDTH_RATIO, Estimate(*ratio, ml.n_trials), note=notes)
+def _ratio_rows(found: Observed, people: People | Persons) -> list[Row]:
+    """Bandwidth over that of people, where they have one; the interval joins both by Zou and Donner's (2008) method."""
+    ml, human = found.ml, people.bandwidth
+    if not human.n:
+        return []
+    ratio = ratio_interval(ml.bandwidth_octaves, ml.bandwidth_interval, human.estimate, (human.lo, human.hi))
+    return [Row(found.observer, measures.BANDWIDTH_RATIO, Estimate(*ratio, ml.n_trials), note=ml.reason)]
+
+
+def _noted(row: Row, note: str) -> Row:
+    return replace(row, note="; ".join(filter(None, (row.note, note))))
 
 
 def _persons(config: MaskingConfig, naming: NamingPeople | None) -> pd.DataFrame:
@@ -158,16 +171,17 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _pictures(
-    config: MaskingConfig, found: list[Observed], people: People, tables: dict[str, pd.DataFrame]
+    config: MaskingConfig, found: list[Observed], people: People | Persons, tables: dict[str, pd.DataFrame]
 ) -> dict[str, Callable[[], Figure]]:
     names = {one.observer.id: one.observer.name for one in found}
     theirs = config.observer.kind == "human"
+    channel, accuracy, thresholds = None, tables["accuracy"].iloc[:0], tables["thresholds"].iloc[:0]
+    if isinstance(people, People):
+        channel, accuracy, thresholds = people.population, people.accuracy, people.thresholds
     pictures: dict[str, Callable[[], Figure]] = {
-        "channel": partial(
-            figures.channel_figure, {one.observer.name: one.ml for one in found}, people.population
-        ),
-        "accuracy": partial(figures.accuracy_figure, tables["accuracy"], people.accuracy, names),
-        "thresholds": partial(figures.threshold_figure, tables["thresholds"], people.thresholds, names),
+        "channel": partial(figures.channel_figure, {one.observer.name: one.ml for one in found}, channel),
+        "accuracy": partial(figures.accuracy_figure, tables["accuracy"], accuracy, names),
+        "thresholds": partial(figures.threshold_figure, tables["thresholds"], thresholds, names),
     }
     if "naming" in tables:
         pictures["naming"] = partial(figures.naming_figure, tables["naming"], names)

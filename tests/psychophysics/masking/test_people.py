@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.errors import DataError
 from cogattn.measures import PEOPLE_COLUMNS
 from cogattn.psychophysics.masking.channel.thresholds import band_thresholds
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
@@ -121,6 +122,59 @@ def test_a_table_of_one_person_has_that_person_s_interval(play, people, tmp_path
     assert 0 <= clean["human_lo"] <= clean["human"] <= clean["human_hi"] <= 1
     assert any("over trials" in remark for remark in played.results.remarks)
     played.results.figures["channel"]()
+
+
+PERSONS = (
+    "person,measure,estimate\nann,bandwidth,1\nbob,bandwidth,4\nann,accuracy.clean,0.9\nann,worth.seeing,3\n"
+)
+WITH_PERSONS = {
+    "observer": {"kind": "template"},
+    "images": {"n_images": 32},
+    "channel": {"n_bootstrap": 100},
+}
+
+
+def test_persons_without_counts_stand_beside_the_rows_that_share_their_measures(play, tmp_path):
+    (tmp_path / "persons.csv").write_text(PERSONS)
+    config = MaskingConfig.parse(WITH_PERSONS | {"humans": str(tmp_path / "persons.csv")})
+    MaskingStudy().check(config)
+    played, usual = play(config), play(MaskingConfig.parse(WITH_PERSONS))
+    width = played.row("bandwidth")
+    assert (width["human"], width["human_n"]) == pytest.approx((2, 2))
+    assert np.log([width["human_lo"], width["human_hi"]]).mean() == pytest.approx(np.log(2))
+    assert played.row("bandwidth_ratio")["estimate"] == pytest.approx(width["estimate"] / 2)
+    assert played.row("accuracy.clean")[["human", "human_n"]].tolist() == [0.9, 1]
+    assert np.isnan(played.row("centre")["human"])
+    own = ["observer", "measure", "estimate", "lo", "hi", "n"]
+    apart = usual.results.summary["measure"] != "bandwidth_ratio"
+    pd.testing.assert_frame_equal(
+        played.results.summary.loc[apart, own], usual.results.summary.loc[apart, own]
+    )
+    assert set(played.results.people["person"]) == {"ann", "bob"}
+    assert not {"people_accuracy", "people_channels"} & played.results.tables.keys()
+    assert played.results.remarks[-1].startswith(f"people: {config.humans}, 2 persons; mean and interval")
+    assert not any("different things" in remark for remark in played.results.remarks)
+    for draw in played.results.figures.values():
+        assert draw().axes
+
+
+def test_persons_who_share_no_measure_leave_the_observer_alone(play, tmp_path):
+    (tmp_path / "persons.csv").write_text("person,measure,estimate\nann,worth.seeing,3\n")
+    played = play(MaskingConfig.parse(WITH_PERSONS | {"humans": str(tmp_path / "persons.csv")}))
+    assert played.results.summary["human"].isna().all()
+    assert "bandwidth_ratio" not in set(played.results.summary["measure"])
+    assert "nothing is compared with them" in played.results.remarks[-1]
+
+
+def test_persons_are_read_before_anything_else_and_are_no_observers(tmp_path):
+    path = tmp_path / "persons.csv"
+    path.write_text("person,measure,estimate\nann,bandwidth,0\n")
+    with pytest.raises(DataError, match=r"^humans must have a number above 0 .* line 2"):
+        MaskingStudy().check(
+            MaskingConfig.parse({"humans": str(path), "images": {"kind": "folder", "path": "no"}})
+        )
+    with pytest.raises(DataError, match=r"^observer\.table must have the column observer"):
+        MaskingStudy().check(MaskingConfig(observer=HumanObserver(table=str(path))))
 
 
 def test_ratio_of_equal_estimates_is_one_and_its_interval_joins_both():
