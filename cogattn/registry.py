@@ -51,7 +51,7 @@ def load_study(name: str) -> Study:
     return complete(found())
 
 
-OPTIONAL = ("check", "observers", "relevant", "contents", "inputs", "cost")
+OPTIONAL = ("check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published")
 
 
 def complete(study: Study) -> Study:
