@@ -13,6 +13,7 @@ An empty cell, NA or NaN is a missing value. What breaks a rule is said with pat
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import pandas as pd
 
 from cogattn.errors import DataError
 from cogattn.people.files import Source as File
-from cogattn.people.files import digest, header_of, read_rows, refuse
+from cogattn.people.files import digest, read_rows, refuse
 from cogattn.people.tables import holds_persons, read_persons
 from cogattn.reporting.compare.values import SCALES, Source, values_of_summary
 
@@ -48,14 +49,13 @@ def read_table(path: Path) -> Source:
     file = File(str(path), TABLE)
     families: dict[str, str] = {}
     remarks: tuple[str, ...] = ()
+    rows = _rows(file)
     if holds_persons(path):
         values = _persons(path)
+    elif set(SUMMARY) <= set(rows):
+        values, remarks = values_of_summary(_summary(rows, file), source=str(path))
     else:
-        rows = _rows(file)
-        if set(SUMMARY) <= set(rows):
-            values, remarks = values_of_summary(_summary(rows, file), source=str(path))
-        else:
-            values, families, remarks = _wide(rows, file)
+        values, families, remarks = _wide(rows, file)
     return Source(
         name=str(path),
         kind="table",
@@ -69,17 +69,33 @@ def read_table(path: Path) -> Source:
 def _rows(file: File) -> pd.DataFrame:
     """All cells as text without blanks around them, as many in each row as the header has names."""
     rows = read_rows(file)
-    names = header_of(file)
-    for place, name in enumerate(names):
-        if name in names[:place] or (place and not name):
-            raise DataError(f"{TABLE} must name each column, and once; got {name[:80]!r} ({file}, line 1)")
+    _check_shape(file)
     if rows.size > MAX_CELLS:
         raise DataError(f"{TABLE} must have at most {MAX_CELLS:,} cells; got {rows.size:,} ({file})")
-    short = rows.isna().any(axis=1).to_numpy()
-    if short.any() or not isinstance(rows.index, pd.RangeIndex):
-        line = int(np.argmax(short)) + 2
-        raise DataError(f"{TABLE} must have as many cells in a row as in the header ({file}, line {line})")
     return rows.apply(lambda column: column.str.strip())
+
+
+def _check_shape(file: File) -> None:
+    """Each column named once, each row as long as the header: pandas would fill, shift or rename."""
+    with open(file.file, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, skipinitialspace=True)
+        try:
+            names = [name.strip() for name in next(reader)]
+            for place, name in enumerate(names):
+                if name in names[:place] or (place and not name):
+                    raise DataError(
+                        f"{TABLE} must name each column, and once; got {name[:80]!r} ({file}, line 1)"
+                    )
+            for cells in reader:
+                if cells and len(cells) != len(names):
+                    raise DataError(
+                        f"{TABLE} must have as many cells in a row as in the header, {len(names)}; got {len(cells)} "
+                        f"({file}, line {reader.line_num})"
+                    )
+        except csv.Error as error:
+            raise DataError(
+                f"{TABLE} must be a CSV file; got {error} ({file}, line {reader.line_num})"
+            ) from None
 
 
 def _number(rows: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:

@@ -206,7 +206,7 @@ def _reliability(table: pd.DataFrame, marks: Mapping[str, str], width: int) -> s
         )
         for row in table.head(MAX_MEASURES).itertuples()
     ]  # fmt: skip
-    header = ("reliability over observers", "estimate [95 % interval]", "observers", "n each", "n for .9")
+    header = ("reliability", "estimate [95 % interval]", "observers", "n each", "n for .9")
     note = (
         "1 less the mean squared error over the variance of estimates. Trials are taken as drawn anew for each "
         "observer; those who saw the same trials are told apart with fewer"
