@@ -151,7 +151,7 @@ def naming_rows(
         value = over_persons(own[column].to_numpy(), confidence=confidence)
         human = over_pairs(theirs, column, confidence=confidence)
         rows.append(Row(observer, measure, value, human, _range(theirs[column])))
-    return rows
+    return [*rows, _worth(people, observer, trials, confidence)]
 
 
 def shape_values(people: NamingPeople) -> Iterator[tuple[str, Measure, float, float, int]]:
@@ -340,8 +340,9 @@ def _worth(people: NamingPeople, observer: Observer, trials: pd.DataFrame, confi
 
     own = trials.assign(image=trials["image"].map(image_name))
     images = list(dict.fromkeys(own["image"]))
+    group = np.stack([_codes(theirs, images) for theirs in people.trials.values()])
     try:
-        found = worth(_codes(own, images), np.stack([_codes(t, images) for t in people.trials.values()]))
+        found = worth(_codes(own, images), group, n_alternatives=len(CATEGORIES), confidence=confidence)
     except DataError as error:
         return Row(observer, measures.WORTH, Estimate.bare(math.nan, 0), note=str(error))
     nobody, one, most = found.curve[0], found.curve[1], found.curve[-1]

@@ -126,7 +126,7 @@ def _read(file: Path, setting: str, categories: Sequence[str]) -> pd.DataFrame:
     source = Source(str(file), setting)
     rows = read_rows(source)
     called = {ours: theirs for theirs, ours in THEIRS.items() if theirs in rows and ours not in rows}
-    need(rows.rename(columns={theirs: ours for ours, theirs in called.items()}), NEEDED, source, forms=FORMS)
+    need(rows, tuple(called.get(name, name) for name in NEEDED), source, forms=FORMS)
     blank = pd.Series("", index=rows.index)
     text = {name: rows.get(called.get(name, name), blank).str.strip() for name in COLUMNS}
     response = text["response"].mask(text["response"].str.lower().isin(NO_ANSWER), "")

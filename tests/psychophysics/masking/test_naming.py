@@ -1,0 +1,330 @@
+"""Naming like people: persons beside networks, from answers made by hand and from those of ten people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+
+from cogattn.errors import DataError
+from cogattn.fetch import adopt, data_sets
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.masking import figures, measures
+from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.masking.naming import (
+    naming_rows,
+    over_pairs,
+    pairs_table,
+    read_naming,
+    remark,
+    shape_means,
+    shape_values,
+)
+from cogattn.psychophysics.masking.side_measures import HUMAN_SHAPE_BIAS, side_rows
+from cogattn.psychophysics.masking.study import MaskingStudy
+from cogattn.psychophysics.masking.trials import TABLES
+from cogattn.psychophysics.probes.consistency import kappa
+from cogattn.study import Outcome, Trials
+from cogattn.testing.pictures import flaws
+from cogattn.vision.images.categories import CATEGORIES
+
+NET, OTHER = Observer("net"), Observer("other")
+STUDY = MaskingStudy()
+N_IMAGES = 64
+FIVE = {"n_bands": 5}
+"""Bands that an image of 64 pixels can hold."""
+
+
+def conflicts(folder: Path) -> Path:
+    """Four images of each category, in the texture of the next."""
+    for k in range(N_IMAGES):
+        shape, texture = CATEGORIES[k % 16], CATEGORIES[(k + 1) % 16]
+        (folder / shape).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), k, np.uint8)).save(folder / shape / f"{shape}{k}-{texture}{k}.png")
+    return folder
+
+
+def answers(correct: np.ndarray, *, name: str, column: str) -> pd.DataFrame:
+    """One observer's answers; where not correct, the texture at even images and nothing, or a third, at odd ones."""
+    rows = []
+    for k, right in enumerate(correct):
+        shape, texture = CATEGORIES[k % 16], CATEGORIES[(k + 1) % 16]
+        wrong = texture if k % 2 == 0 else ("" if column == "person" else CATEGORIES[(k + 5) % 16])
+        image = f"{shape}{k}-{texture}{k}"
+        rows.append((name, image, shape, texture, shape if right else wrong))
+    return pd.DataFrame(rows, columns=[column, "image", "category", "texture", "response"])
+
+
+@pytest.fixture
+def correct() -> dict[str, np.ndarray]:
+    """Three persons of rising accuracy who fail on images in common, and a network that fails elsewhere."""
+    rng = np.random.default_rng(3)
+    hard = rng.random(N_IMAGES) < 0.4
+    found = {
+        name: np.where(hard, rng.random(N_IMAGES) < 0.2, rng.random(N_IMAGES) < easy)
+        for name, easy in (("ann", 0.7), ("bob", 0.8), ("cid", 0.95))
+    }
+    return found | {"net": rng.random(N_IMAGES) < 0.3}
+
+
+@pytest.fixture
+def config(tmp_path: Path, correct: dict[str, np.ndarray]) -> MaskingConfig:
+    people = [answers(correct[name], name=name, column="person") for name in ("ann", "bob", "cid")]
+    pd.concat(people).drop(columns="texture").to_csv(tmp_path / "people.csv", index=False)
+    return configured(conflicts(tmp_path / "conflicts"), tmp_path / "people.csv")
+
+
+def configured(path: Path, humans: Path | str) -> MaskingConfig:
+    shape_bias = {"path": str(path), "humans": str(humans)}
+    images = {"kind": "folder", "path": "images"}
+    return MaskingConfig.parse({"observer": {"kind": "timm"}, "images": images, "shape_bias": shape_bias})
+
+
+def shown(correct: np.ndarray, *, name: str = "net") -> pd.DataFrame:
+    rows = answers(correct, name=name, column="observer")
+    rows["correct"] = correct
+    rows["image"] = rows["category"] + "/" + rows["image"] + ".png"
+    return rows
+
+
+def trials_of(rows: pd.DataFrame) -> Trials:
+    return Trials.of(TABLES, [Outcome({"shape_bias": rows})])
+
+
+def test_every_pair_with_a_person_has_its_kappa(config: MaskingConfig, correct: dict[str, np.ndarray]):
+    pairs = pairs_table(config, read_naming(config), shown(correct["net"]), [NET])
+    assert len(pairs) == 3 + 3
+    assert pairs["first"].tolist()[:3] == ["net"] * 3
+    for _, row in pairs.iterrows():
+        first, second = (correct[name.removeprefix("person ")] for name in (row["first"], row["second"]))
+        assert row["kappa"] == pytest.approx(float(kappa(first, second)))
+        assert row["copy"] == pytest.approx(first[second].mean() - first[~second].mean())
+        assert row["lo"] < row["kappa"] < row["hi"]
+        assert row["n_trials"] == N_IMAGES
+        if row["first"] != "net":
+            assert first.mean() <= second.mean()
+
+
+def test_a_network_s_row_is_its_mean_over_persons_beside_people_s_own(
+    config: MaskingConfig, correct: dict[str, np.ndarray]
+):
+    people, own = read_naming(config), shown(correct["net"])
+    pairs = pairs_table(config, people, own, [NET])
+    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}
+    with_people = [float(kappa(correct["net"], correct[name])) for name in ("ann", "bob", "cid")]
+    among = [float(kappa(correct[a], correct[b])) for a, b in combinations(("ann", "bob", "cid"), 2)]
+    found = rows["error_consistency.people"]
+    assert found.value.estimate == pytest.approx(np.mean(with_people))
+    lo, hi = stats.t.interval(0.95, 2, np.mean(with_people), stats.sem(with_people))
+    assert (found.value.lo, found.value.hi, found.value.n) == pytest.approx((lo, hi, 3))
+    assert found.human.estimate == pytest.approx(np.mean(among))
+    assert found.human.n == 3
+    assert found.note == f"people among each other {min(among):.3f} to {max(among):.3f} over 3 pairs"
+    assert rows["copy_probability.people"].human.estimate == pytest.approx(pairs["copy"][3:].mean())
+
+
+def test_the_interval_of_a_mean_over_pairs_counts_persons():
+    """Persons differ and pairs add up: 45 pairs of 10 persons tell as much as 10 persons; 300 runs."""
+    rng, hit, naive = np.random.default_rng(5), [], []
+    for _ in range(300):
+        person = rng.normal(size=10)
+        pairs = pd.DataFrame(
+            [
+                (f"{i}", f"{j}", person[i] + person[j] + 0.1 * rng.normal())
+                for i, j in combinations(range(10), 2)
+            ],
+            columns=["first", "second", "kappa"],
+        )
+        found = over_pairs(pairs, "kappa", confidence=0.95)
+        hit.append(found.lo <= 0 <= found.hi)
+        half = stats.sem(pairs["kappa"]) * stats.t.ppf(0.975, 44)
+        naive.append(abs(found.estimate) <= half)
+        assert found.n == 10
+    assert 0.905 < np.mean(hit) < 0.985
+    assert np.mean(naive) < 0.8
+    two = over_pairs(pairs.iloc[:1], "kappa", confidence=0.95)
+    assert (two.n, np.isnan(two.lo)) == (2, True)
+
+
+def test_persons_have_their_own_shape_bias_and_it_stands_beside_the_network_s(
+    config: MaskingConfig, correct: dict[str, np.ndarray]
+):
+    people = read_naming(config)
+    values = {(person, m.key): (value, se, n) for person, m, value, se, n in shape_values(people)}
+    even = np.arange(N_IMAGES) % 2 == 0
+    for name in ("ann", "bob", "cid"):
+        right = correct[name]
+        n = right.sum() + (~right & even).sum()
+        value, se, count = values[f"person {name}", "shape_bias"]
+        assert (value, count) == (pytest.approx(right.sum() / n), n)
+        assert se == pytest.approx(np.sqrt(value * (1 - value) / n), rel=0.1)
+        assert values[f"person {name}", "shape_accuracy"][0] == pytest.approx(right.mean())
+        assert values[f"person {name}", "shape_accuracy"][2] == N_IMAGES
+    each = [values[f"person {name}", "shape_bias"][0] for name in ("ann", "bob", "cid")]
+    rows = {
+        row.measure.key: row
+        for row in side_rows(config, trials_of(shown(correct["net"])), NET, people=people)
+    }
+    assert rows["shape_bias"].human.estimate == pytest.approx(np.mean(each))
+    assert rows["shape_bias"].human.n == 3
+    assert rows["shape_accuracy"].human == shape_means(people, confidence=0.95)["shape_accuracy"]
+    alone = {row.measure.key: row for row in side_rows(config, trials_of(shown(correct["net"])), NET)}
+    assert alone["shape_bias"].human == HUMAN_SHAPE_BIAS
+    assert not any(key.endswith(".people") for key in alone)
+
+
+def test_only_images_that_both_saw_are_compared_and_how_many_is_said(
+    tmp_path: Path, correct: dict[str, np.ndarray]
+):
+    path = conflicts(tmp_path / "conflicts")
+    whole = pd.concat([answers(correct[name], name=name, column="person") for name in ("ann", "bob")])
+    number = whole["image"].str.extract(r"(\d+)-")[0].astype(int)
+    whole[number < 40].to_csv(tmp_path / "few.csv", index=False)
+    config = configured(path, tmp_path / "few.csv")
+    people = read_naming(config)
+    assert remark(people).startswith(
+        f"naming: {tmp_path / 'few.csv'}, 2 persons; they saw 40 of the 64 images"
+    )
+    pairs = pairs_table(config, people, shown(correct["net"]), [NET])
+    assert (pairs["n_trials"] == 40).all()
+    assert pairs["kappa"][0] == pytest.approx(float(kappa(correct["net"][:40], correct["ann"][:40])))
+    whole.to_csv(tmp_path / "all.csv", index=False)
+    assert "all 64 images" in remark(read_naming(configured(path, tmp_path / "all.csv")))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda t: t.assign(image="x" + t["image"]),
+            "must name people who saw images of shape_bias.path; got none",
+        ),
+        (
+            lambda t: t.assign(category=t["texture"]),
+            "must have the category of an image's shape; got bear for airplane0-bear0, whose shape is airplane",
+        ),
+    ],
+)
+def test_people_of_other_images_or_other_shapes_are_refused(
+    tmp_path: Path, correct: dict[str, np.ndarray], change: Callable, sentence: str
+):
+    table = change(answers(correct["ann"], name="ann", column="person"))
+    table.to_csv(tmp_path / "other.csv", index=False)
+    config = configured(conflicts(tmp_path / "conflicts"), tmp_path / "other.csv")
+    with pytest.raises(DataError, match=f"^shape_bias.humans {re.escape(sentence)}"):
+        read_naming(config)
+
+
+def test_people_who_are_not_there_are_refused_with_what_to_do(
+    networks: Callable[[str], dict[str, object]],
+    blocks: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Before the first cell, by the study's own check."""
+    monkeypatch.setenv("COGATTN_DATA", str(tmp_path / "cache"))
+    images = {"kind": "folder", "path": str(blocks), "size": 64}
+    for humans, sentence in (
+        (
+            "cue-conflict",
+            "must be fetched first; got .*; run: cogattn data fetch model-vs-human --from FOLDER",
+        ),
+        ("nowhere.csv", "must be one of colour, .* or a CSV file or folder of trials; got nowhere.csv"),
+    ):
+        shape_bias = {"path": str(conflicts(tmp_path / "conflicts")), "humans": humans}
+        config = MaskingConfig.parse(
+            {"observer": networks("blocks"), "images": images, "noise": FIVE, "shape_bias": shape_bias}
+        )
+        with pytest.raises(DataError, match=f"^shape_bias.humans {sentence}"):
+            STUDY.check(config)
+
+
+def test_people_are_an_input_of_the_summary_and_of_no_cell(
+    networks: Callable[[str], dict[str, object]], blocks: Path, config: MaskingConfig
+):
+    images = {"kind": "folder", "path": str(blocks), "size": 64}
+    given = {"observer": networks("blocks"), "images": images, "noise": FIVE}
+    path = str(config.shape_bias.path)
+    with_people = MaskingConfig.parse({**given, "shape_bias": config.shape_bias.model_dump(mode="json")})
+    without = MaskingConfig.parse({**given, "shape_bias": {"path": path}})
+    assert set(STUDY.inputs(with_people)) == {"humans", "shape_bias.humans"}
+    assert set(STUDY.inputs(without)) == {"humans"}
+    for cell in STUDY.cells(without):
+        assert STUDY.relevant(with_people, cell) == STUDY.relevant(without, cell)
+        assert STUDY.contents(with_people, cell) == STUDY.contents(without, cell)
+    before = STUDY.inputs(with_people)["shape_bias.humans"]
+    table = Path(config.shape_bias.humans)
+    table.write_text(table.read_text(encoding="utf-8").replace("ann", "amy"), encoding="utf-8")
+    assert STUDY.inputs(with_people)["shape_bias.humans"] != before
+
+
+def test_a_run_with_people_has_their_table_figure_rows_and_remark(
+    networks: Callable[[str], dict[str, object]],
+    blocks: Path,
+    config: MaskingConfig,
+    play: Callable,
+):
+    images = {"kind": "folder", "path": str(blocks), "size": 64}
+    given = {"observer": networks("by_shape"), "images": images, "noise": FIVE}
+    more = {"shape_bias": config.shape_bias.model_dump(mode="json"), "channel": {"n_bootstrap": 100}}
+    played = play(MaskingConfig.parse({**given, **more}))
+    assert played.row("error_consistency.people")["human_n"] == 3
+    assert played.row("shape_bias")["human_n"] == 3
+    assert "naming" in played.results.tables
+    assert flaws(played.results.figures["naming"]()) == []
+    assert any(said.startswith("naming: ") for said in played.results.remarks)
+    people = played.results.people
+    assert set(people["measure"]) == {
+        "bandwidth", "centre", "peak_sensitivity", "accuracy.clean", "shape_bias", "shape_accuracy"
+    }  # fmt: skip
+    assert people["person"].nunique() == 14 + 3
+
+
+@pytest.mark.parametrize("n", [1, 6, 7, 31])
+def test_the_figure_of_any_number_of_networks_can_be_read(n: int):
+    rng = np.random.default_rng(n)
+    names = {
+        f"net {i}": "vit_large_patch14_clip_336.openai_ft_in12k" if i % 3 else f"net {i}" for i in range(n)
+    }
+    names = {key: f"{name} {key}" for key, name in names.items()}
+    rows = [(net, f"person {k}", rng.normal(0.1, 0.04)) for net in names for k in range(10)]
+    rows += [(f"person {i}", f"person {j}", rng.normal(0.33, 0.07)) for i, j in combinations(range(10), 2)]
+    pairs = pd.DataFrame(rows, columns=["first", "second", "kappa"]).assign(n_trials=1200)
+    figure = figures.naming_figure(pairs, names)
+    assert flaws(figure) == []
+    axes = figure.axes[0]
+    assert len(axes.get_yticks()) == n + 1
+    grey, first = axes.lines[0], axes.lines[2]
+    assert sorted(grey.get_xdata()) == pytest.approx(sorted(pairs["kappa"].tail(45)))
+    assert sorted(first.get_xdata()) == pytest.approx(sorted(pairs["kappa"].head(10)))
+
+
+@pytest.fixture
+def ten_people(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MaskingConfig:
+    """Cue conflict as published, from the cache."""
+    monkeypatch.setenv("COGATTN_DATA", str(tmp_path / "cache"))
+    adopt(data_sets()["model-vs-human"], shared_data / "masking" / "model_vs_human", tmp_path / "cache")
+    return configured(shared_data / "masking" / "cue_conflict", "cue-conflict")
+
+
+def test_ten_people_agree_as_published_and_know_shapes(ten_people: MaskingConfig):
+    """Error consistency .335, .178 to .456 over 45 pairs; shape bias .959 pooled (Geirhos et al. 2019)."""
+    people = read_naming(ten_people)
+    assert people.n_shared == len(people.images) == 1200
+    first = next(iter(people.trials.values()))
+    pairs = pairs_table(ten_people, people, first.assign(observer="net"), [])
+    assert len(pairs) == 45
+    assert pairs["kappa"].agg(["mean", "min", "max"]).round(3).tolist() == [0.335, 0.178, 0.456]
+    pooled = pd.concat(people.trials.values())
+    decided = pooled[(pooled["response"] == pooled["category"]) | (pooled["response"] == pooled["texture"])]
+    assert decided["correct"].mean() == pytest.approx(0.959, abs=0.0005)
+    assert shape_means(people, confidence=0.95)[measures.SHAPE_BIAS.key].estimate == pytest.approx(
+        0.958, abs=5e-4
+    )
