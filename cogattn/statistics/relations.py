@@ -269,8 +269,9 @@ def _agreement(rows: NDArray) -> float:
 
 
 def spearman_brown(reliability: float, factor: float) -> float:
-    """Reliability of a measure from `factor` times as many trials: k r / (1 + (k - 1) r)."""
-    return factor * reliability / (1 + (factor - 1) * reliability)
+    """Reliability of a measure from `factor` times as many trials: k r / (1 + (k - 1) r); -inf for r near -1."""
+    below = 1 + (factor - 1) * reliability
+    return -math.inf if below <= 0 else factor * reliability / below
 
 
 def reliability(
@@ -303,7 +304,8 @@ def reliability(
 
     def statistic(drawn: NDArray) -> float:
         error = (drawn[:, 1] ** 2).mean()
-        return float(1 - error / max(drawn[:, 0].var(ddof=1), error / 100, 1e-300))  # one observer drawn throughout
+        variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # one observer may be drawn throughout
+        return float(1 - error / variance)
 
     return bootstrap(rows, statistic, rng=rng, confidence=confidence, method="BCa")
 

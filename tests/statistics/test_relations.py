@@ -105,6 +105,12 @@ def test_octaves_are_logarithms_already():
 # ---- reliability
 
 
+def test_reliability_of_twice_the_trials_is_spearmans_and_browns():
+    assert spearman_brown(0.5, 2) == pytest.approx(2 / 3)
+    assert spearman_brown(0.54, 1) == 0.54
+    assert spearman_brown(-1.0, 2) == -math.inf
+
+
 def test_reliability_of_simulated_observers_is_the_share_of_true_variance():
     """True values of SD 1, errors of SD .5: .8; half of the trials double the error variance: 2 / 3."""
     true = rng(11).standard_normal(1500)
