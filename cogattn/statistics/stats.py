@@ -1,16 +1,14 @@
-"""Statistics shared by the studies: proportions, bootstrap, permutation, random effects, variance explained.
+"""Statistics shared by the studies: proportions, permutation, random effects, variance explained.
 
 Where SciPy has the method it is used, and only the call is made simpler: units run along the first axis, the
 generator is passed in, and every answer carries its interval and its n. Psychometric functions are in
-`cogattn.statistics.psychometric`.
+`cogattn.statistics.psychometric`, intervals over units in `cogattn.statistics.intervals`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +17,7 @@ from scipy.optimize import brentq
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate as Estimate
+from cogattn.statistics.intervals import bootstrap, statistic_interval
 
 Array = NDArray[np.float64]
 
@@ -51,57 +50,8 @@ def wilson_interval(
     center = correct + z2 / 2
     half = np.sqrt(z2 * (correct * (trials - correct) / np.maximum(trials, 1) + z2 / 4))
     lo, hi = (center - half) / (trials + z2), (center + half) / (trials + z2)
-    return np.clip(lo, 0, 1), np.clip(hi, 0, 1)
-
-
-def bootstrap(
-    values: ArrayLike,
-    statistic: Callable[[NDArray], float],
-    *,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-    method: Literal["percentile", "BCa"] = "percentile",
-    n_resamples: int = 2000,
-) -> Estimate:
-    """Bootstrap interval of a statistic over units.
-
-    Parameters
-    ----------
-    values : array, shape (n_units, ...)
-        One unit (observer, image, network) a row; rows are drawn with replacement.
-    statistic : callable
-        Maps an array of such rows to a float.
-    rng : numpy.random.Generator
-        Draws the units.
-    confidence, n_resamples
-        Level; number of resamples.
-    method : {"percentile", "BCa"}
-        Percentiles, or bias-corrected and accelerated.
-
-    Returns
-    -------
-    Estimate
-        NaN bounds for fewer than two units, or where the statistic does not vary.
-
-    References
-    ----------
-    Efron (1987), J. Am. Stat. Assoc. 82, 171-185.
-    """
-    rows = np.asarray(values)
-    value, n = float(statistic(rows)), len(rows)
-    if n < 2:
-        return Estimate(value, np.nan, np.nan, n)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = stats.bootstrap(
-            (np.arange(n),),
-            lambda index: statistic(rows[index]),
-            vectorized=False,
-            n_resamples=n_resamples,
-            confidence_level=confidence,
-            method=method,
-            rng=rng,
-        )
-    return Estimate(value, float(found.confidence_interval.low), float(found.confidence_interval.high), n)
+    none, all_ = correct == 0, correct == trials  # exactly 0 and 1 there, but for rounding
+    return np.where(none, 0.0, np.clip(lo, 0, 1))[()], np.where(all_, 1.0, np.clip(hi, 0, 1))[()]
 
 
 @dataclass(frozen=True)
@@ -261,7 +211,7 @@ def _q_profile(y: Array, variance: Array, confidence: float) -> tuple[float, flo
 def correlation(
     x: ArrayLike, y: ArrayLike, *, rank: bool = False, rng: np.random.Generator, confidence: float = 0.95
 ) -> Estimate:
-    """Pearson (or, with `rank`, Spearman) correlation with its BCa bootstrap interval over units."""
+    """Pearson (or, with `rank`, Spearman) correlation with its interval over units (BCa; few: t on Fisher's z)."""
     pairs = np.column_stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)])
     values = stats.rankdata(pairs, axis=0) if rank else pairs
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
@@ -272,7 +222,7 @@ def correlation(
             return 0.0
         return float(np.corrcoef(rows.T)[0, 1])
 
-    return bootstrap(values, statistic, rng=rng, confidence=confidence, method="BCa")
+    return statistic_interval(values, statistic, rng=rng, confidence=confidence, scale="correlation")
 
 
 @dataclass(frozen=True)
@@ -340,7 +290,9 @@ def variance_explained(
     left_out = residual / np.maximum(1 - (basis**2).sum(axis=1), 1e-12)
     from_mean = (y - y.mean()) * n / (n - 1)
     r2_loo = 1 - (left_out @ left_out) / (from_mean @ from_mean)
-    found = bootstrap(design, _r2, rng=rng, confidence=confidence, n_resamples=n_resamples)
+    found = bootstrap(
+        design, _r2, rng=rng, confidence=confidence, method="percentile", n_resamples=n_resamples
+    )
     return VarianceExplained(found.estimate, found.lo, found.hi, float(r2_loo), n)
 
 

@@ -23,8 +23,6 @@ from cogattn.eeg.aad.measures import (
     RANK,
     SWITCH_DURATION,
     accuracy_at,
-    mean_interval,
-    median_interval,
     share_interval,
 )
 from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
@@ -34,6 +32,7 @@ from cogattn.eeg.aad.significance import chance_interval, dispersion_of
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
+from cogattn.statistics.intervals import mean_interval, median_interval
 from cogattn.study import Results, Trials
 
 FloatArray = NDArray[np.floating]

@@ -12,10 +12,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from cogattn import figures
 from cogattn.eeg.efr.bands import above_background
-from cogattn.eeg.efr.group import LEAST_LISTENERS, mean_of
+from cogattn.eeg.efr.group import LEAST_LISTENERS
 from cogattn.eeg.efr.measures import AS_RECORDED
 from cogattn.eeg.efr.steady import FINE_STRUCTURE
 from cogattn.eeg.efr.tables import grid
+from cogattn.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,7 @@ def pitch(trials: Trials, alpha: float) -> Figure:
 def _draw_group(axes: Axes, f: Floats, own: Floats) -> None:
     """Curves of all listeners, (frequency, listener), and their mean; the axis holds the curves, not the band."""
     axes.plot(f, own, color="#999999", alpha=0.5, linewidth=0.5)
-    ends = [mean_of(row) for row in own]
+    ends = [mean_interval(row) for row in own]
     mean, lo, hi = (np.array([getattr(e, k) for e in ends]) for k in ("estimate", "lo", "hi"))
     limits = axes.get_ylim()
     if own.shape[1] >= LEAST_LISTENERS:

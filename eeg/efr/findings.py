@@ -14,11 +14,12 @@ import pandas as pd
 
 from cogattn.eeg.efr import measures
 from cogattn.eeg.efr.config import EfrConfig, SimulatedInput, SimulatedSweepsInput
-from cogattn.eeg.efr.group import mean_of, share_of
+from cogattn.eeg.efr.group import share_of
 from cogattn.eeg.efr.steady import FILTERED, FINE_STRUCTURE
 from cogattn.eeg.efr.tables import grid
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
+from cogattn.statistics.intervals import mean_interval
 
 PUBLISHED = ("response", "csd")
 """Curves whose published bands stand in the summary; table ``reported_bands`` has the gain's too."""
@@ -117,7 +118,7 @@ def _merged(group: Observer, measure: Measure, of_listeners: list[list[Finding]]
         return Row(group, measure, value, note=one.of if single else f"mean over listeners; {one.of}")
     lowest, highest = RANGES.get(measure.scale, (0.0, np.inf))
     values = [finding.row.value.estimate for own in of_listeners for finding in own]
-    value = mean_of(values, lowest=lowest, highest=highest)
+    value = mean_interval(values, lowest=lowest, highest=highest)
     of = "" if value.n == len(values) else f" {value.n} of {len(values)}"
     return Row(group, measure, value, note=f"mean over{of} listeners; {one.of}")
 

@@ -3,6 +3,7 @@
 A listener is one recording. Means come with Student's t interval, proportions with Wilson's. A dominant band of
 the group is found as one of a recording is (`bands`), on the mean curve, its height held against the scatter
 between listeners: t with n - 1 degrees of freedom, Bonferroni over the places where a peak and its base could be.
+Where it peaks has the interval of `cogattn.statistics.intervals.peak_interval`, within the band.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import pandas as pd
 from scipy import stats
 
 from cogattn.eeg.efr.bands import dominant_bands
-from cogattn.eeg.efr.spectra import Floats
 from cogattn.measures import Estimate
+from cogattn.statistics.intervals import mean_interval, peak_interval
 from cogattn.statistics.stats import wilson_interval
 
 CURVES = ("response", "transfer", "following", "csd")
@@ -27,21 +28,6 @@ LEAST_LISTENERS = 3
 """Fewest listeners with whose scatter a band can be held."""
 
 
-def mean_of(
-    values: Sequence[float] | Floats, *, lowest: float = -np.inf, highest: float = np.inf
-) -> Estimate:
-    """Mean over listeners with its 95 % t interval, cut to a range; none of fewer than two, or of equal values."""
-    data = np.asarray(values, dtype=np.float64)
-    data = data[np.isfinite(data)]
-    if not len(data):
-        return Estimate.bare(np.nan, 0)
-    mean = float(data.mean())
-    if len(data) < 2 or not np.ptp(data):
-        return Estimate.bare(mean, len(data))
-    half = stats.t.isf(0.025, len(data) - 1) * data.std(ddof=1) / np.sqrt(len(data))
-    return Estimate(mean, float(max(mean - half, lowest)), float(min(mean + half, highest)), len(data))
-
-
 def share_of(called: Sequence[bool | float]) -> Estimate:
     """Proportion of listeners, or mean of a share in each, with its 95 % Wilson interval over listeners."""
     total = float(np.sum(called))
@@ -49,25 +35,21 @@ def share_of(called: Sequence[bool | float]) -> Estimate:
     return Estimate(total / len(called), float(lo), float(hi), len(called))
 
 
-def group_bands(
-    curves: pd.DataFrame, bands: pd.DataFrame, rng: np.random.Generator, *, alpha: float
-) -> pd.DataFrame:
+def group_bands(curves: pd.DataFrame, bands: pd.DataFrame, *, alpha: float) -> pd.DataFrame:
     """Dominant bands of the listeners' mean curves.
 
     Parameters
     ----------
     curves, bands : DataFrame
         Tables ``curve`` and ``band`` of all recordings (see `tables`).
-    rng : numpy.random.Generator
-        Draws listeners for the interval of a peak.
     alpha : float
         Chance that featureless curves yield any band.
 
     Returns
     -------
     DataFrame
-        A row for each curve and band: edges, peak with bootstrap interval, mean height with t interval, share of
-        listeners whose own dominant bands overlap it with Wilson interval, n listeners. Empty with fewer than
+        A row for each curve and band: edges, peak with its interval, mean height with t interval, share of listeners
+        whose own dominant bands overlap it with Wilson interval, n listeners. Empty with fewer than
         three listeners.
     """
     rows = []
@@ -78,7 +60,7 @@ def group_bands(
         table = points.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
         usable = points.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
         own = bands[bands["measure"] == measure]
-        rows += _bands_of(measure, table, usable, own, rng, alpha)
+        rows += _bands_of(measure, table, usable, own, alpha)
     return pd.DataFrame(rows, columns=list(BAND_COLUMNS))
 
 
@@ -105,7 +87,7 @@ def published_bands(comparison: pd.DataFrame, spectrum: pd.DataFrame) -> pd.Data
         measure, low, high = own[keys].iloc[0]
         testable = own[own["verdict"] != "not testable"]
         inside = usable[usable["frequency_hz"].between(low, high)]
-        coherence = mean_of(inside.groupby("observer")["coherence"].mean().to_numpy())
+        coherence = mean_interval(inside.groupby("observer")["coherence"].mean().to_numpy())
         row = {"measure": measure, "low_hz": low, "high_hz": high, "n": len(testable)}
         if len(testable):
             share = share_of([verdict == "reproduced" for verdict in testable["verdict"]])
@@ -120,7 +102,6 @@ def _bands_of(
     table: pd.DataFrame,
     usable: np.ndarray,
     own: pd.DataFrame,
-    rng: np.random.Generator,
     alpha: float,
 ) -> list[dict[str, object]]:
     """Bands of one curve, (listener, frequency)."""
@@ -129,11 +110,10 @@ def _bands_of(
     mean = curves.mean(axis=0)
     spread = mean + (curves - mean) / np.sqrt(n - 1)  # its standard deviation is the mean's standard error
     found = dominant_bands(f, mean, spread, usable=usable, alpha=alpha, degrees_of_freedom=n - 1)
-    drawn = curves[rng.integers(0, n, (500, n))].mean(axis=1)
     rows = []
     for band in found:
         inside = (f >= band.low_hz) & (f <= band.high_hz)
-        peaks = f[inside][np.argmax(drawn[:, inside], axis=1)]
+        peak = peak_interval(curves[:, inside], f[inside])
         overlapping = own[(own["low_hz"] <= band.high_hz) & (own["high_hz"] >= band.low_hz)]["observer"]
         share = share_of([observer in set(overlapping) for observer in table.index])
         half = stats.t.isf(0.025, n - 1) * band.height_se
@@ -143,8 +123,8 @@ def _bands_of(
                 "low_hz": band.low_hz,
                 "high_hz": band.high_hz,
                 "peak_hz": band.peak_hz,
-                "peak_lo_hz": np.percentile(peaks, 2.5),
-                "peak_hi_hz": np.percentile(peaks, 97.5),
+                "peak_lo_hz": peak.lo,
+                "peak_hi_hz": peak.hi,
                 "height": band.height,
                 "height_lo": band.height - half,
                 "height_hi": band.height + half,

@@ -17,7 +17,6 @@ from cogattn.eeg.efr.plan import observers
 from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
-from cogattn.seeds import Streams
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ def _tables(config: EfrConfig, trials: Trials, listeners: Sequence[Listener]) ->
             "mains": trials["mains"],
         }
         if len(observers(config)) > 1:
-            rng = Streams(config.seed).generator("efr", "group")
-            tables["group_bands"] = group.group_bands(trials["curve"], trials["band"], rng, alpha=alpha)
+            tables["group_bands"] = group.group_bands(trials["curve"], trials["band"], alpha=alpha)
             tables["group_reported_bands"] = group.published_bands(comparison, spectrum)
     if len(trials["detection"]):
         tables |= {"steady_state": trials["detection"], "amplitudes": trials["amplitude"]}

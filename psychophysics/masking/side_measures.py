@@ -144,7 +144,6 @@ def _shape_rows(
         trials["category"].tolist(),
         trials["texture"].tolist(),
         trials["response"].tolist(),
-        rng=Streams(config.seed).generator("summary", observer.id, "shape bias"),
         confidence=config.channel.confidence,
     )
     return [

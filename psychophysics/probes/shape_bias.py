@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from cogattn.errors import DataError
 from cogattn.running.digests import combined, file_digest
-from cogattn.statistics.stats import Estimate, bootstrap
+from cogattn.statistics.stats import Estimate, wilson_interval
 from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.listing import damage
 
@@ -81,14 +80,15 @@ class ConflictImages:
 
 @dataclass(frozen=True)
 class ShapeBias:
-    """Answers to cue-conflict images, with intervals by bootstrap over images.
+    """Answers to cue-conflict images, with intervals over images.
 
     Parameters
     ----------
     bias : Estimate
-        Shape over shape and texture answers (Geirhos et al.); n is the number of these.
+        Shape over shape and texture answers (Geirhos et al.), with Wilson's interval; n is the number of these.
     accuracy : Estimate
-        Share of shape answers, averaged over shape categories (Subramanian et al.); n counts the images.
+        Share of shape answers, averaged over shape categories (Subramanian et al.), with Wilson's interval for the
+        effective number of images: wide enough wherever the categories differ in their shares. n counts the images.
     n_shape, n_texture, n_other : int
         Images answered with the category of the shape, of the texture, of neither.
     """
@@ -157,9 +157,7 @@ def shape_bias(
     textures: Sequence[str],
     answers: Sequence[str],
     *,
-    rng: np.random.Generator,
     confidence: float = 0.95,
-    n_bootstrap: int = 2000,
 ) -> ShapeBias:
     """Weigh the answers to cue-conflict images.
 
@@ -167,10 +165,8 @@ def shape_bias(
     ----------
     shapes, textures, answers : sequences of str, one per image
         Category of the shape, of the texture, and the answer.
-    rng : numpy.random.Generator
-        Draws images with replacement.
-    confidence, n_bootstrap
-        Of the percentile intervals.
+    confidence : float
+        Of the intervals.
 
     Returns
     -------
@@ -194,18 +190,24 @@ def shape_bias(
     shape, by_shape = shape[conflict], (answer == shape)[conflict]
     by_texture = (answer == texture)[conflict]
     category = np.unique(shape, return_inverse=True)[1]
-    over_images = partial(bootstrap, rng=rng, confidence=confidence, n_resamples=n_bootstrap)
     n_shape, n_texture = int(by_shape.sum()), int(by_texture.sum())
-    decided = by_shape[by_shape | by_texture]
-    bias = over_images(decided, np.mean) if len(decided) else Estimate(np.nan, np.nan, np.nan, 0)
-    accuracy = over_images(np.column_stack([category, by_shape]), _mean_over_categories)
+    bias = Estimate.bare(np.nan, 0)
+    if n_decided := n_shape + n_texture:
+        lo, hi = wilson_interval(n_shape, n_decided, confidence=confidence)
+        bias = Estimate(n_shape / n_decided, float(lo), float(hi), n_decided)
+    accuracy = _mean_over_categories(category, by_shape, confidence)
     return ShapeBias(bias, accuracy, n_shape, n_texture, len(shape) - n_shape - n_texture)
 
 
-def _mean_over_categories(rows: NDArray[np.int64]) -> float:
-    """Mean of the categories' shares; rows are (category, answered with the shape)."""
-    n = np.bincount(rows[:, 0])
-    return float((np.bincount(rows[:, 0], rows[:, 1])[n > 0] / n[n > 0]).mean())
+def _mean_over_categories(
+    category: NDArray[np.intp], by_shape: NDArray[np.bool_], confidence: float
+) -> Estimate:
+    """Mean of the categories' shares; the effective number of images is all where categories are of one size."""
+    n = np.bincount(category)
+    share = float((np.bincount(category, by_shape) / n).mean())
+    effective = len(n) ** 2 / (1 / n).sum()
+    lo, hi = wilson_interval(share * effective, effective, confidence=confidence)
+    return Estimate(share, float(lo), float(hi), len(category))
 
 
 def _categories(file: Path) -> tuple[str, str]:

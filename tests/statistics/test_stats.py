@@ -8,7 +8,6 @@ from scipy import stats as scipy_stats
 
 from cogattn.errors import DataError
 from cogattn.statistics.stats import (
-    bootstrap,
     correlation,
     permutation_test,
     random_effects,
@@ -24,6 +23,13 @@ def test_wilson_interval_is_scipys() -> None:
         assert (lo, hi) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+def test_wilson_interval_ends_at_exactly_none_and_all() -> None:
+    n = np.arange(1, 2000)
+    assert (wilson_interval(n, n)[1] == 1).all()
+    assert (wilson_interval(0 * n, n)[0] == 0).all()
+    assert (wilson_interval(n - 1, n)[1] < 1).all()
+
+
 def test_wilson_interval_without_trials_is_all_of_it() -> None:
     lo, hi = wilson_interval([0, 5], [0, 10])
     assert (lo[0], hi[0]) == (0, 1)
@@ -32,29 +38,6 @@ def test_wilson_interval_without_trials_is_all_of_it() -> None:
 def test_wilson_interval_refuses_more_correct_than_trials() -> None:
     with pytest.raises(DataError, match="n_correct must be"):
         wilson_interval(11, 10)
-
-
-@pytest.mark.parametrize("method", ["percentile", "BCa"])
-def test_bootstrap_interval_of_a_mean_covers_it(method: str) -> None:
-    rng = np.random.default_rng(1)
-    samples = rng.normal(3.0, 2.0, (300, 25))
-    found = [bootstrap(s, np.mean, rng=rng, method=method, n_resamples=300) for s in samples]
-    assert 0.89 < np.mean([e.lo <= 3.0 <= e.hi for e in found]) < 0.98
-    assert {e.n for e in found} == {25}
-
-
-def test_bootstrap_draws_whole_rows() -> None:
-    rows = np.column_stack([np.arange(30.0), 2 * np.arange(30.0)])
-    found = bootstrap(
-        rows, lambda r: r[:, 1].sum() / r[:, 0].sum(), rng=np.random.default_rng(0), n_resamples=200
-    )
-    assert (found.lo, found.estimate, found.hi) == pytest.approx((2, 2, 2))
-
-
-def test_bootstrap_of_one_unit_has_no_interval() -> None:
-    found = bootstrap([4.0], np.mean, rng=np.random.default_rng(0))
-    assert found.estimate == 4
-    assert np.isnan([found.lo, found.hi]).all()
 
 
 def test_permutation_test_counts_all_permutations_of_small_samples() -> None:
