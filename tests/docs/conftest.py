@@ -52,6 +52,10 @@ def rotated():
 '''
 
 
+NAMED = "person,image,category,response\nann,cat1-dog1,cat,cat\nbob,cat1-dog1,cat,dog\n"
+"""Answers to the one image of `_conflicts`."""
+
+
 class Lab:
     """A folder in which lines of the pages run; `provide` makes what they name."""
 
@@ -61,6 +65,8 @@ class Lab:
             "study.toml": self._settings,
             "my_networks:rotated": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
             "imagenet/val": _photographs,
+            "conflicts": _conflicts,
+            "answers.csv": lambda path: _write(path, NAMED),
             "resnet18_rotated.safetensors": lambda path: _weights(path, "resnet18"),
             "vgg16.safetensors": lambda path: _weights(path, "vgg16"),
             "DATA_preproc": self._dtu,
@@ -157,6 +163,11 @@ def _photographs(folder: Path) -> None:
         picture.save(place / f"ILSVRC2012_val_{index + 1:08d}.JPEG")
     (folder / "n01440764").mkdir()
     picture.save(folder / "n01440764" / "ILSVRC2012_val_00000100.JPEG")
+
+
+def _conflicts(folder: Path) -> None:
+    (folder / "cat").mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(folder / "cat" / "cat1-dog1.png")
 
 
 def _weights(path: Path, model: str) -> None:

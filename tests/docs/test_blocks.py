@@ -39,6 +39,8 @@ COMMANDS = {
     "--images.kind folder --images.path imagenet/val": f"{UNTRAINED} {DRY}",
     "masking --observer.kind timm --observer.models resnet50 vit_base_patch16_224 "
     "--images.kind folder --images.path imagenet/val --images.max-images 1050": f"{UNTRAINED} {DRY}",
+    "masking --observer.kind timm --images.kind folder --images.path imagenet/val --shape-bias.path conflicts "
+    "--shape-bias.humans answers.csv": DRY,
     "masking --observer.kind human": DRY,
     "masking --config study.toml --workers 8 --json > rows.json": f"{UNTRAINED} --images.max-images 16 "
     "--channel.n-bootstrap 100",
