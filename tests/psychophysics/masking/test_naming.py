@@ -16,6 +16,7 @@ from scipy import stats
 from cogattn.errors import DataError
 from cogattn.fetch import adopt, data_sets
 from cogattn.observers.observer import Observer
+from cogattn.people import worth
 from cogattn.psychophysics.masking import figures, measures
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.naming import (
@@ -128,6 +129,37 @@ def test_a_network_s_row_is_its_mean_over_persons_beside_people_s_own(
     assert found.human.n == 3
     assert found.note == f"people among each other {min(among):.3f} to {max(among):.3f} over 3 pairs"
     assert rows["copy_probability.people"].human.estimate == pytest.approx(pairs["copy"][3:].mean())
+
+
+def test_the_worth_is_that_of_the_answers_to_the_images_that_were_shown(
+    config: MaskingConfig, correct: dict[str, np.ndarray]
+):
+    people, own = read_naming(config), shown(correct["net"]).sample(frac=1, random_state=0)
+    pairs = pairs_table(config, people, own, [NET])
+    row = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}["worth.naming"]
+    code = {name: k for k, name in enumerate(CATEGORIES)} | {"": -1}
+    tables = [answers(correct[name], name=name, column="person") for name in ("ann", "bob", "cid")]
+    group = np.stack([table["response"].map(code) for table in tables])
+    theirs = answers(correct["net"], name="net", column="observer")["response"].map(code)
+    order = own.index.to_numpy()
+    found = worth(theirs.to_numpy()[order], group[:, order], n_alternatives=16)
+    assert (row.value.estimate, row.value.lo, row.value.hi) == (found.worth, found.lo, found.hi)
+    assert row.value.n == found.n_images == (group >= 0).any(axis=0).sum()
+    assert row.note.startswith(f"bits an answer left open: {found.bits:.2f}; by nobody {found.curve[0]:.2f}")
+    assert row.note.endswith(f"by 2 {found.curve[2]:.2f}")
+
+
+def test_too_few_people_have_a_kappa_and_no_worth(tmp_path: Path, correct: dict[str, np.ndarray]):
+    table = answers(correct["ann"], name="ann", column="person")
+    table.to_csv(tmp_path / "ann.csv", index=False)
+    config = configured(conflicts(tmp_path / "conflicts"), tmp_path / "ann.csv")
+    people, own = read_naming(config), shown(correct["net"])
+    pairs = pairs_table(config, people, own, [NET])
+    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}
+    kappas = rows["error_consistency.people"]
+    assert (kappas.value.n, kappas.human.n, kappas.note) == (1, 0, "")
+    assert np.isnan(rows["worth.naming"].value.estimate)
+    assert "must be 3 or more" in rows["worth.naming"].note
 
 
 def test_the_interval_of_a_mean_over_pairs_counts_persons():
