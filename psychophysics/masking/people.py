@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -76,6 +76,8 @@ def persons(config: MaskingConfig) -> pd.DataFrame:
 
 
 Value = tuple[Measure, float, float, int]
+Means = tuple[Estimate | None, Estimate | None, Estimate | None]
+"""Of bandwidth, centre and peak sensitivity."""
 
 
 def _channel_values(channel: Channel) -> list[Value]:
@@ -151,7 +153,7 @@ class People:
         return self.channel_means[0]
 
     @property
-    def paper_means(self) -> tuple[Estimate, Estimate, Estimate] | tuple[None, None, None]:
+    def paper_means(self) -> Means:
         """The same by the paper's fit; None where that cannot be had."""
         found = self.paper_population
         return (None, None, None) if found is None else self._estimates(found)
@@ -246,33 +248,17 @@ class Persons:
     table: pd.DataFrame
     confidence: float
 
-    def mean(self, measure: Measure) -> Estimate:
-        """Mean over those who have the measure; ``n`` 0 where nobody has."""
-        values = self.table.loc[self.table["measure"] == measure.key, "estimate"].tolist()
-        return mean_of(values, measure.scale, confidence=self.confidence)
-
-    def _means(self, names: tuple[Measure, ...]) -> tuple[Estimate | None, ...]:
-        return tuple(mean if mean.n else None for mean in map(self.mean, names))
-
-    @property
-    def channel_means(self) -> tuple[Estimate | None, ...]:
-        """Bandwidth, centre and peak sensitivity; None where nobody has the measure."""
-        return self._means(measures.CHANNEL)
-
-    @property
-    def paper_means(self) -> tuple[Estimate | None, ...]:
-        """The same by the paper's fit."""
-        return self._means(measures.PAPER_CHANNEL)
+    channel_means: ClassVar[Means] = (None, None, None)
+    """Their means are set beside the rows afterwards, as in every study (`cogattn.people.tables.beside`)."""
+    paper_means: ClassVar[Means] = (None, None, None)
+    clean_accuracy: ClassVar[Estimate] = Estimate(np.nan, np.nan, np.nan, 0)
 
     @property
     def bandwidth(self) -> Estimate:
-        """Bandwidth; NaN where nobody has one."""
-        return self.mean(measures.BANDWIDTH)
-
-    @property
-    def clean_accuracy(self) -> Estimate:
-        """Accuracy without noise; NaN where nobody has one."""
-        return self.mean(measures.CLEAN_ACCURACY)
+        """Mean bandwidth; NaN, of nobody, where nobody has one."""
+        of_bandwidth = self.table["measure"] == measures.BANDWIDTH.key
+        values = self.table.loc[of_bandwidth, "estimate"].tolist()
+        return mean_of(values, measures.BANDWIDTH.scale, confidence=self.confidence)
 
 
 def read_people(config: MaskingConfig) -> People | Persons:

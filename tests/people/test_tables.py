@@ -148,7 +148,12 @@ def test_people_stand_beside_the_rows_that_have_their_measure_and_nobody_yet() -
 
 def test_it_is_said_when_people_have_no_measure_of_the_observer() -> None:
     people = people_table(
-        [("ann", WIDTH, 1.0, 0.1, 9), ("bob", SHARE, 0.5, 0.1, 9), ("cat", SHARE, math.nan, 0.1, 9)]
+        [
+            ("ann", WIDTH, 1.0, 0.1, 9),
+            ("ann", SHARE, 0.4, 0.1, 9),
+            ("bob", SHARE, 0.5, 0.1, 9),
+            ("cat", SHARE, math.nan, 0.1, 9),
+        ]
     )
     assert remark_on("own.csv", people, [row(SHARE)]) == (
         "people: own.csv, 2 persons; mean and interval over persons, of accuracy"
