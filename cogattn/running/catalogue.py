@@ -16,10 +16,10 @@ from cogattn.running.execute import describe, run_cell, stored_trials, summarise
 from cogattn.running.executors import one_thread
 from cogattn.running.formats import csv_bytes, parquet_of
 from cogattn.running.identity import PlannedCell, make_plan
+from cogattn.running.lock import LOCK_FILE
 from cogattn.running.records import CellList, ConfigRecord, Manifest, Provenance
 from cogattn.running.store import (
     FOLDERS,
-    LOCK,
     PEOPLE,
     RESERVED,
     RUN_ID,
@@ -187,10 +187,15 @@ def _cell_problems(run: RunFolder, cells: CellList) -> Iterator[str]:
 
 def _files(run: RunFolder) -> Iterator[str]:
     """Relative paths of all files of the run but the records that carry their own seal."""
-    own = {Manifest.file, Provenance.file, LOCK, f"{LOCK}-owner"}
+    own = {Manifest.file, Provenance.file}
     for path in sorted(run.folder.rglob("*")):
         name = path.relative_to(run.folder).as_posix()
-        if name.split("/")[0] == QUARANTINE or name in own or is_temporary(path.name):
+        if (
+            name.split("/")[0] == QUARANTINE
+            or name in own
+            or is_temporary(path.name)
+            or LOCK_FILE.fullmatch(name)
+        ):
             continue
         if name in FOLDERS and path.is_dir() and not path.is_symlink():
             continue

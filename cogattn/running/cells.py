@@ -13,7 +13,8 @@ import io
 import logging
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from pydantic import ValidationError
 from cogattn.errors import DataError, StoreError
 from cogattn.running.atomic import publish_once, read_regular, sealed, sha256_hex, sweep_temporaries, unsealed
 from cogattn.running.formats import conforming, parquet_bytes, read_parquet
+from cogattn.running.lock import LOCK, held
 from cogattn.running.records import CellRecord
 from cogattn.study import Outcome, Schema
 
@@ -61,6 +63,21 @@ class CellStore:
     def folder(self) -> Path:
         """Where the study's cells are."""
         return self.root / CELLS / self.study
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Hold the lock of the study's cells: a run's list is written, and cells are deleted, under it alone.
+
+        So a list that is written names cells that stay, and cells that a deletion finds unlisted are wanted by nobody.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"--out must be a writable folder; got {error.strerror} ({self.root})"
+            ) from error
+        with held(self.folder / LOCK, of=f"the cells of study {self.study}"):
+            yield
 
     def path(self, name: str) -> Path:
         """Return the file of the cell `name`.
@@ -165,6 +182,18 @@ class CellStore:
                 if name and path.suffix == ".zip" and name[1] in wanted and path.stem != wanted[name[1]]:
                     found.setdefault(wanted[name[1]], []).append(path.stem)
         return {name: sorted(others) for name, others in found.items()}
+
+    def delete(self, name: str) -> int:
+        """Remove a cell and return the bytes that it had; hold `lock`, and know that no run lists it."""
+        path = self.path(name)
+        try:
+            n_bytes = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StoreError(f"cell {name} must be deletable; got {error.strerror} ({path})") from error
+        return n_bytes
 
     def sweep(self) -> None:
         """Remove what writers of this host that no longer live have left."""

@@ -165,12 +165,26 @@ def run_study(
         return run
     loaded.check(config)
     plan = make_plan(loaded, config)
-    run.create(config)
-    plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
+    with run.at_work(config):
+        _carry_out(loaded, config, run, plan, execution, argv, on_progress or (lambda _: None))
+    return run
+
+
+def _carry_out(
+    loaded: Study,
+    config: StudyConfig,
+    run: RunFolder,
+    plan: Plan,
+    execution: Execution,
+    argv: Sequence[str],
+    tell: OnProgress,
+) -> None:
+    """Compute what is missing and write what follows, unless the run is whole and current."""
+    own, plan = plan, adopt(plan, run.cells, mix=execution.mix, code=execution.code)
     if is_current(run, plan, config):
-        return run
-    tell = on_progress or (lambda _: None)
+        return
     begin(run, plan, execution, argv)
+    refuse_lost(own, plan, run.cells)
     for attempt in range(1, ATTEMPTS + 1):
         failures = execute(loaded, plan, run, execution=execution, on_progress=tell)
         try:
@@ -182,7 +196,6 @@ def run_study(
             set_damaged_aside(loaded, plan, run.cells)
     if failures:
         raise RunFailed(named(failures))
-    return run
 
 
 def missing_cells(plan: Plan, store: CellStore) -> list[PlannedCell]:
@@ -246,6 +259,17 @@ def adopt(plan: Plan, store: CellStore, *, mix: bool = False, code: str = "") ->
     return replace(plan, cells=cells)
 
 
+def refuse_lost(own: Plan, taken: Plan, store: CellStore) -> None:
+    """Raise StoreError where a cell that was taken is gone since: this code cannot compute it."""
+    pairs = zip(own.cells, taken.cells, strict=True)
+    lost = sum(p.record is not t.record and not store.has(t.name) for p, t in pairs)
+    if lost:
+        raise StoreError(
+            f"cells that --mix or --code takes must stay stored; got {lost} deleted by another process meanwhile; "
+            "run the same command again"
+        )
+
+
 def is_current(run: RunFolder, plan: Plan, config: StudyConfig) -> bool:
     """Whether the run's tables are whole and say what these cells, settings, code and data say.
 
@@ -264,11 +288,14 @@ def is_current(run: RunFolder, plan: Plan, config: StudyConfig) -> bool:
 
 
 def begin(run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str]) -> None:
-    """Append a session to the run's provenance, write its list of cells, and mark it as unfinished."""
+    """Append a session to the run's provenance, write its list of cells, and mark it as unfinished.
+
+    From here on no deletion takes a cell of the list, so that only now it is asked which are missing.
+    """
     run.cells.sweep()
     n_missing = len(missing_cells(plan, run.cells))
     session = collect(plan, argv=argv, workers=execution.workers, n_missing=n_missing)
-    with run.lock():
+    with run.cells.lock(), run.lock():
         earlier = run.read_or_set_aside(Provenance) or Provenance()
         run.reopen()
         run.write(Provenance(sessions=(*earlier.sessions, session)))

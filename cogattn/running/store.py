@@ -15,7 +15,7 @@ import json
 import logging
 import re
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -36,7 +36,7 @@ from cogattn.running.atomic import (
 from cogattn.running.cells import CELLS, QUARANTINE, CellStore
 from cogattn.running.checkpoints import CHECKPOINTS
 from cogattn.running.formats import csv_bytes, read_csv, read_parquet
-from cogattn.running.lock import held
+from cogattn.running.lock import LOCK, claimed, claims, held
 from cogattn.running.records import CellList, ConfigRecord, Manifest, Record
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 RESERVED = (CELLS, QUARANTINE, CHECKPOINTS)
 """Folders of a store that hold no runs, so that no study may have these names."""
 
-LOCK = ".lock"
 TRIALS, TABLES, FIGURES = "trials", "tables", "figures"
 FOLDERS = (TRIALS, TABLES, FIGURES)
 MAX_RECORD_BYTES = 1 << 28
@@ -146,8 +145,22 @@ class RunFolder:
     @contextmanager
     def lock(self) -> Generator[None]:
         """Hold the run's lock; a process that dies gives it up."""
-        with held(self.path(LOCK), run=self.id):
+        with held(self.path(LOCK), of=f"run {self.id}"):
             yield
+
+    @contextmanager
+    def at_work(self, config: StudyConfig) -> Generator[None]:
+        """Make the folder as `create` does, and claim the run for as long as the block runs: nobody deletes it then."""
+        with ExitStack() as stack:
+            with self.cells.lock():
+                self.create(config)
+                self.workers()  # sweeps what dead ones have left
+                stack.enter_context(claimed(self.folder, of=f"run {self.id}"))
+            yield
+
+    def workers(self) -> list[str]:
+        """Return who is at work on the run: host, process, since when; hold `CellStore.lock` where it must stay so."""
+        return claims(self.path())
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -291,7 +304,11 @@ class RunFolder:
             If the run is not finished, or the table is not the one that was written.
         """
         table = self.table("summary")
-        text = [name for name in ("observer", "role", "measure", "label", "unit", "scale", "note") if name in table]
+        text = [
+            name
+            for name in ("observer", "role", "measure", "label", "unit", "scale", "note")
+            if name in table
+        ]
         return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
 
     def table(self, name: str) -> pd.DataFrame:

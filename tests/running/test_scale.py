@@ -80,14 +80,14 @@ def test_a_lock_that_another_holds_is_told_with_owner_and_age(
 
     path = tmp_path / ".lock"
     with (
-        held(path, run="r"),
+        held(path, of="run r"),
         pytest.raises(
             StoreError, match=rf"the lock of run r is held by .*, process {os.getpid()}, for \d+ s"
         ),
-        held(path, run="r", limit_s=0.2),
+        held(path, of="run r", limit_s=0.2),
     ):
         pass
-    with held(path, run="r"):
+    with held(path, of="run r"):
         assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", ".lock-owner"]
     assert not (tmp_path / ".lock-owner").exists()
 
