@@ -22,7 +22,7 @@ import numpy as np
 
 from cogattn.measures import KEY, PEOPLE_COLUMNS, Estimate, Measure, Row, Scale
 from cogattn.people.files import Source, digest, header_of, need, read_rows, refuse, whole
-from cogattn.statistics.stats import random_effects
+from cogattn.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,11 @@ ALLOWED: Mapping[Scale, tuple[str, float, float]] = {
 }
 """What a measure of a scale can be: in words, and the bounds between which it lies."""
 
+_TO_SCALE: Mapping[Scale, tuple[np.ufunc, np.ufunc]] = {
+    "log": (np.log, np.exp),
+    "correlation": (np.arctanh, np.tanh),
+}
+"""To a scale and back, where means are not taken of the values as they are."""
 Shipped = Mapping[str, Callable[[], "pd.DataFrame"]]
 
 
@@ -122,20 +127,16 @@ def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) 
     Returns
     -------
     Estimate
-        ``n`` persons; no interval for one.
+        ``n`` persons; no interval for one, nor where all are equal.
     """
     each = np.asarray(values, dtype=float)
     each = each[np.isfinite(each)]
     if not len(each):
         return Estimate.bare(math.nan, 0)
-    there, back = {"log": (np.log, np.exp), "correlation": (np.arctanh, np.tanh)}.get(scale, (_same, _same))
-    if len(each) == 1:
-        return Estimate.bare(float(each[0]), 1)
-    found = random_effects(there(each), np.zeros(len(each)), confidence=confidence)
-    mean, lo, hi = (float(back(end)) for end in (found.mean, found.lo, found.hi))
-    if scale == "share":
-        lo, hi = max(lo, 0.0), min(hi, 1.0)
-    return Estimate(mean, lo, hi, len(each))
+    there, back = _TO_SCALE.get(scale, (np.positive, np.positive))
+    lowest, highest = (0.0, 1.0) if scale == "share" else (None, None)
+    found = mean_interval(there(each), confidence=confidence, lowest=lowest, highest=highest)
+    return Estimate(*(float(back(end)) for end in (found.estimate, found.lo, found.hi)), found.n)
 
 
 def beside(rows: Iterable[Row], people: pd.DataFrame | None, *, confidence: float = 0.95) -> list[Row]:
@@ -157,7 +158,7 @@ def beside(rows: Iterable[Row], people: pd.DataFrame | None, *, confidence: floa
     """
     if people is None:
         return list(rows)
-    by_measure = dict(iter(people.groupby("measure", sort=False)["estimate"]))
+    by_measure = {str(key): own.tolist() for key, own in people.groupby("measure", sort=False)["estimate"]}
     return [_with_people(row, by_measure, confidence) for row in rows]
 
 
@@ -173,10 +174,10 @@ def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
     return f"{who}; mean and interval over persons, of {_some(shared)}"
 
 
-def _with_people(row: Row, by_measure: Mapping[str, pd.Series], confidence: float) -> Row:
+def _with_people(row: Row, by_measure: Mapping[str, list[float]], confidence: float) -> Row:
     if row.measure.key not in by_measure or (row.human is not None and row.human.n > 0):
         return row
-    mean = mean_of(by_measure[row.measure.key].tolist(), row.measure.scale, confidence=confidence)
+    mean = mean_of(by_measure[row.measure.key], row.measure.scale, confidence=confidence)
     return replace(row, human=mean) if mean.n else row
 
 
@@ -206,10 +207,6 @@ def _scale_of(key: str, known: Sequence[Measure]) -> Scale:
     """Scale of the known measure that is the key, or the longest beginning of it."""
     fitting = [one for one in known if key == one.key or key.startswith(f"{one.key}.")]
     return max(fitting, key=lambda one: len(one.key)).scale if fitting else "linear"
-
-
-def _same(values: np.ndarray) -> np.ndarray:
-    return values
 
 
 def _some(keys: Sequence[str], *, most: int = 4) -> str:

@@ -48,12 +48,11 @@ def persons() -> pd.DataFrame:
         ``.absent`` (n trials), and ``slope_ratio.<task>`` (absent over present) but for ``feature``, where slopes are
         about 0.
     """
-    people = _read("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False)
-    return people_table(
-        (f"{task} {number}", *value)
-        for (task, number), own in people
-        for value in _of_one(str(task), own.set_index("target"))
-    )
+    rows = []
+    for key, own in _read("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False):
+        task, number = cast(tuple[str, int], key)
+        rows += [(f"{task} {number}", *value) for value in _of_one(task, own.set_index("target"))]
+    return people_table(rows)
 
 
 def _of_one(task: str, own: pd.DataFrame) -> Iterator[tuple[Measure, float, float, int]]:
