@@ -73,7 +73,7 @@ class StudyConfig(Settings):
 
     def to_toml(self) -> str:
         """Return the settings as TOML that `from_toml` reads back equal; what is not set is left out."""
-        return "\n".join(_toml_lines(self.model_dump(mode="json"), ""))
+        return toml_text(self.model_dump(mode="json"))
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
@@ -132,6 +132,11 @@ def _settings_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
+
+
+def toml_text(values: Mapping[str, object]) -> str:
+    """Return nested values as TOML that `read_settings` reads back equal; what is None is left out."""
+    return "\n".join(_toml_lines(values, ""))
 
 
 def _toml_lines(values: Mapping[str, object], table: str) -> Iterator[str]:
