@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate, Scale
-from cogattn.statistics.stats import bootstrap, permutation_test
-
-FEW = 10
-"""Below this many units the interval is Student's t, from it on BCa."""
+from cogattn.statistics.intervals import mean_interval
+from cogattn.statistics.stats import permutation_test
 
 
 def independent_difference(first: Estimate, second: Estimate, *, scale: Scale = "linear") -> Estimate:
@@ -65,13 +61,10 @@ class PairedDifference:
         Mean of first less second, or geometric mean of first over second, with its interval and the number of units.
     p_value : float
         Two-sided, by exchanging the signs of the differences; NaN for fewer than two units.
-    method : {"t", "BCa"}
-        Of the interval.
     """
 
     value: Estimate
     p_value: float
-    method: Literal["t", "BCa"]
 
 
 def paired_difference(
@@ -91,14 +84,14 @@ def paired_difference(
     scale : {"linear", "log", "share", "correlation"}
         As for `independent_difference`.
     rng : numpy.random.Generator
-        Draws units, and signs where there are too many to count.
+        Draws signs where there are too many to count.
     confidence : float
         Level.
 
     Returns
     -------
     PairedDifference
-        Student's t interval below `FEW` units, BCa from there on.
+        With Student's interval of the mean difference (of logarithms).
 
     Raises
     ------
@@ -111,25 +104,9 @@ def paired_difference(
     if scale == "log" and not ((x > 0) & (y > 0)).all():
         raise DataError("values on a log scale must be above 0; got others")
     differences = np.log(x / y) if scale == "log" else x - y
-    n, mean = len(differences), float(differences.mean())
-    method: Literal["t", "BCa"] = "t" if n < FEW else "BCa"
-    if n < 2:
-        found, p_value = Estimate.bare(mean, n), math.nan
-    else:
-        p_value = permutation_test(differences, np.zeros(n), paired=True, rng=rng).p_value
-        found = _t_interval(differences, confidence)
-        if method == "BCa":
-            found = bootstrap(differences, _mean, rng=rng, confidence=confidence, method="BCa")
+    n = len(differences)
+    found = mean_interval(differences, confidence=confidence)
+    p_value = permutation_test(differences, np.zeros(n), paired=True, rng=rng).p_value if n > 1 else math.nan
     if scale == "log":
         found = Estimate(*np.exp([found.estimate, found.lo, found.hi]).tolist(), n)
-    return PairedDifference(found, p_value, method)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean())
-
-
-def _t_interval(values: np.ndarray, confidence: float) -> Estimate:
-    n, mean = len(values), float(values.mean())
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
-    return Estimate(mean, mean - half, mean + half, n)
+    return PairedDifference(found, p_value)

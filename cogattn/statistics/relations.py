@@ -20,7 +20,8 @@ from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
-from cogattn.statistics.stats import Array, Estimate, bootstrap, correlation, variance_explained
+from cogattn.statistics.intervals import statistic_interval
+from cogattn.statistics.stats import Array, Estimate, correlation, variance_explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def _rows(found: Sequence[Found], common: dict[str, object]) -> pd.DataFrame:
 def partial_correlation(
     x: ArrayLike, y: ArrayLike, control: ArrayLike, *, rng: np.random.Generator, confidence: float = 0.95
 ) -> Estimate:
-    """Pearson correlation of what a linear regression on `control` leaves of x and y, with its BCa interval.
+    """Pearson correlation of what a linear regression on `control` leaves of x and y, with its interval.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def partial_correlation(
     control : array, shape (n,) or (n, p)
         What is held constant; the regression has an intercept and is fitted anew in each resample.
     rng, confidence
-        For the bootstrap over observers.
+        For the interval over observers.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def partial_correlation(
     def statistic(drawn: NDArray) -> float:
         return float(np.nan_to_num(_partial(drawn)))
 
-    return bootstrap(rows, statistic, rng=rng, confidence=confidence, method="BCa")
+    return statistic_interval(rows, statistic, rng=rng, confidence=confidence, scale="correlation")
 
 
 def _partial(rows: NDArray) -> float:
@@ -238,7 +239,7 @@ def split_half(
         A measure from each half, for one or several ways to halve. An observer with a value that is not finite in any
         half is left out.
     rng, confidence
-        For the BCa bootstrap over observers.
+        For the interval over observers.
 
     Returns
     -------
@@ -255,7 +256,7 @@ def split_half(
     if len(rows) < 3:
         nothing = Estimate.bare(math.nan, len(rows))
         return SplitHalf(nothing, nothing, halves.shape[1])
-    half = bootstrap(rows, _agreement, rng=rng, confidence=confidence, method="BCa")
+    half = statistic_interval(rows, _agreement, rng=rng, confidence=confidence, scale="correlation")
     ends = (spearman_brown(value, 2) for value in (half.estimate, half.lo, half.hi))
     return SplitHalf(half, Estimate(*ends, half.n), halves.shape[1])
 
@@ -288,7 +289,7 @@ def reliability(
     estimates, standard_errors : arrays, shape (n,)
         Of each observer, on the scale on which they are compared.
     rng, confidence
-        For the BCa bootstrap over observers.
+        For the interval over observers.
 
     Returns
     -------
@@ -307,7 +308,7 @@ def reliability(
         variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # one observer may be drawn throughout
         return float(1 - error / variance)
 
-    return bootstrap(rows, statistic, rng=rng, confidence=confidence, method="BCa")
+    return statistic_interval(rows, statistic, rng=rng, confidence=confidence)
 
 
 def trials_for(reliability: float, n: float, target: float = 0.9) -> float:

@@ -80,6 +80,7 @@ class Lab:
             "study": self._bids,
             "ffr.bdf": self._ffr,
             "da.wav": _syllable,
+            "scores.csv": _scores,
         }
         self.makers |= dict.fromkeys(SOUNDS, _wav)
 
@@ -151,6 +152,15 @@ class Lab:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _scores(path: Path) -> None:
+    """A made-up score of each published network."""
+    from cogattn.psychophysics.masking import published_networks
+
+    names, rng = published_networks().observers, _rng(path.name)
+    rows = [f"{name},{score:.3f}" for name, score in zip(names, rng.random(len(names)), strict=True)]
+    _write(path, "\n".join(["network,shape_accuracy", *rows]))
 
 
 def _photographs(folder: Path) -> None:

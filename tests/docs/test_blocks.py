@@ -81,6 +81,11 @@ COMMANDS = {
     "efr --no-following --sfreq 2000 --input.kind files --input.recordings ffr.bdf --input.stimuli da.wav "
     "--input.align trigger --input.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
+    # compare
+    'compare subramanian2023-networks --against people --where "accuracy.clean>=0.95"': "",
+    "compare subramanian2023-networks scores.csv --explain shape_accuracy "
+    "--by bandwidth centre peak_sensitivity --control accuracy.clean "
+    '--where "accuracy.clean>=0.49" --leave-out-families --to relation': "",
     # runs
     "runs list": "",
     "runs verify --deep": f"--study {COIN}",
@@ -171,11 +176,11 @@ def test_a_line_of_the_shell_runs(
     if file:
         assert json.loads(out)
     else:
-        assert re.search(r"^run: |cells, |finished|0 damaged$", out, re.M), out
+        assert re.search(r"^run: |cells, |finished|0 damaged$|^differences|^written: ", out, re.M), out
 
 
 def one_worker(line: str) -> list[str]:
-    return [] if line.startswith("cogattn runs") else ["--workers", "1"]
+    return [] if line.startswith(("cogattn runs", "cogattn compare")) else ["--workers", "1"]
 
 
 def changed(words: list[str], added: list[str]) -> list[str]:
@@ -222,6 +227,7 @@ gaze_deg, patch_deg = torch.randn(2, 5, 2), torch.randn(1, 196, 2)
 objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.ones(2, 9, dtype=torch.bool)
 """,
     "search.md": "",
+    "compare.md": "",
 }
 """What a page takes to be there already."""
 
@@ -235,6 +241,7 @@ def test_python_of_a_page_runs_from_top_to_bottom(page: str, lab, monkeypatch: p
     exec(PROLOGUES[page], names)
     for block in BLOCKS:
         if block.page == page and block.language == "python":
+            lab.provide(re.findall(r'"([\w./]+)"', block.text))
             run_block(block, names)
 
 

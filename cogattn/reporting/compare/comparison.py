@@ -185,8 +185,11 @@ def compare(
 
     Examples
     --------
-    >>> found = cogattn.compare("171a581f", "9c02b6d1", "scores.csv")        # doctest: +SKIP
-    >>> found.settings, found.differences                                    # doctest: +SKIP
+    >>> import cogattn
+    >>> found = cogattn.compare("subramanian2023-networks", against="people")
+    >>> row = found.differences.query("first == 'resnet50' and measure == 'bandwidth'").iloc[0]
+    >>> row["kind"], round(float(row["estimate"]), 1)
+    ('ratio', 1.6)
     """
     sources = find_sources(inputs, out=Path(out))
     values, unasked = select(pool(sources), where)
@@ -215,9 +218,8 @@ def compare(
 
 def _remarks(sources: Sequence[Source], settings: pd.DataFrame) -> tuple[str, ...]:
     """Settings that differ come first, then what each source says of itself."""
-    runs = [source for source in sources if source.kind == "run"]
     said = []
-    studies = list(dict.fromkeys(run.study for run in runs))
+    studies = list(dict.fromkeys(source.run.run.study for source in sources if source.run is not None))
     if len(studies) > 1:
         said.append(f"runs are of different studies: {', '.join(studies)}")
     if len(settings):

@@ -25,6 +25,7 @@ DIFFERENCE_COLUMNS = (
 MAX_OBSERVERS = 4
 """Up to this many, every pair of observers is compared; of more, those of one name, and with `against`."""
 INDEPENDENT = "independent estimates, interval recovered from theirs"
+PAIRED = "paired over observers, Student's interval, p by exchanging signs"
 EVERYBODY = "the observers of both"
 
 
@@ -142,11 +143,10 @@ def _paired(own: pd.DataFrame, measure: str, seed: int) -> list[tuple[object, ..
         x, y = (rows.loc[shared, "estimate"].to_numpy(float) for rows in (a, b))
         found = paired_difference(x, y, scale=scale, rng=rng)
         value = found.value
-        method = f"paired over observers, {found.method} interval, p by exchanging signs"
         rows.append(
             (
                 measure, EVERYBODY, first, EVERYBODY, second, _kind(scale), value.estimate, value.lo, value.hi,
-                value.n, found.p_value, method,
+                value.n, found.p_value, PAIRED,
             )
         )  # fmt: skip
     return rows

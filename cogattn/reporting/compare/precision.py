@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cogattn.measures import Scale
+from cogattn.people.placing import on_scale
 from cogattn.reporting.compare.values import PEOPLE, Z_95
 from cogattn.seeds import Streams
 from cogattn.statistics.relations import reliability, trials_for
@@ -34,7 +36,7 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `PRECISION_COLUMNS`: reliability with its BCa interval over observers, ``n`` observers and those left
+        Columns `PRECISION_COLUMNS`: reliability with its interval over observers, ``n`` observers and those left
         out for want of an estimate or a closed interval, the median number of trials (or whatever a row's n counts),
         and the number at which the reliability would be `TARGET`, error variance falling as 1 / n.
     """
@@ -42,7 +44,7 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     tested = values[values["role"] != PEOPLE]
     for (source, measure), own in tested.groupby(["source", "measure"], sort=False):
         middle, lo, hi = (
-            _even(own[name].to_numpy(float), str(own["scale"].iloc[0])) for name in ("estimate", "lo", "hi")
+            _even(own[name].to_numpy(float), own["scale"].iloc[0]) for name in ("estimate", "lo", "hi")
         )
         error = (hi - lo) / (2 * Z_95)
         whole = np.isfinite(middle) & np.isfinite(error)
@@ -61,11 +63,7 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(PRECISION_COLUMNS))
 
 
-def _even(numbers: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Numbers on the scale on which their errors do not depend on their size."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if scale == "log":
-            return np.log(numbers)
-        if scale == "share":
-            return np.arcsin(np.sqrt(numbers.clip(0, 1)))
-        return np.arctanh(numbers) if scale == "correlation" else numbers
+def _even(numbers: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+    """Numbers on the scale on which their errors do not depend on their size; ends beyond its range are its ends."""
+    low, high = {"log": (0, np.inf), "share": (0, 1), "correlation": (-1, 1)}.get(scale, (-np.inf, np.inf))
+    return on_scale(numbers.clip(low, high), scale)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from cogattn.reporting.compare.values import Source
+from cogattn.running.listing import differing, short
 
 ABSENT = "-"
 
@@ -23,22 +23,12 @@ def differing_settings(sources: Sequence[Source]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns study, setting, and one per run with the value as JSON (``-`` where the run has no such setting).
+        Columns study, setting, and one per run with the value as text (``-`` where the run has no such setting).
     """
-    runs = [source for source in sources if source.kind == "run"]
-    rows = []
-    for study in dict.fromkeys(run.study for run in runs):
-        own = {run.name: dict(_flat(run.settings, "")) for run in runs if run.study == study}
-        for path in dict.fromkeys(path for settings in own.values() for path in settings):
-            told = {name: settings.get(path, ABSENT) for name, settings in own.items()}
-            if len(set(told.values())) > 1:
-                rows.append({"study": study, "setting": path, **told})
-    return pd.DataFrame(rows, columns=["study", "setting", *(run.name for run in runs)]).fillna(ABSENT)
-
-
-def _flat(settings: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", json.dumps(value, sort_keys=True)
+    runs = {source.name: source.run for source in sources if source.run is not None}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for (name, run), settings in zip(runs.items(), differing(list(runs.values())), strict=True):
+        for path, value in settings.items():
+            rows.setdefault((run.run.study, path), {})[name] = short(value)
+    table = [{"study": study, "setting": path, **told} for (study, path), told in rows.items()]
+    return pd.DataFrame(table, columns=["study", "setting", *runs]).fillna(ABSENT)

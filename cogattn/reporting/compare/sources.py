@@ -13,6 +13,7 @@ from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.compare.reading import read_table
 from cogattn.reporting.compare.values import Source, values_of_summary
 from cogattn.running.atomic import sha256_hex
+from cogattn.running.listing import survey
 from cogattn.running.records import ConfigRecord
 from cogattn.running.store import TABLES
 
@@ -95,14 +96,12 @@ def _stored(name: str, out: Path, tables: Mapping[str, object]) -> Run:
 def _of_run(run: Run) -> Source:
     name = f"{run.store.study}/{run.id}"
     values, notes = values_of_summary(run.summary, source=name)
-    record = run.store.read(ConfigRecord)
     return Source(
         name=name,
         kind="run",
         values=values,
         remarks=(*(f"{name}: {remark}" for remark in run.remarks), *notes),
-        study=run.store.study,
-        settings=record.config if record else {},
+        run=survey(run.store),
         sha256=sha256_hex(run.store.listed_bytes(f"{TABLES}/summary.csv")),
     )
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
+from cogattn.running.listing import Survey
 
 Kind = Literal["run", "published", "table"]
 VALUE_COLUMNS = (
@@ -44,10 +45,8 @@ class Source:
         is known; unit, label and scale are empty where the source does not say.
     remarks : tuple of str
         What a reader must know before the numbers.
-    study : str
-        Of a run.
-    settings : mapping
-        Of a run, nested.
+    run : Survey, optional
+        Of a run: its study and its settings.
     families : mapping of str to str
         Family by observer, where a table says so.
     sha256 : str
@@ -58,8 +57,7 @@ class Source:
     kind: Kind
     values: pd.DataFrame
     remarks: tuple[str, ...] = ()
-    study: str = ""
-    settings: Mapping[str, object] = field(default_factory=dict)
+    run: Survey | None = None
     families: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
 
