@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from cogattn.measures import Estimate, Measure, Row, people_table, summary_table
@@ -22,6 +21,7 @@ from cogattn.psychophysics.masking.plan import observers as all_observers
 from cogattn.psychophysics.masking.remarks import differences, remarks
 from cogattn.psychophysics.masking.side_measures import across_networks_table, consistency_table, side_rows
 from cogattn.psychophysics.masking.stimuli.noise import spectra
+from cogattn.statistics.differences import independent_difference
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
@@ -139,12 +139,8 @@ def ratio_interval(
     ----------
     Zou, Donner (2008), Statistics in Medicine 27, 1693-1702.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x, (x_lo, x_hi), y, (y_lo, y_hi) = map(np.log, (a, np.array(a_interval), b, np.array(b_interval)))
-        difference = x - y
-        lo = difference - np.hypot(x - x_lo, y_hi - y)
-        hi = difference + np.hypot(x_hi - x, y - y_lo)
-    return float(np.exp(difference)), float(np.exp(lo)), float(np.exp(hi))
+    found = independent_difference(Estimate(a, *a_interval, 0), Estimate(b, *b_interval, 0), scale="log")
+    return found.estimate, found.lo, found.hi
 
 
 def _ratio_rows(found: Observed, people: People | Persons) -> list[Row]:

@@ -81,10 +81,10 @@ def wide(values: pd.DataFrame, measures: Sequence[str], *, what: str) -> pd.Data
 
 def lacking(table: pd.DataFrame) -> Reasons:
     """Return why rows of `wide` that are not whole are left out."""
-    missing = ~np.isfinite(table)
+    missing = ~np.isfinite(table.to_numpy(float))
     return {
         str(name): f"no {', no '.join(table.columns[row])}"
-        for name, row in zip(table.index, missing.to_numpy(), strict=True)
+        for name, row in zip(table.index, missing, strict=True)
         if row.any()
     }
 

@@ -56,11 +56,12 @@ def _more(n: int, shown: int) -> list[str]:
 def _sources(sources: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     rows = [
         (
-            f"{marks[str(row.source)]} {row.source}".strip(), str(row.kind), f"{row.observers:,}", f"{row.measures:,}",
-            f"{row.without_partner:,}",
+            f"{marks[row['source']]} {row['source']}".strip(),
+            row["kind"],
+            *(f"{row[name]:,}" for name in ("observers", "measures", "without_partner")),
         )
-        for row in sources.itertuples()
-    ]  # fmt: skip
+        for row in sources.to_dict("records")
+    ]
     header = ("source", "kind", "observers", "measures", "in no other source")
     last = len(header) if len(rows) > 1 else len(header) - 1
     return blocks(header[:last], [row[:last] for row in rows], width=width)
@@ -109,8 +110,9 @@ def _values(values: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
 
 def _each(values: pd.DataFrame, marks: Mapping[str, str], width: int) -> str:
     rows: list[tuple[str, ...]] = []
-    for (source, observer), own in values.groupby(["source", "observer"], sort=False):
-        rows.append((printable(f"{observer} {marks[str(source)]}".strip()),))
+    for _, own in values.groupby(["source", "observer"], sort=False):
+        first = own.iloc[0]
+        rows.append((printable(f"{first['observer']} {marks[first['source']]}".strip()),))
         rows += [
             (
                 printable(_labelled(row)),
@@ -168,11 +170,13 @@ def _differences(table: pd.DataFrame, marks: Mapping[str, str], width: int) -> s
 def _relations(found: Explained, width: int) -> str:
     rows = [
         (
-            SHORT.get(str(row.measure), str(row.measure)), str(row.predictor),
-            interval_text(row.estimate, row.lo, row.hi), f"{row.n:,}",
+            SHORT.get(row["measure"], row["measure"]),
+            row["predictor"],
+            interval_text(row["estimate"], row["lo"], row["hi"]),
+            f"{row['n']:,}",
         )
-        for row in found.relations.itertuples()
-    ]  # fmt: skip
+        for row in found.relations.to_dict("records")
+    ]
     notes = [note for note in dict.fromkeys(found.relations["note"]) if note]
     return "\n".join(
         [
@@ -201,11 +205,14 @@ def _reliability(table: pd.DataFrame, marks: Mapping[str, str], width: int) -> s
         return ""
     rows = [
         (
-            f"{row.measure} {marks[str(row.source)]}".strip(),
-            interval_text(row.reliability, row.lo, row.hi), f"{row.n:,}", _whole(row.trials), _whole(row.trials_needed),
+            f"{row['measure']} {marks[row['source']]}".strip(),
+            interval_text(row["reliability"], row["lo"], row["hi"]),
+            f"{row['n']:,}",
+            _whole(row["trials"]),
+            _whole(row["trials_needed"]),
         )
-        for row in table.head(MAX_MEASURES).itertuples()
-    ]  # fmt: skip
+        for row in table.head(MAX_MEASURES).to_dict("records")
+    ]
     header = ("reliability", "estimate [95 % interval]", "observers", "n each", "n for .9")
     note = (
         "1 less the mean squared error over the variance of estimates. Trials are taken as drawn anew for each "
