@@ -39,7 +39,8 @@ from cogattn.psychophysics.probes.consistency import copy_probability, error_con
 from cogattn.psychophysics.probes.people import SETS, files_of, image_name, read_answers
 from cogattn.running.digests import cache_folder, combined, file_digest
 from cogattn.seeds import Streams
-from cogattn.statistics.stats import random_effects, wilson_interval
+from cogattn.statistics.intervals import mean_interval
+from cogattn.statistics.stats import wilson_interval
 from cogattn.vision.images.categories import CATEGORIES
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def naming_rows(
     theirs = pairs[pairs["first"].isin([person.id for person in people.trials])]
     rows = []
     for measure, column in ((measures.ERROR_CONSISTENCY, "kappa"), (measures.COPYING, "copy")):
-        value = over_persons(own[column].to_numpy(), confidence=confidence)
+        value = mean_interval(own[column], confidence=confidence, lowest=-1, highest=1)
         human = over_pairs(theirs, column, confidence=confidence)
         rows.append(Row(observer, measure, value, human, _range(theirs[column])))
     return [*rows, _worth(people, observer, trials, confidence)]
@@ -177,7 +178,9 @@ def shape_means(people: NamingPeople | None, *, confidence: float) -> dict[str, 
     values: dict[str, list[float]] = {}
     for _, measure, value, _, _ in shape_values(people):
         values.setdefault(measure.key, []).append(value)
-    return {key: over_persons(np.array(each), confidence=confidence) for key, each in values.items()}
+    return {
+        key: mean_interval(each, confidence=confidence, lowest=0, highest=1) for key, each in values.items()
+    }
 
 
 def remark(people: NamingPeople | None) -> str:
@@ -192,15 +195,6 @@ def remark(people: NamingPeople | None) -> str:
         f"{who}; they saw {people.n_shared:,} of the {n:,} images of shape_bias.path, and only these are compared, "
         "while the observer's shape bias is of all"
     )
-
-
-def over_persons(values: NDArray[np.float64], *, confidence: float) -> Estimate:
-    """Return the mean over persons with Student's interval; n counts persons, those without a value left out."""
-    known = values[np.isfinite(values)]
-    if len(known) < 2:
-        return Estimate.bare(float(known[0]) if len(known) else math.nan, len(known))
-    found = random_effects(known, np.zeros(len(known)), confidence=confidence)
-    return Estimate(found.mean, found.lo, found.hi, found.n)
 
 
 def over_pairs(pairs: pd.DataFrame, column: str, *, confidence: float) -> Estimate:
@@ -225,7 +219,7 @@ def over_pairs(pairs: pd.DataFrame, column: str, *, confidence: float) -> Estima
     if n < 3:
         return Estimate.bare(mean, n)
     without = [known.loc[(known["first"] != p) & (known["second"] != p), column].mean() for p in persons]
-    pseudo = over_persons(n * mean - (n - 1) * np.array(without), confidence=confidence)
+    pseudo = mean_interval(n * mean - (n - 1) * np.array(without), confidence=confidence)
     half = (pseudo.hi - pseudo.lo) / 2
     return Estimate(mean, mean - half, mean + half, n)
 

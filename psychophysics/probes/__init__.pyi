@@ -1,9 +1,13 @@
+from .consistency import copy_probability as copy_probability
 from .consistency import error_consistency as error_consistency
+from .people import read_answers as read_answers
 from .robustness import pgd as pgd
 from .shape_bias import shape_bias as shape_bias
 
 __all__ = [
+    "copy_probability",
     "error_consistency",
     "pgd",
+    "read_answers",
     "shape_bias",
 ]

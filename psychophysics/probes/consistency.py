@@ -15,7 +15,7 @@ copies.
 Intervals depart from Klein et al., who bootstrap trials. A trial is one of four kinds (both right, one, the other,
 none); the interval is the central part of the posterior of their shares under Jeffreys' prior. Where images are shown
 several times the counts are divided by the design effect, the variance over images relative to that of as many
-independent trials (Rao and Scott 1992). The percentile bootstrap covers 60-95 % instead of 95 % at 100 images if
+independent trials (Rao and Scott 1992). The percentile bootstrap covers 40-95 % instead of 95 % at 100 images if
 errors are rare, because kinds that were not seen are never drawn; this interval covers 91-98 % from 50 images on
 (accuracies .17 to .98; tests).
 
