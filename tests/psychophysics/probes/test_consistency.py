@@ -64,7 +64,7 @@ def copied(
 def test_an_observer_that_copies_gets_its_copy_probability_back(
     n: int, accuracy: float, own: float, c: float
 ) -> None:
-    """Rare errors among them, where percentiles of a bootstrap cover 40-60 %; limits: 3.5 errors of 95 % in 200 runs."""
+    """Rare errors too, where percentiles of a bootstrap cover 40-60 %; limit: 3.5 errors of 95 % in 200 runs."""
     rng = np.random.default_rng(7)
     right = c * accuracy + (1 - c) * own
     true = 2 * c * accuracy * (1 - accuracy) / (right + accuracy - 2 * right * accuracy)
