@@ -51,8 +51,7 @@ def select(values: pd.DataFrame, where: Sequence[str]) -> tuple[pd.DataFrame, Re
                 reasons.setdefault(str(name), f"no {measure}")
             elif not OPERATORS[sign](value, bound):
                 reasons.setdefault(str(name), f"{measure} is not {sign} {bound:g}")
-    kept = (values["role"] == PEOPLE) | ~values["observer"].isin(list(reasons))
-    return values[kept].reset_index(drop=True), reasons
+    return values[~values["observer"].isin(list(reasons))].reset_index(drop=True), reasons
 
 
 def wide(values: pd.DataFrame, measures: Sequence[str], *, what: str) -> pd.DataFrame:
