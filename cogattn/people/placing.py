@@ -2,9 +2,9 @@
 
 If the observer were one more of `k` people, and people were normal on the scale of comparison, then ``k / (k + 1)``
 times its squared Mahalanobis distance from them would follow Hotelling's T2 with k - 1 degrees of freedom: that is
-the P value. It asks for normal people; the rank does not. The rank is the P value of full conformal prediction: each of the
-k + 1 is set against the k others, and counted if it lies as far off as the observer does. It holds for people of any
-distribution and is never below ``1 / (k + 1)``, so that less than 19 people cannot exclude anybody at .05 by rank.
+the P value. It asks for normal people; the rank does not. The rank is the P value of full conformal prediction: each
+of the k + 1 is set against the k others, and counted if it lies as far off as the observer does. It holds for people of
+any distribution and is never below ``1 / (k + 1)``, so that fewer than 19 people cannot exclude anybody at .05 by rank.
 
 People's measures hold their own errors of measurement, and the observer's do, too. Both tests take the observer to be
 measured as well as the people were. One that is measured better is told apart less often than it could be, one

@@ -56,7 +56,8 @@ LEAST, MOST = 1e-6, 1.0 - 1e-6
 """Limits of `c`: no answer is ever impossible."""
 MOST_SLOPE = 100.0
 """Of scores, over their SD."""
-N_BISECTIONS = 20
+MOST_STEPS, PRECISION = 40, 1e-5
+"""Of the search for `c`."""
 STEP = 0.02
 """In which the ends of an interval are sought, in people."""
 
@@ -148,12 +149,36 @@ def worth(
         for person in range(len(group))
     ]
     errors = _Errors.of(whole, np.array(left_out))
-    estimate = _on_curve(bits[:-1], bits[-1])
+    estimate = worth_of_bits(bits[:-1], bits[-1])
     lo, hi = _interval(bits, errors, estimate, float(t.ppf((1 + confidence) / 2, len(group) - 1)))
     return Worth(
         worth=estimate, lo=lo, hi=hi, bits=float(bits[-1]), curve=tuple(bits[:-1].tolist()),
         n_people=len(group), n_images=int((group >= 0).any(axis=0).sum()), confidence=confidence,
     )  # fmt: skip
+
+
+def worth_of_bits(curve: Array, bits: float) -> float:
+    """Return how many people leave as many bits open.
+
+    Parameters
+    ----------
+    curve : array, shape (n_people,)
+        Bits that 0, 1, ... others leave open.
+    bits : float
+        Bits that the observer does.
+
+    Returns
+    -------
+    float
+        By linear interpolation; below 0 on the prolonged first step, inf beyond the last.
+    """
+    if bits >= curve[0]:
+        return float((curve[0] - bits) / (curve[0] - curve[1]))
+    reached = np.flatnonzero(curve <= bits)
+    if not len(reached):
+        return np.inf
+    end = int(reached[0])
+    return float(end - 1 + (curve[end - 1] - bits) / (curve[end - 1] - curve[end]))
 
 
 # ---- bits that are left open
@@ -226,16 +251,19 @@ def _from_scores(target: Codes, scores: Array, halves: Codes, prior: Array) -> A
 
 
 def _copied(weight: Array, base: Array, voted: Array) -> float:
-    """Share `c` in which ``base + c (voted - base)`` is likeliest: the slope falls, and its zero is bisected."""
+    """Share `c` in which ``base + c (voted - base)`` is likeliest: by Newton's steps, or halves where these leave."""
     gain = voted - base
-    lo, hi = LEAST, MOST
-    for _ in range(N_BISECTIONS):
-        middle = (lo + hi) / 2
-        if (weight * gain / (base + middle * gain)).sum() > 0:
-            lo = middle
-        else:
-            hi = middle
-    return (lo + hi) / 2
+    lo, hi, share = LEAST, MOST, 0.5
+    for _ in range(MOST_STEPS):
+        ratio = gain / (base + share * gain)
+        slope, curvature = float((weight * ratio).sum()), float((weight * ratio**2).sum())
+        lo, hi = (share, hi) if slope > 0 else (lo, share)
+        newton = share + slope / max(curvature, 1e-300)
+        new = newton if lo < newton < hi else (lo + hi) / 2
+        if abs(new - share) < PRECISION:
+            break
+        share = new
+    return share
 
 
 @lru_cache(maxsize=128)
@@ -256,17 +284,6 @@ def _votes(n: int, n_others: int) -> tuple[Array, Array]:
 def _prolonged(fewer: Array, all_bits: Array) -> Array:
     """Bits without one person, whose curve ends earlier: the last step is that of all."""
     return np.concatenate([fewer[:-1], [fewer[-2] + all_bits[-2] - all_bits[-3]], fewer[-1:]])
-
-
-def _on_curve(curve: Array, bits: float) -> float:
-    """How many people leave `bits` open; below 0 on the prolonged first step, inf beyond the last."""
-    if bits >= curve[0]:
-        return float((curve[0] - bits) / (curve[0] - curve[1]))
-    reached = np.flatnonzero(curve <= bits)
-    if not len(reached):
-        return np.inf
-    end = int(reached[0])
-    return float(end - 1 + (curve[end - 1] - bits) / (curve[end - 1] - curve[end]))
 
 
 def _contrast(n: float, n_people: int) -> Array:
