@@ -103,7 +103,7 @@ class SwitchSettings(Settings):
 
     p0: float = Field(default=0.8, gt=0, lt=1)
     """Probability of the comfort interval (paper: 0.8)."""
-    c: float = Field(default=0.65, ge=0, lt=1)
+    c: float = Field(default=0.65, gt=0, lt=1)
     """Lower edge of the comfort interval (paper: 0.65)."""
     n_min: int = Field(default=5, ge=2)
     """Fewest gain states (paper: 5)."""

@@ -144,7 +144,7 @@ def mesd(
     p0 : float
         Probability of the steady-state comfort interval (paper: 0.8).
     c : float
-        Lower edge of that interval, 0-1 (paper: 0.65).
+        Lower edge of that interval, between 0 and 1 (paper: 0.65).
     n_min : int
         Fewest states of the chain (paper: 5).
     n_points : int
@@ -165,9 +165,9 @@ def mesd(
     49.528608
     """
     times, values = _usable_points(windows_s, accuracies)
-    if not 0 < p0 < 1 or not 0 <= c < 1 or n_min < 2 or n_points < 1:
+    if not 0 < p0 < 1 or not 0 < c < 1 or n_min < 2 or n_points < 1:
         raise DataError(
-            "p0 must lie in (0, 1), c in [0, 1), n_min above 1, n_points above 0; "
+            "p0 must lie in (0, 1), c in (0, 1), n_min above 1, n_points above 0; "
             f"got {p0}, {c}, {n_min}, {n_points}"
         )
     if not times.size:

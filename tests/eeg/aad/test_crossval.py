@@ -13,7 +13,13 @@ from cogattn.eeg.aad.checks import checked_eeg, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
 from cogattn.eeg.aad.lagged import lagged as fast_lagged
 from cogattn.eeg.aad.leave_out import solve_left_out
-from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha, pooled_correlation
+from cogattn.eeg.aad.penalties import (
+    Problem,
+    best_penalties,
+    ledoit_wolf_alpha,
+    pooled_correlation,
+    selection_scores,
+)
 from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
 from cogattn.errors import DataError
 
@@ -227,3 +233,24 @@ def test_bad_lags_are_refused() -> None:
         cross_validate(*session(3, duration_s=1.0), sfreq=SFREQ, tmax=2.0)
     with pytest.raises(DataError, match="fitted"):
         RidgeDecoder(SFREQ).predict(session(1)[0])
+
+
+def test_a_fold_gets_the_penalty_that_scores_best_in_its_training_trials() -> None:
+    eeg, attended, _ = session(n_trials=6, snr_db=-20.0)
+    problem = Problem.checked(eeg, attended, sfreq=SFREQ, tmin=0.0, tmax=0.25)
+    trace = Moments.total(problem.parts).trace
+    alphas, folds = list(trace * np.array([1e3, 1e-9, 1e-2])), [[0], [1, 2], []]
+    scores = selection_scores(problem, alphas, folds)
+    assert (scores.argmax(axis=1) == 1).all()  # the strongest blurs all
+    chosen = best_penalties(problem, alphas, folds)
+    assert [chosen(fold, trace) for fold in range(3)] == [alphas[1]] * 3
+    assert best_penalties(problem, alphas[:1], folds)(0, trace) == alphas[0]
+
+
+def test_ledoit_wolf_refuses_data_that_say_nothing_of_their_covariance() -> None:
+    x = np.array(
+        [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]
+    )  # two channels, white to the last digit
+    problem = Problem.of([x], [x[:, :1]], Lags(0, 1))
+    with pytest.raises(DataError, match="too little data"):
+        ledoit_wolf_alpha(problem, [0])

@@ -59,6 +59,28 @@ def test_mesd_refuses_bad_curves(windows, values, word) -> None:
         mesd(windows, values)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"p0": 0.0},
+        {"p0": 1.0},
+        {"p0": 1.5},
+        {"c": -0.1},
+        {"c": 1.0},
+        {"c": 1.5},
+        {"n_min": 1},
+        {"n_points": 0},
+    ],
+)
+def test_mesd_refuses_settings_that_make_no_chain(settings) -> None:
+    with pytest.raises(DataError, match="p0 must lie in"):
+        mesd([1, 10], [0.6, 0.9], **settings)
+
+
+def test_mesd_takes_the_smallest_settings_that_make_one() -> None:
+    assert mesd([1.0, 10.0], [0.6, 0.9], c=0.01, n_min=2, n_points=1) > 0
+
+
 def test_window_accuracy_equals_window_by_window_correlation() -> None:
     rng = np.random.default_rng(0)
     lengths = (700, 333)

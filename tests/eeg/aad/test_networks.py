@@ -9,7 +9,7 @@ import torch
 from cogattn.eeg.aad import cross_validate, window_accuracy
 from cogattn.eeg.aad.config import TrainingSettings
 from cogattn.eeg.aad.metrics import accuracy
-from cogattn.eeg.aad.networks import PIECE, AttentionReconstructor
+from cogattn.eeg.aad.networks import PIECE, AttentionReconstructor, TwoStreamNetwork
 from cogattn.eeg.aad.trainable import NetworkReconstructor, SpeakerClassifier
 from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
 from cogattn.errors import DataError
@@ -115,3 +115,14 @@ def test_a_network_needs_data_and_a_fit(session) -> None:
 def test_ridge_is_at_least_as_good_on_so_little_data(session) -> None:
     ridge = cross_validate(*session, sfreq=SFREQ)
     assert ridge.accuracy([5])[0] > 0.8
+
+
+def test_a_longer_window_of_the_same_signals_gives_the_same_logits() -> None:
+    """The match of EEG and sound is a correlation: it does not grow with the window."""
+    torch.manual_seed(0)
+    network = TwoStreamNetwork(4).eval()
+    eeg, sound = torch.randn(1, 4, 640), torch.randn(1, 640)
+    with torch.no_grad():
+        once = network(eeg, sound) - network.score.bias
+        twice = network(eeg.repeat(1, 1, 4), sound.repeat(1, 4)) - network.score.bias
+    torch.testing.assert_close(twice, once, rtol=0.15, atol=0.01)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
-from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.config import AadConfig, FolderSession
 from cogattn.eeg.aad.plan import CONTROL, DecodingCell, ResponseCell
 from cogattn.errors import ConfigError, DataError
 from cogattn.study import streams_of
@@ -61,6 +61,17 @@ def test_relevant_settings_hold_and_are_their_own(aad) -> None:
         relevant = aad.STUDY.relevant(config, cell)
         assert AadConfig.model_validate_json(relevant.canonical()) == relevant
         assert aad.STUDY.relevant(relevant, cell) == relevant
+
+
+@pytest.mark.parametrize(("layout", "is_read"), [("kul", True), ("dtu", False), ("table", False)])
+def test_the_folder_of_sounds_matters_to_the_layout_that_names_its_sounds(
+    aad, layout, is_read, tmp_path
+) -> None:
+    source = FolderSession(path=tmp_path, layout=layout, audio=tmp_path / "sounds")
+    cell = ResponseCell(label="S", task="response", observer="S")
+    alone = aad.STUDY.relevant(AadConfig(recordings=source), cell).recordings
+    assert isinstance(alone, FolderSession)
+    assert (alone.audio is not None) == is_read
 
 
 def identities(aad, config: AadConfig) -> dict[str, str]:

@@ -119,3 +119,9 @@ def test_bad_chunks_are_refused(trained) -> None:
         live.push(np.full((4, 8), np.nan), np.zeros(4), np.zeros(4))
     with pytest.raises(DataError, match="fitted"):
         StreamingDecoder(RidgeDecoder(SFREQ))
+
+
+@pytest.mark.parametrize("margins", [[0.3], [0.3, np.nan, 0.1], [0.2, 0.2, 0.2]])
+def test_a_filter_is_not_learned_from_margins_that_have_no_spread(margins) -> None:
+    with pytest.raises(DataError, match="finite, differing"):
+        SwitchFilter.fit(margins, hop_s=1.0, window_s=5.0)

@@ -220,6 +220,24 @@ def test_scalp_maps_are_drawn_where_the_electrodes_are_known(finished) -> None:
     assert [a.get_title(loc="left") for a in response_figure(unknown).axes][1] == "channels by lag"
 
 
+def test_heads_are_those_of_the_two_largest_peaks_and_marked_at_their_lags(finished) -> None:
+    lags_s = np.arange(-0.1, 0.4, 0.01)
+    course = sum(
+        size * np.exp(-(((lags_s - at) / 0.02) ** 2)) for at, size in ((0.05, 3.0), (0.15, 1.0), (0.25, 2.0))
+    )
+    channels = list(dict.fromkeys(finished.trials["response"]["channel"]))
+    drawn = response_figure(
+        pd.DataFrame(
+            {"listener": "S", "channel": channel, "lag_s": lags_s, "amplitude": course * weight}
+            for channel, weight in zip(channels, np.linspace(-1, 1, len(channels)), strict=True)
+        ).explode(["lag_s", "amplitude"], ignore_index=True).astype({"lag_s": float, "amplitude": float})
+    )  # fmt: skip
+    courses, *heads = drawn.axes[:3]
+    assert [axes.get_title(loc="left") for axes in heads] == ["50 ms", "250 ms"]
+    marked = [line.get_xdata()[0] for line in courses.lines if line.get_linestyle() == ":"]
+    assert marked == pytest.approx([50.0, 250.0])
+
+
 def test_decoders_that_never_err_or_never_decode_can_be_drawn(aad, finished) -> None:
     def constant(outcome: Outcome, correct: float) -> Outcome:
         if "window" not in outcome.trials:
