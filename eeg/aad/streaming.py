@@ -79,7 +79,7 @@ class SwitchFilter:
     ) -> SwitchFilter:
         """Learn mean and spread from margins of held-out windows in which the first talker was attended."""
         values = np.asarray(margins, dtype=np.float64)
-        if values.size < 2 or not np.isfinite(values).all() or not values.std() > 0:
+        if values.size < 2 or not np.isfinite(values).all() or not np.ptp(values) > 0:
             raise DataError(f"margins must be at least two finite, differing values; got {values.size}")
         return cls(float(values.mean()), float(values.std(ddof=1)), hop_s, window_s, switch_per_s)
 
