@@ -417,3 +417,17 @@ def test_columns_of_text_are_said_to_be_unused_and_missing_cells_are_missing(tmp
 
 def test_published_tables_are_those_of_the_registered_studies():
     assert "subramanian2023-networks" in published()
+
+
+def test_the_figure_of_values_shows_every_interval_and_marks_open_ones():
+    table = summary({name: (k + 1, 10) for k, name in enumerate("abc")}, people=0.5)
+    table.loc[(table["measure"] == "width") & (table["observer"] == "b"), "lo"] = 0.0
+    axes = cogattn.compare(table).figures["values"]().axes[0]
+    assert axes.get_title(loc="left") == "width"
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b", "c"]
+    lo, hi = axes.get_xlim()
+    assert lo < 0.5 / 1.2
+    assert hi > 3 * 1.1
+    opened = [line for line in axes.lines if line.get_marker() == "<"]
+    assert [line.get_xydata().tolist() for line in opened] == [[[2, 1]]]
+    assert len(axes.get_xticks()) > 2

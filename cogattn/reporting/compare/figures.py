@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from cogattn.figures import COLOURS, LABELS, caption, new_figure, style
@@ -23,6 +24,8 @@ MAX_NAMED = 24
 """Up to this many observers have their names at the axis."""
 N_OUTLIERS = 3
 LONGEST_NAME = 30
+NARROW = 8
+"""A logarithmic axis over less than this factor has even ticks, since powers of two would be few."""
 
 
 def values_figure(values: pd.DataFrame) -> Figure:
@@ -38,10 +41,10 @@ def values_figure(values: pd.DataFrame) -> Figure:
     closed = tested.assign(closed=np.isfinite(tested["lo"])).groupby("measure", sort=False)["closed"].mean()
     measures = list(closed.sort_values(ascending=False, kind="stable").index)
     shown = measures[:MAX_PANELS]
-    n_columns = min(COLUMNS, max(len(shown), 1))
-    n_rows = max(1, math.ceil(len(shown) / n_columns))
     counts = tested[tested["measure"].isin(shown)].groupby("measure").size()
     named = counts[counts <= MAX_NAMED].max() if (counts <= MAX_NAMED).any() else 0
+    n_columns = min(2 if named else COLUMNS, max(len(shown), 1))
+    n_rows = max(1, math.ceil(len(shown) / n_columns))
     height = max(2.2 if (counts <= MAX_NAMED).all() else 3.2, 1.0 + 0.14 * named)
     figure, panels = new_figure(n_rows, n_columns, width_in=7.2, height_in=n_rows * height)
     with style():
@@ -52,9 +55,7 @@ def values_figure(values: pd.DataFrame) -> Figure:
         more = (
             f"; {len(measures) - len(shown)} more measures in the table" if len(measures) > len(shown) else ""
         )
-        caption(
-            figure, f"a dot an observer, bars: 95 % intervals where there are any; vermilion: people{more}"
-        )
+        caption(figure, f"a dot an observer, bars: 95 % intervals (triangle: open); vermilion: people{more}")
     return figure
 
 
@@ -66,18 +67,24 @@ def _draw_values(axes: Axes, own: pd.DataFrame, values: pd.DataFrame) -> None:
     own = own.sort_values("estimate", kind="stable").reset_index(drop=True)
     y = np.arange(len(own))
     middle, lo, hi = (own[name].to_numpy(float) for name in ("estimate", "lo", "hi"))
+    lo = np.where((first["scale"] == "log") & (lo <= 0), -np.inf, lo)
     bars = np.abs(np.stack([middle - lo, hi - middle]))
+    theirs = people[["estimate", "lo", "hi"]].to_numpy(float).ravel()
+    ends = np.concatenate([middle, lo, hi, theirs])
+    ends = ends[np.isfinite(ends)]
     axes.errorbar(
         middle, y, xerr=np.where(np.isfinite(bars), bars, 0), fmt="o", color=COLOURS["model"],
         markersize=3 if len(own) <= MAX_NAMED else 1.5, elinewidth=0.8 if len(own) <= MAX_NAMED else 0.5,
     )  # fmt: skip
+    for opened, marker in ((np.isinf(lo), "<"), (np.isinf(hi), ">")):
+        axes.plot(middle[opened], y[opened], marker, color=COLOURS["model"], markersize=7, fillstyle="none")
     if first["scale"] == "log":
-        axes.set_xscale("log", base=2)
-        _plain_ticks(axes.xaxis)
+        axes.set_xlim(ends.min() / 1.1, ends.max() * 1.1)
+        _log_axis(axes, "x")
     if len(own) <= MAX_NAMED:
         several = own["source"].nunique() > 1 and own["observer"].duplicated().any()
         names = own["observer"] + (" (" + own["source"] + ")" if several else "")
-        axes.set_yticks(y, [name if len(name) <= 28 else f"{name[:26]}..." for name in names], fontsize=6)
+        axes.set_yticks(y, [_short(name) for name in names], fontsize=6)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(own)} observers by rank")
@@ -137,8 +144,7 @@ def _draw_predictor(
         r = np.corrcoef(x, y)[0, 1]
         axes.set_title(f"r = {r:.2f}, R² = {r**2:.2f}", fontsize=8)
     if log:
-        axes.set_xscale("log", base=2)
-        _plain_ticks(axes.xaxis)
+        _log_axis(axes, "x")
     _draw_people(axes, values, name, found.outcome)
     axes.set_xlabel(_axis_label(found, name))
 
@@ -168,8 +174,7 @@ def _draw_prediction(axes: Axes, found: Explained, x: NDArray, y: NDArray) -> No
 def _draw_dots(axes: Axes, found: Explained, x: NDArray, y: NDArray) -> None:
     axes.plot(x, y, "o", color=COLOURS["model"], markersize=3, alpha=0.8)
     if found.outcome in found.logs:
-        axes.set_yscale("log", base=2)
-        _plain_ticks(axes.yaxis)
+        _log_axis(axes, "y")
 
 
 def _axis_label(found: Explained, name: str) -> str:
@@ -185,13 +190,17 @@ def _name_outliers(axes: Axes, found: Explained, x: NDArray, residual: NDArray) 
         name = str(found.observers.index[place])
         right = x[place] > middle
         axes.annotate(
-            name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}...",
+            _short(name),
             (x[place], y[place]),
             xytext=(-4 if right else 4, -4 if rank % 2 else 1),
             textcoords="offset points",
             ha="right" if right else "left",
             fontsize=5,
         )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _draw_people(axes: Axes, values: pd.DataFrame, predictor: str, outcome: str) -> None:
@@ -215,10 +224,15 @@ def _band(axes: Axes, people: pd.Series, *, vertical: bool) -> None:
         span(people["lo"], people["hi"], color=COLOURS["human"], alpha=0.18, linewidth=0)
 
 
-def _plain_ticks(axis: object) -> None:
-    from matplotlib.axis import Axis
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
-    if isinstance(axis, Axis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
+def _log_axis(axes: Axes, side: Literal["x", "y"]) -> None:
+    """Logarithmic, with plain numbers at its ticks; a narrow range has ticks that are evenly spaced in the unit."""
+    setter = axes.set_xscale if side == "x" else axes.set_yscale
+    setter("log")
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    lo, hi = axis.get_view_interval()
+    if hi < NARROW * lo:
+        axis.set_major_locator(MaxNLocator(nbins=5))
+    else:
+        axis.set_major_locator(LogLocator(base=2))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
