@@ -26,7 +26,7 @@ SHAPE_ACCURACY = Measure("shape_accuracy", "share", "shape accuracy", scale="sha
 
 ERROR_CONSISTENCY = Measure("error_consistency.people", "kappa", "error consistency with people")
 COPYING = Measure("copy_probability.people", "probability", "copies a person's right and wrong")
-WORTH = Measure("worth.naming", "people", "people that its answers are worth")
+WORTH = Measure("worth.naming", "people", "people that its naming is worth")
 
 _ROBUST = Measure("robust_accuracy", "share", "robust accuracy", scale="share")
 _KEPT = Measure("accuracy_kept", "share", "correct answers kept", scale="share")

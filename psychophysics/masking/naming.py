@@ -3,7 +3,7 @@
 Right is the category of the shape. Persons come from a set of model-vs-human (Geirhos et al. 2021) or from a table of
 one's own (``shape_bias.humans``); only images that both saw count. Three questions, each with people's own value:
 does a network fail where people fail (error consistency), how often does it copy whether a person is right (Klein et
-al. 2025), and how many people are its answers worth as a prediction of a further person's (`cogattn.people`)?
+al. 2025), and how many people are its scores worth as a prediction of a further person's answers (`cogattn.people`)?
 
 A network's mean over persons has Student's interval over persons; so has people's mean over pairs, by the jackknife
 over persons, because pairs of one person go together. An interval over persons says nothing of other images; that of
@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.datasets import MODEL_VS_HUMAN
 from cogattn.psychophysics.masking.material import conflict_images
 from cogattn.psychophysics.masking.people import person_observer
+from cogattn.psychophysics.masking.plan import SCORES
 from cogattn.psychophysics.probes.consistency import copy_probability, error_consistency
 from cogattn.psychophysics.probes.people import SETS, files_of, image_name, read_answers
 from cogattn.running.digests import cache_folder, combined, file_digest
@@ -329,20 +330,22 @@ def _range(values: pd.Series) -> str:
 
 
 def _worth(people: NamingPeople, observer: Observer, trials: pd.DataFrame, confidence: float) -> Row:
-    """How many people the answers are worth; without a number where there are too few people or answers."""
+    """How many people the scores are worth; without a number where there are too few people or answers."""
     from cogattn.people import worth
 
-    own = trials.assign(image=trials["image"].map(image_name))
-    images = list(dict.fromkeys(own["image"]))
+    own = trials.assign(image=trials["image"].map(image_name)).drop_duplicates("image")
+    images = own["image"].tolist()
     group = np.stack([_codes(theirs, images) for theirs in people.trials.values()])
+    ask = partial(worth, people=group, n_alternatives=len(CATEGORIES), confidence=confidence)
     try:
-        found = worth(_codes(own, images), group, n_alternatives=len(CATEGORIES), confidence=confidence)
+        found, alone = ask(own[list(SCORES)].to_numpy(float)), ask(_codes(own, images))
     except DataError as error:
         return Row(observer, measures.WORTH, Estimate.bare(math.nan, 0), note=str(error))
     nobody, one, most = found.curve[0], found.curve[1], found.curve[-1]
     note = (
         f"bits an answer left open: {found.bits:.2f}; by nobody {nobody:.2f}, by one other person {one:.2f}, "
-        f"by {len(found.curve) - 1} {most:.2f}"
+        f"by {len(found.curve) - 1} {most:.2f}. Scores of all categories count; by the answers alone, as people are "
+        f"taken, {alone.worth:.3f} [{alone.lo:.3f}, {alone.hi:.3f}]"
     )
     return Row(observer, measures.WORTH, Estimate(found.worth, found.lo, found.hi, found.n_images), note=note)
 

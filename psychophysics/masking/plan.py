@@ -30,12 +30,15 @@ from cogattn.psychophysics.masking.config import (
     TemplateObserver,
 )
 from cogattn.study import Cell, Cost, Schema
+from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.config import ProceduralImages
 
 TRIALS_PER_CELL = 256
 """About ten seconds of a small network on one core: what a killed run loses at most, per worker."""
 NETWORKS = (ReadoutObserver, TimmObserver, FactoryObserver, ModuleObserver)
 
+SCORES = tuple(f"score_{category}" for category in CATEGORIES)
+"""Columns with the score that an observer gives each category, a logarithm of probability up to a constant."""
 TABLES: Mapping[str, Schema] = {
     "masking": {
         "observer": "str",
@@ -56,6 +59,7 @@ TABLES: Mapping[str, Schema] = {
         "texture": "str",
         "response": "str",
         "correct": "bool",
+        **dict.fromkeys(SCORES, "float64"),
     },
     "robustness": {
         "observer": "str",

@@ -23,6 +23,7 @@ from cogattn.psychophysics.masking.config import (
 from cogattn.psychophysics.masking.design import crossed_trials, paper_trials
 from cogattn.psychophysics.masking.material import conflict_images, trial_images
 from cogattn.psychophysics.masking.plan import (
+    SCORES,
     TABLES,
     AdaptiveCell,
     MaskingCell,
@@ -34,7 +35,7 @@ from cogattn.psychophysics.masking.presentation import load, present
 from cogattn.psychophysics.masking.respond import Respondent, Scores, as_rgb, build_respondent
 from cogattn.psychophysics.masking.stimuli.noise import spectra
 from cogattn.psychophysics.probes.robustness import answers_under_attack
-from cogattn.psychophysics.probes.shape_bias import name_conflicts
+from cogattn.psychophysics.probes.shape_bias import score_conflicts
 from cogattn.seeds import Streams
 from cogattn.study import Cell
 from cogattn.vision.images.categories import CATEGORIES
@@ -150,7 +151,8 @@ def _shape_bias(config: MaskingConfig, cell: ShapeBiasCell) -> pd.DataFrame:
     conflicts = conflict_images(config)
     respondent = build_respondent(config, cell.observer, CATEGORIES)
     indices = range(cell.start, cell.stop)
-    answers = name_conflicts(conflicts, indices, cast(Scores, respondent.scores))
+    scores = score_conflicts(conflicts, indices, cast(Scores, respondent.scores))  # (n, 16)
+    answers = [CATEGORIES[best] for best in scores.argmax(axis=-1)]
     shapes = [conflicts.shapes[index] for index in indices]
     return as_table(
         cell,
@@ -159,6 +161,7 @@ def _shape_bias(config: MaskingConfig, cell: ShapeBiasCell) -> pd.DataFrame:
         texture=[conflicts.textures[index] for index in indices],
         response=answers,
         correct=[answer == shape for answer, shape in zip(answers, shapes, strict=True)],
+        **dict(zip(SCORES, scores.T, strict=True)),
     )
 
 

@@ -129,10 +129,10 @@ def list_conflicts(folder: Path) -> ConflictImages:
     return ConflictImages(folder, tuple(names), tuple(row[1] for row in kept), tuple(row[2] for row in kept))
 
 
-def name_conflicts(
+def score_conflicts(
     images: ConflictImages, indices: Sequence[int], scores_of: Callable[[Tensor], Tensor]
-) -> list[str]:
-    """Return an observer's answers, one category for each of the images at `indices`.
+) -> NDArray[np.float64]:
+    """Return an observer's scores of all categories, shape (n_indices, 16), for the images at `indices`.
 
     Parameters
     ----------
@@ -145,11 +145,18 @@ def name_conflicts(
     """
     import torch
 
-    answers: list[str] = []
+    scores = [np.zeros((0, len(CATEGORIES)))]
     for start in range(0, len(indices), BATCH):
         shown = [torch.from_numpy(images.load(index)) for index in indices[start : start + BATCH]]
-        answers += [CATEGORIES[int(best)] for best in scores_of(torch.stack(shown)).argmax(-1)]
-    return answers
+        scores.append(scores_of(torch.stack(shown)).detach().double().cpu().numpy())
+    return np.concatenate(scores)
+
+
+def name_conflicts(
+    images: ConflictImages, indices: Sequence[int], scores_of: Callable[[Tensor], Tensor]
+) -> list[str]:
+    """Return an observer's answers, the category of the highest score for each of the images at `indices`."""
+    return [CATEGORIES[best] for best in score_conflicts(images, indices, scores_of).argmax(axis=-1)]
 
 
 def shape_bias(

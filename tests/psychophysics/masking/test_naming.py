@@ -28,6 +28,7 @@ from cogattn.psychophysics.masking.naming import (
     shape_means,
     shape_values,
 )
+from cogattn.psychophysics.masking.plan import SCORES
 from cogattn.psychophysics.masking.side_measures import HUMAN_SHAPE_BIAS, side_rows
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.psychophysics.masking.trials import TABLES
@@ -92,7 +93,9 @@ def shown(correct: np.ndarray, *, name: str = "net") -> pd.DataFrame:
     rows = answers(correct, name=name, column="observer")
     rows["correct"] = correct
     rows["image"] = rows["category"] + "/" + rows["image"] + ".png"
-    return rows
+    scores = np.random.default_rng(1).normal(size=(len(rows), 16))
+    scores[np.arange(len(rows)), [CATEGORIES.index(answer) for answer in rows["response"]]] += 4
+    return rows.assign(**dict(zip(SCORES, scores.T, strict=True)))
 
 
 def trials_of(rows: pd.DataFrame) -> Trials:
@@ -131,7 +134,7 @@ def test_a_network_s_row_is_its_mean_over_persons_beside_people_s_own(
     assert rows["copy_probability.people"].human.estimate == pytest.approx(pairs["copy"][3:].mean())
 
 
-def test_the_worth_is_that_of_the_answers_to_the_images_that_were_shown(
+def test_the_worth_is_that_of_the_scores_of_the_images_that_were_shown(
     config: MaskingConfig, correct: dict[str, np.ndarray]
 ):
     people, own = read_naming(config), shown(correct["net"]).sample(frac=1, random_state=0)
@@ -142,11 +145,14 @@ def test_the_worth_is_that_of_the_answers_to_the_images_that_were_shown(
     group = np.stack([table["response"].map(code) for table in tables])
     theirs = answers(correct["net"], name="net", column="observer")["response"].map(code)
     order = own.index.to_numpy()
-    found = worth(theirs.to_numpy()[order], group[:, order], n_alternatives=16)
+    found = worth(own[list(SCORES)].to_numpy(), group[:, order])
+    alone = worth(theirs.to_numpy()[order], group[:, order], n_alternatives=16)
+    assert found.worth != alone.worth
     assert (row.value.estimate, row.value.lo, row.value.hi) == (found.worth, found.lo, found.hi)
     assert row.value.n == found.n_images == (group >= 0).any(axis=0).sum()
     assert row.note.startswith(f"bits an answer left open: {found.bits:.2f}; by nobody {found.curve[0]:.2f}")
-    assert row.note.endswith(f"by 2 {found.curve[2]:.2f}")
+    assert f"by 2 {found.curve[2]:.2f}. Scores" in row.note
+    assert row.note.endswith(f"{alone.worth:.3f} [{alone.lo:.3f}, {alone.hi:.3f}]")
 
 
 def test_too_few_people_have_a_kappa_and_no_worth(tmp_path: Path, correct: dict[str, np.ndarray]):

@@ -14,7 +14,7 @@ from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.observed import Observed
-from cogattn.psychophysics.masking.plan import TABLES
+from cogattn.psychophysics.masking.plan import SCORES, TABLES
 from cogattn.psychophysics.masking.side_measures import (
     across_networks_table,
     consistency_table,
@@ -51,6 +51,7 @@ def test_shape_bias_leaves_out_other_answers_and_shape_accuracy_does_not():
             "texture": ["clock"] * 8,
             "response": ["cat", "clock", "boat", "boat", "dog", "dog", "clock", "clock"],
             "correct": [True, False, False, False, True, True, False, False],
+            **dict.fromkeys(SCORES, 0.0),
         }
     )
     rows = rows_of(shape_bias=pd.concat([own, own.assign(observer="other", response="clock")]))
