@@ -194,7 +194,9 @@ def place(
     )  # fmt: skip
 
 
-def place_table(summary: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+def place_table(
+    summary: pd.DataFrame, people: pd.DataFrame, *, joint: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Place every observer of a summary among people: measure by measure, and jointly.
 
     Parameters
@@ -204,12 +206,14 @@ def place_table(summary: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     people : DataFrame
         As `cogattn.measures.people_table` makes it. A person who is an observer of the
         summary is placed among the others.
+    joint : sequence of str, optional
+        Keys of the measures that are placed jointly; without, all that observer and people share.
 
     Returns
     -------
     DataFrame
-        Columns `PLACE_COLUMNS`: a row per observer and measure that people have, too, and one for all these measures
-        jointly where there are two or more and at least three people more than measures (people with all of them).
+        Columns `PLACE_COLUMNS`: a row per observer and measure that people have, too, and one for the joint measures
+        where there are two or more and at least three people more than measures (people with all of them).
         What cannot be had is NaN, and the note says why; it also repeats the notes of the summary.
     """
     import pandas as pd
@@ -219,8 +223,9 @@ def place_table(summary: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     for _, rows in summary.groupby("observer", sort=False):
         shared = rows[rows["measure"].isin(wide.columns)].drop_duplicates("measure")
         sets = [shared.iloc[[i]] for i in range(len(shared))]
-        if len(shared) > 1:
-            sets.append(shared)
+        together = shared if joint is None else shared[shared["measure"].isin(joint)]
+        if len(together) > 1:
+            sets.append(together)
         found = (_record(each, wide) for each in sets)
         records += [record for record in found if record is not None]
     return pd.DataFrame(records, columns=list(PLACE_COLUMNS))

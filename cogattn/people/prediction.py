@@ -11,8 +11,10 @@ drawn at random, does; else as people answer at all::
 
 An observer's answer takes the place of the one other person's. Scores for all answers (logarithms of probabilities,
 up to a constant) enter as ``prior * exp(b score)``. `c`, for every n, and `b` maximise the likelihood of one half of
-the person's answers and are used on the other half, and vice versa; the prior is of the other people. The bits of n
-others are the mean over all sets of n of those who answered, computed exactly.
+the person's answers; the prior is of the other people. Each answer is counted as the mean of its bits by the fit to its
+own half, which are too few, and to the other half, which are too many by as much: what remains are the bits of a fit to
+any number of answers. So that nothing is left of this at 0 either, `c` and `b` may fall below it (an observer that
+avoids people's answers). The bits of n others are the mean over all sets of n of those who answered, exactly.
 
 The interval is over people and over images: it holds every n at which the difference between the bits of the
 observer and of n people is less than t standard errors, t of Student's distribution with one degree of freedom less
@@ -52,9 +54,11 @@ MIN_PEOPLE = 3
 MIN_ANSWERS = 20
 """Least number of answers of a person: half of them are for the fit."""
 HALVES_SEED = 0
-LEAST, MOST = 1e-6, 1.0 - 1e-6
-"""Limits of `c`: no answer is ever impossible."""
-MOST_SLOPE = 100.0
+MOST = 1.0 - 1e-6
+"""Limit of `c`: no answer is ever impossible."""
+BELOW = 0.9
+"""How far `c` may fall to where an answer would be impossible."""
+LEAST_SLOPE, MOST_SLOPE = -5.0, 100.0
 """Of scores, over their SD."""
 MOST_STEPS, PRECISION = 40, 1e-5
 """Of the search for `c`."""
@@ -218,7 +222,7 @@ def _from_others(target: Codes, others: Codes, halves: Codes, prior: Array) -> A
         voted = np.where(kinds[1][:, None] == 0, base, voted)
         copied = [_copied(count[:, None] * weight, base, voted) for count in counts]
         bits = np.stack([-(weight * np.log2(base + c * (voted - base))).sum(axis=1) for c in copied])
-        found[:, n] = bits[1 - halves, kind]
+        found[:, n] = bits[:, kind].mean(axis=0)
     return found
 
 
@@ -229,7 +233,7 @@ def _from_observer(target: Codes, observer: Codes | Array, halves: Codes, prior:
     base = prior[target]
     voted = np.where(observer < 0, base, observer == target)
     copied = np.array([_copied((halves == half).astype(float), base, voted) for half in (0, 1)])
-    return -np.log2(base + copied[1 - halves] * (voted - base))
+    return -np.log2(base + copied[:, None] * (voted - base)).mean(axis=0)
 
 
 def _from_scores(target: Codes, scores: Array, halves: Codes, prior: Array) -> Array:
@@ -240,20 +244,23 @@ def _from_scores(target: Codes, scores: Array, halves: Codes, prior: Array) -> A
         tilted = np.log(prior) + slope * scores
         return logsumexp(tilted, axis=1) - tilted[own]
 
-    unit = max(float(scores.std()), 1e-300)
-    slopes = [
-        minimize_scalar(
-            lambda slope, of=halves == half: nats(slope / unit)[of].sum(), bounds=(0, MOST_SLOPE), method="bounded"
-        ).x / unit
-        for half in (0, 1)
-    ]  # fmt: skip
-    return np.where(halves == 0, nats(slopes[1]), nats(slopes[0])) / np.log(2)
+    def slope_of(half: int) -> float:
+        unit = max(float(scores.std()), 1e-300)
+        found = minimize_scalar(
+            lambda slope: nats(slope / unit)[halves == half].sum(),
+            bounds=(LEAST_SLOPE, MOST_SLOPE),
+            method="bounded",
+        )
+        return float(found.x) / unit
+
+    return (nats(slope_of(0)) + nats(slope_of(1))) / (2 * np.log(2))
 
 
 def _copied(weight: Array, base: Array, voted: Array) -> float:
     """Share `c` in which ``base + c (voted - base)`` is likeliest: by Newton's steps, or halves where these leave."""
     gain = voted - base
-    lo, hi, share = LEAST, MOST, 0.5
+    ratio = np.divide(base, gain, out=np.full(np.shape(gain), np.inf), where=gain > 0)
+    lo, hi, share = -BELOW * min(float(ratio.min()), 1.0), MOST, 0.5
     for _ in range(MOST_STEPS):
         ratio = gain / (base + share * gain)
         slope, curvature = float((weight * ratio).sum()), float((weight * ratio**2).sum())
