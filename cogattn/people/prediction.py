@@ -123,7 +123,7 @@ def worth(
     ------
     DataError
         If there are fewer than 3 people, shapes do not match, an answer is no code, a person or the observer has fewer
-        than 20 answers, or people do not predict each other.
+        than 20 answers, or people do not surely predict each other.
 
     Notes
     -----
@@ -144,17 +144,15 @@ def worth(
     halves = np.random.default_rng(HALVES_SEED).permutation(group.shape[1]) % 2
     whole = _open_bits(group, observer, halves, n)
     bits = whole.sum(axis=(0, 1))  # curve, then the observer's
-    if bits[1] >= bits[0]:
-        raise DataError(
-            f"people must predict each other; got {bits[1]:.2f} bits an answer from one other, {bits[0]:.2f} from none"
-        )
     left_out = [
         _prolonged(_open_bits(np.delete(group, person, axis=0), observer, halves, n).sum(axis=(0, 1)), bits)
         for person in range(len(group))
     ]
     errors = _Errors.of(whole, np.array(left_out))
+    quantile = float(t.ppf((1 + confidence) / 2, len(group) - 1))
+    _check_unit(bits, errors, quantile)
     estimate = worth_of_bits(bits[:-1], bits[-1])
-    lo, hi = _interval(bits, errors, estimate, float(t.ppf((1 + confidence) / 2, len(group) - 1)))
+    lo, hi = _interval(bits, errors, estimate, quantile)
     return Worth(
         worth=estimate, lo=lo, hi=hi, bits=float(bits[-1]), curve=tuple(bits[:-1].tolist()),
         n_people=len(group), n_images=int((group >= 0).any(axis=0).sum()), confidence=confidence,
@@ -351,6 +349,18 @@ def _first_above(of: Callable[[float], float], points: Array) -> float | None:
         if of(after) > 0:
             return float(brentq(of, before, after)) if of(before) < 0 else before
     return None
+
+
+def _check_unit(bits: Array, errors: _Errors, quantile: float) -> None:
+    """One other person must tell more than none, surely: that is the unit in which worth is told."""
+    first_step = np.zeros(len(bits))
+    first_step[:2] = 1.0, -1.0
+    half = quantile * errors.of_contrast(first_step)
+    if bits[0] - bits[1] <= half:
+        raise DataError(
+            f"people must predict each other, or worth has no unit; got {bits[0] - bits[1]:.3f} +- {half:.3f} bits an "
+            f"answer less from one other person than from none"
+        )
 
 
 # ---- what is asked for
