@@ -142,9 +142,11 @@ def somebody_at_work(root: Path, config: CoinConfig) -> Iterator[int]:
     words = [sys.executable, "-c", BUSY, str(root), config.canonical()]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "at work\n"
-        yield process.pid
-        process.send_signal(signal.SIGKILL)
+        try:
+            assert process.stdout.readline() == "at work\n"
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGKILL)
 
 
 def test_a_run_that_somebody_is_at_work_on_is_refused_naming_the_process_and_a_dead_one_is_not(
