@@ -237,6 +237,8 @@ class Study(Protocol[C, K]):
     """BibTeX of the paper."""
     tables: ClassVar[Mapping[str, Schema]]
     """Trial tables by name, with the columns that their rows have."""
+    joint: ClassVar[Sequence[str]] = ()
+    """Keys of the measures by which an observer is placed among people jointly; empty: all that both have."""
 
     def cells(self, config: C) -> Sequence[K]:
         """Return the whole plan, before any work."""
@@ -298,7 +300,7 @@ class Study(Protocol[C, K]):
         return {}
 
     def persons(self) -> pd.DataFrame | None:
-        """Return the persons that the study brings along, as `cogattn.measures.people_table`; None: group means only."""
+        """Return the persons that the study brings along, as `Results.people`; None: group means only."""
         return None
 
     def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(
         name, "1"
     )  # parallel workers share the cores; read when numpy and torch are imported
+sys.path.append(
+    str(Path(__file__).resolve().parents[1])
+)  # spawned processes import test modules by their names
 if not any(Path("/dev").glob("nvidia[0-9]*")):
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before any test imports triton
 

@@ -115,7 +115,7 @@ def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
     for line in _code_lines(found):
         print(line)
     if found.finished:
-        print(summary_text(found.summary(), found.remarks()))
+        print(summary_text(found.summary(), found.remarks(), place=found.place()))
         print(f"figures: {near(found.folder / 'figures')}")
     return 0
 

@@ -123,7 +123,8 @@ def demo(*, out: Out = Path("runs"), workers: Workers = None, json: AsJson = Fal
         if json:
             summaries.append(summary.assign(study=name))
         else:
-            print(summary_text(summary, run.remarks(), title=f"{name}: {_purpose(study)}", width=_width()))
+            title = f"{name}: {_purpose(study)}"
+            print(summary_text(summary, run.remarks(), place=run.place(), title=title, width=_width()))
             print()
     if json:
         print(rows_json(pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()))
@@ -178,7 +179,7 @@ def _run_and_print(
     if as_json:
         print(rows_json(run.summary()))
     else:
-        print(summary_text(run.summary(), run.remarks(), width=_width()))
+        print(summary_text(run.summary(), run.remarks(), place=run.place(), width=_width()))
         print(f"run: {near(run.folder)}")
     if failure is not None:
         raise failure

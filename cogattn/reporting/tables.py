@@ -19,7 +19,12 @@ NARROWEST = 16
 
 
 def summary_text(
-    summary: pd.DataFrame, remarks: Sequence[str] = (), *, title: str = "", width: int = WIDTH
+    summary: pd.DataFrame,
+    remarks: Sequence[str] = (),
+    *,
+    place: pd.DataFrame | None = None,
+    title: str = "",
+    width: int = WIDTH,
 ) -> str:
     """Return a study's summary as text: remarks, a block for each observer, the rows' own notes.
 
@@ -29,6 +34,8 @@ def summary_text(
         Columns `cogattn.measures.SUMMARY_COLUMNS`.
     remarks : sequence of str
         Sentences that come before any number.
+    place : DataFrame, optional
+        Where observers lie among people, as `cogattn.people.place_table` makes it: a line below each observer's rows.
     title : str
         A heading.
     width : int
@@ -36,12 +43,11 @@ def summary_text(
     """
     notes: list[str] = []
     rows: list[tuple[str, ...]] = []
-    observer = None
-    for row in summary.to_dict("records"):
-        if row["observer"] != observer:
-            observer = row["observer"]
-            rows.append((_heading(row),))
-        rows.append(_summary_row(row, notes))
+    for observer, own in summary.groupby("observer", sort=False):
+        records = own.to_dict("records")
+        rows.append((_heading(records[0]),))
+        rows += [_summary_row(row, notes) for row in records]
+        rows += [(line,) for line in _place_lines(str(observer), own, place, notes)]
     header = ("", "model [95 % interval]", "people", "n")
     lines = textwrap.wrap(title, width)
     above = [*lines, "=" * max(map(len, lines))] if lines else []
@@ -54,16 +60,46 @@ def _heading(row: Mapping[str, object]) -> str:
     return f"{printable(str(row['observer']))} ({row['role']})"
 
 
-def _summary_row(row: Mapping[str, object], notes: list[str]) -> tuple[str, ...]:
-    note = printable(str(row["note"] or ""))
+def _place_lines(observer: str, own: pd.DataFrame, place: pd.DataFrame | None, notes: list[str]) -> list[str]:
+    """Whether the observer could be one of the people: by all measures jointly, or by the only one."""
+    if place is None:
+        return []
+    placed = place[(place["observer"] == observer) & place["p"].notna()].to_dict("records")
+    joint = [record for record in placed if " " in record["measures"]] or (placed if len(placed) == 1 else [])
+    labels = dict(zip(own["measure"], own["label"], strict=True))
+    return [
+        f"  one of the people? p = {_p_text(record['p'])}, by {_listed(record['measures'].split(), labels)} "
+        f"(n {_count(record['n'])}; power {record['power']:.2f})"
+        + _footnote(str(record["note"] or ""), notes)
+        for record in joint
+    ]
+
+
+def _listed(keys: Sequence[str], labels: Mapping[str, str]) -> str:
+    *first, last = [printable(str(labels.get(key, key))) for key in keys]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _p_text(p: float) -> str:
+    return f"{p:.1g}" if p < 0.1 else f"{p:.2f}"
+
+
+def _footnote(text: str, notes: list[str]) -> str:
+    """The number of a note, which is added where it is new."""
+    note = printable(text)
     if note and note not in notes:
         notes.append(note)
+    return f" ({notes.index(note) + 1})" if note else ""
+
+
+def _summary_row(row: Mapping[str, object], notes: list[str]) -> tuple[str, ...]:
+    footnote = _footnote(str(row["note"] or ""), notes)
     people = interval_text(row["human"], row["human_lo"], row["human_hi"])
     if people != MISSING and (n_people := _count(row["human_n"])) not in ("0", MISSING):
         people += f", n {n_people}"
     label = f"{row['label']} ({row['unit']})" if row["unit"] else str(row["label"])
     return (
-        printable(label) + (f" ({notes.index(note) + 1})" if note else ""),
+        printable(label) + footnote,
         interval_text(row["estimate"], row["lo"], row["hi"]),
         people,
         _count(row["n"]),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from cogattn.config import StudyConfig
 from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, StoreError
+from cogattn.people.placing import place_table
 from cogattn.registry import complete, load_study
 from cogattn.running.cells import CellStore, DamagedCell
 from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
@@ -32,13 +33,15 @@ from cogattn.running.formats import parquet_of
 from cogattn.running.identity import Plan, PlannedCell, cell_code, make_plan, target_of
 from cogattn.running.provenance import collect
 from cogattn.running.records import CellList, CellRecord, ListedCell, Provenance
-from cogattn.running.store import RunFolder, run_id
+from cogattn.running.store import PLACE, RunFolder, run_id
 from cogattn.study import Cell, Outcome, Results, Study, Trials, streams_of
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 log = logging.getLogger(__name__)
+PLACED_ROLES = ("network", "control", "person")
+"""Of observers who could be one of the people."""
 CODE_DIGITS = 8
 """Hex digits by which a person names code."""
 
@@ -404,7 +407,19 @@ def summarised(study: Study, config: StudyConfig, trials: Trials) -> tuple[Resul
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's figure may raise anything; tables stay
             broken[f"figure {name}"] = describe(error)
-    return replace(results, figures=drawn), broken
+    return replace(results, figures=drawn, tables={**results.tables, **_placed(study, results)}), broken
+
+
+def _placed(study: Study, results: Results) -> dict[str, pd.DataFrame]:
+    """Where each network or tested person lies among people, if the study knows any; nothing where none can be placed.
+
+    A decoder's mean over listeners is no listener's value, and a listener is a person.
+    """
+    if results.people is None:
+        return {}
+    tested = results.summary[results.summary["role"].isin(PLACED_ROLES)]
+    table = place_table(tested, results.people, joint=getattr(study, "joint", ()) or None)
+    return {} if table.empty else {PLACE: table}
 
 
 def stored_trials(

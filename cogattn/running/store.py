@@ -59,6 +59,8 @@ FOLDERS = (TRIALS, TABLES, FIGURES)
 MAX_RECORD_BYTES = 1 << 28
 PEOPLE = "people"
 """Name of the table of persons."""
+PLACE = "place"
+"""Name of the table that says where observers lie among them."""
 
 
 def run_id(study: str, config: StudyConfig) -> str:
@@ -314,6 +316,14 @@ class RunFolder:
     def table(self, name: str) -> pd.DataFrame:
         """Return a table as it is stored; raise StoreError as `summary` does."""
         return read_csv(self.listed_bytes(f"{TABLES}/{stem(name)}.csv"))
+
+    def place(self) -> pd.DataFrame | None:
+        """Return where observers lie among people, None where that is not known; raise StoreError as `summary` does."""
+        if f"{TABLES}/{PLACE}.csv" not in self.listed(TABLES):
+            return None
+        table = self.table(PLACE)
+        text = ["observer", "role", "measures", "note"]
+        return table.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
 
     def trials(self, name: str) -> pd.DataFrame:
         """Return a trial table as it is stored; raise StoreError as `summary` does."""

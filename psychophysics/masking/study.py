@@ -14,6 +14,7 @@ from cogattn.observers.config import ReadoutObserver
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import plan
 from cogattn.psychophysics.masking.config import MaskingConfig
+from cogattn.psychophysics.masking.measures import CHANNEL
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
 from cogattn.vision.images.config import ProceduralImages
@@ -37,6 +38,7 @@ class MaskingStudy(Study[MaskingConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    joint: ClassVar[Sequence[str]] = tuple(measure.key for measure in CHANNEL)
 
     def check(self, config: MaskingConfig) -> None:
         """Find what is wrong with settings, files, tables of people and networks.

@@ -16,7 +16,7 @@ from cogattn.cli import main
 from cogattn.config import read_settings
 from cogattn.registry import load_study, study_entry_points
 from cogattn.running.execute import open_run, run_study
-from cogattn.running.exporting import exported, exported_json
+from cogattn.running.exporting import command_of, exported, exported_json
 from cogattn.running.records import Provenance
 from cogattn.running.store import RunFolder, run_id
 from cogattn.testing.coin import CoinConfig, CoinStudy
@@ -81,6 +81,12 @@ def test_settings_are_compared_within_a_study_and_among_the_listed_runs(
     assert row["settings"] == {}
     found = rows(capsys, "list", "--where", "coins.kind=fair")
     assert [set(row["settings"]) for row in found] == [{"tosses"}] * 2
+    masking = load_study("masking")
+    open_run(masking, masking.Config(), Path("runs")).create(masking.Config())
+    assert rows(capsys, "list", "--study", "masking")[0]["settings"] == {}
+    by_study = {row["study"]: set(row["settings"]) for row in rows(capsys, "list")}
+    assert by_study["masking"] == set()
+    assert "seed" not in by_study["coin"]
 
 
 def test_filters_choose_by_study_observer_setting_state_and_date(
@@ -151,6 +157,18 @@ def test_a_run_from_python_is_shown_with_its_settings_as_the_command(
     assert first[:3] == ["cogattn", "coin", "--config"]
     assert main([COIN, *first[2:]]) == 0
     assert [path.name for path in (tmp_path / "runs" / "coin").iterdir()] == [run.id]
+
+
+def test_the_last_command_line_counts_and_what_python_started_does_not(tmp_path: Path) -> None:
+    run = run_study(COIN, CoinConfig(), out=tmp_path)
+    provenance = run.read(Provenance)
+    assert provenance is not None
+    first, last, python = (
+        provenance.sessions[0].model_copy(update={"argv": argv})
+        for argv in (("cogattn", "demo"), ("__main__.py", "coin", "--tosses", "50"), ("cogattn.run",))
+    )
+    assert command_of(run, [first, last, python]) == "cogattn coin --tosses 50"
+    assert command_of(run, [last, first]) == "cogattn demo"
 
 
 def test_a_command_with_a_new_line_stays_one_line_and_leaves_valid_toml(tmp_path: Path) -> None:

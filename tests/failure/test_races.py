@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from cogattn.running.catalogue import verify
 from cogattn.running.cells import CellStore
@@ -39,10 +38,7 @@ def test_two_drivers_on_one_run_both_end_well(
     assert (shared.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
-def test_eight_writers_of_one_cell_never_show_a_torn_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the writers import this module by its name
+def test_eight_writers_of_one_cell_never_show_a_torn_file(tmp_path: Path) -> None:
     store = CellStore(tmp_path, "coin")
     spawn = multiprocessing.get_context("spawn")
     writers = [spawn.Process(target=write_many, args=(store, number)) for number in range(8)]

@@ -10,6 +10,7 @@ import pytest
 
 from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.people.placing import PLACE_COLUMNS
 from cogattn.reporting.tables import aligned, interval_text, printable, rows_json, summary_text
 
 NAN, INF = math.nan, math.inf
@@ -65,6 +66,23 @@ def test_remarks_come_before_any_number_and_notes_after() -> None:
 def test_each_observer_is_a_heading_with_its_role() -> None:
     lines = summary_text(ROWS).splitlines()
     assert lines.index("resnet50 (network)") < lines.index("vit (network)")
+
+
+def test_below_an_observer_stands_whether_it_could_be_one_of_the_people() -> None:
+    rows = [
+        ("vit", "network", "peak", 1.0, 0.5, 1.5, 0.3, 0.2, 0.76, 14, "people saw other stimuli"),
+        ("resnet50", "network", "bandwidth", 4.0, 2.0, 6.0, 0.004, 0.07, 0.76, 14, ""),
+        ("resnet50", "network", "peak", 1.0, 0.5, 1.5, 0.3, 0.2, 0.76, 14, ""),
+        ("resnet50", "network", "bandwidth peak", 5.0, 2.0, 7.0, 0.0014, 0.07, 0.62, 14, ""),
+    ]
+    text = summary_text(ROWS, place=pd.DataFrame(rows, columns=list(PLACE_COLUMNS)))
+    first, second = text.split("vit (network)")
+    line = "p = 0.001, by bandwidth of the channel of an observer of photographs and peak (n 14; power 0.62)"
+    assert line in " ".join(first.split())
+    assert "one of the people? p = 0.30, by peak (n 14; power 0.76) (2)" in " ".join(second.split())
+    assert "(2) people saw other stimuli" in second
+    unknown = pd.DataFrame(rows, columns=list(PLACE_COLUMNS)).assign(p=NAN)
+    assert summary_text(ROWS, place=unknown) == summary_text(ROWS)
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:

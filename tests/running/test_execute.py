@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ import pandas as pd
 import pytest
 
 from cogattn.errors import ConfigError, RunFailed, StoreError
+from cogattn.measures import people_table
+from cogattn.people import place_table
 from cogattn.registry import load_study
 from cogattn.running.crew import Progress
 from cogattn.running.execute import Execution, describe, open_run, run_study
@@ -23,7 +26,7 @@ from cogattn.running.records import CellList, Provenance
 from cogattn.running.store import RunFolder
 from cogattn.seeds import Streams
 from cogattn.study import Outcome, Results, Trials
-from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy
+from cogattn.testing.coin import HEADS, CoinCell, CoinConfig, CoinStudy, FairCoins
 
 COIN = "cogattn.testing.coin:CoinStudy"
 HERE = __name__
@@ -71,6 +74,20 @@ class UglyCoins(CoinStudy):
     def summarise(self, config: CoinConfig, trials: Trials) -> Results:
         found = super().summarise(config, trials)
         return Results(found.summary, figures={"heads": lambda: 1 / 0})  # type: ignore[dict-item]
+
+
+class CoinsAmongPeople(CoinStudy):
+    """Six persons throw coins, too; one coin is a decoder, which is nobody's equal."""
+
+    name: ClassVar[str] = "among"
+
+    def summarise(self, config: CoinConfig, trials: Trials) -> Results:
+        found = super().summarise(config, trials)
+        summary = found.summary
+        summary.loc[summary["observer"] == "coin 2", "role"] = "decoder"
+        shares = (0.42, 0.46, 0.5, 0.51, 0.55, 0.6)
+        people = people_table((f"person {i}", HEADS, share, 0.05, 100) for i, share in enumerate(shares))
+        return replace(found, summary=summary, people=people)
 
 
 class KeepingCoins(CoinStudy):
@@ -230,6 +247,18 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_the_tables_are_there(tmp_pat
         run_study(f"{HERE}:UglyCoins", CoinConfig(), out=tmp_path)
     run = open_run(f"{HERE}:UglyCoins", CoinConfig(), tmp_path)
     assert len(run.summary()) == 2
+
+
+def test_where_an_observer_lies_among_people_is_a_table_of_the_run(tmp_path: Path) -> None:
+    study = CoinsAmongPeople()
+    run = run_study(study, CoinConfig(coins=FairCoins(n=3)), out=tmp_path)
+    table = run.place()
+    assert table is not None
+    expected = place_table(run.summary().iloc[:2], run.table("people"))
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-9, check_dtype=False)
+    assert table["observer"].tolist() == ["coin 0", "coin 1"]
+    nobody = run_study(CoinStudy(), CoinConfig(), out=tmp_path)
+    assert nobody.place() is None
 
 
 def test_artefacts_are_kept_beside_the_trials(tmp_path: Path) -> None:

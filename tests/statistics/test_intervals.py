@@ -84,7 +84,7 @@ def test_intervals_of_correlations_hold_and_stay_in_range(n: int, r: float) -> N
 
 def test_three_units_have_no_correlation_to_speak_of() -> None:
     """Any two of them lie on a line."""
-    for rows in rng().standard_normal((100, 3, 2)):
+    for rows in rng().standard_normal((1000, 3, 2)):
         assert np.isnan(statistic_interval(rows, pearson, rng=rng(), scale="correlation").lo)
 
 
@@ -188,6 +188,14 @@ def test_intervals_of_a_peak_hold_the_populations(n: int) -> None:
     assert held(found, truth) > 0.95 - 3 * (0.95 * 0.05 / 200) ** 0.5
     assert all(e.lo <= e.estimate <= e.hi for e in found)
     assert np.median([e.hi - e.lo for e in found]) < (20 if n == 3 else 10)
+
+
+def test_a_place_leaves_the_interval_of_a_peak_where_students_test_says_so() -> None:
+    """Three units lead at the first place by 1, 2 and 3, t = 3.46, above Student's 2.92; less .4 it is 2.77."""
+    for shift, hi in ((0.0, 1.0), (-0.4, 2.0)):
+        curves = [[lead + shift, 0.0] for lead in (1.0, 2.0, 3.0)]
+        found = peak_interval(curves, [1.0, 2.0])
+        assert (found.estimate, found.lo, found.hi) == (1.0, 1.0, hi)
 
 
 def test_a_peak_of_one_curve_has_no_interval_and_places_must_match() -> None:
