@@ -16,17 +16,18 @@ own half, which are too few, and to the other half, which are too many by as muc
 any number of answers. So that nothing is left of this at 0 either, `c` and `b` may fall below it (an observer that
 avoids people's answers). The bits of n others are the mean over all sets of n of those who answered, exactly.
 
-The interval is over people and over images: it holds every n at which the difference between the bits of the
-observer and of n people is less than t standard errors, t of Student's distribution with one degree of freedom less
-than there are people. The variance is that of the jackknife over people (each left out both as one who is
-predicted and as one who predicts) plus that over images, less the part that both hold (Cameron et al., 2011).
+The interval is over people and over images: it holds every n at which the bits of the observer and of n people differ
+by less than t standard errors. Their variance is that of the jackknife over people (each left out both as one who is
+predicted and as one who predicts) plus that over images, less the part that both hold (Cameron et al., 2011); t is
+Student's, its degrees of freedom those of such a sum (Satterthwaite, 1946).
 
 References
 ----------
 Cameron, Gelbach, Miller (2011), Robust inference with multiway clustering, J. Bus. Econ. Stat. 29, 238-249.
 Efron, Stein (1981), The jackknife estimate of variance, Ann. Stat. 9, 586-596. Fieller (1954), J. R. Stat. Soc. B 16,
 175-185. Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML (scores). Shannon (1951),
-Prediction and entropy of printed English, Bell Syst. Tech. J. 30, 50-64.
+Prediction and entropy of printed English, Bell Syst. Tech. J. 30, 50-64. Satterthwaite (1946), Biometrics Bull. 2,
+110-114.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Worth:
         predicts worse than the prior alone (the first segment is prolonged); inf where better than all people but
         the predicted one: more than ``n_people - 1``, the end of what these people can tell.
     lo, hi : float
-        Interval; `hi` is inf where the end of the curve is inside, `lo` is -inf where it has no end.
+        Interval; `hi` is inf where the end of the curve is inside, `lo` is -inf where it has no end, as where people
+        hardly predict each other.
     bits : float
         Bits an answer that the observer leaves open.
     curve : tuple of float, length n_people
@@ -123,7 +125,7 @@ def worth(
     ------
     DataError
         If there are fewer than 3 people, shapes do not match, an answer is no code, a person or the observer has fewer
-        than 20 answers, or people do not surely predict each other.
+        than 20 answers, or one person does not tell more of another than none.
 
     Notes
     -----
@@ -144,15 +146,18 @@ def worth(
     halves = np.random.default_rng(HALVES_SEED).permutation(group.shape[1]) % 2
     whole = _open_bits(group, observer, halves, n)
     bits = whole.sum(axis=(0, 1))  # curve, then the observer's
+    if bits[1] >= bits[0]:
+        raise DataError(
+            f"people must predict each other, or worth has no unit; got {bits[1]:.3f} bits an answer from one other "
+            f"person and {bits[0]:.3f} from none"
+        )
     left_out = [
         _prolonged(_open_bits(np.delete(group, person, axis=0), observer, halves, n).sum(axis=(0, 1)), bits)
         for person in range(len(group))
     ]
     errors = _Errors.of(whole, np.array(left_out))
-    quantile = float(t.ppf((1 + confidence) / 2, len(group) - 1))
-    _check_unit(bits, errors, quantile)
     estimate = worth_of_bits(bits[:-1], bits[-1])
-    lo, hi = _interval(bits, errors, estimate, quantile)
+    lo, hi = _interval(bits, errors, estimate, confidence)
     return Worth(
         worth=estimate, lo=lo, hi=hi, bits=float(bits[-1]), curve=tuple(bits[:-1].tolist()),
         n_people=len(group), n_images=int((group >= 0).any(axis=0).sum()), confidence=confidence,
@@ -279,8 +284,8 @@ def _votes(n: int, n_others: int) -> tuple[Array, Array]:
     """
     answered, agree, votes = np.ogrid[: n_others + 1, : n_others + 1, : n + 1]
     drawn = np.minimum(n, answered)
-    chance = hypergeom.pmf(votes, answered, np.minimum(agree, answered), drawn)
-    return np.nan_to_num(chance), (votes / np.maximum(drawn, 1))[:, 0]
+    chance = hypergeom.pmf(votes, np.maximum(answered, 1), np.minimum(agree, answered), drawn)
+    return chance, (votes / np.maximum(drawn, 1))[:, 0]
 
 
 # ---- from bits to people
@@ -301,11 +306,12 @@ def _contrast(n: float, n_people: int) -> Array:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Covariances of (curve, observer's bits): over people, over images, and what both hold."""
+    """Covariances of (curve, observer's bits): over people, over images, and what both hold; how many of each."""
 
     people: Array
     images: Array
     both: Array
+    n: tuple[int, int]
 
     @classmethod
     def of(cls, shares: Array, left_out: Array) -> _Errors:
@@ -318,22 +324,26 @@ class _Errors:
             jackknifed.T @ jackknifed * (k - 1) / k,
             images.T @ images * n_images / (n_images - 1),
             np.einsum("ijk,ijl->kl", own, own, optimize=True) * k / (k - 1),
+            (k, n_images),
         )
 
-    def of_contrast(self, weights: Array) -> float:
-        """Standard error of a weighted sum; never below that over people or images alone."""
+    def half_width(self, weights: Array, confidence: float) -> float:
+        """Half the interval of a weighted sum; its variance never below that over people or images alone."""
         people, images, both = (weights @ each @ weights for each in (self.people, self.images, self.both))
-        return float(np.sqrt(max(people + images - both, people, images)))
+        variance = max(people + images - both, people, images, 1e-300)
+        n_people, n_images = self.n
+        df = variance**2 / max(people**2 / (n_people - 1) + images**2 / (n_images - 1), 1e-300)
+        return float(t.ppf((1 + confidence) / 2, df) * variance**0.5)
 
 
-def _interval(bits: Array, errors: _Errors, estimate: float, quantile: float) -> tuple[float, float]:
+def _interval(bits: Array, errors: _Errors, estimate: float, confidence: float) -> tuple[float, float]:
     """Around the estimate, all n whose bits are not told apart from the observer's."""
     n_people = len(bits) - 1
     end = n_people - 1.0
 
     def apart(n: float) -> float:
         weights = _contrast(n, n_people)
-        return abs(float(weights @ bits)) - quantile * errors.of_contrast(weights)
+        return abs(float(weights @ bits)) - errors.half_width(weights, confidence)
 
     start = min(estimate, end)
     if apart(start) > 0:  # beyond the curve for sure
@@ -349,18 +359,6 @@ def _first_above(of: Callable[[float], float], points: Array) -> float | None:
         if of(after) > 0:
             return float(brentq(of, before, after)) if of(before) < 0 else before
     return None
-
-
-def _check_unit(bits: Array, errors: _Errors, quantile: float) -> None:
-    """One other person must tell more than none, surely: that is the unit in which worth is told."""
-    first_step = np.zeros(len(bits))
-    first_step[:2] = 1.0, -1.0
-    half = quantile * errors.of_contrast(first_step)
-    if bits[0] - bits[1] <= half:
-        raise DataError(
-            f"people must predict each other, or worth has no unit; got {bits[0] - bits[1]:.3f} +- {half:.3f} bits an "
-            f"answer less from one other person than from none"
-        )
 
 
 # ---- what is asked for
