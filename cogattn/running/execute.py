@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from cogattn.config import StudyConfig
 from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, StoreError
-from cogattn.people.placing import place_table
 from cogattn.registry import complete, load_study
 from cogattn.running.cells import CellStore, DamagedCell
 from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
@@ -415,6 +414,8 @@ def _placed(study: Study, results: Results) -> dict[str, pd.DataFrame]:
 
     A decoder's mean over listeners is no listener's value, and a listener is a person.
     """
+    from cogattn.people.placing import place_table
+
     if results.people is None:
         return {}
     tested = results.summary[results.summary["role"].isin(PLACED_ROLES)]

@@ -27,6 +27,8 @@ NOT_NUMERIC = frozenset(
      "threadpoolctl", "tqdm", "typing_extensions"}
 )  # fmt: skip
 """Packages whose version changes no trial: they store, read, print, draw or check."""
+PLACED = "cogattn.running.execute:_placed"
+"""What puts a summary's rows among people."""
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "mne_bids": "mne-bids"}
 
 
@@ -74,7 +76,7 @@ def make_plan(study: Study, config: StudyConfig) -> Plan:
         If two cells are the same, or there is none.
     """
     cells = plan_cells(study, config)
-    code, summary_code = cell_code(target_of(study)), reached(study, "summarise")
+    code, summary_code = cell_code(target_of(study)), question_code(target_of(study))
     like = CellRecord(
         study=study.name,
         cell={},
@@ -113,9 +115,9 @@ def cell_code(target: str) -> CodeDigest:
     return code_digest(f"{target}.run_cell", also=("cogattn.study:streams_of",))
 
 
-def reached(study: Study, method: str) -> CodeDigest:
-    """Digest of the code that one method of a study reaches."""
-    return code_digest(f"{target_of(study)}.{method}")
+def question_code(target: str) -> CodeDigest:
+    """Digest of the code that tables and figures of the study at `target` reach, the place among people included."""
+    return code_digest(f"{target}.summarise", also=(f"{target}.joint", PLACED))
 
 
 def libraries_of(packages: Sequence[str]) -> dict[str, str]:

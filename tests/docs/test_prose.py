@@ -17,7 +17,18 @@ from cogattn.testing.conformance import RESERVED_FLAGS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 HOUSE_FLAGS = {f"--{name.replace('_', '-')}" for name in RESERVED_FLAGS} | {"--version", "--deep", "--study"}
-HOUSE_FLAGS |= {"--against", "--where", "--explain", "--by", "--control", "--leave-out-families", "--to"}
+HOUSE_FLAGS |= {
+    "--observer",
+    "--since",
+    "--state",
+    "--against",
+    "--where",
+    "--explain",
+    "--by",
+    "--control",
+    "--leave-out-families",
+    "--to",
+}
 page_by_page = pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
 
 

@@ -14,6 +14,7 @@ import pytest
 from cogattn.errors import ConfigError
 from cogattn.running.crew import Progress
 from cogattn.running.execute import Execution, run_study
+from cogattn.running.identity import cell_code, question_code
 from cogattn.running.records import CellList, Provenance
 from cogattn.running.store import RunFolder
 from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy, LoadedCoins
@@ -233,3 +234,16 @@ def test_two_runs_share_their_cells_and_each_has_its_own_tables(tmp_path: Path) 
     }
     assert len(shared) == 2
     assert len(second.summary()) == 1
+
+
+def test_the_question_is_another_when_observers_are_placed_otherwise() -> None:
+    """Tables of a finished run are made again when what places observers among people has changed."""
+    target = "cogattn.psychophysics.masking.study:MaskingStudy"
+    parts, cell_parts = question_code(target).parts, cell_code(target).parts
+    for name in (
+        "cogattn.people.placing:place_table",
+        "cogattn.people.placing:_conformal_rank",
+        f"{target}.joint",
+    ):
+        assert name in parts
+        assert name not in cell_parts
