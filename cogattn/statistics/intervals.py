@@ -153,7 +153,7 @@ def statistic_interval(
     forward, back = _SCALES[scale]
     with np.errstate(divide="ignore", invalid="ignore"):
         left_out = forward(np.array([statistic(np.delete(rows, i, axis=0)) for i in range(n)], dtype=float))
-        pseudo = n * forward(np.float64(value)) - (n - 1) * left_out
+        pseudo = n * forward(np.array(value)) - (n - 1) * left_out
     if not np.isfinite(pseudo).all() or np.ptp(pseudo) == 0 or _is_coarse(left_out, rows):
         return Estimate.bare(value, n)
     centre, half = pseudo.mean(), _half(pseudo, confidence)
