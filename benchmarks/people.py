@@ -1,23 +1,30 @@
 """How often left-out people pass and intervals hold, and what a copyist is worth: the figures of docs/people.md.
 
     python benchmarks/people.py [passing] [pairs] [distance] [worth] [--simulations 2000]
+    python benchmarks/people.py naming --people model_vs_human --images cue_conflict
 
 People of `passing` are independent draws whose measures are normal, or gamma with a given skewness, mixed by
 `MIXED` so that they correlate. People of `worth` see an image's main or second category with their own probability,
 and else answer as people do at all; an image's ambiguity is its own.
+`naming` weighs EfficientNet-lite0, and the shape of each image, among the ten people who named 1,280 cue-conflict
+images (Geirhos et al. 2019), whose folders it is told.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cogattn.people import place, worth
+from cogattn.people import Worth, place, worth
 from cogattn.people.prediction import worth_of_bits
+from cogattn.psychophysics.probes.people import read_answers
+from cogattn.vision.images.categories import CATEGORIES
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -157,6 +164,46 @@ def tell_worth(n: int, rng: np.random.Generator) -> None:
         )
 
 
+def naming(people: Path, images: Path) -> dict[str, Worth]:
+    """Return what the network is worth by scores and by answers, whoever answers with the shape, and each person."""
+    answers = read_answers(people, "cue-conflict")
+    wide = answers.pivot_table(index="person", columns="image", values="response", aggfunc="first").fillna("")
+    code = {name: number for number, name in enumerate(CATEGORIES)}
+    group = np.array([[code.get(answer, -1) for answer in row] for row in wide.to_numpy()])
+    files = [images / re.split(r"\d", name)[0] / f"{name}.jpg" for name in wide.columns]
+    scores = scores_of(files)
+    shapes = np.array([code[file.parent.name] for file in files])
+    observers = {"lite0, scores": scores, "lite0, answers": scores.argmax(axis=1), "shape": shapes}
+    found = {name: worth(observer, group, n_alternatives=16) for name, observer in observers.items()}
+    for index, name in enumerate(wide.index):
+        found[name] = worth(group[index], np.delete(group, index, axis=0), n_alternatives=16)
+    return found
+
+
+def scores_of(files: Sequence[Path]) -> Array:
+    """EfficientNet-lite0's log probabilities of the 16 categories, (n_files, 16)."""
+    import torch
+
+    from cogattn.psychophysics.masking.config import MaskingConfig
+    from cogattn.psychophysics.masking.respond import build_respondent
+    from cogattn.psychophysics.probes.shape_bias import ConflictImages
+
+    config = MaskingConfig.parse({"observer": {"kind": "timm"}, "images": {"kind": "folder", "path": "none"}})
+    respondent = build_respondent(config, "tf_efficientnet_lite0", CATEGORIES)
+    images = ConflictImages(Path(), tuple(map(str, files)), (), ())
+    shown = (torch.from_numpy(images.load(index))[None] for index in range(len(files)))
+    return np.concatenate([respondent.scores(one).numpy() for one in shown]).astype(float)
+
+
+def tell_naming(people: Path, images: Path) -> None:
+    for name, found in naming(people, images).items():
+        curve = " ".join(f"{bits:.2f}" for bits in found.curve)
+        print(
+            f"{name}: {found.worth:.3f} [{found.lo:.3f}, {found.hi:.3f}], {found.bits:.2f} bits; people {curve}",
+            flush=True,
+        )
+
+
 PARTS: dict[str, Callable[[int, np.random.Generator], None]] = {
     "passing": tell_passing, "pairs": tell_pairs, "distance": tell_distance, "worth": tell_worth,
 }  # fmt: skip
@@ -166,10 +213,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", default=list(PARTS), choices=[*PARTS, []])
+    parser.add_argument("parts", nargs="*", default=list(PARTS), choices=[*PARTS, "naming", []])
     parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--people", type=Path, help="folder of model-vs-human's answers")
+    parser.add_argument("--images", type=Path, help="folder of the cue-conflict images, as JPEG")
     asked = parser.parse_args()
     for part in asked.parts:
+        if part == "naming":
+            tell_naming(asked.people, asked.images)
+            continue
         PARTS[part](asked.simulations, np.random.default_rng(0))
 
 

@@ -63,7 +63,7 @@ LEAST_SLOPE, MOST_SLOPE = -5.0, 100.0
 """Of scores, over their SD."""
 MOST_STEPS, PRECISION = 40, 1e-5
 """Of the search for `c`."""
-STEP = 0.02
+STEP = 0.05
 """In which the ends of an interval are sought, in people."""
 
 
@@ -202,8 +202,8 @@ def _open_bits(people: Codes, observer: Codes | Array, halves: Codes, n: int) ->
         others = np.delete(people, person, axis=0)
         shown = np.flatnonzero(people[person] >= 0)
         target, half = people[person, shown], halves[shown]
-        prior = np.bincount(others[others >= 0], minlength=n) + 0.5
-        prior /= prior.sum()
+        prior = np.bincount(others[others >= 0], minlength=n).astype(np.float64) + 0.5
+        prior = prior / prior.sum()
         bits[person, shown, :-1] = _from_others(target, others[:, shown], half, prior)
         bits[person, shown, -1] = _from_observer(target, observer[shown], half, prior)
         bits[person] /= k * len(shown)
@@ -232,7 +232,7 @@ def _from_others(target: Codes, others: Codes, halves: Codes, prior: Array) -> A
 def _from_observer(target: Codes, observer: Codes | Array, halves: Codes, prior: Array) -> Array:
     """Bits of each answer from the observer's, (n_images,); of what it did not answer, from the prior."""
     if observer.ndim == 2:
-        return _from_scores(target, observer, halves, prior)
+        return _from_scores(target, observer.astype(np.float64), halves, prior)
     base = prior[target]
     voted = np.where(observer < 0, base, observer == target)
     copied = np.array([_copied((halves == half).astype(float), base, voted) for half in (0, 1)])

@@ -228,6 +228,7 @@ objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.o
 """,
     "search.md": "",
     "compare.md": "",
+    "people.md": "",
 }
 """What a page takes to be there already."""
 

@@ -125,7 +125,7 @@ def test_a_copyist_lands_at_its_true_worth_and_intervals_hold_it(copied: float) 
 
 
 def test_intervals_hold_where_people_differ_much_and_images_are_many() -> None:
-    rng, n, n_images = np.random.default_rng(5), 50, 500
+    rng, n, n_images = np.random.default_rng(5), 30, 400
     held = []
     for _ in range(n):
         seen = rng.integers(N_ANSWERS, size=n_images)
@@ -192,6 +192,12 @@ SOME, ALL = draw(4, 100, 0.5, np.random.default_rng(10))
         (SOME, ALL + 0.5, None, "people must be codes of answers"),
         (np.full(100, -2), ALL, None, "answers must be codes of answers"),
         (np.array(["cat"] * 100), ALL, None, "answers must be codes of answers"),
+        (
+            SOME,
+            (np.arange(100) + np.arange(4)[:, None]) // 100 % 2,
+            None,
+            "must predict each other, or worth",
+        ),
         (SOME, ALL, 4, "n_alternatives must be 2 or more, above every code"),
         (np.zeros((100, 5)), ALL, None, "above every code, and as many as scores; got 5"),
         (np.full((100, N_ANSWERS), np.inf), ALL, None, "scores must be finite"),
@@ -204,17 +210,17 @@ def test_what_cannot_be_weighed_is_refused(answers, people, n: int | None, words
 
 
 def test_people_who_do_not_predict_each_other_are_no_measure() -> None:
-    refused = 0
-    for seed in range(12):
-        observer, *people = np.random.default_rng(seed).integers(8, size=(5, 100))
-        try:
-            found = worth(observer, people)
-        except DataError as error:
-            assert "people must predict each other, or worth has no unit" in str(error)
-            refused += 1
-        else:
-            assert (found.lo, found.hi) == (-np.inf, np.inf)
-    assert 0 < refused < 12
+    found = [_worth_or_none(*np.random.default_rng(seed).integers(8, size=(5, 100))) for seed in range(8)]
+    unbounded = [(one.lo, one.hi) == (-np.inf, np.inf) for one in found if one is not None]
+    assert 0 < len(unbounded) < 8
+    assert all(unbounded)
+
+
+def _worth_or_none(observer: np.ndarray, *people: np.ndarray) -> Worth | None:
+    try:
+        return worth(observer, people)
+    except DataError:
+        return None
 
 
 # ---- people who name cue-conflict images
