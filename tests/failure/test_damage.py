@@ -215,11 +215,10 @@ def listed_otherwise(run: RunFolder) -> None:
 def edited_and_resealed(run: RunFolder) -> None:
     """A table edited and the manifest sealed again."""
     path = run.folder / "tables/summary.csv"
-    path.write_text(
-        path.read_text().replace(
-            "coin 0,network,heads,heads,share,0.1", "coin 0,network,heads,heads,share,0.7"
-        )
-    )
+    told = path.read_text()
+    edited = told.replace("heads,heads,share,share,0.1", "heads,heads,share,share,0.7", 1)
+    assert edited != told
+    path.write_text(edited)
     manifest = run.read(Manifest)
     files = {**manifest.files, "tables/summary.csv": sha256_hex(path.read_bytes())}
     run.write(manifest.model_copy(update={"files": files}))
