@@ -33,10 +33,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.stats import f, ncf, norm
+from scipy.stats import f, ncf
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
+from cogattn.statistics.scales import on_scale as on_scale
+from cogattn.statistics.scales import standard_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,46 +97,6 @@ class Place:
     n: int
     n_measures: int
     away_sd: float
-
-
-def on_scale(values: ArrayLike, scale: Scale) -> Array:
-    """Return values on the scale on which they are compared.
-
-    Parameters
-    ----------
-    values : array
-        In the measure's unit; NaN stays NaN.
-    scale : {"linear", "log", "share", "correlation"}
-        As they are; natural logarithm; arcsine of the root, in radians; Fisher's z.
-
-    Raises
-    ------
-    DataError
-        If a value is none of its scale: negative for log, outside [0, 1] for share, outside [-1, 1] for correlation.
-
-    Examples
-    --------
-    >>> on_scale([0, 0.5, 1], "share").round(3)
-    array([0.   , 0.785, 1.571])
-    """
-    given = np.asarray(values, dtype=float)
-    low, high = {"log": (0.0, math.inf), "share": (0.0, 1.0), "correlation": (-1.0, 1.0)}.get(
-        scale, (-math.inf, math.inf)
-    )
-    outside = (given < low) | (given > high)
-    if outside.any():
-        raise DataError(
-            f"values on the scale {scale} must be from {low:g} to {high:g}; got {given[outside].flat[0]:g}"
-        )
-    with np.errstate(divide="ignore"):
-        match scale:
-            case "log":
-                return np.log(given)
-            case "share":
-                return np.arcsin(np.sqrt(given))
-            case "correlation":
-                return np.arctanh(given)
-    return given
 
 
 def place(
@@ -254,11 +216,10 @@ def _record(rows: pd.DataFrame, wide: pd.DataFrame) -> dict[str, object] | None:
 def _place_rows(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[Place, str]:
     """Place the values of some rows; with a remark where their errors are not known."""
     scales: Sequence[Scale] = rows["scale"].tolist()
-    x, lo, hi = (
-        _each_on_scale(rows[name].to_numpy(dtype=float), scales) for name in ("estimate", "lo", "hi")
-    )
+    x = _each_on_scale(rows["estimate"].to_numpy(dtype=float), scales)
     group = np.stack([_each_on_scale(person, scales) for person in others.to_numpy(dtype=float)])
-    se = (hi - lo) / (2 * norm.isf(0.025))
+    ends = zip(rows["lo"], rows["hi"], scales, strict=True)
+    se = np.array([float(standard_error(lo, hi, scale)) for lo, hi, scale in ends])
     if np.isfinite(se).all():
         return place(x, group, se=se), ""
     return place(x, group), "distance without the observer's own error"

@@ -23,6 +23,7 @@ import numpy as np
 from cogattn.measures import KEY, PEOPLE_COLUMNS, Estimate, Measure, Row, Scale
 from cogattn.people.files import Source, digest, header_of, need, read_rows, refuse, whole
 from cogattn.statistics.intervals import mean_interval
+from cogattn.statistics.scales import from_scale, to_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +38,6 @@ ALLOWED: Mapping[Scale, tuple[str, float, float]] = {
     "correlation": ("a correlation between -1 and 1", -1.0, 1.0),
 }
 """What a measure of a scale can be: in words, and the bounds between which it lies."""
-
-_TO_SCALE: Mapping[Scale, tuple[np.ufunc, np.ufunc]] = {
-    "log": (np.log, np.exp),
-    "correlation": (np.arctanh, np.tanh),
-}
-"""To a scale and back, where means are not taken of the values as they are."""
 Shipped = Mapping[str, Callable[[], "pd.DataFrame"]]
 
 
@@ -133,10 +128,10 @@ def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) 
     each = each[np.isfinite(each)]
     if not len(each):
         return Estimate.bare(math.nan, 0)
-    there, back = _TO_SCALE.get(scale, (np.positive, np.positive))
-    lowest, highest = (0.0, 1.0) if scale == "share" else (None, None)
-    found = mean_interval(there(each), confidence=confidence, lowest=lowest, highest=highest)
-    return Estimate(*(float(back(end)) for end in (found.estimate, found.lo, found.hi)), found.n)
+    if scale == "share":  # averaged as they are
+        return mean_interval(each, confidence=confidence, lowest=0.0, highest=1.0)
+    found = mean_interval(to_scale(each, scale), confidence=confidence)
+    return Estimate(*from_scale([found.estimate, found.lo, found.hi], scale).tolist(), found.n)
 
 
 def beside(rows: Iterable[Row], people: pd.DataFrame | None, *, confidence: float = 0.95) -> list[Row]:

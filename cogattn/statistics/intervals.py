@@ -44,13 +44,13 @@ from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate, Scale
+from cogattn.statistics.scales import from_scale, to_scale
 
 Array = NDArray[np.float64]
 Statistic = Callable[[NDArray], float]
 
 FEWEST_FOR_BCA = 10
 """Units from which on a bootstrap is more than a rearrangement of a handful."""
-_ROUNDING = 1e-9
 FEWEST_LEVELS = 4
 """A smooth statistic takes as many values as there are units to leave out; a median takes three."""
 
@@ -150,14 +150,13 @@ def statistic_interval(
     value, n = float(statistic(rows)), len(rows)
     if n < 2:
         return Estimate.bare(value, n)
-    forward, back = _SCALES[scale]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left_out = forward(np.array([statistic(np.delete(rows, i, axis=0)) for i in range(n)], dtype=float))
-        pseudo = n * forward(np.array(value)) - (n - 1) * left_out
+    with np.errstate(invalid="ignore"):
+        left_out = to_scale([statistic(np.delete(rows, i, axis=0)) for i in range(n)], scale)
+        pseudo = n * to_scale(value, scale) - (n - 1) * left_out
     if not np.isfinite(pseudo).all() or np.ptp(pseudo) == 0 or _is_coarse(left_out, rows):
         return Estimate.bare(value, n)
     centre, half = pseudo.mean(), _half(pseudo, confidence)
-    return Estimate(value, float(back(centre - half)), float(back(centre + half)), n)
+    return Estimate(value, *from_scale([centre - half, centre + half], scale).tolist(), n)
 
 
 def bootstrap(
@@ -272,20 +271,3 @@ def _is_coarse(left_out: Array, rows: NDArray) -> bool:
     """Whether the statistic takes a few values only, whoever is left out, as a median does: a jackknife fails there."""
     levels = len(np.unique(left_out))
     return levels < FEWEST_LEVELS <= len(np.unique(rows, axis=0))
-
-
-def _fisher_z(r: NDArray) -> NDArray:
-    """Infinite at 1, whatever the last digits of `r` are."""
-    return np.arctanh(np.where(np.abs(r) > 1 - _ROUNDING, np.sign(r), r))
-
-
-def _share_back(angle: NDArray) -> NDArray:
-    return np.sin(np.clip(angle, 0, np.pi / 2)) ** 2
-
-
-_SCALES: dict[Scale, tuple[Callable[[NDArray], NDArray], Callable[[NDArray], NDArray]]] = {
-    "linear": (lambda value: value, lambda value: value),
-    "log": (np.log, np.exp),
-    "share": (lambda share: np.arcsin(np.sqrt(share)), _share_back),
-    "correlation": (_fisher_z, np.tanh),
-}

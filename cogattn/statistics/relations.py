@@ -20,8 +20,8 @@ from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
-from cogattn.statistics.intervals import statistic_interval
-from cogattn.statistics.stats import Array, Estimate, correlation, variance_explained
+from cogattn.statistics.intervals import bootstrap, statistic_interval
+from cogattn.statistics.stats import Array, Estimate, correlation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +96,8 @@ def relate(
         models |= {CONTROL: c, BOTH: np.column_stack([x, c])}
     for name, design in models.items():
         found = variance_explained(design, y[:, 0], rng=rng, confidence=confidence, n_resamples=n_resamples)
-        rows.append(("variance explained", name, Estimate(found.r2, found.lo, found.hi, found.n), ""))
-        bare = Estimate.bare(found.r2_loo, found.n)
+        rows.append(("variance explained", name, found, ""))
+        bare = Estimate.bare(left_out_r2(design, y[:, 0], range(found.n)), found.n)
         rows.append(("variance explained, leave-one-out", name, bare, LEFT_OUT))
         if members is not None:
             bare = Estimate.bare(left_out_r2(design, y[:, 0], members), found.n)
@@ -173,6 +173,55 @@ def _partial(rows: NDArray) -> float:
     if (spread <= 1e-10 * np.sqrt((rows[:, :2] ** 2).sum(axis=0))).any():
         return math.nan
     return float(left[:, 0] @ left[:, 1] / spread.prod())
+
+
+def variance_explained(
+    predictors: ArrayLike,
+    outcome: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    n_resamples: int = 2000,
+) -> Estimate:
+    """Share of the variance that a linear regression with an intercept explains in the sample, with its interval.
+
+    Parameters
+    ----------
+    predictors : array, shape (n, p)
+        Columns of finite numbers.
+    outcome : array, shape (n,)
+        What is to be explained.
+    rng, confidence, n_resamples
+        For the percentile bootstrap over observers.
+
+    Returns
+    -------
+    Estimate
+        NaN where there are not at least p + 2 observers, or where all outcomes are equal.
+
+    Raises
+    ------
+    DataError
+        If shapes do not match or a number is not finite.
+    """
+    x, y = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
+    if x.ndim != 2 or y.shape != x.shape[:1] or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError(
+            f"predictors and outcome must be finite, shapes (n, p) and (n,); got {x.shape} and {y.shape}"
+        )
+    n = len(y)
+    if n < x.shape[1] + 2 or np.ptp(y) == 0:
+        return Estimate.bare(math.nan, n)
+    rows = np.column_stack([np.ones(n), (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-300), y])
+    return bootstrap(rows, _r2, rng=rng, confidence=confidence, method="percentile", n_resamples=n_resamples)
+
+
+def _r2(rows: NDArray) -> float:
+    """R2 of the last column on the others."""
+    x, y = rows[:, :-1], rows[:, -1]
+    residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    total = y - y.mean()
+    return float(1 - residual @ residual / max(total @ total, 1e-300))
 
 
 def left_out_r2(predictors: ArrayLike, outcome: ArrayLike, groups: Sequence[Hashable] | NDArray) -> float:

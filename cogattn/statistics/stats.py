@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate as Estimate
-from cogattn.statistics.intervals import bootstrap, statistic_interval
+from cogattn.statistics.intervals import statistic_interval
 
 Array = NDArray[np.float64]
 
@@ -223,82 +223,3 @@ def correlation(
         return float(np.corrcoef(rows.T)[0, 1])
 
     return statistic_interval(values, statistic, rng=rng, confidence=confidence, scale="correlation")
-
-
-@dataclass(frozen=True)
-class VarianceExplained:
-    """Share of an outcome's variance that a linear model explains.
-
-    Parameters
-    ----------
-    r2, lo, hi : float
-        In the sample at hand, with its bootstrap interval over units.
-    r2_loo : float
-        When every unit is predicted from the others (below 0 where their mean predicts better).
-    n : int
-        Units.
-    """
-
-    r2: float
-    lo: float
-    hi: float
-    r2_loo: float
-    n: int
-
-
-def variance_explained(
-    predictors: ArrayLike,
-    outcome: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    confidence: float = 0.95,
-    n_resamples: int = 2000,
-) -> VarianceExplained:
-    """Linear regression of `outcome` on `predictors` with an intercept: R2, leave-one-out R2, interval.
-
-    Parameters
-    ----------
-    predictors : array, shape (n, p)
-        Columns of finite numbers.
-    outcome : array, shape (n,)
-        What is to be explained.
-    rng, confidence, n_resamples
-        For the percentile bootstrap over units.
-
-    Returns
-    -------
-    VarianceExplained
-        NaN where there are not at least p + 2 units.
-
-    Raises
-    ------
-    DataError
-        If shapes do not match or a number is not finite.
-    """
-    x, y = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
-    if x.ndim != 2 or y.shape != x.shape[:1] or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise DataError(
-            f"predictors and outcome must be finite, shapes (n, p) and (n,); got {x.shape} and {y.shape}"
-        )
-    n = len(y)
-    if n < x.shape[1] + 2 or np.ptp(y) == 0:
-        return VarianceExplained(np.nan, np.nan, np.nan, np.nan, n)
-    design = np.column_stack([np.ones(n), (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-300), y])
-    basis, size, _ = np.linalg.svd(design[:, :-1], full_matrices=False)
-    basis = basis[:, size > 1e-10 * size[0]]
-    residual = y - basis @ (basis.T @ y)
-    left_out = residual / np.maximum(1 - (basis**2).sum(axis=1), 1e-12)
-    from_mean = (y - y.mean()) * n / (n - 1)
-    r2_loo = 1 - (left_out @ left_out) / (from_mean @ from_mean)
-    found = bootstrap(
-        design, _r2, rng=rng, confidence=confidence, method="percentile", n_resamples=n_resamples
-    )
-    return VarianceExplained(found.estimate, found.lo, found.hi, float(r2_loo), n)
-
-
-def _r2(rows: NDArray) -> float:
-    """R2 of the last column on the others."""
-    x, y = rows[:, :-1], rows[:, -1]
-    residual = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    total = y - y.mean()
-    return float(1 - residual @ residual / max(total @ total, 1e-300))

@@ -7,7 +7,6 @@ a 95 % interval, of logarithms where they are compared, and missing where there 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,13 @@ import numpy as np
 from cogattn.eeg.efr.measures import ALL
 from cogattn.measures import Measure, Row, people_table
 from cogattn.people.tables import read_persons
+from cogattn.statistics.scales import standard_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cogattn.eeg.efr.config import EfrConfig
     from cogattn.eeg.efr.findings import Finding
-
-INTERVAL_SE = 2 * NormalDist().inv_cdf(0.975)
-"""Standard errors in a 95 % interval."""
 
 
 def read_people(config: EfrConfig) -> pd.DataFrame | None:
@@ -60,7 +57,5 @@ def _of_one(own: Sequence[Finding]) -> Iterator[tuple[str, Measure, float, float
 
 
 def _standard_error(row: Row) -> float:
-    lo, hi = row.value.lo, row.value.hi
-    if row.measure.scale == "log":
-        return float(np.log(hi / lo)) / INTERVAL_SE if lo > 0 else np.nan
-    return (hi - lo) / INTERVAL_SE
+    scale = "log" if row.measure.scale == "log" else "linear"
+    return float(standard_error(row.value.lo, row.value.hi, scale))

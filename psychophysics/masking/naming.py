@@ -41,6 +41,7 @@ from cogattn.psychophysics.probes.people import SETS, files_of, image_name, read
 from cogattn.running.digests import cache_folder, combined, file_digest
 from cogattn.seeds import Streams
 from cogattn.statistics.intervals import mean_interval
+from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
 from cogattn.vision.images.categories import CATEGORIES
 
@@ -51,7 +52,6 @@ SETTING = "shape_bias.humans"
 COLUMNS = ("first", "second", "kappa", "lo", "hi", "copy", "copy_lo", "copy_hi", "n_trials")
 """Of the table of pairs: kappa with its interval, and the probability with which the first copies the second."""
 _KEYS = ("image",)
-_Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def shape_values(people: NamingPeople) -> Iterator[tuple[str, Measure, float, fl
         n_shape, n = int(by_shape.sum()), int((by_shape | by_texture).sum())
         if n:
             lo, hi = wilson_interval(n_shape, n)
-            yield person.id, measures.SHAPE_BIAS, n_shape / n, float(hi - lo) / (2 * _Z_95), n
+            yield person.id, measures.SHAPE_BIAS, n_shape / n, float(standard_error(lo, hi)), n
         shares = by_shape.groupby(conflict["category"]).agg(["mean", "size"])
         if len(shares):
             variance = (shares["mean"] * (1 - shares["mean"]) / shares["size"]).sum()

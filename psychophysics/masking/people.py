@@ -31,12 +31,11 @@ from cogattn.psychophysics.masking.counts import (
     read_counts,
 )
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, pyramid_spectra, spectra
+from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig, NoiseSettings
-
-Z_95 = 1.959963984540054
 
 
 def person_observer(name: str) -> Observer:
@@ -94,7 +93,7 @@ def _clean_value(right: int, shown: int) -> list[Value]:
     if not shown:
         return []
     lo, hi = wilson_interval(right, shown)
-    return [(measures.CLEAN_ACCURACY, right / shown, float(hi - lo) / (2 * Z_95), shown)]
+    return [(measures.CLEAN_ACCURACY, right / shown, float(standard_error(lo, hi)), shown)]
 
 
 @dataclass(frozen=True)

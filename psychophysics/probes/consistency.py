@@ -22,7 +22,7 @@ errors are rare, because kinds that were not seen are never drawn; this interval
 References
 ----------
 Geirhos, Meding, Wichmann (2020), NeurIPS, arXiv 2006.16736, eqs 1-3. Klein, Meyen, Brendel, Wichmann, Meding (2025),
-arXiv 2507.06645. Cohen (1960), Educ. Psychol. Meas. 20. Rao, Scott (1992), Biometrics 48, 577-585.
+arXiv 2507.06645. Brown, Cai, DasGupta (2001), Stat. Science 16, 101-133. Cohen (1960), Educ. Psychol. Meas. 20. Rao, Scott (1992), Biometrics 48, 577-585.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate
+from cogattn.statistics.scales import Z_95
 
 TRIAL_KEYS = ("image", "noise_sd", "band")
 """Columns that make two trials the same."""
@@ -182,7 +183,7 @@ def copy_probability(
 
 
 def trials_needed(
-    consistency: float, first: float, second: float, *, half_width: float, z: float = 1.959963984540054
+    consistency: float, first: float, second: float, *, half_width: float, z: float = Z_95
 ) -> int:
     """Return how many images, each shown once, make the interval of a kappa reach `half_width` to each side.
 
@@ -282,16 +283,23 @@ def _estimate(
     confidence: float,
     n_draws: int,
 ) -> Estimate:
-    """A statistic of the kinds of trials with its posterior interval, which always holds the estimate."""
+    """A statistic of the kinds of trials with its posterior interval.
+
+    Where a kind was not seen, the interval reaches to the estimate, an end of what is possible, as Jeffreys' interval of
+    a share does at 0 and 1 (Brown et al. 2001).
+    """
     n, shares = len(a), _shares(a, b)
     value = float(statistic(shares))
     if not np.isfinite(value) or _n_images(image) < 2:
         return Estimate.bare(value, n)
-    counts = np.bincount(3 - 2 * a - b, minlength=4) / _design_effect(statistic, a, b, image)
+    seen = np.bincount(3 - 2 * a - b, minlength=4)
+    counts = seen / _design_effect(statistic, a, b, image)
     drawn = statistic(rng.dirichlet(counts + _JEFFREYS, size=n_draws) @ _KINDS)
     tail = (1 - confidence) / 2
-    lo, hi = np.quantile(drawn, [tail, 1 - tail])
-    return Estimate(value, min(float(lo), value), max(float(hi), value), n)
+    lo, hi = np.quantile(drawn, [tail, 1 - tail]).tolist()
+    if not seen.all():
+        lo, hi = min(lo, value), max(hi, value)
+    return Estimate(value, lo, hi, n)
 
 
 def _design_effect(

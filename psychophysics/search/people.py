@@ -18,7 +18,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from importlib.resources import files
-from statistics import NormalDist
 from typing import cast
 
 import numpy as np
@@ -28,11 +27,10 @@ from cogattn.measures import Measure, people_table
 from cogattn.people.tables import digests, read_persons
 from cogattn.psychophysics.search.measures import ALL, errors_of, slope_of, slope_ratio_of
 from cogattn.psychophysics.search.slopes import asymmetry_index, fit_line
+from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
 
 FILES = ("human_rt.csv", "published_models.csv", "wolfe2010_slopes.csv")
-INTERVAL_SE = 2 * NormalDist().inv_cdf(0.975)
-"""Standard errors in a 95 % interval."""
 SLOPES_DIFFER_FROM_0 = ("conjunction", "2v5")
 """Tasks whose slopes grow with the number of items in every person, so that their ratio says something."""
 
@@ -65,7 +63,7 @@ def _of_one(task: str, own: pd.DataFrame) -> Iterator[tuple[Measure, float, floa
     for target, row in own.iterrows():
         wrong, n = row["n_trials"] - row["n_right"], int(row["n_trials"])
         lo, hi = wilson_interval(wrong, n)
-        yield errors_of(task, str(target)), wrong / n, float(hi - lo) / INTERVAL_SE, n
+        yield errors_of(task, str(target)), wrong / n, float(standard_error(lo, hi)), n
 
 
 SHIPPED = {"wolfe2010": persons}

@@ -21,8 +21,8 @@ from cogattn.statistics.relations import (
     spearman_brown,
     split_half,
     trials_for,
+    variance_explained,
 )
-from cogattn.statistics.stats import variance_explained
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -61,8 +61,6 @@ def test_families_left_out_are_predicted_as_by_scikit_learn():
     )
     truth = 1 - ((y - predicted) ** 2).sum() / ((y - means) ** 2).sum()
     assert left_out_r2(x, y, family) == pytest.approx(truth)
-    alone = left_out_r2(x, y, list(range(30)))
-    assert alone == pytest.approx(variance_explained(x, y, rng=rng(), n_resamples=10).r2_loo)
     assert math.isnan(left_out_r2(x, y, ["one"] * 30))
 
 
@@ -159,3 +157,51 @@ def test_no_number_of_trials_is_known_where_nothing_is_reliable():
     assert math.isnan(trials_for(math.nan, 100))
     with pytest.raises(DataError, match="between 0 and 1; got 1"):
         trials_for(0.5, 100, 1.0)
+
+
+def test_variance_explained_by_one_predictor_is_the_squared_correlation() -> None:
+    draws = np.random.default_rng(6)
+    x = draws.standard_normal((50, 1))
+    y = x[:, 0] + draws.standard_normal(50)
+    found = variance_explained(x, y, rng=draws, n_resamples=200)
+    assert found.estimate == pytest.approx(scipy_stats.pearsonr(x[:, 0], y).statistic ** 2)
+    assert found.lo < found.estimate < found.hi
+
+
+def test_leave_one_out_r2_is_that_of_refits() -> None:
+    draws = np.random.default_rng(7)
+    x = draws.standard_normal((20, 3))
+    y = x @ [1.0, -0.5, 0.0] + draws.standard_normal(20)
+    error, baseline = 0.0, 0.0
+    for i in range(20):
+        others = np.delete(np.arange(20), i)
+        design = np.column_stack([np.ones(20), x])
+        beta = np.linalg.lstsq(design[others], y[others], rcond=None)[0]
+        error += (y[i] - design[i] @ beta) ** 2
+        baseline += (y[i] - y[others].mean()) ** 2
+    assert left_out_r2(x, y, range(20)) == pytest.approx(1 - error / baseline)
+
+
+def test_leave_one_out_r2_of_noise_is_not_positive_on_average() -> None:
+    draws = np.random.default_rng(8)
+    drawn = [(draws.standard_normal((30, 4)), draws.standard_normal(30)) for _ in range(200)]
+    found = [variance_explained(x, y, rng=draws, n_resamples=5).estimate for x, y in drawn]
+    assert np.mean(found) == pytest.approx(4 / 29, abs=0.02)
+    assert np.mean([left_out_r2(x, y, range(30)) for x, y in drawn]) < 0
+
+
+def test_variance_explained_without_enough_units_is_nan() -> None:
+    found = variance_explained(np.eye(3), [1.0, 2.0, 3.0], rng=np.random.default_rng(0))
+    assert np.isnan(found.estimate)
+    assert found.n == 3
+
+
+def test_collinear_predictors_count_once() -> None:
+    draws = np.random.default_rng(9)
+    x = draws.standard_normal((40, 1))
+    y = x[:, 0] + draws.standard_normal(40)
+    once = variance_explained(x, y, rng=np.random.default_rng(0), n_resamples=50)
+    twice = variance_explained(np.hstack([x, 2 * x]), y, rng=np.random.default_rng(0), n_resamples=50)
+    assert twice.estimate == pytest.approx(once.estimate)
+    loo, loo_twice = (left_out_r2(each, y, range(40)) for each in (x, np.hstack([x, 2 * x])))
+    assert loo_twice == pytest.approx(loo)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cogattn.measures import Scale
-from cogattn.people.placing import on_scale
-from cogattn.reporting.compare.values import PEOPLE, Z_95
+from cogattn.reporting.compare.values import PEOPLE
 from cogattn.seeds import Streams
 from cogattn.statistics.relations import reliability, trials_for
+from cogattn.statistics.scales import RANGES, standard_error, to_scale
 
 PRECISION_COLUMNS = (
     "source", "measure", "reliability", "lo", "hi", "n", "n_left_out", "trials", "trials_needed", "target",
@@ -43,10 +42,9 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     rows = []
     tested = values[values["role"] != PEOPLE]
     for (source, measure), own in tested.groupby(["source", "measure"], sort=False):
-        middle, lo, hi = (
-            _even(own[name].to_numpy(float), own["scale"].iloc[0]) for name in ("estimate", "lo", "hi")
-        )
-        error = (hi - lo) / (2 * Z_95)
+        scale: Scale = own["scale"].iloc[0]
+        middle = to_scale(own["estimate"].clip(*RANGES[scale]), scale)
+        error = standard_error(own["lo"], own["hi"], scale)
         whole = np.isfinite(middle) & np.isfinite(error)
         if whole.sum() < LEAST:
             continue
@@ -61,9 +59,3 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(PRECISION_COLUMNS))
-
-
-def _even(numbers: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
-    """Numbers on the scale on which their errors do not depend on their size; ends beyond its range are its ends."""
-    low, high = {"log": (0, np.inf), "share": (0, 1), "correlation": (-1, 1)}.get(scale, (-np.inf, np.inf))
-    return on_scale(numbers.clip(low, high), scale)

@@ -18,6 +18,7 @@ import pandas as pd
 from cogattn.errors import DataError
 from cogattn.measures import Scale
 from cogattn.running.listing import Survey
+from cogattn.statistics.scales import Z_95
 
 Kind = Literal["run", "published", "table"]
 VALUE_COLUMNS = (
@@ -27,7 +28,6 @@ PEOPLE = "people"
 """Observer and role of the mean of people that a run or a published table brings along."""
 SCALES = get_args(Scale)
 MAX_NOTES = 4
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,10 @@ def _notes(table: pd.DataFrame, source: str) -> tuple[str, ...]:
         about = ", ".join(map(str, who)) if len(who) <= 3 else f"{len(who)} observers"
         said.append(f"{source}: {note} ({', '.join(dict.fromkeys(rows['measure']))} of {about})")
     more = len(said) - MAX_NOTES
-    return (*said[:MAX_NOTES], *([f"{source}: {more} more notes; see the values"] if more > 0 else []))
+    return (
+        *said[:MAX_NOTES],
+        *([f"{source}: {more} more note{'s' if more > 1 else ''}; see the values"] if more > 0 else []),
+    )
 
 
 def pool(sources: Sequence[Source]) -> pd.DataFrame:
