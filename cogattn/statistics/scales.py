@@ -79,7 +79,7 @@ def to_scale(values: ArrayLike, scale: Scale) -> Array:
 
 
 def from_scale(values: ArrayLike, scale: Scale) -> Array:
-    """Return values on a scale in the measure's unit: the inverse of `to_scale`; an angle beyond a share's is its end."""
+    """Return values on a scale in the measure's unit: undo `to_scale`; an angle beyond those of shares is 0 or 1."""
     given = np.asarray(values, dtype=float)
     match scale:
         case "log":

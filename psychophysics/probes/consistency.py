@@ -22,7 +22,8 @@ errors are rare, because kinds that were not seen are never drawn; this interval
 References
 ----------
 Geirhos, Meding, Wichmann (2020), NeurIPS, arXiv 2006.16736, eqs 1-3. Klein, Meyen, Brendel, Wichmann, Meding (2025),
-arXiv 2507.06645. Brown, Cai, DasGupta (2001), Stat. Science 16, 101-133. Cohen (1960), Educ. Psychol. Meas. 20. Rao, Scott (1992), Biometrics 48, 577-585.
+arXiv 2507.06645. Brown, Cai, DasGupta (2001), Stat. Science 16, 101-133. Cohen (1960), Educ. Psychol. Meas. 20. Rao,
+Scott (1992), Biometrics 48, 577-585.
 """
 
 from __future__ import annotations
@@ -285,8 +286,8 @@ def _estimate(
 ) -> Estimate:
     """A statistic of the kinds of trials with its posterior interval.
 
-    Where a kind was not seen, the interval reaches to the estimate, an end of what is possible, as Jeffreys' interval of
-    a share does at 0 and 1 (Brown et al. 2001).
+    Where a kind was not seen the interval reaches to the estimate, as Jeffreys' interval of a share does at 0 and 1
+    (Brown et al. 2001).
     """
     n, shares = len(a), _shares(a, b)
     value = float(statistic(shares))

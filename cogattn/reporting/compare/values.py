@@ -123,10 +123,8 @@ def _notes(table: pd.DataFrame, source: str) -> tuple[str, ...]:
         about = ", ".join(map(str, who)) if len(who) <= 3 else f"{len(who)} observers"
         said.append(f"{source}: {note} ({', '.join(dict.fromkeys(rows['measure']))} of {about})")
     more = len(said) - MAX_NOTES
-    return (
-        *said[:MAX_NOTES],
-        *([f"{source}: {more} more note{'s' if more > 1 else ''}; see the values"] if more > 0 else []),
-    )
+    rest = f"{source}: {more} more note{'s' if more > 1 else ''}; see the values"
+    return (*said[:MAX_NOTES], *([rest] if more > 0 else []))
 
 
 def pool(sources: Sequence[Source]) -> pd.DataFrame:
