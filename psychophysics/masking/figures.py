@@ -11,6 +11,8 @@ import numpy as np
 from cogattn import figures
 from cogattn.psychophysics.masking.channel.fit import Channel
 from cogattn.psychophysics.masking.channel.population import PopulationChannel
+from cogattn.psychophysics.masking.naming import over_pairs
+from cogattn.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -266,30 +268,32 @@ def naming_figure(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     names : mapping of str to str
         What the networks are called, by id; a row each, below that of the people.
     """
-    groups = {
-        "people with people": pairs.loc[~pairs["first"].isin(names), "kappa"],
-        **{
-            names[str(key)]: rows["kappa"] for key, rows in pairs.groupby("first", sort=False) if key in names
-        },
-    }
+    among = pairs[~pairs["first"].isin(names)]
+    groups = {"people with people": among["kappa"]}
+    means = {"people with people": over_pairs(among, "kappa")}
+    for key, rows in pairs[pairs["first"].isin(names)].groupby("first", sort=False):
+        groups[names[str(key)]], means[names[str(key)]] = rows["kappa"], mean_interval(rows["kappa"])
     many = len(groups) - 1 > FEW
     figure, panels = figures.new_figure(width_in=5.2, height_in=1.2 + (0.2 if many else 0.34) * len(groups))
     axes = panels[0, 0]
     colours = [figures.COLOURS["model"]] * len(groups) if many else figures.SERIES
     with figures.style():
-        for row, (values, colour) in enumerate(
-            zip(groups.values(), (figures.COLOURS["reference"], *colours), strict=False)
-        ):
+        drawn = zip(groups, (figures.COLOURS["reference"], *colours), strict=False)
+        for row, (name, colour) in enumerate(drawn):
+            values, mean = groups[name], means[name]
             aside = 0.24 * np.sin(2.4 * np.arange(len(values)))  # dots of equal kappa side by side
             axes.plot(values, row + aside, "o", color=colour, alpha=0.6, markersize=2.5 if many else 3.5)
-            axes.plot(values.mean(), row, "|", color=colour, markersize=9 if many else 16)
+            axes.plot(mean.estimate, row, "|", color=colour, markersize=9 if many else 16)
+            axes.hlines(row, mean.lo, mean.hi, color=colour, linewidth=1.2)
         axes.axvline(0, color="#999999", linestyle=":", linewidth=1)
         axes.set(xlabel="error consistency (kappa)", ylim=(len(groups) - 0.4, -0.6))
         axes.set_yticks(
             range(len(groups)), [shortened(name, 34) for name in groups], fontsize=6 if many else 8
         )
         n = figures.count_text(pairs["n_trials"])
-        figures.caption(figure, f"n = {n} images a pair; bars: means; dotted: independent errors")
+        figures.caption(
+            figure, f"n = {n} images a pair; lines: means, 95 % over persons; dotted: independent errors"
+        )
     return figure
 
 

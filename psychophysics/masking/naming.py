@@ -198,7 +198,7 @@ def remark(people: NamingPeople | None) -> str:
     )
 
 
-def over_pairs(pairs: pd.DataFrame, column: str, *, confidence: float) -> Estimate:
+def over_pairs(pairs: pd.DataFrame, column: str, *, confidence: float = 0.95) -> Estimate:
     """Return the mean over pairs of people with its interval by the jackknife over persons; n counts persons.
 
     Parameters

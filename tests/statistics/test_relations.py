@@ -62,6 +62,7 @@ def test_families_left_out_are_predicted_as_by_scikit_learn():
     truth = 1 - ((y - predicted) ** 2).sum() / ((y - means) ** 2).sum()
     assert left_out_r2(x, y, family) == pytest.approx(truth)
     assert math.isnan(left_out_r2(x, y, ["one"] * 30))
+    assert math.isfinite(left_out_r2(x, y, ["one"] * 15 + ["two"] * 15))
 
 
 def test_a_relation_within_families_only_does_not_hold_for_a_family_left_out():

@@ -33,6 +33,7 @@ from cogattn.psychophysics.masking.side_measures import HUMAN_SHAPE_BIAS, side_r
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.psychophysics.masking.trials import TABLES
 from cogattn.psychophysics.probes.consistency import kappa
+from cogattn.statistics.intervals import mean_interval
 from cogattn.study import Outcome, Trials
 from cogattn.testing.pictures import flaws
 from cogattn.vision.images.categories import CATEGORIES
@@ -342,6 +343,12 @@ def test_the_figure_of_any_number_of_networks_can_be_read(n: int):
     grey, first = axes.lines[0], axes.lines[2]
     assert sorted(grey.get_xdata()) == pytest.approx(sorted(pairs["kappa"].tail(45)))
     assert sorted(first.get_xdata()) == pytest.approx(sorted(pairs["kappa"].head(10)))
+    ends = [segment[:, 0] for bar in axes.collections for segment in bar.get_segments()]
+    expected = mean_interval(pairs["kappa"].head(10))
+    assert len(ends) == n + 1
+    assert ends[1] == pytest.approx([expected.lo, expected.hi])
+    among = over_pairs(pairs.tail(45), "kappa")
+    assert ends[0] == pytest.approx([among.lo, among.hi])
 
 
 @pytest.fixture
