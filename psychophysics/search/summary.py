@@ -7,6 +7,7 @@ streams of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_N = 0
 """How many people were tested is not part of the published tables."""
+OTHER_DISPLAYS = "people saw other displays"
+"""Note of every row that sets a number beside published people's."""
 
 
 def summarise(config: SearchConfig, trials: Trials) -> Results:
@@ -59,7 +62,7 @@ def summarise(config: SearchConfig, trials: Trials) -> Results:
     shown = {name: table.drop(columns="resampled", errors="ignore") for name, table in tables.items()}
     present = _displays(ends[ends["target_present"]])
     people = read_people(config.humans)
-    rows = beside(_rows(observers, shown), people)
+    rows = [_marked(row) for row in beside(_rows(observers, shown), people)]
     return Results(
         summary=summary_table(rows),
         tables=shown,
@@ -200,6 +203,14 @@ def _rows(observers: Sequence[Observer], tables: Table) -> Iterator[Row]:
             yield _mean_row(observer, tables["means"])
         for network in networks:
             yield from _agreement_rows(network, tables["agreement"])
+
+
+def _marked(row: Row) -> Row:
+    """The row, with a note where published people stand beside it or in it: each laboratory drew its own displays."""
+    published = row.human is not None and row.human.n == UNKNOWN_N
+    if not published and row.measure != SLOPE_CORRELATION:
+        return row
+    return replace(row, note="; ".join(filter(None, (row.note, OTHER_DISPLAYS))))
 
 
 def _task_rows(observer: Observer, observers: Sequence[Observer], index: pd.DataFrame) -> Iterator[Row]:

@@ -151,8 +151,14 @@ def test_notes_put_untrained_copies_and_the_flat_control_beside_an_index(results
     copies = [index[f"{NETWORK}, untrained {copy}", "letters"] for copy in range(2)]
     assert notes[NETWORK, "asymmetry.letters"] == (
         f"2 untrained: {min(copies):.2f} to {max(copies):.2f}; "
-        f"no fovea: {index[f'{NETWORK}, no fovea', 'letters']:.2f}"
+        f"no fovea: {index[f'{NETWORK}, no fovea', 'letters']:.2f}; people saw other displays"
     )
+
+
+def test_every_row_beside_published_people_says_that_they_saw_other_displays(results: Results) -> None:
+    compared = results.summary["human"].notna() | (results.summary["measure"] == "slope_correlation")
+    assert compared.any()
+    assert (results.summary["note"].str.endswith("people saw other displays") == compared).all()
 
 
 def test_runs_of_some_tasks_say_nothing_of_the_mean_and_of_all_slopes() -> None:
