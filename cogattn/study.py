@@ -237,6 +237,8 @@ class Study(Protocol[C, K]):
     """BibTeX of the paper."""
     tables: ClassVar[Mapping[str, Schema]]
     """Trial tables by name, with the columns that their rows have."""
+    commands: ClassVar[Mapping[str, str]] = {}
+    """Further commands of the study, ``cogattn STUDY WORD``, by word: ``module:function``."""
     joint: ClassVar[Sequence[str]] = ()
     """Keys of the measures by which an observer is placed among people jointly; empty: all that both have."""
 

@@ -84,9 +84,12 @@ def build_app(argv: Sequence[str]) -> App:
     chosen = argv[0] if argv else ""
     if ":" in chosen:
         sys.path.insert(0, os.getcwd())
-        app.command(studies.command(chosen), name=chosen)
+        app.command(studies.app(chosen))
     for name in study_entry_points() if chosen not in HOUSE_COMMANDS else ():
-        app.command(studies.command(name) if name == chosen else studies.listing(name), name=name)
+        if name == chosen:
+            app.command(studies.app(name))
+        else:
+            app.command(studies.listing(name), name=name)
     app.command(studies.demo, name="demo")
     app.command(runs.app)
     app.command(compare.compare, name="compare")

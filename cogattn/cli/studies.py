@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import shutil
 import sys
@@ -10,7 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from cogattn.cli.flags import flag_parameters, nested
 from cogattn.config import StudyConfig, merge, read_settings
@@ -58,6 +59,16 @@ Code = Annotated[
 ]
 Timeout = Annotated[float | None, _option("--cell-timeout", "Longest time for one cell, in seconds.")]
 Memory = Annotated[int | None, _option("--cell-memory", "Most memory for one cell, in megabytes.")]
+
+
+def app(name: str) -> App:
+    """Return the study's command, with those that the study adds below it (`Study.commands`)."""
+    study = load_study(name)
+    whole = App(name=name, default_command=command(name), help=inspect.getdoc(type(study)), version_flags=())
+    for word, place in study.commands.items():
+        module, _, function = place.partition(":")
+        whole.command(getattr(importlib.import_module(module), function), name=word)
+    return whole
 
 
 def command(name: str) -> Callable[..., int]:

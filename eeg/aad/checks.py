@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.lagged import Lags
 from cogattn.eeg.recordings.recording import check_eeg, check_stream
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 
 def checked_eeg(

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad import metrics
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import predict
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,14 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, predict
 from cogattn.eeg.aad.leave_out import solve
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, selection_scores
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 BAND_SCALES = (0.1, 1.0, 10.0)
 """Relative scalings tried for every band after the first."""

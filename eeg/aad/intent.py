@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
 from cogattn.eeg.recordings.envelope import Envelope
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-FloatArray = NDArray[np.floating]
 Output = TypeVar("Output", covariant=True)
 FRAME_S = 0.032
 """Frame of the short-time Fourier transform."""

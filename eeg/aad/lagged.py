@@ -21,10 +21,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
-FloatArray = NDArray[np.floating]
+from cogattn.eeg.types import FloatArray
 
 
 @dataclass(frozen=True)

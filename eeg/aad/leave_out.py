@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.lagged import Moments
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 TOLERANCE = 1e-7
 """Residual, relative to the right-hand side in the preconditioner's norm, at which a column is done."""

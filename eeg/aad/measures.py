@@ -16,13 +16,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cogattn.eeg.types import FloatArray
 from cogattn.measures import Estimate, Measure
 from cogattn.statistics.intervals import mean_interval
 from cogattn.statistics.stats import wilson_interval
-
-FloatArray = NDArray[np.floating]
 
 ACCURACY = Measure("accuracy", "share", "accuracy", scale="share")
 """Share of decision windows in which the attended talker wins; by window, see `accuracy_at`."""

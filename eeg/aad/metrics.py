@@ -20,9 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-FloatArray = NDArray[np.floating]
 Trials = Sequence[FloatArray] | FloatArray
 """One-dimensional trials in a list, or one trial as an array."""
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_alphas, checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-FloatArray = NDArray[np.floating]
 Alphas = Sequence[float] | Literal["ledoit-wolf"] | None
 
 RELATIVE_ALPHAS = tuple(float(a) for a in np.logspace(-6, 3, 10))

@@ -16,15 +16,13 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags
 from cogattn.eeg.aad.lagged import Moments, predict
 from cogattn.eeg.aad.leave_out import solve
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 
 class RidgeDecoder:

@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.cca import CcaDecoder
 from cogattn.eeg.aad.config import AadConfig, DecoderName
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import window_correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
+from cogattn.eeg.types import FloatArray
 
 if TYPE_CHECKING:
     from cogattn.eeg.aad.journal import Journal
     from cogattn.eeg.aad.trainable import Architecture, NetworkReconstructor, SpeakerClassifier
 
-FloatArray = NDArray[np.floating]
 Scorer = Callable[[Sequence[FloatArray], float], FloatArray]
 """(sounds, window_s) -> scores (n_sounds, n_windows); higher is a better match."""
 

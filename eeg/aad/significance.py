@@ -29,9 +29,8 @@ from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.metrics import accuracy, correlation
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.eeg.aad.splits import By
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 LEAVE_ONE_OUT_DISPERSION = 1 + 1 / math.pi
 """Variance of the number of correct leave-one-out decisions in pure noise, over a binomial's."""

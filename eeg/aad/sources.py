@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cogattn.eeg.aad.config import AadConfig, FolderSession, SimulatedSession
 from cogattn.eeg.aad.trial_table import ROLES, TABLE, Row, read_rows, read_session
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
@@ -18,12 +15,12 @@ from cogattn.eeg.recordings.montage import front_to_back, standard_channels
 from cogattn.eeg.recordings.readers import audio_file, fingerprint, read_cnd, read_dtu, read_kul, with_audio
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.atomic import sha256_hex
 from cogattn.running.digests import YOUNG_NS, file_digest
 from cogattn.seeds import Streams
 
-FloatArray = NDArray[np.floating]
 SIMULATION_SFREQ = 64.0
 _PATTERNS = {"kul": "S*.mat", "dtu": "S*_data_preproc.mat", "cnd": "dataSub*.mat"}
 

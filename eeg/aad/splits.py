@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-FloatArray = NDArray[np.floating]
 By = Literal["trial", "story", "speaker", "subject", "envelope"]
 
 SAME_ENVELOPE_R = 0.99

@@ -20,14 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cogattn.eeg.aad.lagged import Lags
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.ridge import RidgeDecoder
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

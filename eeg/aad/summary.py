@@ -12,7 +12,6 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cogattn.eeg.aad import figures
 from cogattn.eeg.aad.config import AadConfig
@@ -29,13 +28,13 @@ from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
 from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
+from cogattn.eeg.types import FloatArray
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
 from cogattn.statistics.intervals import mean_interval, median_interval
 from cogattn.study import Results, Trials
 
-FloatArray = NDArray[np.floating]
 USUAL_WINDOW_S = 5.0
 """Accuracy is given at the window nearest to this, and at the longest."""
 MOST_WARNINGS = 4

@@ -11,7 +11,6 @@ from typing import Literal, Self, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,9 +24,9 @@ from cogattn.eeg.aad.networks import (
     standardised,
 )
 from cogattn.eeg.aad.training import Loss, Windows, device, train
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-FloatArray = NDArray[np.floating]
 Architecture = Literal["cnn", "attention"]
 DEFAULT_TRAINING = TrainingSettings()
 

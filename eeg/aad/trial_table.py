@@ -24,7 +24,8 @@ import numpy as np
 from cogattn.eeg.recordings.alignment import audio_onset, trials_from_raw, trigger_onsets
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.readers import Unit, audio_file, read_raw, scalp_channels, with_audio
-from cogattn.eeg.recordings.recording import FloatArray, Recording, Trial
+from cogattn.eeg.recordings.recording import Recording, Trial
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ from cogattn.eeg.aad.splits import (
     with_sound_names,
 )
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 from cogattn.seeds import Streams
 from cogattn.study import Outcome
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from cogattn.eeg.aad.journal import Journal
     from cogattn.running.checkpoints import Checkpoint
 
-FloatArray = NDArray[np.floating]
 Split = tuple[list[int], list[int]]
 
 

@@ -22,14 +22,9 @@ from cogattn.eeg.efr.response import (
     path_response,
     resample_response,
 )
-from cogattn.eeg.efr.spectra import (
-    Complexes,
-    Floats,
-    SegmentSpectra,
-    multitaper_segments,
-    welch_segments,
-)
+from cogattn.eeg.efr.spectra import SegmentSpectra, multitaper_segments, welch_segments
 from cogattn.eeg.efr.surrogates import Chance, false_discovery, shift_chance, shuffle_chance
+from cogattn.eeg.types import ComplexArray, FloatArray
 
 MOST_BLOCKS = 60
 """Blocks that a bootstrap resamples; more would cost time and not sharpen an interval."""
@@ -49,9 +44,9 @@ class Curve:
         Dominant bands.
     """
 
-    value: Floats
-    lo: Floats
-    hi: Floats
+    value: FloatArray
+    lo: FloatArray
+    hi: FloatArray
     bands: tuple[Band, ...]
 
 
@@ -89,15 +84,15 @@ class Analysis:
         Segments, and how many independent ones they are worth.
     """
 
-    power: Floats
+    power: FloatArray
     response: PathResponse
     resampled: Resampled
     chance: Chance
-    q: Floats
+    q: FloatArray
     followed: NDArray[np.bool_]
-    over_time: tuple[Floats, Complexes]
+    over_time: tuple[FloatArray, ComplexArray]
     coupling: Coupling
-    q_lagged: Floats
+    q_lagged: FloatArray
     lines: list[MainsLine]
     usable: NDArray[np.bool_]
     curves: dict[str, Curve]
@@ -106,8 +101,8 @@ class Analysis:
 
 
 def analyse(
-    eeg: Sequence[Floats],
-    envelopes: Sequence[Floats],
+    eeg: Sequence[FloatArray],
+    envelopes: Sequence[FloatArray],
     *,
     sfreq: float,
     rng: np.random.Generator,
@@ -145,8 +140,8 @@ def analyse(
 
 
 def _analyse(
-    eeg: Sequence[Floats],
-    envelopes: Sequence[Floats],
+    eeg: Sequence[FloatArray],
+    envelopes: Sequence[FloatArray],
     sfreq: float,
     rng: np.random.Generator,
     spectrum: SpectrumSettings,
@@ -155,7 +150,7 @@ def _analyse(
 ) -> Analysis:
     """Run every estimate."""
 
-    def transform(trials: Sequence[Floats]) -> SegmentSpectra:
+    def transform(trials: Sequence[FloatArray]) -> SegmentSpectra:
         return short_time(trials, sfreq, spectrum)
 
     # The transfer function is smoothed over a wider band than is reported; all else is of that band.
@@ -207,7 +202,7 @@ def _analyse(
     )
 
 
-def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSettings) -> SegmentSpectra:
+def short_time(trials: Sequence[FloatArray], sfreq: float, spectrum: SpectrumSettings) -> SegmentSpectra:
     """Short-time spectra by the chosen estimator; beyond the band where the transfer function is smoothed."""
     band_hz = (spectrum.low_hz, spectrum.high_hz)
     if spectrum.smooths:
@@ -228,7 +223,7 @@ def short_time(trials: Sequence[Floats], sfreq: float, spectrum: SpectrumSetting
     )
 
 
-def _lines(frequencies_hz: Floats, power: Floats, mains: MainsSettings) -> list[MainsLine]:
+def _lines(frequencies_hz: FloatArray, power: FloatArray, mains: MainsSettings) -> list[MainsLine]:
     """Mains lines, none where the settings mask none."""
     if not mains.mains_hz:
         return []
@@ -244,10 +239,10 @@ def _lines(frequencies_hz: Floats, power: Floats, mains: MainsSettings) -> list[
 def _chance(
     stimulus: SegmentSpectra,
     spectra: SegmentSpectra,
-    envelopes: Sequence[Floats],
+    envelopes: Sequence[FloatArray],
     rng: np.random.Generator,
     significance: SignificanceSettings,
-    transform: Callable[[Sequence[Floats]], SegmentSpectra],
+    transform: Callable[[Sequence[FloatArray]], SegmentSpectra],
 ) -> Chance:
     """Surrogates of the chosen kind."""
     if significance.surrogates == "shift":
@@ -263,7 +258,7 @@ def _block_s(spectra: SegmentSpectra, significance: SignificanceSettings) -> flo
     return max(significance.block_s, duration_s / MOST_BLOCKS)
 
 
-def _lagged_discoveries(coupling: Coupling, usable: NDArray[np.bool_], *, dependent: bool) -> Floats:
+def _lagged_discoveries(coupling: Coupling, usable: NDArray[np.bool_], *, dependent: bool) -> FloatArray:
     """False-discovery rates over pairs (each once) and usable frequencies."""
     n = coupling.p_lagged.shape[1]
     one, other = np.triu_indices(n, 1)
@@ -290,7 +285,7 @@ def _curves(
     following = np.vstack([response.debiased.mean(axis=0), resampled.debiased.mean(axis=1)])
     gain = np.concatenate([np.abs(response.transfer)[None], resampled.gain])
     gain_level = np.exp(2 * np.log(gain).mean(axis=1))  # squared, as power is
-    sources: dict[str, tuple[Floats, NDArray[np.bool_] | None]] = {
+    sources: dict[str, tuple[FloatArray, NDArray[np.bool_] | None]] = {
         "response": (above_background(f, power), None),
         "transfer": (above_background(f, gain_level), np.asarray(followed.mean(axis=0) >= 0.5)),
         "following": (following, np.asarray(followed.any(axis=0))),
@@ -308,7 +303,7 @@ def _curves(
 
 def resampled_levels(
     spectra: SegmentSpectra, rng: np.random.Generator, *, n_samples: int, block_s: float
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     """Geometric means over channels of power and over pairs of |CSD|, observed and bootstrapped over blocks.
 
     Returns

@@ -19,7 +19,7 @@ from scipy.signal import find_peaks, peak_widths
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from cogattn.eeg.efr.spectra import Floats
+from cogattn.eeg.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ REPORTED = (
 
 
 def dominant_bands(
-    frequencies_hz: Floats,
-    curve: Floats,
-    resampled: Floats,
+    frequencies_hz: FloatArray,
+    curve: FloatArray,
+    resampled: FloatArray,
     *,
     usable: NDArray[np.bool_],
     eligible: NDArray[np.bool_] | None = None,
@@ -150,7 +150,7 @@ def dominant_bands(
     return bands
 
 
-def above_background(frequencies_hz: Floats, power: Floats, *, octaves: float = 1.0) -> Floats:
+def above_background(frequencies_hz: FloatArray, power: FloatArray, *, octaves: float = 1.0) -> FloatArray:
     """Decibels above the smooth background of a spectrum.
 
     Parameters
@@ -211,7 +211,7 @@ class Verdict:
 def compare_reported(
     measure: Literal["response", "csd"],
     bands: Sequence[Band],
-    frequencies_hz: Floats,
+    frequencies_hz: FloatArray,
     usable: NDArray[np.bool_],
     *,
     reported: Sequence[ReportedBand] = REPORTED,
@@ -236,7 +236,7 @@ def compare_reported(
 
 
 def _verdict(
-    reported: ReportedBand, bands: Sequence[Band], frequencies_hz: Floats, usable: NDArray[np.bool_]
+    reported: ReportedBand, bands: Sequence[Band], frequencies_hz: FloatArray, usable: NDArray[np.bool_]
 ) -> Verdict:
     inside = (frequencies_hz >= reported.low_hz) & (frequencies_hz <= reported.high_hz)
     if frequencies_hz[0] > reported.low_hz or frequencies_hz[-1] < reported.high_hz:
@@ -252,11 +252,11 @@ def _verdict(
     return Verdict(reported, "reproduced", band, reason + (", beside masked mains" if band.at_mask else ""))
 
 
-def _smoother(usable: NDArray[np.bool_], sd_bins: float) -> Callable[[Floats], Floats]:
+def _smoother(usable: NDArray[np.bool_], sd_bins: float) -> Callable[[FloatArray], FloatArray]:
     """A function that bridges masked bins by a straight line and smooths over the last axis."""
     index = np.arange(len(usable))
 
-    def smooth(curves: Floats) -> Floats:
+    def smooth(curves: FloatArray) -> FloatArray:
         rows = np.atleast_2d(curves).astype(np.float64)
         if not usable.all():
             rows = np.stack([np.interp(index, index[usable], row[usable]) for row in rows])

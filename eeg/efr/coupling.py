@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogattn.eeg.efr.spectra import Complexes, Floats, SegmentSpectra
+from cogattn.eeg.efr.spectra import SegmentSpectra
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 
@@ -37,26 +38,26 @@ class Coupling:
         Independent segments.
     """
 
-    frequencies_hz: Floats
-    csd: Complexes
-    coherency: Complexes
-    wpli: Floats
-    debiased_wpli: Floats
-    p_lagged: Floats
+    frequencies_hz: FloatArray
+    csd: ComplexArray
+    coherency: ComplexArray
+    wpli: FloatArray
+    debiased_wpli: FloatArray
+    p_lagged: FloatArray
     n_effective: float
 
     @property
-    def coherence(self) -> Floats:
+    def coherence(self) -> FloatArray:
         """Squared coherence, 0-1."""
         return self.coherency.real**2 + self.coherency.imag**2
 
     @property
-    def imaginary(self) -> Floats:
+    def imaginary(self) -> FloatArray:
         """Imaginary coherency, -1 to 1; positive where i leads j by less than half a period."""
         return self.coherency.imag
 
     @property
-    def p_coherence(self) -> Floats:
+    def p_coherence(self) -> FloatArray:
         """p of the coherence if nothing is shared, (1 - C^2)^(n - 1); volume conduction makes it small."""
         return (1 - np.minimum(self.coherence, 1)) ** (self.n_effective - 1)
 
@@ -118,7 +119,7 @@ def pair_coupling(spectra: SegmentSpectra) -> Coupling:
     )
 
 
-def _sum_abs_imaginary(unit: Complexes) -> Floats:
+def _sum_abs_imaginary(unit: ComplexArray) -> FloatArray:
     """Sum over segments of |Im(X_i X_j*)|, for all pairs."""
     real, imag = np.ascontiguousarray(unit.real), np.ascontiguousarray(unit.imag)
     n, n_segments = unit.shape
@@ -134,7 +135,7 @@ def _sum_abs_imaginary(unit: Complexes) -> Floats:
     return out + out.T
 
 
-def _sum_squared_imaginary(unit: Complexes) -> Floats:
+def _sum_squared_imaginary(unit: ComplexArray) -> FloatArray:
     """Sum over segments of Im(X_i X_j*)^2, for all pairs, by three matrix products."""
     real, imag = unit.real, unit.imag
     squares_real, squares_imag, mixed = real**2, imag**2, real * imag
@@ -142,7 +143,7 @@ def _sum_squared_imaginary(unit: Complexes) -> Floats:
     return np.maximum(one_way + one_way.T - 2 * (mixed @ mixed.T), 0)
 
 
-def _ratio(top: Floats, bottom: Floats, diagonal: np.ndarray) -> Floats:
+def _ratio(top: FloatArray, bottom: FloatArray, diagonal: np.ndarray) -> FloatArray:
     """top / bottom, 0 on the diagonal and where the imaginary part vanishes altogether."""
     fit = (bottom > 0) & ~diagonal
     return np.divide(top, bottom, out=np.zeros(top.shape, dtype=np.float64), where=fit)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.efr.config import EfrConfig, Played
-from cogattn.eeg.efr.spectra import Floats
 from cogattn.eeg.recordings.damage import reading
 from cogattn.eeg.recordings.readers import open_epochs, scalp_channels
 from cogattn.eeg.recordings.recording import Recording, Trial, resample
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def cuts_of_epochs(
     return Cuts(sfreq, tuple(channels), (0,) * len(codes), tuple(samples), codes)
 
 
-def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> Floats:
+def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> FloatArray:
     """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
     from cogattn.eeg.recordings.envelope import Envelope, read_audio
 
@@ -280,11 +280,11 @@ def sound_seconds(path: Path, npy_sfreq: float) -> float:
     return n_samples / sfreq
 
 
-def _read_npy(path: Path) -> Floats:
+def _read_npy(path: Path) -> FloatArray:
     return np.array(_mapped_npy(path), dtype=np.float64)
 
 
-def _mapped_npy(path: Path) -> Floats:
+def _mapped_npy(path: Path) -> FloatArray:
     with reading(path, "an envelope must be a readable npy file"):
         envelope = np.load(path, mmap_mode="r", allow_pickle=False)
     if envelope.ndim != 1 or not envelope.size or envelope.dtype.kind not in "fiu":
@@ -346,7 +346,7 @@ def _length(source: Played, sfreq: float, sound: int | None, room: int, where: s
     return min(wanted, room)
 
 
-def _recorded_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: Played, subject: str) -> Floats:
+def _recorded_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: Played, subject: str) -> FloatArray:
     """Envelope of the sound that was recorded along with the EEG: rectified, for its rate is the EEG's."""
     if not source.audio_channel:
         raise DataError(f"{NOTHING_HEARD}; got neither ({subject})")

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-Floats = NDArray[np.float64]
 
 
 class Detection(NamedTuple):
@@ -32,8 +31,8 @@ class Detection(NamedTuple):
         Probability of a statistic at least as large without a response.
     """
 
-    statistic: Floats
-    p: Floats
+    statistic: FloatArray
+    p: FloatArray
 
 
 def t2circ(x: ArrayLike) -> Detection:
@@ -176,12 +175,12 @@ def rayleigh(x: ArrayLike) -> Detection:
     return Detection(locking, np.minimum(np.exp(exponent), 1.0))
 
 
-def phase_locking_value(x: ArrayLike) -> Floats:
+def phase_locking_value(x: ArrayLike) -> FloatArray:
     """Return |mean(x / |x|)| over sweeps, shape ``x.shape[1:]``; biased upwards (see `rayleigh`)."""
     return np.abs(_phasors(x).mean(axis=0))
 
 
-def pairwise_phase_consistency(x: ArrayLike) -> Floats:
+def pairwise_phase_consistency(x: ArrayLike) -> FloatArray:
     """Mean cosine of the phase difference between two sweeps: an unbiased square of the phase-locking value.
 
     Parameters
@@ -251,7 +250,7 @@ def f_test(spectrum: ArrayLike, bin: int, n_side: int, *, n_skip: int = 0) -> De
     return Detection(statistic, stats.f.sf(statistic, 2, 4 * n_side))
 
 
-def snr_db(spectrum: ArrayLike, bin: int, n_side: int, *, n_skip: int = 0) -> Floats:
+def snr_db(spectrum: ArrayLike, bin: int, n_side: int, *, n_skip: int = 0) -> FloatArray:
     """Power of one bin over the mean power of its neighbours, in decibels.
 
     Parameters
@@ -303,11 +302,13 @@ def _phasors(x: ArrayLike) -> NDArray[np.complex128]:
     return values / amplitude
 
 
-def _power(values: NDArray[np.complex128]) -> Floats:
+def _power(values: NDArray[np.complex128]) -> FloatArray:
     return values.real**2 + values.imag**2
 
 
-def _bin_and_neighbours(spectrum: ArrayLike, bin: int, n_side: int, n_skip: int) -> tuple[Floats, Floats]:
+def _bin_and_neighbours(
+    spectrum: ArrayLike, bin: int, n_side: int, n_skip: int
+) -> tuple[FloatArray, FloatArray]:
     """Return the power of `bin` and the mean power of its neighbours."""
     power = np.asarray(spectrum)
     if np.iscomplexobj(power):

@@ -16,6 +16,7 @@ from cogattn.eeg.efr.group import LEAST_LISTENERS
 from cogattn.eeg.efr.measures import AS_RECORDED
 from cogattn.eeg.efr.steady import FINE_STRUCTURE
 from cogattn.eeg.efr.tables import grid
+from cogattn.eeg.types import FloatArray
 from cogattn.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from cogattn.eeg.efr.spectra import Floats
+    from cogattn.eeg.efr.spectra import FloatArray
     from cogattn.study import Trials
 
 MASK_COLOUR = "#DDDDDD"
@@ -188,7 +189,7 @@ def pitch(trials: Trials, alpha: float) -> Figure:
     return figure
 
 
-def _draw_group(axes: Axes, f: Floats, own: Floats) -> None:
+def _draw_group(axes: Axes, f: FloatArray, own: FloatArray) -> None:
     """Curves of all listeners, (frequency, listener), and their mean; the axis holds the curves, not the band."""
     axes.plot(f, own, color="#999999", alpha=0.5, linewidth=0.5)
     ends = [mean_interval(row) for row in own]
@@ -376,7 +377,7 @@ def _shade_mask(axes: Axes, mains: pd.DataFrame) -> None:
     axes.set_xlim(left, right)
 
 
-def _best(coherence: Floats) -> np.ndarray:
+def _best(coherence: FloatArray) -> np.ndarray:
     """Channels by falling largest coherence."""
     return np.argsort(-coherence.max(axis=1), kind="stable")
 
@@ -390,7 +391,7 @@ def _shown_band(bands: pd.DataFrame, pairs: pd.DataFrame) -> tuple[float, float]
     return pairs["low_hz"].iloc[0], pairs["high_hz"].iloc[0]
 
 
-def _matrix(pairs: pd.DataFrame, measure: str, channels: list[str]) -> Floats:
+def _matrix(pairs: pd.DataFrame, measure: str, channels: list[str]) -> FloatArray:
     index = {channel: i for i, channel in enumerate(channels)}
     matrix = np.full((len(channels), len(channels)), np.nan)
     one, other = pairs["channel"].map(index), pairs["other"].map(index)

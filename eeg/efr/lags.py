@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from cogattn.eeg.efr.spectra import Complexes, Floats, SegmentSpectra
+from cogattn.eeg.efr.spectra import SegmentSpectra
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 MARGIN_HZ = 10.0
@@ -50,9 +51,9 @@ class LagSmoother:
     matrix: NDArray[np.float32]
     kept: NDArray[np.intp]
     usable: NDArray[np.bool_]
-    n_averages: Floats
+    n_averages: FloatArray
 
-    def __call__(self, transfer: Complexes) -> Complexes:
+    def __call__(self, transfer: ComplexArray) -> ComplexArray:
         """Smooth over the last axis: (..., n_in) to (..., n_out)."""
         scale = float(np.abs(transfer).max()) or 1.0  # volts are near the limit of single precision
         parts = np.concatenate([transfer.real, transfer.imag], axis=-1) / scale
@@ -111,7 +112,11 @@ def lag_smoother(
 
 
 def _matrix(
-    first: int, weight: Floats, outside: NDArray[np.bool_], usable: NDArray[np.bool_], kept: NDArray[np.intp]
+    first: int,
+    weight: FloatArray,
+    outside: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    kept: NDArray[np.intp],
 ) -> NDArray[np.float32]:
     """The map, from what it does to a unit at each frequency that goes in."""
     n_in, n_bins = len(usable), len(weight) // 2 + 1

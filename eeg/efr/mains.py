@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.efr.spectra import Floats
+from cogattn.eeg.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class MainsLine:
 
 
 def mains_lines(
-    frequencies_hz: Floats,
-    power: Floats,
+    frequencies_hz: FloatArray,
+    power: FloatArray,
     *,
     mains_hz: float,
     half_width_hz: float = 1.0,
@@ -73,7 +73,7 @@ def mains_lines(
     ]
 
 
-def usable_bins(frequencies_hz: Floats, lines: list[MainsLine]) -> NDArray[np.bool_]:
+def usable_bins(frequencies_hz: FloatArray, lines: list[MainsLine]) -> NDArray[np.bool_]:
     """Frequencies outside every masked stretch, shape (n_frequencies,)."""
     usable = np.ones(len(frequencies_hz), dtype=bool)
     for line in lines:
@@ -82,7 +82,7 @@ def usable_bins(frequencies_hz: Floats, lines: list[MainsLine]) -> NDArray[np.bo
 
 
 def _line(
-    frequencies_hz: Floats, level: Floats, center: float, half_width: float, edge: float, flank: float
+    frequencies_hz: FloatArray, level: FloatArray, center: float, half_width: float, edge: float, flank: float
 ) -> MainsLine:
     """Inspect one harmonic."""
     distance = np.abs(frequencies_hz - center)
@@ -99,7 +99,7 @@ def _line(
     return MainsLine(center, low, high, float(line_db), notched)
 
 
-def _reach(frequencies_hz: Floats, dip: NDArray[np.bool_], start_hz: float, *, step: int) -> float:
+def _reach(frequencies_hz: FloatArray, dip: NDArray[np.bool_], start_hz: float, *, step: int) -> float:
     """Walk away from the line while the dip lasts; return the last frequency within it."""
     spacing = frequencies_hz[1] - frequencies_hz[0]
     index = round((start_hz - frequencies_hz[0]) / spacing) + step

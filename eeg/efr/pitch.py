@@ -13,8 +13,8 @@ from scipy import signal
 
 from cogattn.eeg.efr.config import SteadyStateSettings
 from cogattn.eeg.efr.spatial import dss, held_out
-from cogattn.eeg.efr.spectra import Floats
 from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 N_DRAWS = 199
@@ -22,8 +22,8 @@ N_DRAWS = 199
 
 
 def pitch_tables(
-    sweeps: Floats,
-    heard: Floats,
+    sweeps: FloatArray,
+    heard: FloatArray,
     settings: SteadyStateSettings,
     *,
     sfreq: float,
@@ -57,7 +57,7 @@ def pitch_tables(
         raise DataError("f0_low_hz and f0_high_hz must be given to track F0")
     shaped = signal.butter(2, 0.7 * low_hz, "highpass", fs=sfreq, output="sos")
 
-    def track(wave: Floats) -> PitchTrack:
+    def track(wave: FloatArray) -> PitchTrack:
         return track_f0(
             signal.sosfiltfilt(shaped, wave),
             sfreq=sfreq,
@@ -65,7 +65,7 @@ def pitch_tables(
             window_s=settings.f0_window_s,
         )
 
-    def score(weights: Floats) -> TrackingScore:
+    def score(weights: FloatArray) -> TrackingScore:
         return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
 
     clean = without_mains(sweeps, sfreq=sfreq, mains_hz=mains_hz, keep_hz=settings.modulation_hz)
@@ -86,7 +86,7 @@ def pitch_tables(
     return {"pitch": pd.concat(tracks, ignore_index=True), "pitch_score": pd.DataFrame(scores)}
 
 
-def without_mains(sweeps: Floats, *, sfreq: float, mains_hz: float, keep_hz: float) -> Floats:
+def without_mains(sweeps: FloatArray, *, sfreq: float, mains_hz: float, keep_hz: float) -> FloatArray:
     """Sweeps without the DFT bins of mains and its harmonics, but for those that are harmonics of `keep_hz`.
 
     Mains that do not complete whole cycles in a sweep have no bin of their own, and stay.

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.efr.lags import LagSmoother
-from cogattn.eeg.efr.spectra import Complexes, Floats, SegmentSpectra
+from cogattn.eeg.efr.spectra import SegmentSpectra
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 
@@ -44,16 +45,16 @@ class PathResponse:
         the lags, above 1 where some of it lies beyond. NaN without smoothing.
     """
 
-    frequencies_hz: Floats
-    transfer: Complexes
-    n_transfer: float | Floats
-    coherence: Floats
-    debiased: Floats
-    shrinkage: Floats
+    frequencies_hz: FloatArray
+    transfer: ComplexArray
+    n_transfer: float | FloatArray
+    coherence: FloatArray
+    debiased: FloatArray
+    shrinkage: FloatArray
     misfit: float = float("nan")
 
     @property
-    def relative_error(self) -> Floats:
+    def relative_error(self) -> FloatArray:
         """Standard error of |transfer| over |transfer| by theory, sqrt((1 - g2) / (2 n g2)), (channel, frequency).
 
         References
@@ -92,11 +93,11 @@ class Resampled:
         Transfer function.
     """
 
-    debiased: Floats
-    transfer: Complexes
+    debiased: FloatArray
+    transfer: ComplexArray
 
     @property
-    def gain(self) -> Floats:
+    def gain(self) -> FloatArray:
         """|transfer|."""
         return np.abs(self.transfer)
 
@@ -104,7 +105,7 @@ class Resampled:
         """Every sample at the smoother's frequencies, the transfer function smoothed."""
         return Resampled(self.debiased[..., smoother.kept], smoother(self.transfer))
 
-    def interval(self, name: str, confidence: float) -> tuple[Floats, Floats]:
+    def interval(self, name: str, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Percentile interval of ``debiased`` or ``gain``, two arrays (n_channels, n_frequencies)."""
         tail = 50 * (1 - confidence)
         low, high = np.percentile(getattr(self, name), [tail, 100 - tail], axis=0)
@@ -138,7 +139,7 @@ def path_response(stimulus: SegmentSpectra, eeg: SegmentSpectra, *, ridge: float
 
 def path_over_time(
     stimulus: SegmentSpectra, eeg: SegmentSpectra, *, stretch_s: float, ridge: float = 1e-6
-) -> tuple[Floats, Complexes]:
+) -> tuple[FloatArray, ComplexArray]:
     """Transfer function in each stretch of time, regularised by the same eps throughout.
 
     Parameters
@@ -230,7 +231,12 @@ def block_labels(spectra: SegmentSpectra, block_s: float) -> NDArray[np.intp]:
 
 
 def _response(
-    eeg: SegmentSpectra, cross: Complexes, power_y: Floats, power_e: Floats, ridge: float, n_effective: float
+    eeg: SegmentSpectra,
+    cross: ComplexArray,
+    power_y: FloatArray,
+    power_e: FloatArray,
+    ridge: float,
+    n_effective: float,
 ) -> PathResponse:
     """Turn averages, (frequency, channel) and (frequency,), into a response."""
     eps = ridge * power_e.mean()
@@ -245,7 +251,7 @@ def _response(
     )
 
 
-def _averages(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> tuple[Complexes, Floats, Floats]:
+def _averages(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> tuple[ComplexArray, FloatArray, FloatArray]:
     """Means over segments of Y E* (frequency, channel), |Y|^2 and |E|^2 (frequency,)."""
     sums = _block_sums(stimulus, eeg, np.zeros(eeg.n_segments, dtype=np.intp))
     n = eeg.n_segments
@@ -254,7 +260,7 @@ def _averages(stimulus: SegmentSpectra, eeg: SegmentSpectra) -> tuple[Complexes,
 
 def _block_sums(
     stimulus: SegmentSpectra, eeg: SegmentSpectra, label: NDArray[np.intp]
-) -> tuple[Complexes, Floats, Floats]:
+) -> tuple[ComplexArray, FloatArray, FloatArray]:
     """Sums over the segments of each block of Y E*, |Y|^2 (frequency, channel, block) and |E|^2."""
     check_same_segments(stimulus, eeg)
     starts = np.flatnonzero(np.diff(label, prepend=-1))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.eeg.recordings.simulate import coloured_noise, speech_envelope
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 
@@ -133,7 +133,7 @@ class AuditoryPath:
     generators: tuple[Generator, ...] = (CORTEX, MIDBRAIN, BRAINSTEM)
     final_gain: float = 1.0
 
-    def transfer(self, frequencies_hz: Floats) -> Complexes:
+    def transfer(self, frequencies_hz: FloatArray) -> ComplexArray:
         """Transfer function at the start, shape (n_channels, n_frequencies), volts per unit of envelope."""
         frequencies = np.asarray(frequencies_hz, dtype=np.float64)
         place = np.linspace(0, 1, self.n_channels)
@@ -145,7 +145,7 @@ class AuditoryPath:
             total += np.outer(np.cos(np.pi / 2 * (place - generator.position)), gain * phase)
         return total
 
-    def respond(self, envelope: Floats, sfreq: float) -> Floats:
+    def respond(self, envelope: FloatArray, sfreq: float) -> FloatArray:
         """EEG without noise, shape (n_times, n_channels), volts; silence before the envelope's start."""
         n_times = len(envelope)
         padded = fft.next_fast_len(n_times + round(2 * sfreq), real=True)
@@ -186,7 +186,9 @@ class NoiseLevels:
     mains_hz: float = 50.0
 
 
-def modulation_envelope(rng: np.random.Generator, kind: str, *, duration_s: float, sfreq: float) -> Floats:
+def modulation_envelope(
+    rng: np.random.Generator, kind: str, *, duration_s: float, sfreq: float
+) -> FloatArray:
     """Draw an envelope of unit standard deviation and zero mean, shape (n_times,).
 
     Parameters
@@ -271,7 +273,7 @@ def electrode_names(n_channels: int) -> tuple[str, ...]:
     return tuple(FRONT_TO_BACK[place] for place in places)
 
 
-def add_noise(eeg: Floats, rng: np.random.Generator, levels: NoiseLevels, *, sfreq: float) -> None:
+def add_noise(eeg: FloatArray, rng: np.random.Generator, levels: NoiseLevels, *, sfreq: float) -> None:
     """Add noise to `eeg`, (n_times, n_channels) in volts, in place and a source at a time."""
     n_times, n_channels = eeg.shape
     place = np.linspace(0, 1, n_channels)
@@ -342,7 +344,7 @@ def simulate_steady_state(
     n_times = round(sweep_s * sfreq)
     time_s = np.arange(n_times) / sfreq
 
-    def cycles(t: Floats) -> Floats:
+    def cycles(t: FloatArray) -> FloatArray:
         swing = glide_hz * sweep_s / (2 * np.pi) * (1 - np.cos(2 * np.pi * t / sweep_s))
         return 2 * np.pi * (modulation_hz * t + swing)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cogattn.eeg.efr.spectra import Complexes, Floats
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 
@@ -35,9 +35,9 @@ class SpatialFilters:
         Wanted over total (DSS, 0-1) or over neighbouring power (RESS).
     """
 
-    weights: Floats
-    patterns: Floats
-    scores: Floats
+    weights: FloatArray
+    patterns: FloatArray
+    scores: FloatArray
 
 
 def dss(sweeps: ArrayLike, *, rank: int | None = None) -> SpatialFilters:
@@ -76,7 +76,7 @@ def dss(sweeps: ArrayLike, *, rank: int | None = None) -> SpatialFilters:
 
 
 def ress(
-    spectrum: Complexes, bin: int, *, n_side: int, n_skip: int = 1, rank: int | None = None
+    spectrum: ComplexArray, bin: int, *, n_side: int, n_skip: int = 1, rank: int | None = None
 ) -> SpatialFilters:
     """Filters for one frequency: its power against that of the neighbouring frequencies.
 
@@ -106,13 +106,13 @@ def ress(
         raise DataError(f"bin must have {reach} bins on each side; got bin {bin} of {spectrum.shape[-1]}")
     sides = [*range(bin - reach, bin - n_skip), *range(bin + n_skip + 1, bin + reach + 1)]
 
-    def covariance(values: Complexes) -> Floats:
+    def covariance(values: ComplexArray) -> FloatArray:
         return np.einsum("scf,sdf->cd", values, values.conj(), optimize=True).real / values.shape[-1]
 
     return generalised_filters(covariance(spectrum[..., [bin]]), covariance(spectrum[..., sides]), rank=rank)
 
 
-def generalised_filters(wanted: Floats, noise: Floats, *, rank: int | None = None) -> SpatialFilters:
+def generalised_filters(wanted: FloatArray, noise: FloatArray, *, rank: int | None = None) -> SpatialFilters:
     """Solve ``wanted w = score noise w`` within the principal components of `noise`.
 
     Parameters
@@ -145,7 +145,7 @@ def generalised_filters(wanted: Floats, noise: Floats, *, rank: int | None = Non
 
 def held_out(
     sweeps: ArrayLike, fit: Callable[[ArrayLike], SpatialFilters] = dss
-) -> tuple[Floats | Complexes, SpatialFilters]:
+) -> tuple[FloatArray | ComplexArray, SpatialFilters]:
     """Fit on every other sweep and return the best component's activity in the sweeps between.
 
     Parameters

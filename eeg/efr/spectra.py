@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
     from scipy.signal import ShortTimeFFT
-
-Floats = NDArray[np.floating]
-Complexes = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,13 @@ class SegmentSpectra:
         Welch's window, sampled every ``1 / (n_window spacing)`` seconds; None with several tapers.
     """
 
-    frequencies_hz: Floats
-    values: Complexes
+    frequencies_hz: FloatArray
+    values: ComplexArray
     trial: NDArray[np.intp]
     hop_s: float
     n_tapers: int = 1
     independence: float = 1.0
-    window: Floats | None = None
+    window: FloatArray | None = None
 
     @property
     def n_segments(self) -> int:
@@ -81,20 +79,20 @@ class SegmentSpectra:
         )
         return float(np.mean(total) ** 2 / np.mean(total**2))
 
-    def taper_overlap(self, lags_s: Floats) -> Floats:
+    def taper_overlap(self, lags_s: FloatArray) -> FloatArray:
         """Autocorrelation of the window: the factor by which H1 shrinks a response that comes so much later."""
         window, step_s = self._window()
         correlation = np.correlate(window, window, mode="full")[len(window) - 1 :]
         return np.interp(np.abs(lags_s), np.arange(len(window)) * step_s, correlation / correlation[0])
 
-    def _window(self) -> tuple[Floats, float]:
+    def _window(self) -> tuple[FloatArray, float]:
         if self.window is None:
             raise DataError("lags must be smoothed after Welch's method; multitaper smooths by its bandwidth")
         spacing = self.frequencies_hz[1] - self.frequencies_hz[0]
         return self.window, float(1 / (spacing * len(self.window)))
 
     @property
-    def power(self) -> Floats:
+    def power(self) -> FloatArray:
         """Power density, shape (n_signals, n_frequencies), unit^2 / Hz."""
         squares = np.einsum("fst,fst->fs", self.values.real, self.values.real)
         squares = squares + np.einsum("fst,fst->fs", self.values.imag, self.values.imag)
@@ -107,7 +105,7 @@ class SegmentSpectra:
 
 
 def welch_segments(
-    trials: Sequence[Floats],
+    trials: Sequence[FloatArray],
     *,
     sfreq: float,
     segment_s: float,
@@ -168,7 +166,7 @@ def welch_segments(
 
 
 def multitaper_segments(
-    trials: Sequence[Floats],
+    trials: Sequence[FloatArray],
     *,
     sfreq: float,
     segment_s: float,
@@ -236,7 +234,7 @@ def multitaper_segments(
     )
 
 
-def _short_time(trial: Floats, transform: ShortTimeFFT, n_segments: int, keep: slice) -> Complexes:
+def _short_time(trial: FloatArray, transform: ShortTimeFFT, n_segments: int, keep: slice) -> ComplexArray:
     """Spectra of the full segments of one trial, a few signals at a time to bound the memory."""
     n_signals = trial.shape[1]
     out = np.empty((keep.stop - keep.start, n_signals, n_segments), dtype=np.complex64)
@@ -250,7 +248,7 @@ def _short_time(trial: Floats, transform: ShortTimeFFT, n_segments: int, keep: s
     return out
 
 
-def _segment_length(trials: Sequence[Floats], sfreq: float, segment_s: float) -> int:
+def _segment_length(trials: Sequence[FloatArray], sfreq: float, segment_s: float) -> int:
     """Samples in a segment, once some trial is long enough and every trial is a table of equal width."""
     length = round(segment_s * sfreq)
     if length < 8:
@@ -266,7 +264,7 @@ def _segment_length(trials: Sequence[Floats], sfreq: float, segment_s: float) ->
     return length
 
 
-def _bins_within(frequencies_hz: Floats, band_hz: tuple[float, float]) -> slice:
+def _bins_within(frequencies_hz: FloatArray, band_hz: tuple[float, float]) -> slice:
     """The bins from the lower to the upper edge of the band, both included."""
     low, high = np.searchsorted(frequencies_hz, [band_hz[0] - 1e-9, band_hz[1] + 1e-9])
     if low >= high:
@@ -277,7 +275,7 @@ def _bins_within(frequencies_hz: Floats, band_hz: tuple[float, float]) -> slice:
     return slice(int(low), int(high))
 
 
-def _independence(window: Floats, hop: int, n_segments: int) -> float:
+def _independence(window: FloatArray, hop: int, n_segments: int) -> float:
     """Effective over actual number of overlapping segments."""
     excess = 0.0
     for lag in range(1, min(n_segments, -(-len(window) // hop))):

@@ -21,13 +21,13 @@ from cogattn.eeg.efr.detectors import (
     t2circ,
 )
 from cogattn.eeg.efr.spatial import held_out
-from cogattn.eeg.efr.spectra import Complexes, Floats
 from cogattn.eeg.efr.surrogates import false_discovery
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
-OVER_SWEEPS: dict[str, Callable[[Complexes], Detection]] = {
+OVER_SWEEPS: dict[str, Callable[[ComplexArray], Detection]] = {
     "t2circ": t2circ,
     "msc": magnitude_squared_coherence,
     "hotelling_t2": hotelling_t2,
@@ -80,7 +80,7 @@ def tables_of(
     return {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
 
 
-def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[Floats, NDArray[np.bool_]]:
+def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Cut every trial into adjoining sweeps.
 
     Returns
@@ -114,7 +114,7 @@ def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[Flo
     return stacked, np.array(inverted)
 
 
-def by_polarity(sweeps: Floats, inverted: NDArray[np.bool_], subject: str) -> dict[str, Floats]:
+def by_polarity(sweeps: FloatArray, inverted: NDArray[np.bool_], subject: str) -> dict[str, FloatArray]:
     """Sweeps as recorded, or pairs of them parted into envelope and fine structure.
 
     Raises
@@ -145,14 +145,16 @@ def _sweep_samples(recording: Recording, settings: SteadyStateSettings) -> int:
     return round(exact)
 
 
-def _heard(recording: Recording, settings: SteadyStateSettings) -> Floats:
+def _heard(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
     """Envelope of one sweep of the sound, (n_times,): that of the first trial."""
     n_times = _sweep_samples(recording, settings)
     first = round(settings.start_s * recording.sfreq)
     return recording.stream(STIMULUS)[0][first : first + n_times]
 
 
-def _tested(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> dict[str, pd.DataFrame]:
+def _tested(
+    sweeps: FloatArray, recording: Recording, settings: SteadyStateSettings
+) -> dict[str, pd.DataFrame]:
     """Every detector on every channel and harmonic, and T2circ on held-out sweeps of a spatial filter."""
     rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
     x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)  # (sweep, channel, harmonic)
@@ -175,8 +177,8 @@ def _tested(sweeps: Floats, recording: Recording, settings: SteadyStateSettings)
 
 
 def _against_neighbours(
-    sweeps: Floats, sfreq: float, rates: Floats, settings: SteadyStateSettings
-) -> tuple[Detection, Floats]:
+    sweeps: FloatArray, sfreq: float, rates: FloatArray, settings: SteadyStateSettings
+) -> tuple[Detection, FloatArray]:
     """F-test and signal-to-noise ratio in the spectrum of all sweeps set end to end."""
     joined = sweeps.swapaxes(0, 1).reshape(sweeps.shape[1], -1)
     spectrum = np.abs(np.fft.rfft(joined)) ** 2
@@ -188,7 +190,7 @@ def _against_neighbours(
     )
 
 
-def _places(channels: tuple[str, ...], rates: Floats) -> pd.DataFrame:
+def _places(channels: tuple[str, ...], rates: FloatArray) -> pd.DataFrame:
     """A row for each channel and harmonic, harmonics running fastest."""
     names, frequencies = np.repeat(list(channels), len(rates)), np.tile(rates, len(channels))
     return pd.DataFrame({"channel": names, "frequency_hz": frequencies})
@@ -203,7 +205,9 @@ def _detection(
     return places.assign(detector=detector, **values, n=n_sweeps)
 
 
-def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) -> dict[str, pd.DataFrame]:
+def _grown(
+    sweeps: FloatArray, recording: Recording, settings: SteadyStateSettings
+) -> dict[str, pd.DataFrame]:
     """Signal-to-noise ratio, and p of T2circ, in the first n sweeps."""
     rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
     counts = np.unique(
@@ -218,7 +222,7 @@ def _grown(sweeps: Floats, recording: Recording, settings: SteadyStateSettings) 
     return {"growth": rows, "growth_map": _growth_map(sweeps, recording.sfreq, counts, 1.25 * rates[-1])}
 
 
-def _growth_map(sweeps: Floats, sfreq: float, counts: NDArray[np.intp], up_to_hz: float) -> pd.DataFrame:
+def _growth_map(sweeps: FloatArray, sfreq: float, counts: NDArray[np.intp], up_to_hz: float) -> pd.DataFrame:
     """Power of the mean over its expected noise, both summed over channels, at every bin of a sweep."""
     bins_hz = np.fft.rfftfreq(sweeps.shape[-1], 1 / sfreq)
     shown = (bins_hz > 0) & (bins_hz <= min(up_to_hz, sfreq / 2 - bins_hz[1]))

@@ -19,7 +19,8 @@ from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
 from cogattn.eeg.efr.response import check_same_segments
-from cogattn.eeg.efr.spectra import Floats, SegmentSpectra
+from cogattn.eeg.efr.spectra import SegmentSpectra
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 MIN_SURROGATES = 19
@@ -44,10 +45,10 @@ class Chance:
         How many.
     """
 
-    p: Floats
-    p_counted: Floats
-    mean: Floats
-    critical: Floats
+    p: FloatArray
+    p_counted: FloatArray
+    mean: FloatArray
+    critical: FloatArray
     n_surrogates: int
 
 
@@ -80,7 +81,7 @@ def shift_chance(
     nearest = max(1, int(np.ceil(min_shift_s / eeg.hop_s)))
     shifts = np.arange(nearest, n_windows - nearest + 1)
 
-    def surrogates(f: int) -> Floats:
+    def surrogates(f: int) -> FloatArray:
         y = eeg.values[f].reshape(-1, n_windows, n_tapers)
         e = stimulus.values[f].reshape(1, n_windows, n_tapers)
         product = fft.fft(y, axis=1) * fft.fft(e, axis=1).conj()
@@ -93,11 +94,11 @@ def shift_chance(
 def shuffle_chance(
     stimulus: SegmentSpectra,
     eeg: SegmentSpectra,
-    envelopes: Sequence[Floats],
+    envelopes: Sequence[FloatArray],
     rng: np.random.Generator,
     *,
     n_surrogates: int,
-    transform: Callable[[Sequence[Floats]], SegmentSpectra],
+    transform: Callable[[Sequence[FloatArray]], SegmentSpectra],
     smooth_bins: int = 5,
 ) -> Chance:
     """Compare coherence with that of phase-shuffled envelopes.
@@ -131,14 +132,14 @@ def shuffle_chance(
         [transform(batch).values for batch in _shuffled_batches(envelopes, rng, n_surrogates)], axis=1
     )  # (frequency, surrogate, segment)
 
-    def surrogates(f: int) -> Floats:
+    def surrogates(f: int) -> FloatArray:
         cross = eeg.values[f] @ shuffled[f].conj().T
         return _squared(cross) / np.outer(_squared(eeg.values[f]).sum(1), _squared(shuffled[f]).sum(1))
 
     return _chance(stimulus, eeg, surrogates, n_surrogates, smooth_bins)
 
 
-def phase_shuffled(signal: Floats, rng: np.random.Generator, n: int = 1) -> Floats:
+def phase_shuffled(signal: FloatArray, rng: np.random.Generator, n: int = 1) -> FloatArray:
     """Return `n` signals, shape (n_times, n), with the power spectrum of `signal` and random phases."""
     spectrum = fft.rfft(np.asarray(signal, dtype=np.float64))
     turns = np.exp(2j * np.pi * rng.random((len(spectrum), n)))
@@ -148,7 +149,7 @@ def phase_shuffled(signal: Floats, rng: np.random.Generator, n: int = 1) -> Floa
     return fft.irfft(spectrum[:, None] * turns, len(signal), axis=0)
 
 
-def false_discovery(p: Floats, usable: NDArray[np.bool_], *, dependent: bool = False) -> Floats:
+def false_discovery(p: FloatArray, usable: NDArray[np.bool_], *, dependent: bool = False) -> FloatArray:
     """Adjust p values over all channels and usable frequencies at once (Benjamini and Hochberg).
 
     Parameters
@@ -178,7 +179,7 @@ def false_discovery(p: Floats, usable: NDArray[np.bool_], *, dependent: bool = F
 def _chance(
     stimulus: SegmentSpectra,
     eeg: SegmentSpectra,
-    surrogates: Callable[[int], Floats],
+    surrogates: Callable[[int], FloatArray],
     n_surrogates: int,
     smooth_bins: int,
 ) -> Chance:
@@ -209,13 +210,13 @@ def _chance(
 
 
 def _shuffled_batches(
-    envelopes: Sequence[Floats], rng: np.random.Generator, n_surrogates: int, batch: int = 16
-) -> Iterator[list[Floats]]:
+    envelopes: Sequence[FloatArray], rng: np.random.Generator, n_surrogates: int, batch: int = 16
+) -> Iterator[list[FloatArray]]:
     """Phase-shuffled trials, a few surrogates at a time to bound the memory."""
     for start in range(0, n_surrogates, batch):
         n = min(batch, n_surrogates - start)
         yield [phase_shuffled(envelope, rng, n) for envelope in envelopes]
 
 
-def _squared(values: NDArray[np.complexfloating]) -> Floats:
+def _squared(values: NDArray[np.complexfloating]) -> FloatArray:
     return values.real**2 + values.imag**2

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from cogattn.eeg.efr.spectra import Complexes, Floats
+from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
 
-def values_at(sweeps: ArrayLike, *, sfreq: float, frequencies_hz: Sequence[float] | Floats) -> Complexes:
+def values_at(
+    sweeps: ArrayLike, *, sfreq: float, frequencies_hz: Sequence[float] | FloatArray
+) -> ComplexArray:
     """Complex amplitude of every sweep at chosen frequencies, without a taper.
 
     Parameters
@@ -97,7 +99,7 @@ def polarity_pair(positive: ArrayLike, negative: ArrayLike) -> PolarityPair:
     return PolarityPair((plus + minus) / 2, (plus - minus) / 2)
 
 
-def harmonics(fundamental_hz: float, *, below_hz: float, most: int | None = None) -> Floats:
+def harmonics(fundamental_hz: float, *, below_hz: float, most: int | None = None) -> FloatArray:
     """Return the fundamental and its multiples below a frequency (at most `most` of them), in Hz."""
     series = fundamental_hz * np.arange(1, int(np.ceil(below_hz / fundamental_hz)))
     return series[:most]
@@ -123,10 +125,10 @@ class Growth:
     """
 
     n_sweeps: NDArray[np.intp]
-    amplitude: Floats
-    noise: Floats
-    snr_db: Floats
-    p: Floats
+    amplitude: FloatArray
+    noise: FloatArray
+    snr_db: FloatArray
+    p: FloatArray
 
 
 def growth(x: ArrayLike, counts: Sequence[int] | NDArray[np.intp]) -> Growth:
@@ -173,7 +175,7 @@ def first_detection(result: Growth, *, alpha: float = 0.05) -> NDArray[np.float6
     return np.where(detected.any(axis=0), first, np.inf)
 
 
-def noise_floor(x: ArrayLike, rng: np.random.Generator, *, n_draws: int = 200) -> Floats:
+def noise_floor(x: ArrayLike, rng: np.random.Generator, *, n_draws: int = 200) -> FloatArray:
     """Amplitudes of averages in which half of the sweeps, drawn anew each time, are turned upside down.
 
     Parameters
@@ -214,9 +216,9 @@ class PitchTrack:
         Height of that peak, -1 to 1.
     """
 
-    time_s: Floats
-    f0_hz: Floats
-    strength: Floats
+    time_s: FloatArray
+    f0_hz: FloatArray
+    strength: FloatArray
 
 
 def track_f0(
@@ -324,7 +326,7 @@ def compare_tracks(stimulus: PitchTrack, response: PitchTrack, *, lag_s: float =
     )
 
 
-def _normalised_autocorrelation(windows: Floats, n_lags: int) -> Floats:
+def _normalised_autocorrelation(windows: FloatArray, n_lags: int) -> FloatArray:
     """Correlation of each window's head with its tail, for lags 0 to n_lags - 1: (n_windows, n_lags)."""
     centred = windows - windows.mean(axis=1, keepdims=True)
     length = windows.shape[1]

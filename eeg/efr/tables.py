@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.types import FloatArray
 from cogattn.study import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cogattn.eeg.efr.spectra import Floats
+    from cogattn.eeg.efr.spectra import FloatArray
 
 TABLES: Mapping[str, Schema] = {
     # How trials were found: ``how`` and the kinds of events at which they begin, or that were left out of account.
@@ -97,7 +98,7 @@ def typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[list(schema)].astype(dict(schema)).reset_index(drop=True)
 
 
-def grid(spectrum: pd.DataFrame, column: str) -> tuple[list[str], Floats, Floats]:
+def grid(spectrum: pd.DataFrame, column: str) -> tuple[list[str], FloatArray, FloatArray]:
     """Channels, frequencies and a (n_channels, n_frequencies) array of one listener's rows of table spectrum."""
     channels = list(dict.fromkeys(spectrum["channel"]))
     values = spectrum[column].to_numpy().reshape(len(channels), -1)

@@ -15,9 +15,9 @@ from cogattn.eeg.efr.bands import REPORTED
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.cutting import STIMULUS, Alignment
 from cogattn.eeg.efr.plan import EfrCell
-from cogattn.eeg.efr.spectra import Floats
 from cogattn.eeg.efr.tables import TABLES, typed
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.types import FloatArray
 from cogattn.seeds import Streams
 from cogattn.study import Outcome
 
@@ -180,7 +180,7 @@ def _pairs(analysis: Analysis, channels: Sequence[str]) -> pd.DataFrame:
     for low_hz, high_hz in named_bands(analysis):
         inside = analysis.usable & (f >= low_hz) & (f <= high_hz)
 
-        def within(values: Floats, inside: NDArray[np.bool_] = inside) -> Floats:
+        def within(values: FloatArray, inside: NDArray[np.bool_] = inside) -> FloatArray:
             return values[inside][:, one, other]  # (frequency, pair)
 
         frames.append(

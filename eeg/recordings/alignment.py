@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogattn.eeg.recordings.recording import FloatArray, Recording, Trial, resample
+from cogattn.eeg.recordings.recording import Recording, Trial, resample
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.recordings.damage import check_unpacked, cut_short, existing_file, optional, reading
 from cogattn.eeg.recordings.headers import read_wav_header
 from cogattn.eeg.recordings.recording import resample
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 SOUND_FILE = "path must be a readable sound file"
 BANK_SFREQ = 8000.0

@@ -27,7 +27,8 @@ from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.headers import check_recording
 from cogattn.eeg.recordings.matlab import read_mat
 from cogattn.eeg.recordings.montage import standard_channels
-from cogattn.eeg.recordings.recording import FloatArray, Recording, Trial, check_volts, resample
+from cogattn.eeg.recordings.recording import Recording, Trial, check_volts, resample
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 from cogattn.running.digests import combined, file_digest
 

@@ -14,11 +14,9 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 LARGEST_SD_V = 1e-2
 """No scalp EEG varies by more than 10 mV within a trial; microvolts given as volts vary by several volts."""

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cogattn.eeg.recordings.recording import Recording, Trial
+from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-FloatArray = NDArray[np.floating]
 
 EEG_SD_V = 10e-6
 """Standard deviation of the simulated background EEG."""
