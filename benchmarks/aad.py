@@ -28,7 +28,7 @@ SFREQ, TMAX_S, N_ALPHAS = 64.0, 0.4, 10
 def task(n_trials: int):
     import numpy as np
 
-    from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+    from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 
     rng = np.random.default_rng(0)
     listener = draw_listener(rng, name="S1", n_channels=64, sfreq=SFREQ, snr_db=-15)

@@ -27,7 +27,7 @@ from cogattn.eeg.aad.significance import (
     permutation_p,
     refit_permutation_p,
 )
-from cogattn.eeg.recordings.simulate import coloured_noise, convolve, speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import coloured_noise, convolve, speech_envelope
 
 SFREQ, N_TRIALS, ALPHA = 32.0, 20, 100.0
 Session = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]

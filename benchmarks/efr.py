@@ -28,7 +28,7 @@ def main() -> None:
     import numpy as np
 
     from cogattn.eeg.efr.analysis import analyse
-    from cogattn.eeg.efr.simulate import AuditoryPath, simulate_path
+    from cogattn.eeg.recordings.simulate_path import AuditoryPath, simulate_path
 
     rng = np.random.default_rng(0)
     recording = simulate_path(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName, SimulatedSession
 from cogattn.eeg.aad.plan import DecodingCell, read_by
-from cogattn.eeg.aad.sources import size_of
+from cogattn.eeg.recordings.sources import size_of
 from cogattn.study import Cell, Cost
 
 SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forward": 0.13, "cca": 0.2}

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from cogattn.eeg.aad.cca import CcaDecoder
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, FolderSession, SimulatedSession
-from cogattn.eeg.aad.outline import Outline, outlines
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
-from cogattn.eeg.aad.sources import subjects_of
 from cogattn.eeg.aad.splits import leave_one_out_folds
 from cogattn.eeg.recordings.envelope import audio_header
+from cogattn.eeg.recordings.outline import Outline, outlines
+from cogattn.eeg.recordings.sources import subjects_of
 from cogattn.errors import ConfigError, DataError
 
 LEAST_SAMPLES = 8

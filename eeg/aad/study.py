@@ -67,7 +67,7 @@ class AadStudy(Study[AadConfig]):
 
     def contents(self, config: AadConfig, cell: Cell) -> Mapping[str, str]:
         """Digest the recordings that the cell reads, and the sounds."""
-        from cogattn.eeg.aad.sources import digests
+        from cogattn.eeg.recordings.sources import digests
 
         return digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
 
@@ -109,6 +109,6 @@ class AadStudy(Study[AadConfig]):
 
 
 def _listeners(config: AadConfig) -> list[str]:
-    from cogattn.eeg.aad.sources import subjects_of
+    from cogattn.eeg.recordings.sources import subjects_of
 
     return subjects_of(config.recordings)

@@ -19,7 +19,6 @@ from cogattn.eeg.aad.metrics import accuracy, correlation
 from cogattn.eeg.aad.plan import TABLES, DecodingCell, ResponseCell, TrainOn
 from cogattn.eeg.aad.scorers import Scorer, fitted
 from cogattn.eeg.aad.significance import permutation_p, permuted_p, refit_permutation_p, trial_score
-from cogattn.eeg.aad.sources import load, subjects_of
 from cogattn.eeg.aad.splits import (
     SAME_ENVELOPE_R,
     By,
@@ -32,6 +31,7 @@ from cogattn.eeg.aad.splits import (
     with_sound_names,
 )
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.recordings.sources import load, subjects_of
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 from cogattn.seeds import Streams

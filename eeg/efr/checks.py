@@ -25,7 +25,12 @@ from cogattn.eeg.efr.config import (
     SimulatedSweepsInput,
     SteadyStateSettings,
 )
-from cogattn.eeg.efr.cutting import (
+from cogattn.eeg.efr.people import read_people
+from cogattn.eeg.efr.plan import OWN_ENVELOPES, EfrCell, cells, listeners, own_input
+from cogattn.eeg.efr.steady import LEAST_SWEEPS
+from cogattn.eeg.efr.surrogates import MIN_SURROGATES
+from cogattn.eeg.efr.sweeps import harmonics
+from cogattn.eeg.recordings.cutting import (
     NOTHING_HEARD,
     Cuts,
     check_audio_channel,
@@ -35,16 +40,11 @@ from cogattn.eeg.efr.cutting import (
     onsets_of,
     sound_seconds,
 )
-from cogattn.eeg.efr.files import bids_folder
-from cogattn.eeg.efr.people import read_people
-from cogattn.eeg.efr.plan import OWN_ENVELOPES, EfrCell, cells, listeners, own_input
-from cogattn.eeg.efr.simulate import electrode_names
-from cogattn.eeg.efr.steady import LEAST_SWEEPS
-from cogattn.eeg.efr.surrogates import MIN_SURROGATES
-from cogattn.eeg.efr.sweeps import harmonics
 from cogattn.eeg.recordings.damage import reading
+from cogattn.eeg.recordings.files import bids_folder
 from cogattn.eeg.recordings.headers import check_recording
 from cogattn.eeg.recordings.readers import CONTINUOUS_SUFFIXES, open_epochs, open_raw
+from cogattn.eeg.recordings.simulate_path import electrode_names
 from cogattn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -164,7 +164,7 @@ def _against_truth(config: EfrConfig, listener: Listener) -> Iterator[Finding]:
     if not isinstance(source, SimulatedInput) or config.reference != "none":
         return
     from cogattn.eeg.efr.inputs import simulated_path
-    from cogattn.eeg.efr.simulate import electrode_names
+    from cogattn.eeg.recordings.simulate_path import electrode_names
 
     spectrum = listener.trials["spectrum"]
     channels, f, gain = grid(spectrum, "gain")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.efr.config import BidsInput, EfrConfig, FilesInput, SimulatedInput, SimulatedSweepsInput
-from cogattn.eeg.efr.cutting import CONDITION, STIMULUS, Alignment, cut, from_epochs
 from cogattn.eeg.efr.plan import EfrCell, own_input
+from cogattn.eeg.recordings.cutting import CONDITION, STIMULUS, Alignment, cut, from_epochs
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import DataError
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
-    from cogattn.eeg.efr.simulate import AuditoryPath
+    from cogattn.eeg.recordings.simulate_path import AuditoryPath
 
 
 def load(config: EfrConfig, cell: EfrCell) -> tuple[Recording, Alignment]:
@@ -74,7 +74,7 @@ def _referenced(recording: Recording, config: EfrConfig) -> Recording:
 
 def simulated(source: SimulatedInput, rng: Streams) -> Recording:
     """Simulate one listener; the path is the same for all, noise and stimulus differ."""
-    from cogattn.eeg.efr.simulate import NoiseLevels, simulate_path
+    from cogattn.eeg.recordings.simulate_path import NoiseLevels, simulate_path
 
     return simulate_path(
         rng.generator("simulation"),
@@ -88,7 +88,7 @@ def simulated(source: SimulatedInput, rng: Streams) -> Recording:
 
 def simulated_sweeps(source: SimulatedSweepsInput, rng: Streams) -> Recording:
     """Simulate one listener to a repeated sound of alternating polarity."""
-    from cogattn.eeg.efr.simulate import simulate_steady_state
+    from cogattn.eeg.recordings.simulate_path import simulate_steady_state
 
     return simulate_steady_state(
         rng.generator("simulation"),
@@ -106,7 +106,7 @@ def simulated_sweeps(source: SimulatedSweepsInput, rng: Streams) -> Recording:
 
 def simulated_path(source: SimulatedInput) -> AuditoryPath:
     """The auditory path that `simulated` passes the envelope through."""
-    from cogattn.eeg.efr.simulate import AuditoryPath
+    from cogattn.eeg.recordings.simulate_path import AuditoryPath
 
     path = AuditoryPath(source.n_channels)
     scaled = tuple(replace(g, gain_v=g.gain_v * source.strength) for g in path.generators)

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.eeg.efr.config import SteadyStateSettings
-from cogattn.eeg.efr.cutting import CONDITION, STIMULUS
 from cogattn.eeg.efr.detectors import (
     Detection,
     f_test,
@@ -23,6 +22,7 @@ from cogattn.eeg.efr.detectors import (
 from cogattn.eeg.efr.spatial import held_out
 from cogattn.eeg.efr.surrogates import false_discovery
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
+from cogattn.eeg.recordings.cutting import CONDITION, STIMULUS
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError

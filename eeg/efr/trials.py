@@ -13,9 +13,9 @@ from cogattn.eeg.efr import inputs, steady
 from cogattn.eeg.efr.analysis import Analysis, analyse
 from cogattn.eeg.efr.bands import REPORTED
 from cogattn.eeg.efr.config import EfrConfig
-from cogattn.eeg.efr.cutting import STIMULUS, Alignment
 from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES, typed
+from cogattn.eeg.recordings.cutting import STIMULUS, Alignment
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.types import FloatArray
 from cogattn.seeds import Streams

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from scipy.io import wavfile
 
-from cogattn.eeg.recordings.simulate import speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import speech_envelope
 from cogattn.vision.images.categories import CATEGORIES, WNIDS
 from cogattn.vision.images.config import ProceduralImages
 from cogattn.vision.images.listing import list_images

@@ -213,7 +213,7 @@ n_correct = np.round(100 * (0.06 + 0.9 * np.exp(-400 * np.outer(np.square(noise_
 """,
     "aad.md": """
 import numpy as np
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 rng = np.random.default_rng(0)
 listener = draw_listener(rng, name="S1", n_channels=5, sfreq=64.0, snr_db=-18)
 trials = simulate_recording(rng, listener, n_trials=4, duration_s=60, sfreq=64.0).trials

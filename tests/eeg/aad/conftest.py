@@ -14,7 +14,12 @@ from scipy.io import savemat, wavfile
 from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.study import AadStudy
 from cogattn.eeg.recordings.envelope import Envelope
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_eeg, simulate_recording, speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import (
+    draw_listener,
+    simulate_eeg,
+    simulate_recording,
+    speech_envelope,
+)
 from cogattn.study import Cell, Outcome, Results, Trials, streams_of
 
 STUDY = AadStudy()

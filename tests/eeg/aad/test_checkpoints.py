@@ -17,7 +17,7 @@ from safetensors import safe_open
 from cogattn.eeg.aad.config import TrainingSettings
 from cogattn.eeg.aad.journal import Journal
 from cogattn.eeg.aad.trainable import NetworkReconstructor, SpeakerClassifier
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.executors import one_thread
 

@@ -20,7 +20,7 @@ from cogattn.eeg.aad.penalties import (
     pooled_correlation,
     selection_scores,
 )
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 from cogattn.errors import DataError
 
 SFREQ = 64.0

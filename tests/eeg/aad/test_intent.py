@@ -15,7 +15,7 @@ from cogattn.eeg.aad.intent import (
     talker_features,
 )
 from cogattn.eeg.recordings.envelope import Envelope
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_eeg, speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_eeg, speech_envelope
 from cogattn.errors import DataError
 
 SFREQ, AUDIO = 64.0, 8000.0

@@ -9,7 +9,7 @@ from sklearn.cross_decomposition import CCA
 from cogattn.eeg.aad.cca import CcaDecoder
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import accuracy
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 from cogattn.errors import DataError
 
 SFREQ = 64.0

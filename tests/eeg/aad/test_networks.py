@@ -11,7 +11,7 @@ from cogattn.eeg.aad.config import TrainingSettings
 from cogattn.eeg.aad.metrics import accuracy
 from cogattn.eeg.aad.networks import PIECE, AttentionReconstructor, TwoStreamNetwork
 from cogattn.eeg.aad.trainable import NetworkReconstructor, SpeakerClassifier
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 from cogattn.errors import DataError
 from cogattn.kernels import dispatch
 

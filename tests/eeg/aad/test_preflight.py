@@ -12,7 +12,7 @@ import pytest
 from scipy.io import savemat, wavfile
 
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.aad.sources import load
+from cogattn.eeg.recordings.sources import load
 from cogattn.errors import ConfigError, DataError
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "aad.md"
@@ -294,7 +294,7 @@ def test_the_documented_command_for_dtu_decodes_trials_of_fifty_seconds(aad, tmp
 def test_of_a_large_data_set_the_first_listener_is_read(aad, tmp_path, monkeypatch) -> None:
     pytest.importorskip("pymatreader")
     aad.dtu_folder(tmp_path, damage="nan")  # of the second
-    monkeypatch.setattr("cogattn.eeg.aad.outline.READ_AT_MOST", 1)
+    monkeypatch.setattr("cogattn.eeg.recordings.outline.READ_AT_MOST", 1)
     aad.STUDY.check(aad.folder_config(tmp_path))
     savemat(tmp_path / "S0_data_preproc.mat", {"data": {"eeg": 1.0}})
     with pytest.raises(DataError, match="S0_data_preproc"):

@@ -7,7 +7,7 @@ import pytest
 
 from cogattn.eeg.aad import RidgeDecoder, window_margins
 from cogattn.eeg.aad.streaming import StreamingDecoder, SwitchFilter, switch_delay
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording, simulate_switches
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording, simulate_switches
 from cogattn.errors import DataError
 
 SFREQ = 64.0

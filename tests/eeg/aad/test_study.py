@@ -13,10 +13,10 @@ from scipy.io import wavfile
 from cogattn.eeg.aad import cross_validate
 from cogattn.eeg.aad.figures import response_figure
 from cogattn.eeg.aad.plan import CONTROL, DecodingCell, ResponseCell
-from cogattn.eeg.aad.sources import load
 from cogattn.eeg.aad.trials import decode, pool_of, prepared
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
-from cogattn.eeg.recordings.simulate import speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import speech_envelope
+from cogattn.eeg.recordings.sources import load
 from cogattn.errors import DataError
 from cogattn.study import Outcome
 

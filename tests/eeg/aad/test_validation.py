@@ -34,7 +34,7 @@ from cogattn.eeg.aad.splits import (
     shared_envelopes,
 )
 from cogattn.eeg.recordings.recording import Recording, Trial
-from cogattn.eeg.recordings.simulate import (
+from cogattn.eeg.recordings.simulate_talkers import (
     coloured_noise,
     convolve,
     draw_listener,

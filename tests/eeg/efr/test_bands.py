@@ -9,7 +9,7 @@ import scipy.signal
 from cogattn.eeg.efr.bands import Band, above_background, compare_reported, dominant_bands
 from cogattn.eeg.efr.mains import mains_lines, usable_bins
 from cogattn.eeg.efr.spectra import welch_segments
-from cogattn.eeg.recordings.simulate import coloured_noise
+from cogattn.eeg.recordings.simulate_talkers import coloured_noise
 
 F = np.arange(2, 120, 0.25)
 ALL = np.ones(len(F), dtype=bool)

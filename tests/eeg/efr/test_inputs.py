@@ -20,7 +20,7 @@ from cogattn.cli import main
 from cogattn.cli.flags import flag_parameters, nested
 from cogattn.eeg.efr.config import EfrConfig, FilesInput
 from cogattn.eeg.efr.study import EfrStudy
-from cogattn.eeg.recordings.simulate import coloured_noise
+from cogattn.eeg.recordings.simulate_talkers import coloured_noise
 from cogattn.errors import ConfigError, DataError
 
 pytest.importorskip("pymatreader")

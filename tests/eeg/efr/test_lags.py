@@ -10,8 +10,8 @@ import scipy.signal
 
 from cogattn.eeg.efr.lags import LagSmoother, lag_smoother
 from cogattn.eeg.efr.response import PathResponse, path_response
-from cogattn.eeg.efr.simulate import AuditoryPath, NoiseLevels, simulate_path
 from cogattn.eeg.efr.spectra import SegmentSpectra, multitaper_segments, welch_segments
+from cogattn.eeg.recordings.simulate_path import AuditoryPath, NoiseLevels, simulate_path
 from cogattn.errors import DataError
 
 SFREQ = 256.0

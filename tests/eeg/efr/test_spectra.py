@@ -8,8 +8,8 @@ import pytest
 import scipy.signal
 
 from cogattn.eeg.efr.response import path_over_time, path_response, resample_response
-from cogattn.eeg.efr.simulate import MIDBRAIN, AuditoryPath, NoiseLevels, simulate_path
 from cogattn.eeg.efr.spectra import multitaper_segments, welch_segments
+from cogattn.eeg.recordings.simulate_path import MIDBRAIN, AuditoryPath, NoiseLevels, simulate_path
 from cogattn.errors import DataError
 
 SFREQ = 256.0

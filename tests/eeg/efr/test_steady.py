@@ -8,7 +8,7 @@ import pytest
 from cogattn.eeg.efr import steady
 from cogattn.eeg.efr.config import EfrConfig, SimulatedSweepsInput, SteadyStateSettings
 from cogattn.eeg.efr.pitch import without_mains
-from cogattn.eeg.efr.simulate import simulate_steady_state
+from cogattn.eeg.recordings.simulate_path import simulate_steady_state
 from cogattn.errors import ConfigError, DataError
 
 RNG = np.random.default_rng(0)
@@ -141,7 +141,7 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(run_efr, tmp_path, 
     sound = shared_data / "efr" / "ffr_stimuli" / "syllPos.wav"
     sfreq, n_sweeps, step = 2048, 240, 256
     settings = EfrConfig(following=False, steady_state={"modulation_hz": 98}, envelope={"method": "hilbert"})
-    from cogattn.eeg.efr.cutting import envelope_of
+    from cogattn.eeg.recordings.cutting import envelope_of
 
     envelope = envelope_of(sound, settings, sfreq, 512)
     rng = np.random.default_rng(3)

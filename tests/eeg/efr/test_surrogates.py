@@ -12,7 +12,7 @@ from cogattn.eeg.efr.surrogates import (
     shift_chance,
     shuffle_chance,
 )
-from cogattn.eeg.recordings.simulate import coloured_noise
+from cogattn.eeg.recordings.simulate_talkers import coloured_noise
 from cogattn.errors import DataError
 
 SETTINGS = {"sfreq": 128.0, "segment_s": 2.0, "band_hz": (2.0, 60.0)}

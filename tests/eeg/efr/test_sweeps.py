@@ -9,7 +9,6 @@ import scipy.linalg
 import scipy.signal
 
 from cogattn.eeg import efr
-from cogattn.eeg.efr.simulate import NoiseLevels, simulate_steady_state
 from cogattn.eeg.efr.spatial import dss, held_out, ress
 from cogattn.eeg.efr.sweeps import (
     compare_tracks,
@@ -21,6 +20,7 @@ from cogattn.eeg.efr.sweeps import (
     track_f0,
     values_at,
 )
+from cogattn.eeg.recordings.simulate_path import NoiseLevels, simulate_steady_state
 from cogattn.errors import DataError
 
 SFREQ = 1000.0

@@ -9,7 +9,7 @@ from scipy.signal import welch
 
 from cogattn.eeg.aad.lagged import Lags, Moments
 from cogattn.eeg.aad.leave_out import solve
-from cogattn.eeg.recordings.simulate import (
+from cogattn.eeg.recordings.simulate_talkers import (
     Artefacts,
     coloured_noise,
     convolve,

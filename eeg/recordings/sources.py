@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from cogattn.eeg.aad.config import AadConfig, FolderSession, SimulatedSession
-from cogattn.eeg.aad.trial_table import ROLES, TABLE, Row, read_rows, read_session
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.montage import front_to_back, standard_channels
 from cogattn.eeg.recordings.readers import audio_file, fingerprint, read_cnd, read_dtu, read_kul, with_audio
 from cogattn.eeg.recordings.recording import Recording
-from cogattn.eeg.recordings.simulate import draw_listener, simulate_recording
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
+from cogattn.eeg.recordings.trial_table import ROLES, TABLE, Row, read_rows, read_session
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.atomic import sha256_hex

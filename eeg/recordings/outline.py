@@ -12,9 +12,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from cogattn.eeg.aad.config import FolderSession, SimulatedSession
-from cogattn.eeg.aad.sources import SIMULATION_SFREQ, file_state, read_recording, subject_files, table_rows
 from cogattn.eeg.aad.splits import TrialFacts, fact_of, facts_of, with_sound_names
-from cogattn.eeg.aad.trial_table import (
+from cogattn.eeg.recordings.envelope import audio_header
+from cogattn.eeg.recordings.readers import audio_file, open_raw
+from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.recordings.sources import (
+    SIMULATION_SFREQ,
+    file_state,
+    read_recording,
+    subject_files,
+    table_rows,
+)
+from cogattn.eeg.recordings.trial_table import (
     ROLES,
     TABLE,
     check_alike,
@@ -23,9 +32,6 @@ from cogattn.eeg.aad.trial_table import (
     places,
     recordings_of,
 )
-from cogattn.eeg.recordings.envelope import audio_header
-from cogattn.eeg.recordings.readers import audio_file, open_raw
-from cogattn.eeg.recordings.recording import Recording
 from cogattn.errors import ConfigError, DataError
 
 READ_AT_MOST = 200 * 2**20

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import fft
 
 from cogattn.eeg.recordings.recording import Recording, Trial
-from cogattn.eeg.recordings.simulate import coloured_noise, speech_envelope
+from cogattn.eeg.recordings.simulate_talkers import coloured_noise, speech_envelope
 from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
