@@ -16,10 +16,15 @@ import numpy as np
 from cogattn.eeg.aad import metrics
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import predict
-from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
+
+Split = tuple[Sequence[int], Sequence[int]]
+"""Trials to learn from, and trials to decode."""
+
+EXACT = 1e-11
+"""Relative residual at which reconstructions agree with those of directly solved decoders to 1e-8."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,9 @@ def cross_validate(
     if train_on not in streams:
         raise DataError(f"train_on must be attended or unattended; got {train_on!r}")
     lags = checked_lags(tmin, tmax, sfreq, x)
-    folds = _folds(len(x), groups, subject)
-    decoded, used = _decode_left_out(Problem.of(x, streams[train_on], lags), alphas, folds)
+    splits = [(_complement(test, len(x)), test) for test in _folds(len(x), groups, subject)]
+    found, penalty = reconstruct_left_out(Problem.of(x, streams[train_on], lags), alphas, splits)
+    decoded = [found[k][:, 0] for k in range(len(x))]
     first, second = ([s[:, 0] for s in streams[name]] for name in ("attended", "unattended"))
     return Decoding(
         decoded,
@@ -139,7 +145,7 @@ def cross_validate(
         second,
         np.array([float(metrics.correlation(y, a)) for y, a in zip(decoded, first, strict=True)]),
         np.array([float(metrics.correlation(y, u)) for y, u in zip(decoded, second, strict=True)]),
-        used,
+        np.array([penalty[k] for k in range(len(x))]),
         float(sfreq),
     )
 
@@ -163,25 +169,46 @@ def leave_one_out(
     n_alphas = len(candidates(1.0))
     r, used = np.empty((len(eeg), n_alphas)), np.empty((len(eeg), n_alphas))
     each = [[k] for k in range(len(eeg))]
-    for fold in solve_left_out(problem.parts, each, lambda _, trace: candidates(trace)):
+    for fold in problem.without(each, lambda _, trace: candidates(trace)):
         k = fold.index
         r[k] = pooled_correlation(problem.parts[k], fold.weights)[:, 0]
         used[k] = fold.penalties
     return LeaveOneOut(r, used)
 
 
-def _decode_left_out(
-    problem: Problem, alphas: Alphas, folds: Sequence[Sequence[int]]
-) -> tuple[list[FloatArray], FloatArray]:
-    """Reconstruction of each trial and the penalty of its decoder."""
-    penalty = best_penalties(problem, alphas, folds)
-    decoded: list[FloatArray] = [np.empty(0)] * len(problem.parts)
-    used = np.empty(len(problem.parts))
-    for fold in solve_left_out(problem.parts, folds, lambda i, trace: [penalty(i, trace)]):
-        for k in folds[fold.index]:
-            decoded[k] = predict(problem.x[k], fold.weights[:, :, 0], problem.lags)[:, 0]
-            used[k] = fold.penalties[0]
+def reconstruct_left_out(
+    problem: Problem, alphas: Alphas, splits: Sequence[Split], *, tolerance: float = EXACT
+) -> tuple[dict[int, FloatArray], dict[int, float]]:
+    """Reconstruct every piece of the tested trials by a decoder of its split's training trials alone.
+
+    Parameters
+    ----------
+    problem : Problem
+        All trials.
+    alphas : sequence of float, "ledoit-wolf" or None
+        As in `RidgeDecoder`; chosen inside each split's training trials.
+    splits : sequence of (train, test)
+        Trials of each; what is in neither is left out of both.
+    tolerance : float
+        Relative residual of the solutions.
+
+    Returns
+    -------
+    dict of int to array, dict of int to float
+        By piece, the reconstruction (n_times, n_targets), and the penalty behind it.
+    """
+    left_out = [_complement(train, len(problem.parts)) for train, _ in splits]
+    penalty = best_penalties(problem, alphas, left_out)
+    decoded, used = {}, {}
+    for fold in problem.without(left_out, lambda i, trace: [penalty(i, trace)], tolerance=tolerance):
+        for k in (piece for trial in splits[fold.index][1] for piece in problem.pieces[trial]):
+            decoded[k] = predict(problem.x[k], fold.weights[:, 0], problem.lags)
+            used[k] = float(fold.penalties[0])
     return decoded, used
+
+
+def _complement(train: Sequence[int], n_trials: int) -> list[int]:
+    return sorted(set(range(n_trials)) - set(train))
 
 
 def _folds(n_trials: int, groups: Sequence[Hashable] | None, subject: str | None) -> list[list[int]]:

@@ -13,13 +13,13 @@ Nunez-Elizalde, Huth and Gallant (2019), NeuroImage 197, 482-492 (banded ridge).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
-from cogattn.eeg.aad.lagged import Lags, Moments, predict
-from cogattn.eeg.aad.leave_out import solve
+from cogattn.eeg.aad.lagged import Lags, predict
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, selection_scores
 from cogattn.eeg.types import FloatArray
@@ -73,45 +73,94 @@ class ForwardModel:
         x = checked_streams(stimulus, y, name="stimulus")
         checked_lags(self.tmin, self.tmax, self.sfreq, y)
         lags = Lags.forward(self.tmin, self.tmax, self.sfreq)
-        candidates = self._scales(x[0].shape[1])
-        problems = [Problem.of([trial * scale for trial in x], y, lags) for scale in candidates]
-        best = 0
-        if len(problems) > 1:
-            if isinstance(self.alphas, str):
-                raise DataError("alphas must be numbers or None with bands; got 'ledoit-wolf'")
-            best = int(np.argmax([selection_scores(p, self.alphas, [()]).max() for p in problems]))
-        total = Moments.total(problems[best].parts)
-        self.scale_ = candidates[best]
-        self.alpha_ = best_penalties(problems[best], self.alphas, [()])(0, total.trace)
-        weights = solve(total, [self.alpha_])[:, 0].reshape(lags.n, x[0].shape[1], -1)
-        self.coef_ = weights[::-1] * self.scale_[:, None]  # earliest response first
+        (fitted,) = fit_left_out(Problem.of(x, y, lags), [()], alphas=self.alphas, bands=self.bands)
+        self.coef_, self.alpha_, self.scale_ = fitted.coef_, fitted.alpha, fitted.scale
         return self
 
     def predict(self, stimulus: Sequence[FloatArray]) -> list[FloatArray]:
         """Predict the EEG (zero mean) of each trial, (n_times, n_channels)."""
         if not hasattr(self, "coef_"):
             raise DataError("a model must be fitted before it predicts; call fit first")
-        lags = Lags.forward(self.tmin, self.tmax, self.sfreq)
-        weights = self.coef_[::-1].reshape(-1, self.coef_.shape[2])
         trials = checked_streams(stimulus, stimulus, name="stimulus")
         if trials[0].shape[1] != self.coef_.shape[1]:
             raise DataError(
                 f"stimulus must have the features of the fit; got {trials[0].shape[1]} for {self.coef_.shape[1]}"
             )
-        return [predict(trial, weights, lags) for trial in trials]
+        lags = Lags.forward(self.tmin, self.tmax, self.sfreq)
+        return [predict(trial, lag_by_lag(self.coef_), lags) for trial in trials]
 
     def score(self, stimulus: Sequence[FloatArray], eeg: Sequence[FloatArray]) -> FloatArray:
         """Correlation of predicted and recorded EEG, shape (n_trials, n_channels)."""
         pairs = zip(self.predict(stimulus), checked_eeg(eeg), strict=True)
         return np.array([correlation(predicted, recorded) for predicted, recorded in pairs])
 
-    def _scales(self, n_features: int) -> list[FloatArray]:
-        """Feature scalings to try: one for plain ridge, a grid over bands else."""
-        if self.bands is None:
-            return [np.ones(n_features)]
-        bands = np.asarray(self.bands)
-        if bands.shape != (n_features,):
-            raise DataError(f"bands must hold one group per feature; got {bands.shape} for {n_features}")
-        groups = np.unique(bands)
-        grid = product(*([(1.0,)] + [BAND_SCALES] * (groups.size - 1)))
-        return [np.asarray(row)[np.searchsorted(groups, bands)] for row in grid]
+
+@dataclass(frozen=True)
+class Response:
+    """A fitted response: coef_ (n_lags, n_features, n_channels), earliest first, its penalty and scaling."""
+
+    coef_: FloatArray
+    alpha: float
+    scale: FloatArray
+
+
+def fit_left_out(
+    problem: Problem,
+    left_out: Sequence[Sequence[int]],
+    *,
+    alphas: Alphas = None,
+    bands: Sequence[int] | None = None,
+) -> list[Response]:
+    """Fit a forward model without each of these sets of trials; penalties are chosen on the trials that stay.
+
+    Parameters
+    ----------
+    problem : Problem
+        Stimulus (predictor) and EEG (target) of all trials, lags as `Lags.forward` makes them.
+    left_out : sequence of sequences of int
+        Trials that each fit must not see; an empty one fits on everything.
+    alphas, bands
+        As in `ForwardModel`.
+
+    Returns
+    -------
+    list of Response
+        One for each set.
+    """
+    n_features = problem.x[0].shape[1]
+    candidates = _scales(bands, n_features)
+    problems = [problem.scaled(scale) if len(candidates) > 1 else problem for scale in candidates]
+    best = np.zeros(len(left_out), dtype=int)
+    if len(candidates) > 1:
+        if isinstance(alphas, str):
+            raise DataError("alphas must be numbers or None with bands; got 'ledoit-wolf'")
+        best = np.argmax([selection_scores(p, alphas, left_out).max(axis=1) for p in problems], axis=0)
+    found: dict[int, Response] = {}
+    for i, scale in enumerate(candidates):
+        own = [k for k in range(len(left_out)) if best[k] == i]
+        folds = [left_out[k] for k in own]
+        penalty = best_penalties(problems[i], alphas, folds) if own else None
+        if penalty is None:
+            continue
+        for fold in problems[i].without(folds, lambda k, trace, choose=penalty: [choose(k, trace)]):
+            weights = fold.weights[:, 0].reshape(problem.lags.n, n_features, -1)
+            coef = weights[::-1] * scale[:, None]
+            found[own[fold.index]] = Response(coef, float(fold.penalties[0]), scale)
+    return [found[k] for k in range(len(left_out))]
+
+
+def lag_by_lag(coef: FloatArray) -> FloatArray:
+    """Weights as `predict` takes them, (n_lags * n_features, n_channels), from (n_lags, n_features, n_channels)."""
+    return coef[::-1].reshape(-1, coef.shape[2])
+
+
+def _scales(bands: Sequence[int] | None, n_features: int) -> list[FloatArray]:
+    """Feature scalings to try: one for plain ridge, a grid over bands else."""
+    if bands is None:
+        return [np.ones(n_features)]
+    groups = np.asarray(bands)
+    if groups.shape != (n_features,):
+        raise DataError(f"bands must hold one group per feature; got {groups.shape} for {n_features}")
+    known = np.unique(groups)
+    grid = product(*([(1.0,)] + [BAND_SCALES] * (known.size - 1)))
+    return [np.asarray(row)[np.searchsorted(known, groups)] for row in grid]

@@ -18,7 +18,7 @@ Fourier domain of the lags, so that leave-one-out never forms a trial's G. All o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
@@ -82,7 +82,7 @@ class Moments:
         return cls(
             _correlations(x, lags.n),
             _outside_rows(x, lags),
-            _cross(x, y, lags),
+            cross_moments(x, y, lags),
             np.einsum("tk,tk->k", y, y),
             x.shape[0],
         )
@@ -99,6 +99,25 @@ class Moments:
             cross += part.cross
             power += part.power
         return cls(r, np.concatenate([p.outside for p in parts]), cross, power, sum(p.n_times for p in parts))
+
+    def toward(self, cross: FloatArray, power: FloatArray) -> Moments:
+        """The same predictors with other targets: cross (n_lags * n_channels, n_targets), power (n_targets,)."""
+        return replace(self, cross=cross, power=power)
+
+    def scaled(self, scale: FloatArray) -> Moments:
+        """The same with every predictor channel multiplied by its entry of `scale`, (n_channels,)."""
+        columns = np.tile(scale, self.r.shape[0])  # channels within a lag
+        return replace(
+            self,
+            r=self.r * np.outer(scale, scale),
+            outside=self.outside * columns,
+            cross=self.cross * columns[:, None],
+        )
+
+    def emptied(self) -> Moments:
+        """Moments of no trial at all."""
+        zeros = np.zeros_like
+        return Moments(zeros(self.r), self.outside[:0], zeros(self.cross), zeros(self.power), 0)
 
     @property
     def column_sums(self) -> FloatArray:
@@ -195,8 +214,8 @@ def _overlap(lag: int, n_times: int) -> tuple[slice, slice]:
     return slice(start, stop), slice(start + lag, stop + lag)
 
 
-def _cross(x: FloatArray, y: FloatArray, lags: Lags) -> FloatArray:
-    """X'Y, (n_lags * n_channels, n_targets)."""
+def cross_moments(x: FloatArray, y: FloatArray, lags: Lags) -> FloatArray:
+    """X'Y of one centred trial, shape (n_lags * n_channels, n_targets)."""
     n_times, n_targets = y.shape
     pairs = [_overlap(lags.first + i, n_times) for i in range(lags.n)]
     if n_targets > 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -33,6 +34,24 @@ class Fold:
     index: int
     penalties: FloatArray
     weights: FloatArray
+
+
+class Basis:
+    """Eigenvalues and eigenvectors of the Gram matrix of all trials: the dearest step, taken once and when needed.
+
+    Parameters
+    ----------
+    parts : sequence of Moments
+        One per trial; only what they say of the predictors matters.
+    """
+
+    def __init__(self, parts: Sequence[Moments]) -> None:
+        self._parts = parts
+
+    @cached_property
+    def pair(self) -> tuple[FloatArray, FloatArray]:
+        """Values (features,), none negative, and vectors (features, features)."""
+        return _diagonalise(Moments.total(self._parts))
 
 
 def solve(moments: Moments, penalties: Sequence[float]) -> FloatArray:
@@ -61,6 +80,7 @@ def solve_left_out(
     penalties: Callable[[int, float], Sequence[float] | FloatArray],
     *,
     tolerance: float = TOLERANCE,
+    basis: Basis | None = None,
 ) -> Iterator[Fold]:
     """Yield a `Fold` for each set of left-out trials.
 
@@ -69,18 +89,20 @@ def solve_left_out(
     parts : sequence of Moments
         One per trial.
     folds : sequence of sequences of int
-        Indices into `parts` to leave out; at least one trial must stay.
+        Indices into `parts` to leave out, or none; at least one trial must stay.
     penalties : callable
         Maps (fold number, trace of the training Gram matrix) to penalties, equally many for each fold.
     tolerance : float
         Relative residual.
+    basis : Basis, optional
+        Of these parts, where another pass has use for it too.
     """
     total = Moments.total(parts)
     n_features, n_targets = total.cross.shape
     trace = total.trace
-    basis: tuple[FloatArray, FloatArray] | None = None
+    basis = basis or Basis(parts)
     for chunk in _chunks(folds, n_features * n_targets * 10):
-        left = [Moments.total([parts[k] for k in folds[i]]) for i in chunk]
+        left = [Moments.total([parts[k] for k in folds[i]]) if len(folds[i]) else total.emptied() for i in chunk]
         ridges = [
             np.asarray(penalties(i, trace - m.trace), dtype=np.float64)
             for i, m in zip(chunk, left, strict=True)
@@ -89,9 +111,7 @@ def solve_left_out(
         if n_features <= 8 * n_targets * ridges[0].size or n_features <= 128:
             weights = [_solve_directly(total, m, ridge) for m, ridge in zip(left, ridges, strict=True)]
         else:
-            if basis is None:  # only now: it is the dearest step, and direct solutions need none
-                basis = _diagonalise(total)
-            weights = _solve_iteratively(total, basis, left, np.stack(ridges), tolerance)
+            weights = _solve_iteratively(total, basis.pair, left, np.stack(ridges), tolerance)
         for i, ridge, w in zip(chunk, ridges, weights, strict=True):
             yield Fold(i, ridge, w)
 

@@ -7,15 +7,15 @@ Ledoit and Wolf (2004), J. Multivar. Anal. 88, 365-411.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from cogattn.eeg.aad.checks import checked_alphas, checked_eeg, checked_lags, checked_streams
-from cogattn.eeg.aad.lagged import Lags, Moments
-from cogattn.eeg.aad.leave_out import solve_left_out
+from cogattn.eeg.aad.lagged import Lags, Moments, cross_moments
+from cogattn.eeg.aad.leave_out import Basis, Fold, solve_left_out
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
@@ -32,17 +32,64 @@ _SELECTION_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Problem:
-    """Centred trials (predictor and target), their lags and their moments."""
+    """Centred pieces of trials (predictor and target), their lags, and the moments of every trial.
+
+    Parameters
+    ----------
+    x, y : sequence of array, each (n_times, n_channels) and (n_times, n_targets)
+        Pieces, each centred; most trials are a single one.
+    lags : Lags
+        Of the predictor.
+    parts : sequence of Moments
+        One per trial.
+    pieces : sequence of sequence of int
+        Which of x and y each trial consists of.
+    basis : Basis
+        Of all trials' predictors.
+    """
 
     x: Sequence[FloatArray]
     y: Sequence[FloatArray]
     lags: Lags
     parts: Sequence[Moments]
+    pieces: Sequence[Sequence[int]]
+    basis: Basis
 
     @classmethod
-    def of(cls, x: Sequence[FloatArray], y: Sequence[FloatArray], lags: Lags) -> Problem:
-        """Compute the moments of every trial."""
-        return cls(x, y, lags, [Moments.of(a, b, lags) for a, b in zip(x, y, strict=True)])
+    def of(
+        cls,
+        x: Sequence[FloatArray],
+        y: Sequence[FloatArray],
+        lags: Lags,
+        pieces: Sequence[Sequence[int]] | None = None,
+    ) -> Problem:
+        """Compute the moments of every trial; each piece is a trial where `pieces` does not say otherwise."""
+        trials = [[k] for k in range(len(x))] if pieces is None else pieces
+        parts = [Moments.total([Moments.of(x[k], y[k], lags) for k in trial]) for trial in trials]
+        return cls(x, y, lags, parts, trials, Basis(parts))
+
+    def toward(self, y: Sequence[FloatArray]) -> Problem:
+        """The same predictors with other targets; what predictors alone determine is not computed again."""
+        parts = []
+        for part, trial in zip(self.parts, self.pieces, strict=True):
+            cross = sum(cross_moments(self.x[k], y[k], self.lags) for k in trial)
+            power = sum(np.einsum("tk,tk->k", y[k], y[k]) for k in trial)
+            parts.append(part.toward(np.asarray(cross), np.asarray(power)))
+        return replace(self, y=y, parts=parts)
+
+    def scaled(self, scale: FloatArray) -> Problem:
+        """The same with every predictor channel multiplied by its entry of `scale`, (n_channels,)."""
+        parts = [part.scaled(scale) for part in self.parts]
+        return replace(self, x=[x * scale for x in self.x], parts=parts, basis=Basis(parts))
+
+    def without(
+        self,
+        folds: Sequence[Sequence[int]],
+        penalties: Callable[[int, float], Sequence[float] | FloatArray],
+        **tolerance: float,
+    ) -> Iterator[Fold]:
+        """Solve without each fold's trials: see `solve_left_out`."""
+        return solve_left_out(self.parts, folds, penalties, basis=self.basis, **tolerance)
 
     @classmethod
     def checked(
@@ -122,9 +169,7 @@ def selection_scores(
     totals = np.zeros((len(folds), len(candidates(1.0))))
     counts = np.zeros(len(folds))
     leaves = list(scored)
-    solutions = solve_left_out(
-        problem.parts, leaves, lambda _, trace: candidates(trace), tolerance=_SELECTION_TOLERANCE
-    )
+    solutions = problem.without(leaves, lambda _, trace: candidates(trace), tolerance=_SELECTION_TOLERANCE)
     for solution in solutions if leaves else ():
         for i, score in scored[leaves[solution.index]]:
             held_out = Moments.total([problem.parts[k] for k in score])
@@ -158,7 +203,7 @@ def ledoit_wolf_alpha(problem: Problem, trials: Sequence[int]) -> float:
     moments = Moments.total([problem.parts[k] for k in trials])
     n_features, n = moments.cross.shape[0], moments.n_times
     gram = moments.gram()
-    power = np.concatenate([_row_power(problem.x[k], problem.lags) for k in trials])
+    power = np.concatenate([_row_power(problem.x[k], problem.lags) for t in trials for k in problem.pieces[t]])
     mean = moments.trace / n / n_features
     squared = float(np.einsum("ij,ij->", gram, gram)) / n**2
     spread = squared - n_features * mean**2
@@ -170,14 +215,13 @@ def ledoit_wolf_alpha(problem: Problem, trials: Sequence[int]) -> float:
 
 
 def _inner_blocks(n_trials: int, fold: Sequence[int]) -> list[tuple[list[int], tuple[int, ...]]]:
-    """(trials to score, trials to leave out) for each block of which something stays on both sides."""
-    n_blocks = min(INNER_BLOCKS, n_trials)
+    """(trials to score, trials to leave out) for each block of the fold's training trials, at least two."""
+    training = _others(n_trials, fold)
+    n_blocks = min(INNER_BLOCKS, len(training))
     pairs = []
     for b in range(n_blocks):
-        block = [k for k in range(n_trials) if k * n_blocks // n_trials == b]
-        score, leave = sorted(set(block) - set(fold)), tuple(sorted({*block, *fold}))
-        if score and len(leave) < n_trials:
-            pairs.append((score, leave))
+        score = [k for i, k in enumerate(training) if i * n_blocks // len(training) == b]
+        pairs.append((score, tuple(sorted({*score, *fold}))))
     return pairs
 
 
@@ -186,8 +230,9 @@ def _others(n_trials: int, fold: Sequence[int]) -> list[int]:
 
 
 def _halves(problem: Problem, trial: int) -> Problem:
-    """One trial as two, each centred."""
-    x, y = problem.x[trial], problem.y[trial]
+    """The longest piece of one trial as two trials, each centred."""
+    longest = max(problem.pieces[trial], key=lambda k: len(problem.x[k]))
+    x, y = problem.x[longest], problem.y[longest]
     middle = x.shape[0] // 2
     parts = (slice(None, middle), slice(middle, None))
     xs, ys = ([data[part] - data[part].mean(axis=0) for part in parts] for data in (x, y))
