@@ -5,7 +5,6 @@ from .crossval import cross_validate as cross_validate
 from .crossval import leave_one_out as leave_one_out
 from .metrics import attention_index as attention_index
 from .metrics import correlation as correlation
-from .metrics import foreign_rank as foreign_rank
 from .metrics import information_rate as information_rate
 from .metrics import mesd as mesd
 from .metrics import window_accuracy as window_accuracy
@@ -41,7 +40,6 @@ __all__ = [
     "chance_threshold",
     "correlation",
     "cross_validate",
-    "foreign_rank",
     "information_rate",
     "leave_one_out",
     "leave_one_out_folds",

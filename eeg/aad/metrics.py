@@ -1,6 +1,6 @@
 """How well, how surely and how fast attention is decoded.
 
-Accuracy against window length comes from one pass of cumulative sums. The minimal expected switch duration
+The minimal expected switch duration
 (MESD) turns an accuracy curve into one number, the time a hearing device needs to follow a switch; it is
 written from the paper's equations. Rules that papers leave open: windows do not overlap, never span trials
 and start at each trial's first sample; a window in which both streams correlate equally, or in which nothing
@@ -25,6 +25,9 @@ from cogattn.errors import DataError
 
 Trials = Sequence[FloatArray] | FloatArray
 """One-dimensional trials in a list, or one trial as an array."""
+
+_CONSTANT = 1e-24
+"""Share of the squares about the mean below which a signal is constant but for rounding."""
 
 
 def window_accuracy(
@@ -93,8 +96,13 @@ def window_margins(
     trials = _matched(reconstruction, attended, unattended)
     per_trial = []
     for decoded, first, second in trials:
-        sums = _CumulativeSums(decoded, first, second)
-        per_trial.append([sums.margins(_samples(window_s, sfreq)) for window_s in windows_s])
+        lengths = [_samples(window_s, sfreq) for window_s in windows_s]
+        per_trial.append(
+            [
+                window_correlation(decoded, first, length=n) - window_correlation(decoded, second, length=n)
+                for n in lengths
+            ]
+        )
     margins = [[trial[i] for trial in per_trial] for i in range(len(windows_s))]
     for window_s, values in zip(windows_s, margins, strict=True):
         if not any(v.size for v in values):
@@ -106,16 +114,18 @@ def window_margins(
 def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
     """Pearson correlation along the first axis; 0 where one of the two does not vary."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
+    squares = [(v * v).sum(axis=0) for v in (a, b)]
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
-    return np.divide((a * b).sum(axis=0), scale, out=np.zeros(np.shape(scale)), where=scale > 0)
+    own = [(v * v).sum(axis=0) for v in (a, b)]
+    # what rounding leaves of a constant is no variation
+    varies = (own[0] > _CONSTANT * squares[0]) & (own[1] > _CONSTANT * squares[1])
+    scale = np.sqrt(own[0] * own[1])
+    return np.divide((a * b).sum(axis=0), scale, out=np.zeros(np.shape(scale)), where=varies)
 
 
 def window_correlation(x: FloatArray, y: FloatArray, *, length: int) -> FloatArray:
     """Correlation of (n_times,) or (n_times, n_columns) in windows of `length` samples, (n_windows, ...)."""
     n_windows = x.shape[0] // length
-    if not n_windows:
-        raise DataError(f"a window must fit into a trial; got {length} samples in {x.shape[0]}")
     cut = (v[: n_windows * length].reshape(n_windows, length, *v.shape[1:]).swapaxes(0, 1) for v in (x, y))
     return correlation(*cut)
 
@@ -204,42 +214,6 @@ def attention_index(r_attended: ArrayLike, r_unattended: ArrayLike) -> float:
     return (
         float((a.mean() - u.mean()) / spread) if spread > 0 else math.copysign(math.inf, a.mean() - u.mean())
     )
-
-
-def foreign_rank(reconstruction: FloatArray, true: FloatArray, foreign: Sequence[FloatArray]) -> float:
-    """Share of foreign envelopes that correlate less with the reconstruction than the true one does.
-
-    Ties count half. Robust to who speaks: 0.5 is chance, 1 means the true envelope beats all.
-    """
-    if not foreign:
-        raise DataError("foreign must hold at least one envelope; got none")
-    own = float(correlation(reconstruction, true))
-    others = np.array([float(correlation(reconstruction, other)) for other in foreign])
-    return accuracy(own - others)
-
-
-class _CumulativeSums:
-    """Window correlations of one trial for any window length from one pass."""
-
-    def __init__(self, decoded: FloatArray, attended: FloatArray, unattended: FloatArray) -> None:
-        y, a, u = (v - v.mean() for v in (decoded, attended, unattended))
-        products = np.stack([y, a, u, y * y, a * a, u * u, y * a, y * u])
-        self._sums = np.concatenate([np.zeros((8, 1)), np.cumsum(products, axis=1)], axis=1)
-        self._floor = 1e-12 * self._sums[3:6, -1] / max(decoded.size, 1)
-
-    def margins(self, length: int) -> FloatArray:
-        """r(decoded, attended) - r(decoded, unattended) in successive windows of `length` samples."""
-        n_windows = (self._sums.shape[1] - 1) // length
-        y, a, u, yy, aa, uu, ya, yu = np.diff(self._sums[:, : n_windows * length + 1 : length], axis=1)
-        with_attended = self._r(length, (y, yy, 0), (a, aa, 1), ya)
-        return with_attended - self._r(length, (y, yy, 0), (u, uu, 2), yu)
-
-    def _r(self, n: int, x: tuple, z: tuple, product: FloatArray) -> FloatArray:
-        variance_x = x[1] - x[0] ** 2 / n
-        variance_z = z[1] - z[0] ** 2 / n
-        varies = (variance_x > n * self._floor[x[2]]) & (variance_z > n * self._floor[z[2]])
-        scale = np.sqrt(np.where(varies, variance_x * variance_z, 1.0))
-        return np.where(varies, (product - x[0] * z[0] / n) / scale, 0.0)
 
 
 def _usable_points(windows_s: ArrayLike, accuracies: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Is a decoding better than chance? Refitted permutation, binomial with the right spread, circular shifts.
+"""Is a decoding better than chance? Refitted permutation, and a binomial with the right spread.
 
 Leave-one-out decisions are not independent coins, even with one decision a trial and no sound played twice. In pure
 noise trial k is decided by sum_j K(k, j), where K compares what trial j's label taught with what trial k's label
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
-from cogattn.eeg.aad.metrics import accuracy, correlation
+from cogattn.eeg.aad.metrics import accuracy
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.eeg.aad.splits import By
 from cogattn.eeg.types import FloatArray
@@ -194,18 +194,6 @@ def trial_score(margins: FloatArray) -> float:
     spread = np.abs(margins).sum()
     tie_breaker = 0.25 * margins.sum() / spread if spread > 0 else 0.0
     return float(np.sum(margins > 0) + 0.5 * np.sum(margins == 0) + tie_breaker)
-
-
-def shift_null(
-    reconstruction: FloatArray, envelope: FloatArray, rng: np.random.Generator, *, n_shifts: int = 1000
-) -> FloatArray:
-    """Correlations after circular shifts of the envelope by at least a tenth of the trial, (n_shifts,)."""
-    n_times = envelope.shape[0]
-    guard = max(1, n_times // 10)
-    if n_times < 10:
-        raise DataError(f"a shifted envelope must hold at least 10 samples; got {n_times}")
-    shifts = rng.integers(guard, n_times - guard + 1, n_shifts)
-    return np.array([float(correlation(reconstruction, np.roll(envelope, s))) for s in shifts])
 
 
 def _chance(n: int, dispersion: float):

@@ -9,7 +9,6 @@ import pytest
 
 from cogattn.eeg.aad import (
     attention_index,
-    foreign_rank,
     information_rate,
     mesd,
     window_accuracy,
@@ -130,14 +129,6 @@ def test_attention_index_is_d_prime() -> None:
     rng = np.random.default_rng(0)
     d = attention_index(rng.normal(0.2, 0.1, 20000), rng.normal(0.0, 0.1, 20000))
     assert abs(d - 2) < 0.05
-
-
-def test_rank_among_foreign_envelopes() -> None:
-    rng = np.random.default_rng(0)
-    true = rng.standard_normal(500)
-    foreign = [rng.standard_normal(500) for _ in range(9)]
-    assert foreign_rank(true + rng.standard_normal(500), true, foreign) == 1.0
-    assert foreign_rank(foreign[0], true, foreign) < 1.0
 
 
 @pytest.mark.parametrize(
