@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Reference, SimulatedTalkers, Source
 
 DecoderName = Literal["ridge", "ledoit-wolf", "forward", "cca", "cnn", "attention", "classifier"]
-Unit = Literal["uV", "V", "arbitrary"]
 LINEAR: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf")
 """Linear in the training envelopes: refitted to every swap of the talkers at once."""
 NETWORKS: tuple[DecoderName, ...] = ("cnn", "attention", "classifier")
 """Trained by gradient descent."""
 
 
-class SimulatedSession(Settings):
-    """Listeners drawn from the seed, whose responses are known: the offline default."""
+class AadCleaning(Cleaning):
+    """As `Cleaning`, but referenced to the average by default."""
 
-    kind: Literal["simulated"] = "simulated"
-    n_subjects: int = Field(default=8, ge=1)
-    """Listeners."""
-    n_trials: int = Field(default=20, ge=2)
-    """Trials of each."""
-    trial_s: float = Field(default=60.0, ge=10)
-    """Length of a trial in seconds."""
-    n_channels: int = Field(default=32, ge=2, le=256)
-    """EEG channels."""
-    snr_db: float = Field(default=-38.0, ge=-80, le=40)
-    """Variance of the response to speech over that of the background EEG, in decibels; -38 gives correlations
-    near those of real recordings."""
-    unattended_gain: float = Field(default=0.4, ge=0, le=1)
-    """Response to the ignored talker relative to the attended one; 1 leaves nothing to decode."""
-    speech: tuple[Path, Path] | None = None
-    """Sound files of two talkers, at least n_trials times trial_s long, whose envelopes are used; speech-like
-    envelopes are drawn when absent."""
-
-
-class FolderSession(Settings):
-    """Recordings of your own or of a public data set, in a folder."""
-
-    kind: Literal["folder"] = "folder"
-    path: Path
-    """The folder."""
-    layout: Literal["kul", "dtu", "cnd", "table"] = "kul"
-    """KU Leuven: ``S*.mat``; DTU: ``S*_data_preproc.mat``; CND: ``dataSub*.mat`` and ``dataStim.mat``; table:
-    continuous recordings (BDF, EDF, BrainVision, EEGLAB, FIF, BIDS) and sounds, listed in ``trials.csv``."""
-    audio: Path | None = None
-    """Folder of the sound files, where the recordings only name them (KU Leuven)."""
-    unit: Unit | None = None
-    """Unit of the EEG in the files; when absent, microvolts in MATLAB layouts and as the file says in others."""
-    attended: str = "attended"
-    """CND: name of the feature that holds the attended envelope."""
-    unattended: str = "unattended"
-    """CND: name of the feature that holds the ignored envelope."""
-
-    @property
-    def usual_unit(self) -> Unit:
-        """Unit of the EEG where none is given."""
-        return "V" if self.layout == "table" else "uV"
+    reference: Reference = "average"
+    """Leave as recorded, or subtract the average of all EEG channels or of `reference_channels`."""
 
 
 class Preprocessing(Settings):
@@ -73,8 +33,6 @@ class Preprocessing(Settings):
     """Upper edge of the pass band (KU Leuven: 9)."""
     sfreq: float = Field(default=32.0, gt=0)
     """Rate in Hz at which decoding runs."""
-    average_reference: bool = True
-    """Subtract the mean of all channels."""
 
     @model_validator(mode="after")
     def _band_fits(self) -> Self:
@@ -138,10 +96,14 @@ class SignificanceSettings(Settings):
 class AadConfig(StudyConfig):
     """All settings of the study."""
 
-    recordings: Annotated[SimulatedSession | FolderSession, Field(discriminator="kind")] = SimulatedSession()
-    """Whose EEG; the offline default is simulated."""
+    recordings: Source = SimulatedTalkers()
+    """Whose EEG while what was heard; the offline default is simulated."""
+    cleaning: AadCleaning = AadCleaning()
+    """Channels, reference, what is left out."""
+    envelope: EnvelopeSettings = EnvelopeSettings()
+    """Sound to envelope."""
     preprocessing: Preprocessing = Preprocessing()
-    """Filter, rate, reference."""
+    """Filter and rate."""
     decoders: tuple[DecoderName, ...] = Field(default=("ridge", "ledoit-wolf", "cca"), min_length=1)
     """Which decoders are compared: ridge with a chosen penalty, ridge with Ledoit-Wolf's, the forward model,
     canonical correlation, and the trainable networks cnn, attention, classifier."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName, SimulatedSession
+from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName
 from cogattn.eeg.aad.plan import DecodingCell, read_by
-from cogattn.eeg.recordings.sources import size_of
+from cogattn.eeg.recordings.size import size
 from cogattn.study import Cell, Cost
 
 SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forward": 0.13, "cca": 0.2}
@@ -19,9 +19,6 @@ SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forw
 EPOCH_S: dict[DecoderName, float] = {"cnn": 0.04, "attention": 0.075, "classifier": 0.05}
 """A minute of 32 channels, once through."""
 LIBRARIES_MB, NETWORKS_MB = 500.0, 400.0
-BYTES_PER_MINUTE = {"kul": 4e6, "dtu": 2e6, "cnd": 4e6, "table": 5e6}
-"""Of a recording with 64 channels, as these layouts usually keep it."""
-USUAL_TRIALS = 20
 
 
 @dataclass(frozen=True)
@@ -57,11 +54,8 @@ def cost(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Cost:
 
 
 def _length(config: AadConfig, subjects: Sequence[str]) -> _Length:
-    source, n = config.recordings, len(subjects)
-    if isinstance(source, SimulatedSession):
-        minutes = source.n_trials * source.trial_s / 60 * n
-        return _Length(
-            source.n_trials * n, minutes * source.n_channels / 32, minutes * source.n_channels * 0.03
-        )
-    n_bytes = sum(size_of(source, subject) for subject in subjects)
-    return _Length(USUAL_TRIALS * n, 2 * n_bytes / BYTES_PER_MINUTE[source.layout], n_bytes / 1e6)
+    sizes = [size(config.recordings, subject) for subject in subjects]
+    minutes = sum(one.duration_s * one.n_channels for one in sizes) / 60 / 32
+    kept = sum(one.duration_s * one.n_channels for one in sizes) * config.preprocessing.sfreq
+    largest = max((one.n_samples for one in sizes), default=0.0)
+    return _Length(sum(one.n_trials for one in sizes), minutes, 8e-6 * (kept + largest))

@@ -15,12 +15,13 @@ from cogattn.eeg.aad.config import (
     NETWORKS,
     AadConfig,
     DecoderName,
-    FolderSession,
     LagSettings,
     SignificanceSettings,
-    SimulatedSession,
     TrainingSettings,
 )
+from cogattn.eeg.recordings.config import Simulated, Source
+from cogattn.eeg.recordings.intake import INTAKE
+from cogattn.eeg.recordings.relevant import everybody, of_envelope, own
 from cogattn.observers.observer import Observer
 from cogattn.study import Cell, Schema
 
@@ -54,6 +55,7 @@ TABLES: dict[str, Schema] = {
         "lag_s": "float64",
         "amplitude": "float64",  # weight of the forward model for the attended envelope
     },
+    "recording": INTAKE,
 }
 """Trial tables of the study."""
 
@@ -126,15 +128,20 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     settings that do the same under this cell's decoder, the default stands for all.
     """
     if not isinstance(cell, DecodingCell):
-        simulated = isinstance(config.recordings, SimulatedSession)
+        source = own(config.recordings, cell.observer)
         return AadConfig(
-            seed=config.seed if simulated else 0,
-            recordings=_source(config, alone=True),
+            seed=config.seed if isinstance(source, Simulated) else 0,
+            recordings=source,
+            cleaning=config.cleaning,
+            envelope=of_envelope(config.envelope, source),
             preprocessing=config.preprocessing,
         )
+    source = _source(config, cell)
     return AadConfig(
         seed=config.seed,
-        recordings=_source(config, alone=config.validation != "subject"),
+        recordings=source,
+        cleaning=config.cleaning,
+        envelope=of_envelope(config.envelope, source),
         preprocessing=config.preprocessing,
         lags=_lags(config.lags, cell.decoder),
         windows_s=config.windows_s,
@@ -144,19 +151,11 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     )
 
 
-def _source(config: AadConfig, *, alone: bool) -> SimulatedSession | FolderSession:
-    """Where the EEG comes from, without the number of other listeners and the settings of other layouts."""
-    source = config.recordings
-    if isinstance(source, SimulatedSession):
-        return source.model_copy(update={"n_subjects": SimulatedSession().n_subjects}) if alone else source
-    unused: dict[str, object] = {}
-    if source.layout != "cnd":
-        unused |= {name: FolderSession.model_fields[name].default for name in ("attended", "unattended")}
-    if source.layout != "kul":
-        unused["audio"] = None
-    if source.unit == source.usual_unit:
-        unused["unit"] = None
-    return source.model_copy(update=unused)
+def _source(config: AadConfig, cell: Cell) -> Source:
+    """Where the EEG comes from, without the other listeners where they do not matter."""
+    if config.validation == "subject":
+        return everybody(config.recordings)
+    return own(config.recordings, cell.observer)
 
 
 def _lags(lags: LagSettings, decoder: DecoderName) -> LagSettings:

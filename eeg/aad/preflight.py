@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cogattn.eeg.aad.cca import CcaDecoder
-from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, FolderSession, SimulatedSession
+from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.splits import leave_one_out_folds
-from cogattn.eeg.recordings.envelope import audio_header
-from cogattn.eeg.recordings.outline import Outline, outlines
-from cogattn.eeg.recordings.sources import subjects_of
+from cogattn.eeg.recordings.config import Folder, Played, Source
+from cogattn.eeg.recordings.files import listeners
+from cogattn.eeg.recordings.outline import Outline, check_triggers, outlines
+from cogattn.eeg.recordings.presence import check_presence
 from cogattn.errors import ConfigError, DataError
 
 LEAST_SAMPLES = 8
@@ -33,7 +34,7 @@ def check(config: AadConfig) -> None:
     """
     read_people(config)
     _check_settings(config)
-    known = _known(config.recordings)
+    known = _known(config)
     _check_names(config)
     _check_windows(config, known)
     _check_filter(config, known)
@@ -62,14 +63,13 @@ def _check_settings(config: AadConfig) -> None:
         )
 
 
-def _known(source: SimulatedSession | FolderSession) -> list[Outline]:
+def _known(config: AadConfig) -> list[Outline]:
     """What is known of each recording; the first fault, and who else has one."""
-    if isinstance(source, SimulatedSession):
-        _check_speech(source)
+    source = config.recordings
     found, faults = [], {}
+    check_presence(source)
     try:
-        subjects_of(source)
-        for subject, outline in outlines(source):
+        for subject, outline in outlines(source, config.cleaning):
             try:
                 found.append(outline())
             except DataError as error:
@@ -79,33 +79,32 @@ def _known(source: SimulatedSession | FolderSession) -> list[Outline]:
     if faults:
         (_, first), *others = faults.items()
         rest = f"; also damaged: {', '.join(name for name, _ in others)}" if others else ""
-        raise DataError(f"{_with_path(str(first))}{rest}")
+        raise DataError(f"{_with_path(str(first), source)}{rest}")
+    if isinstance(source, Played) and len(found) == len(listeners(source)):
+        check_triggers(source, found)
+    for outline in found:
+        _check_talkers(source, outline)
     return found
 
 
-def _with_path(sentence: str) -> str:
-    return sentence if sentence.startswith("recordings.") else f"recordings.path: {sentence}"
+def _with_path(sentence: str, source: Source) -> str:
+    named = sentence.startswith(("recordings.", "cleaning."))
+    return sentence if named or not isinstance(source, Folder) else f"recordings.path: {sentence}"
 
 
-def _check_speech(source: SimulatedSession) -> None:
-    needed_s = source.n_trials * source.trial_s
-    for path in source.speech or ():
-        try:
-            n_samples, rate = audio_header(path)
-        except DataError as error:
-            raise DataError(f"recordings.speech: {error}") from error
-        if n_samples / rate < needed_s - 0.5 / rate:
-            fitting = int(n_samples / rate // source.trial_s)
-            hint = f"; recordings.n_trials = {fitting} would do" if fitting > 1 else ""
-            raise ConfigError(
-                f"recordings.speech must last {needed_s:g} s (n_trials times trial_s); got "
-                f"{n_samples / rate:g} s ({path}){hint}"
-            )
+def _check_talkers(source: Source, outline: Outline) -> None:
+    """Two talkers are told: whom a listener follows cannot be asked otherwise."""
+    missing = [role for role in ("attended", "unattended") if role not in outline.streams]
+    if missing:
+        hint = "recordings.stimuli and recordings.unattended" if isinstance(source, Played) else "recordings"
+        raise ConfigError(
+            f"{hint} must tell what both talkers said; got no {missing[0]} sound ({outline.subject})"
+        )
 
 
 def _check_names(config: AadConfig) -> None:
     """Listeners and decoders share a table of observers."""
-    taken = {decoder.id for decoder in decoders_of(config)} & set(subjects_of(config.recordings))
+    taken = {decoder.id for decoder in decoders_of(config)} & set(listeners(config.recordings))
     if taken:
         raise DataError(f"recordings.path must name its listeners unlike decoders; got {sorted(taken)[0]!r}")
 
@@ -178,7 +177,7 @@ def _contexts(config: AadConfig) -> Iterator[tuple[str, float]]:
 def _check_validation(config: AadConfig, known: Sequence[Outline]) -> None:
     """What is left out together leaves something to learn from."""
     if config.validation == "subject":
-        if len(subjects_of(config.recordings)) < 2:
+        if len(listeners(config.recordings)) < 2:
             raise ConfigError("validation = subject must have at least two listeners; got one")
         first = known[0]
         for other in known[1:]:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from cogattn.eeg.aad import plan
-from cogattn.eeg.aad.config import AadConfig, SignificanceSettings, SimulatedSession
+from cogattn.eeg.aad.config import AadConfig, SignificanceSettings
+from cogattn.eeg.recordings.config import SimulatedTalkers
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
@@ -67,7 +68,7 @@ class AadStudy(Study[AadConfig]):
 
     def contents(self, config: AadConfig, cell: Cell) -> Mapping[str, str]:
         """Digest the recordings that the cell reads, and the sounds."""
-        from cogattn.eeg.recordings.sources import digests
+        from cogattn.eeg.recordings.files import digests
 
         return digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
 
@@ -102,13 +103,13 @@ class AadStudy(Study[AadConfig]):
     def demo(self) -> AadConfig:
         """Return a small run on three simulated listeners."""
         return AadConfig(
-            recordings=SimulatedSession(n_subjects=3, n_trials=12, trial_s=60.0, n_channels=16),
+            recordings=SimulatedTalkers(n_listeners=3, n_trials=12, trial_s=60.0, n_channels=16),
             decoders=("ridge",),
             significance=SignificanceSettings(n_permutations=199),
         )
 
 
 def _listeners(config: AadConfig) -> list[str]:
-    from cogattn.eeg.recordings.sources import subjects_of
+    from cogattn.eeg.recordings.files import listeners
 
-    return subjects_of(config.recordings)
+    return listeners(config.recordings)

@@ -30,8 +30,9 @@ from cogattn.eeg.aad.splits import (
     leave_one_out_folds,
     with_sound_names,
 )
+from cogattn.eeg.recordings.intake import intake_rows
 from cogattn.eeg.recordings.recording import Recording
-from cogattn.eeg.recordings.sources import load, subjects_of
+from cogattn.eeg.recordings.sources import listeners, load
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 from cogattn.seeds import Streams
@@ -89,18 +90,20 @@ def run(config: AadConfig, cell: DecodingCell, rng: Streams, checkpoint: Checkpo
 
 def respond(config: AadConfig, cell: ResponseCell) -> Outcome:
     """Fit one listener's response to the attended talker."""
-    rows = _response_rows(prepared(config, cell.observer)).assign(listener=cell.observer)
-    return Outcome({"response": rows[list(TABLES["response"])]})
+    recording = prepared(config, cell.observer)
+    rows = _response_rows(recording).assign(listener=cell.observer)
+    tables = {"response": rows[list(TABLES["response"])], "recording": intake_rows(recording, cell.task)}
+    return Outcome(tables)
 
 
 def prepared(config: AadConfig, subject: str) -> Recording:
     """Load or draw a subject's recording and preprocess it."""
-    raw = replace(load(config, subject), subject=subject).checked()
+    raw = load(
+        config.recordings, subject, cleaning=config.cleaning, envelope=config.envelope, seed=config.seed
+    )
     step = config.preprocessing
     for name in ("attended", "unattended"):
         raw.stream(name)
-    if step.average_reference:
-        raw = raw.referenced()
     filtered = raw.filtered(step.low_hz, step.high_hz, streams=("attended", "unattended"))
     return filtered.resampled(step.sfreq)
 
@@ -109,7 +112,7 @@ def pool_of(config: AadConfig, subject: str) -> Pool:
     """A subject's trials, beside all others' (each subject's EEG at unit power) where they are to learn from."""
     if config.validation != "subject":
         return _pooled([prepared(config, subject)], subject)
-    recordings = [prepared(config, name) for name in subjects_of(config.recordings)]
+    recordings = [prepared(config, name) for name in listeners(config.recordings)]
     first = recordings[0]
     for other in recordings:
         if other.channels != first.channels:

@@ -6,152 +6,19 @@ so no default here is claimed as theirs.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
-
-
-class SimulatedInput(Settings):
-    """Listeners whose auditory path is known: the offline default."""
-
-    kind: Literal["simulated"] = "simulated"
-    n_listeners: int = Field(default=2, ge=1, le=200)
-    """Recordings."""
-    n_channels: int = Field(default=16, ge=2, le=64)
-    """Electrodes, taken from the 10-20 system from front to back."""
-    duration_s: float = Field(default=300.0, ge=20)
-    """Length of a recording in seconds."""
-    sfreq: float = Field(default=256.0, ge=64)
-    """Sampling rate in Hz."""
-    stimulus: Literal["speech", "noise"] = "speech"
-    """Envelope that is heard: syllables with a voice pitch, or equal power at all frequencies."""
-    strength: float = Field(default=1.0, ge=0)
-    """Response relative to a plausible one; 0 makes a null."""
-    mains_hz: Literal[50, 60] = 50
-    """Mains frequency of the simulated pickup."""
-
-
-class SimulatedSweepsInput(Settings):
-    """Listeners who hear one short sound again and again: an ASSR or FFR whose size is known."""
-
-    kind: Literal["simulated_sweeps"] = "simulated_sweeps"
-    n_listeners: int = Field(default=1, ge=1, le=200)
-    """Recordings."""
-    n_channels: int = Field(default=8, ge=1, le=64)
-    """Electrodes."""
-    sfreq: float = Field(default=512.0, ge=64)
-    """Sampling rate in Hz."""
-    modulation_hz: float = Field(default=40.0, gt=0)
-    """Modulation rate or F0 of the sound; must complete whole cycles in a sweep."""
-    glide_hz: float = Field(default=0.0, ge=0)
-    """F0 swings by this much about its mean within each sweep, once up and once down."""
-    n_sweeps: int = Field(default=200, ge=10)
-    """Repetitions; every other one upside down, labelled ``positive`` and ``negative``."""
-    sweep_s: float = Field(default=1.0, gt=0)
-    """Length of the sound and of a sweep in seconds."""
-    envelope_uv: float = Field(default=0.4, ge=0)
-    """Amplitude of the response to the envelope in the best channel, in microvolts; 0 makes a null."""
-    fine_structure_uv: float = Field(default=0.0, ge=0)
-    """Amplitude of the response to the fine structure, at the fourth harmonic."""
-    delay_s: float = Field(default=0.007, ge=0)
-    """Latency of the response."""
-
-
-class Played(Settings):
-    """What was heard during recordings, and when it began."""
-
-    stimuli: tuple[Path, ...] = ()
-    """Sounds (wav) or envelopes (npy, at `envelope_sfreq`): one for all recordings, or one for each of
-    `stimuli_by`. For ``cnd`` the dataStim file; for ``kul`` the folder of the sounds, when the files hold no
-    envelopes."""
-    stimuli_by: Literal["recording", "trigger"] = "recording"
-    """What several stimuli belong to, in order: the recordings, or `triggers`, each the start of its own."""
-    align: Literal["auto", "start", "trigger", "audio"] = "auto"
-    """``start``: sound and recording begin together; ``trigger``: at each of `triggers`; ``audio``: where the
-    sound is found in `audio_channel` by cross-correlation of their envelopes. ``auto``: by audio where a channel
-    and stimuli are named, at `triggers` where they are, else at the recording's events if they are of one kind,
-    and at its start if it has none; of several kinds one must be named."""
-    triggers: tuple[str, ...] = ()
-    """Trigger codes or annotation texts at which a sound starts. A number is a value of the trigger channel
-    or, without such a channel, the number in an annotation (``7`` finds ``Stimulus/S  7``)."""
-    audio_channel: str = ""
-    """Channel of the recording that holds the sound. Without `stimuli` its own envelope is the stimulus."""
-    trial_s: float | None = Field(default=None, gt=0)
-    """Analysed from each onset, in seconds; to the sound's end when absent, at most to the next onset."""
-    envelope_sfreq: float = Field(default=512.0, gt=0)
-    """Sampling rate of npy envelopes, in Hz."""
-    unit: Literal["auto", "V", "uV", "arbitrary"] = "auto"
-    """Of the EEG. ``auto``: as the file says, and microvolts for MATLAB layouts; ``uV``: microvolts in a file
-    that does not say so; ``arbitrary``: not volts, units are not checked."""
-
-    @property
-    def told_by(self) -> Literal["start", "trigger", "audio", "events"]:
-        """What tells onsets: `align`, ``auto`` decided as far as settings can; ``events``: the recording's."""
-        if self.align != "auto":
-            return self.align
-        if self.triggers:
-            return "trigger"
-        if self.audio_channel:  # a sound recorded along with the EEG, without another, is aligned as it is
-            return "audio" if self.stimuli else "start"
-        return "events"
-
-    @model_validator(mode="after")
-    def _onsets_are_told(self) -> Self:
-        if self.align == "trigger" and not self.triggers:
-            raise ValueError("triggers must name a code or text when align is trigger; got none")
-        if self.triggers and self.told_by != "trigger":
-            got = ", ".join(self.triggers)
-            raise ValueError(f"triggers must be left out when align is {self.align}; got {got}")
-        if self.align == "audio" and not (self.audio_channel and self.stimuli):
-            got = f"{self.audio_channel or 'none'} and {len(self.stimuli)} stimuli"
-            raise ValueError(f"audio_channel and stimuli must be named when align is audio; got {got}")
-        by_trigger = self.stimuli_by == "trigger"
-        if by_trigger and (self.told_by != "trigger" or len(self.stimuli) != len(self.triggers)):
-            got = f"{len(self.stimuli)} for {len(self.triggers)} triggers, align {self.align}"
-            raise ValueError(f"stimuli must be one for each of triggers, and align trigger; got {got}")
-        return self
-
-
-class FilesInput(Played):
-    """Recordings on disk, each with what was played."""
-
-    kind: Literal["files"] = "files"
-    recordings: tuple[Path, ...] = Field(min_length=1)
-    """BDF, EDF, BrainVision, EEGLAB, FIF or GDF files (continuous); FIF or EEGLAB files of epochs; MATLAB files
-    of the layouts below."""
-    layout: Literal["continuous", "epochs", "kul", "dtu", "cnd"] = "continuous"
-    """``continuous``: align to `stimuli`; ``epochs``: each begins with its sound at time 0; the others bring their
-    own envelopes (`stream` picks one)."""
-    stream: str = "attended"
-    """Stream of a layout that holds several (for ``cnd`` the name of a feature)."""
-
-
-class BidsInput(Played):
-    """Recordings of a BIDS data set; needs the extra ``eeg``."""
-
-    kind: Literal["bids"] = "bids"
-    root: Path
-    """Folder of the data set."""
-    subjects: tuple[str, ...] = Field(min_length=1)
-    """Labels, without ``sub-``."""
-    task: str
-    """Task label."""
-    session: str | None = None
-    """Session label, without ``ses-``."""
-    run: str | None = None
-    """Run label, without ``run-``."""
-
-
-class EnvelopeSettings(Settings):
-    """How a sound becomes an envelope."""
-
-    method: Literal["gammatone", "hilbert", "rms"] = "gammatone"
-    """Compressed gammatone bands, broad-band Hilbert magnitude, or root mean square."""
-    power: float = Field(default=0.6, gt=0, le=1)
-    """Compression."""
+from cogattn.eeg.recordings.config import (
+    Cleaning,
+    EnvelopeSettings,
+    Played,
+    SimulatedPath,
+    SimulatedSweeps,
+    Source,
+)
 
 
 class SpectrumSettings(Settings):
@@ -272,23 +139,19 @@ class SteadyStateSettings(Settings):
 class EfrConfig(StudyConfig):
     """All settings of the study."""
 
-    input: Annotated[
-        SimulatedInput | SimulatedSweepsInput | FilesInput | BidsInput, Field(discriminator="kind")
-    ] = SimulatedInput()
+    recordings: Source = SimulatedPath()
     """What was recorded while what was heard."""
+    talker: Literal["attended", "unattended"] = "attended"
+    """Of recordings of two talkers, whose sound is the stimulus."""
+    cleaning: Cleaning = Cleaning()
+    """Channels (the published study has four, unnamed), reference, what is left out."""
+    envelope: EnvelopeSettings = EnvelopeSettings()
+    """Sound to envelope."""
     following: bool = True
     """Analyse spectra, transfer function, coherence and coupling; off for short repeated sounds, which only
     `steady_state` tests."""
-    positions: tuple[str, ...] = ()
-    """Channels analysed (the published study has four, unnamed); all when empty."""
     sfreq: float = Field(default=512.0, ge=64)
     """Recordings at a higher rate are resampled to this one, in Hz."""
-    reference: Literal["none", "average", "channels"] = "none"
-    """Leave as recorded, or subtract the average of all EEG channels or of `reference_channels`."""
-    reference_channels: tuple[str, ...] = ()
-    """Such as both mastoids; they are left out of the analysis."""
-    envelope: EnvelopeSettings = EnvelopeSettings()
-    """Sound to envelope."""
     spectrum: SpectrumSettings = SpectrumSettings()
     """Transform and transfer function."""
     mains: MainsSettings = MainsSettings()
@@ -303,35 +166,23 @@ class EfrConfig(StudyConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(set(self.positions)) != len(self.positions):
-            raise ValueError(f"positions must be different channels; got {', '.join(self.positions)}")
-        if self.following and len(self.positions) == 1:
-            raise ValueError("positions must be empty or name at least two channels, unless following is off")
-        if (self.reference == "channels") != bool(self.reference_channels):
-            raise ValueError("reference_channels must be named when reference is channels, and only then")
+        if self.following and len(self.cleaning.channels) == 1:
+            raise ValueError(
+                "cleaning.channels must be empty or name at least two channels, unless following is off"
+            )
         if not self.following and self.steady_state is None:
             raise ValueError("steady_state must be given when following is off")
-        source = self.input
-        simulated = isinstance(source, SimulatedInput | SimulatedSweepsInput)
+        source = self.recordings
+        simulated = isinstance(source, SimulatedPath | SimulatedSweeps)
         rate = min(self.sfreq, source.sfreq) if simulated else self.sfreq
         if self.following and self.spectrum.high_hz >= rate / 2:
             got = f"{self.spectrum.high_hz:g} Hz"
             raise ValueError(
                 f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz; got {got}"
             )
-        self._check_sounds()
+        inverted = self.steady_state.inverted if self.steady_state else ()
+        if isinstance(source, Played) and not set(inverted) <= set(source.triggers):
+            raise ValueError(
+                f"steady_state.inverted must be among recordings.triggers; got {', '.join(inverted)}"
+            )
         return self
-
-    def _check_sounds(self) -> None:
-        """Stimuli fit recordings, and inverted sweeps fit triggers."""
-        source = self.input
-        if isinstance(source, FilesInput | BidsInput):
-            n = len(source.recordings) if isinstance(source, FilesInput) else len(source.subjects)
-            if source.stimuli_by == "recording" and len(source.stimuli) not in (0, 1, n):
-                got = f"{len(source.stimuli)} for {n} recordings"
-                raise ValueError(f"input.stimuli must be one for all recordings or one for each; got {got}")
-            inverted = self.steady_state.inverted if self.steady_state else ()
-            if not set(inverted) <= set(source.triggers):
-                raise ValueError(
-                    f"steady_state.inverted must be among input.triggers; got {', '.join(inverted)}"
-                )

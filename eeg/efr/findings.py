@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from cogattn.eeg.efr import measures
-from cogattn.eeg.efr.config import EfrConfig, SimulatedInput, SimulatedSweepsInput
+from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.group import share_of
 from cogattn.eeg.efr.steady import FILTERED, FINE_STRUCTURE
 from cogattn.eeg.efr.tables import grid
+from cogattn.eeg.recordings.config import SimulatedPath, SimulatedSweeps
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
 from cogattn.statistics.intervals import mean_interval
@@ -77,10 +78,10 @@ class Listener:
 
 def is_null(config: EfrConfig) -> bool:
     """Whether nothing in a simulation responds to the rate that is tested, so that none should be found."""
-    source = config.input
-    if isinstance(source, SimulatedSweepsInput):
+    source = config.recordings
+    if isinstance(source, SimulatedSweeps):
         return source.envelope_uv == source.fine_structure_uv == 0
-    return isinstance(source, SimulatedInput)
+    return isinstance(source, SimulatedPath)
 
 
 def findings_of_one(config: EfrConfig, listener: Listener) -> list[Finding]:
@@ -89,7 +90,7 @@ def findings_of_one(config: EfrConfig, listener: Listener) -> list[Finding]:
     found: list[Finding] = []
     if len(trials["spectrum"]):
         found += _following(listener, alpha)
-        found += _published(listener, simulated=isinstance(config.input, SimulatedInput))
+        found += _published(listener, simulated=isinstance(config.recordings, SimulatedPath))
         found += _against_truth(config, listener)
     null = is_null(config)
     for response, own in trials["detection"].groupby("response", sort=False):
@@ -160,11 +161,11 @@ def _published(listener: Listener, *, simulated: bool) -> Iterator[Finding]:
 
 def _against_truth(config: EfrConfig, listener: Listener) -> Iterator[Finding]:
     """How well a known transfer function came out where coherence exceeds .3."""
-    source = config.input
-    if not isinstance(source, SimulatedInput) or config.reference != "none":
+    source = config.recordings
+    if not isinstance(source, SimulatedPath) or config.cleaning.reference != "none":
         return
-    from cogattn.eeg.efr.inputs import simulated_path
     from cogattn.eeg.recordings.simulate_path import electrode_names
+    from cogattn.eeg.recordings.sources import simulated_path
 
     spectrum = listener.trials["spectrum"]
     channels, f, gain = grid(spectrum, "gain")

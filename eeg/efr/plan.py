@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from cogattn.config import Settings
 from cogattn.eeg.efr.config import (
-    BidsInput,
     EfrConfig,
-    EnvelopeSettings,
-    FilesInput,
     MainsSettings,
-    Played,
     SignificanceSettings,
-    SimulatedInput,
-    SimulatedSweepsInput,
     SpectrumSettings,
     SteadyStateSettings,
 )
+from cogattn.eeg.recordings.config import Simulated
+from cogattn.eeg.recordings.files import listeners as listeners_of
+from cogattn.eeg.recordings.relevant import of_envelope, own, with_defaults
 from cogattn.observers.observer import Observer
 from cogattn.study import Cell
 
 Task = Literal["following", "steady_state"]
-Input = SimulatedInput | SimulatedSweepsInput | FilesInput | BidsInput
-S = TypeVar("S", bound=Settings)
-P = TypeVar("P", bound=Played)
-OWN_ENVELOPES = ("kul", "dtu", "cnd")
-"""Layouts whose files bring the envelopes that were heard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +47,7 @@ def ours(cell: Cell) -> EfrCell:
 
 def listeners(config: EfrConfig) -> list[str]:
     """Return the names of the recordings in order: stem of the file, ``sub-`` and label, ``listener`` and number."""
-    source = config.input
-    if isinstance(source, SimulatedInput | SimulatedSweepsInput):
-        return [f"listener {i + 1}" for i in range(source.n_listeners)]
-    if isinstance(source, BidsInput):
-        return [f"sub-{subject}" for subject in source.subjects]
-    return [path.stem for path in source.recordings]
+    return listeners_of(config.recordings)
 
 
 def observers(config: EfrConfig) -> list[Observer]:
@@ -72,7 +57,7 @@ def observers(config: EfrConfig) -> list[Observer]:
 
 def cells(config: EfrConfig) -> list[EfrCell]:
     """Return one cell for each listener, and one more where a modulation rate is tested."""
-    simulated = isinstance(config.input, SimulatedInput | SimulatedSweepsInput)
+    simulated = isinstance(config.recordings, Simulated)
     planned = []
     for number, name in enumerate(listeners(config)):
         index = number if simulated else 0
@@ -86,61 +71,22 @@ def cells(config: EfrConfig) -> list[EfrCell]:
 
 def relevant(config: EfrConfig, cell: EfrCell) -> EfrConfig:
     """Return the settings that can change this cell's rows, all others at their defaults."""
-    source = own_input(config.input, cell)
+    source = own(config.recordings, cell.observer)
     following = cell.task == "following"
     steady = None if following or config.steady_state is None else _of_steady_state(config.steady_state)
     return EfrConfig(
         seed=config.seed,
-        input=source,
+        recordings=source,
+        talker=config.talker,
+        cleaning=config.cleaning,
+        envelope=of_envelope(config.envelope, source),
         following=following,
-        positions=config.positions,
         sfreq=config.sfreq,
-        reference=config.reference,
-        reference_channels=config.reference_channels,
-        envelope=_of_envelope(config.envelope, source),
         spectrum=_of_spectrum(config.spectrum) if following else SpectrumSettings(),
         mains=_of_mains(config.mains, steady),
         significance=_of_significance(config.significance) if following else SignificanceSettings(),
         steady_state=steady,
     )
-
-
-def own_input(source: Input, cell: Cell) -> Input:
-    """Return the input with the cell's recording and what was heard in it alone."""
-    if isinstance(source, SimulatedInput | SimulatedSweepsInput):
-        return _with_defaults(source, "n_listeners")
-    if isinstance(source, BidsInput):
-        index = [f"sub-{subject}" for subject in source.subjects].index(cell.observer)
-        return _heard_alone(source, index, subjects=(source.subjects[index],))
-    index = [path.stem for path in source.recordings].index(cell.observer)
-    own = _heard_alone(source, index, recordings=(source.recordings[index],))
-    return own if own.layout in OWN_ENVELOPES else _with_defaults(own, "stream")
-
-
-def _heard_alone(source: P, index: int, **own: object) -> P:
-    stimuli = stimuli_of(source, index)
-    alone = _with_defaults(source, stimuli=stimuli, **own)
-    envelopes = any(path.suffix.lower() == ".npy" for path in stimuli)
-    return alone if envelopes else _with_defaults(alone, "envelope_sfreq")
-
-
-def stimuli_of(source: Played, index: int) -> tuple[Path, ...]:
-    """What was heard in recording `index`: all stimuli where they belong to triggers, else its own or none."""
-    if source.stimuli_by == "trigger" or len(source.stimuli) <= 1:
-        return source.stimuli
-    return (source.stimuli[index],)
-
-
-def _of_envelope(envelope: EnvelopeSettings, source: Input) -> EnvelopeSettings:
-    """How a sound becomes an envelope: of no account where no sound does."""
-    if isinstance(source, FilesInput) and source.layout in ("dtu", "cnd"):
-        return EnvelopeSettings()
-    if isinstance(source, Played):
-        if any(path.suffix.lower() != ".npy" for path in source.stimuli):
-            return envelope
-        if source.audio_channel and not source.stimuli:  # rectified and compressed, by no other method
-            return EnvelopeSettings(power=envelope.power)
-    return EnvelopeSettings()
 
 
 def _of_spectrum(spectrum: SpectrumSettings) -> SpectrumSettings:
@@ -149,7 +95,7 @@ def _of_spectrum(spectrum: SpectrumSettings) -> SpectrumSettings:
         unread += ["lag_low_s", "lag_high_s"]
     if spectrum.estimator == "multitaper":
         unread.append("smooth")
-    return _with_defaults(spectrum, *unread)
+    return with_defaults(spectrum, *unread)
 
 
 def _of_mains(mains: MainsSettings, steady: SteadyStateSettings | None) -> MainsSettings:
@@ -161,16 +107,9 @@ def _of_mains(mains: MainsSettings, steady: SteadyStateSettings | None) -> Mains
 
 def _of_significance(significance: SignificanceSettings) -> SignificanceSettings:
     unread = "n_shuffles" if significance.surrogates == "shift" else "min_shift_s"
-    return _with_defaults(significance, unread)
+    return with_defaults(significance, unread)
 
 
 def _of_steady_state(steady: SteadyStateSettings) -> SteadyStateSettings:
     unread = () if steady.f0_low_hz is not None else ("f0_window_s", "delay_s")
-    return _with_defaults(steady, *unread)
-
-
-def _with_defaults(settings: S, *names: str, **own: object) -> S:
-    """Settings of which some take their defaults, and some other values."""
-    fields = type(settings).model_fields
-    kept = {name: getattr(settings, name) for name in fields if name not in names}
-    return type(settings).model_validate({**kept, **own})
+    return with_defaults(steady, *unread)

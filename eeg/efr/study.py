@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from cogattn.eeg.efr import plan
-from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedInput, SteadyStateSettings
+from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SteadyStateSettings
 from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES
+from cogattn.eeg.recordings.config import SimulatedPath
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
@@ -56,9 +57,9 @@ class EfrStudy(Study[EfrConfig]):
 
     def contents(self, config: EfrConfig, cell: Cell) -> Mapping[str, str]:
         """Digest the cell's recording and what was heard in it."""
-        from cogattn.eeg.efr import files
+        from cogattn.eeg.recordings.files import digests
 
-        return files.digests(config, plan.ours(cell))
+        return digests(config.recordings, [cell.observer])
 
     def inputs(self, config: EfrConfig) -> Mapping[str, str]:
         """Return the digest of the table of persons, where there is one: all else the summary has from the trials."""
@@ -68,9 +69,9 @@ class EfrStudy(Study[EfrConfig]):
 
     def cost(self, config: EfrConfig, cell: Cell) -> Cost:
         """Estimate from the length of a simulation or the size of a file."""
-        from cogattn.eeg.efr import files
+        from cogattn.eeg.efr.cost import cost
 
-        return files.cost(config, plan.ours(cell))
+        return cost(config, plan.ours(cell))
 
     def run_cell(self, config: EfrConfig, cell: Cell, rng: Streams) -> Outcome:
         """Analyse one listener's recording; what comes out is described in `tables`."""
@@ -87,7 +88,7 @@ class EfrStudy(Study[EfrConfig]):
     def demo(self) -> EfrConfig:
         """Return two simulated listeners of four minutes, with a modulation rate that nobody hears."""
         return EfrConfig(
-            input=SimulatedInput(n_listeners=2, duration_s=240.0),
+            recordings=SimulatedPath(n_listeners=2, duration_s=240.0),
             significance=SignificanceSettings(n_bootstrap=100),
             steady_state=SteadyStateSettings(modulation_hz=43.0),
         )

@@ -10,10 +10,12 @@ import pandas as pd
 
 from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.bands import Band, Verdict, compare_reported
-from cogattn.eeg.efr.config import EfrConfig, SimulatedInput, SteadyStateSettings
+from cogattn.eeg.efr.config import EfrConfig, SteadyStateSettings
 from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one, is_null
 from cogattn.eeg.efr.people import persons, read_people
 from cogattn.eeg.efr.plan import observers
+from cogattn.eeg.recordings.config import SimulatedPath
+from cogattn.eeg.recordings.intake import intake_remarks
 from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
@@ -96,7 +98,7 @@ def _tables(config: EfrConfig, trials: Trials, listeners: Sequence[Listener]) ->
             tables["group_reported_bands"] = group.published_bands(comparison, spectrum)
     if len(trials["detection"]):
         tables |= {"steady_state": trials["detection"], "amplitudes": trials["amplitude"]}
-    return tables | {"alignment": trials["alignment"]}
+    return tables | {"recording": trials["recording"]}
 
 
 def _figures(trials: Trials) -> dict[str, Callable[[Trials, float], Figure]]:
@@ -162,7 +164,7 @@ def _bands(rows: pd.DataFrame) -> list[Band]:
 
 def _remarks(config: EfrConfig, trials: Trials) -> Iterator[str]:
     yield from _of_simulation(config)
-    yield from _of_alignment(trials["alignment"])
+    yield from intake_remarks(trials["recording"])
     if len(trials["spectrum"]):
         yield from _of_following(trials["mains"], trials["smoothness"])
     if config.steady_state is not None:
@@ -171,8 +173,8 @@ def _remarks(config: EfrConfig, trials: Trials) -> Iterator[str]:
 
 def _of_simulation(config: EfrConfig) -> Iterator[str]:
     """What a simulation can and cannot show."""
-    source = config.input
-    if isinstance(source, SimulatedInput) and config.following:
+    source = config.recordings
+    if isinstance(source, SimulatedPath) and config.following:
         what = "envelopes near 5, 40 and 90 Hz" if source.strength else "nothing"
         yield (
             f"The listeners are simulated: they follow {what} and were not built to have the published bands, so a "
@@ -183,20 +185,6 @@ def _of_simulation(config: EfrConfig) -> Iterator[str]:
         yield (
             f"Nothing in the simulation responds to {rate:g} Hz: that row is a null, and the right answer is none."
         )
-
-
-def _of_alignment(alignment: pd.DataFrame) -> Iterator[str]:
-    """When sounds were taken to begin, where the settings do not say it."""
-    ignored = alignment[alignment["ignored"] != ""].drop_duplicates("observer")
-    for events, own in ignored.groupby("ignored", sort=False):
-        yield (
-            f"{', '.join(own['observer'])}: sounds are taken to begin with the recording, and its events ({events}) "
-            "are ignored, as input.align = start asks"
-        )
-    triggered = alignment[alignment["how"] == "trigger"].drop_duplicates("observer")
-    for events, own in triggered.groupby("events", sort=False):
-        n = own["n_trials"].sum()
-        yield f"{', '.join(own['observer'])}: {n} trials begin at the events {events}"
 
 
 def _of_sweeps(mains_hz: float, steady: SteadyStateSettings) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Trial tables of the study: what a cell leaves, one table for each kind of estimate, and back into arrays.
 
-A cell of task ``following`` fills alignment, spectrum, curve, band, mains, smoothness, over_time and pair; one of
-task ``steady_state`` fills alignment, detection, amplitude, growth, growth_map and, where F0 is tracked, pitch and
+A cell of task ``following`` fills recording, spectrum, curve, band, mains, smoothness, over_time and pair; one of
+task ``steady_state`` fills recording, detection, amplitude, growth, growth_map and, where F0 is tracked, pitch and
 pitch_score.
 """
 
@@ -10,20 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.recordings.intake import INTAKE
 from cogattn.eeg.types import FloatArray
 from cogattn.study import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cogattn.eeg.efr.spectra import FloatArray
-
 TABLES: Mapping[str, Schema] = {
-    # How trials were found: ``how`` and the kinds of events at which they begin, or that were left out of account.
-    "alignment": {
-        "observer": "str", "task": "str", "how": "str", "events": "str", "ignored": "str", "n_trials": "int64",
-        "duration_s": "float64",
-    },
+    "recording": INTAKE,
     # Channels and frequencies. Power in unit^2 / Hz; coherence is debiased; ``chance`` is what 5 % of surrogates
     # exceed and ``chance_mean`` their mean, neither debiased; n counts segments.
     "spectrum": {

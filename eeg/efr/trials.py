@@ -15,7 +15,8 @@ from cogattn.eeg.efr.bands import REPORTED
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES, typed
-from cogattn.eeg.recordings.cutting import STIMULUS, Alignment
+from cogattn.eeg.recordings.cutting import STIMULUS
+from cogattn.eeg.recordings.intake import intake_rows
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.types import FloatArray
 from cogattn.seeds import Streams
@@ -24,10 +25,10 @@ from cogattn.study import Outcome
 
 def run_cell(config: EfrConfig, cell: EfrCell, rng: Streams) -> Outcome:
     """Analyse one listener's recording; all tables that the cell's task fills (see `tables`)."""
-    recording, alignment = inputs.load(config, cell)
+    recording = inputs.load(config, cell.observer)
     run = steady_state if cell.task == "steady_state" else following
     tables = run(recording, config, rng)
-    tables["alignment"] = _alignment(recording, alignment, cell)
+    tables["recording"] = intake_rows(recording, cell.task)
     named = {name: typed(name, rows.assign(observer=cell.observer)) for name, rows in tables.items()}
     return Outcome({name: rows for name, rows in named.items() if len(rows)})
 
@@ -79,12 +80,6 @@ def named_bands(analysis: Analysis) -> list[tuple[float, float]]:
     for curve in analysis.curves.values():
         bands |= {(round(band.low_hz, 2), round(band.high_hz, 2)) for band in curve.bands}
     return sorted(b for b in bands if (analysis.usable & (f >= b[0]) & (f <= b[1])).any())
-
-
-def _alignment(recording: Recording, alignment: Alignment, cell: EfrCell) -> pd.DataFrame:
-    n_times = sum(len(eeg) for eeg in recording.eeg)
-    row = {**asdict(alignment), "task": cell.task, "n_trials": len(recording.trials)}
-    return pd.DataFrame([{**row, "duration_s": n_times / recording.sfreq}])
 
 
 def _spectrum(analysis: Analysis, channels: Sequence[str]) -> pd.DataFrame:

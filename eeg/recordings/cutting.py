@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogattn.eeg.efr.config import EfrConfig, Played
+from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Played
 from cogattn.eeg.recordings.damage import reading
 from cogattn.eeg.recordings.readers import open_epochs, scalp_channels
 from cogattn.eeg.recordings.recording import Recording, Trial, resample
@@ -30,7 +30,7 @@ CONDITION = "condition"
 """Label that holds the trigger at which a trial began."""
 NOT_ONSETS = re.compile(r"^(bad|edge|boundary|new segment|comment|recording)", re.I)
 """Annotations that amplifiers, editors and mne write themselves."""
-NOTHING_HEARD = "input.stimuli or input.audio_channel must tell what was heard"
+NOTHING_HEARD = "recordings.stimuli or recordings.audio_channel must tell what was heard"
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Alignment:
     how: str
     events: str = ""
     ignored: str = ""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a recording is cleaned, and how a sound becomes an envelope."""
+
+    cleaning: Cleaning
+    envelope: EnvelopeSettings
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class Cuts:
 
 
 def cut(
-    raw: mne.io.BaseRaw, config: EfrConfig, source: Played, stimuli: Sequence[Path], subject: str
+    raw: mne.io.BaseRaw, config: Ways, source: Played, stimuli: Sequence[Path], subject: str
 ) -> tuple[Recording, Alignment]:
     """Cut a continuous recording at the sounds' onsets, and put the envelopes beside it.
 
@@ -84,7 +92,7 @@ def cut(
     ----------
     raw : mne.io.BaseRaw
         In volts, loaded.
-    config, source : EfrConfig, Played
+    config, source : Ways, Played
         Settings of the study and of what was played.
     stimuli : sequence of Path
         None, one, or one for each of the source's triggers.
@@ -113,7 +121,7 @@ def cut(
         for code, path in named_stimuli(source, stimuli)
     }
     recorded = None
-    if not sounds and (config.following or source.audio_channel):
+    if not sounds and (source.audio_channel):
         recorded = _recorded_envelope(raw, config, source, subject)
     lengths = {code: len(sound) for code, sound in sounds.items()}
     cuts = cuts_of(raw, config, source, onsets, lengths, subject)
@@ -123,14 +131,15 @@ def cut(
         heard = sounds.get(code, sounds.get("")) if recorded is None else recorded[start:]
         streams = {} if heard is None else {STIMULUS: heard[:n_times]}
         labels = {CONDITION: code} if code else {}
-        trials.append(Trial(data[:, start : start + n_times].T, f"trial {i + 1}", streams, labels))
+        eeg, onset_s = data[:, start : start + n_times].T, start / sfreq
+        trials.append(Trial(eeg, f"trial {i + 1}", streams, labels, onset_s=onset_s))
     unit = "arbitrary" if source.unit == "arbitrary" else "V"
     return Recording(subject, sfreq, cuts.channels, tuple(trials), unit), alignment
 
 
 def cuts_of(
     raw: mne.io.BaseRaw,
-    config: EfrConfig,
+    config: Ways,
     source: Played,
     onsets: Sequence[tuple[float, str]],
     lengths: Mapping[str, int],
@@ -183,8 +192,8 @@ def onsets_of(raw: mne.io.BaseRaw, source: Played, subject: str) -> tuple[list[t
     kinds = event_kinds(raw)
     if source.told_by == "events" and len(kinds) > 1:
         raise DataError(
-            f"input.triggers must name the events at which sounds start; got none, while {subject} has "
-            f"{', '.join(kinds[:12])}; or set input.align to start if sound and recording begin together"
+            f"recordings.triggers must name the events at which sounds start; got none, while {subject} has "
+            f"{', '.join(kinds[:12])}; or set recordings.align to start if sound and recording begin together"
         )
     if source.told_by == "events" and kinds:
         onsets, alignment = _triggered(raw, kinds, subject)
@@ -204,7 +213,7 @@ def event_kinds(raw: mne.io.BaseRaw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(value) for value in events[:, 2]))
 
 
-def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence[Path]) -> Recording:
+def from_epochs(path: Path, config: Ways, source: Played, stimuli: Sequence[Path]) -> Recording:
     """Read a file of epochs (FIF or EEGLAB) as trials from time 0 on, labelled with their event's name.
 
     Parameters
@@ -220,7 +229,7 @@ def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence
     from cogattn.eeg.recordings.alignment import trials_from_epochs
 
     epochs = open_epochs(path)
-    with reading(path, "input.recordings must be readable files of epochs"):
+    with reading(path, "recordings.files must be readable files of epochs"):
         epochs = epochs.load_data().crop(tmin=max(0.0, epochs.tmin))
     picks = eeg_channels(epochs, config, source, path.stem)
     recording = trials_from_epochs(epochs, subject=path.stem, picks=picks)
@@ -239,7 +248,7 @@ def from_epochs(path: Path, config: EfrConfig, source: Played, stimuli: Sequence
 
 
 def cuts_of_epochs(
-    epochs: mne.BaseEpochs, config: EfrConfig, source: Played, lengths: Mapping[str, int], subject: str
+    epochs: mne.BaseEpochs, config: Ways, source: Played, lengths: Mapping[str, int], subject: str
 ) -> Cuts:
     """As `cuts_of`, for epochs."""
     sfreq = float(epochs.info["sfreq"])
@@ -254,7 +263,7 @@ def cuts_of_epochs(
     return Cuts(sfreq, tuple(channels), (0,) * len(codes), tuple(samples), codes)
 
 
-def envelope_of(path: Path, config: EfrConfig, sfreq: float, npy_sfreq: float) -> FloatArray:
+def envelope_of(path: Path, config: Ways, sfreq: float, npy_sfreq: float) -> FloatArray:
     """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
     from cogattn.eeg.recordings.envelope import Envelope, read_audio
 
@@ -295,7 +304,7 @@ def _mapped_npy(path: Path) -> FloatArray:
 
 
 def eeg_channels(
-    raw: mne.io.BaseRaw | mne.BaseEpochs, config: EfrConfig, source: Played, subject: str
+    raw: mne.io.BaseRaw | mne.BaseEpochs, config: Ways, source: Played, subject: str
 ) -> list[str]:
     """The chosen and reference channels; every EEG channel where all are chosen or make the reference.
 
@@ -304,15 +313,15 @@ def eeg_channels(
     DataError
         If the recording lacks one.
     """
-    for setting in ("positions", "reference_channels"):
-        missing = [name for name in getattr(config, setting) if name not in raw.ch_names]
+    for setting in ("channels", "reference_channels"):
+        missing = [name for name in getattr(config.cleaning, setting) if name not in raw.ch_names]
         if missing:
             known = ", ".join(raw.ch_names)
             raise DataError(
-                f"{setting} must be among the recording's channels; got {missing[0]!r} ({subject} has {known})"
+                f"cleaning.{setting} must be among the recording's channels; got {missing[0]!r} ({subject} has {known})"
             )
-    asked = (*config.positions, *config.reference_channels)
-    if config.positions and config.reference != "average":
+    asked = (*config.cleaning.channels, *config.cleaning.reference_channels)
+    if config.cleaning.channels and config.cleaning.reference != "average":
         return list(dict.fromkeys(asked))
     scalp = [name for name in scalp_channels(raw) if name != source.audio_channel]
     return [*scalp, *(name for name in dict.fromkeys(asked) if name not in scalp)]
@@ -322,7 +331,7 @@ def check_audio_channel(raw: mne.io.BaseRaw, source: Played, subject: str) -> No
     """Raise DataError where an audio channel is named that the recording does not have."""
     if source.audio_channel and source.audio_channel not in raw.ch_names:
         raise DataError(
-            f"input.audio_channel must be one of the recording's channels; got {source.audio_channel!r} "
+            f"recordings.audio_channel must be one of the recording's channels; got {source.audio_channel!r} "
             f"({subject} has {', '.join(raw.ch_names)})"
         )
 
@@ -339,14 +348,14 @@ def _length(source: Played, sfreq: float, sound: int | None, room: int, where: s
         wanted = min(round(source.trial_s * sfreq), wanted)
     if room < max(2, 0.5 * wanted):
         raise DataError(
-            f"input.stimuli must have room before the next onset or the recording's end; got "
-            f"{room / sfreq:.3g} s for {wanted / sfreq:.3g} s ({where}); check input.triggers and input.align, or "
-            "set input.trial_s"
+            f"recordings.stimuli must have room before the next onset or the recording's end; got "
+            f"{room / sfreq:.3g} s for {wanted / sfreq:.3g} s ({where}); check recordings.triggers and recordings.align, or "
+            "set recordings.trial_s"
         )
     return min(wanted, room)
 
 
-def _recorded_envelope(raw: mne.io.BaseRaw, config: EfrConfig, source: Played, subject: str) -> FloatArray:
+def _recorded_envelope(raw: mne.io.BaseRaw, config: Ways, source: Played, subject: str) -> FloatArray:
     """Envelope of the sound that was recorded along with the EEG: rectified, for its rate is the EEG's."""
     if not source.audio_channel:
         raise DataError(f"{NOTHING_HEARD}; got neither ({subject})")
@@ -363,7 +372,7 @@ def _triggered(
     try:
         found = [(onset_s, named[code]) for onset_s, code in trigger_events(raw, list(named))]
     except DataError as error:
-        raise DataError(f"input.triggers must occur in {subject}: {error}") from error
+        raise DataError(f"recordings.triggers must occur in {subject}: {error}") from error
     return found, Alignment("trigger", ", ".join(dict.fromkeys(code for _, code in found)))
 
 

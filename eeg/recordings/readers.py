@@ -198,7 +198,12 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
 
 
 def read_cnd(
-    path: Path, stimulus: Path, *, streams: Mapping[str, str] | None = None, unit: Unit = "uV"
+    path: Path,
+    stimulus: Path,
+    *,
+    streams: Mapping[str, str] | None = None,
+    optional: Sequence[str] = (),
+    unit: Unit = "uV",
 ) -> Recording:
     """Read one subject in CND: ``eeg.data{trial}``, ``eeg.fs``, ``stim.data{feature, trial}``, names.
 
@@ -209,6 +214,8 @@ def read_cnd(
     streams : mapping of str to str, optional
         Stream name to feature name, such as ``{"attended": "Attended envelope", ...}``; every feature under
         its own name when absent.
+    optional : sequence of str
+        Streams that are left out where their feature is missing.
     unit : {"V", "uV", "arbitrary"}
         Of the EEG.
 
@@ -229,6 +236,7 @@ def read_cnd(
             [stim["names"]] if isinstance(stim.get("names"), str) else [str(n) for n in stim.get("names", [])]
         )
         wanted = {name: name for name in names} if streams is None else dict(streams)
+        wanted = {s: feature for s, feature in wanted.items() if feature in names or s not in optional}
         missing = [feature for feature in wanted.values() if feature not in names]
         if missing:
             raise DataError(f"features must be among {names}; got {missing[0]!r} ({stimulus})")

@@ -8,6 +8,7 @@ them out of continuous recordings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from cogattn.eeg.recordings.intake import Intake
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
@@ -33,17 +35,23 @@ class Trial:
     eeg : array, shape (n_times, n_channels)
         Volts, unless the recording says otherwise.
     name : str
-        Unique within the recording.
+        Unique within the recording, but for the pieces of one trial (around what was left out), which share it.
     streams : mapping of str to array, shape (n_times, ...)
         What was played, sample by sample with the EEG: ``attended``, ``unattended``, ``stimulus``.
     labels : mapping of str to str
         Facts about the trial: ``story``, ``speaker``, ``side``, ``block``, ``condition``.
+    start_s : float
+        Where this piece begins, in seconds from the trial's onset.
+    onset_s : float
+        The trial's onset, in seconds from the recording's start; NaN where unknown.
     """
 
     eeg: FloatArray
     name: str
     streams: Mapping[str, FloatArray] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    start_s: float = 0.0
+    onset_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Recording:
         At least one sample each; their lengths may differ.
     unit : {"V", "arbitrary"}
         ``arbitrary`` (z-scored or otherwise normalised data) switches off the check of units.
+    intake : Intake
+        How it came in, and what was lost on the way.
     """
 
     subject: str
@@ -69,6 +79,7 @@ class Recording:
     channels: tuple[str, ...]
     trials: tuple[Trial, ...]
     unit: Literal["V", "arbitrary"] = "V"
+    intake: Intake = field(default_factory=Intake)
 
     @property
     def eeg(self) -> list[FloatArray]:
@@ -180,7 +191,10 @@ class Recording:
         first = round(start_s * self.sfreq)
         last = None if stop_s is None else round(stop_s * self.sfreq)
         every = sorted({name for trial in self.trials for name in trial.streams})
-        trials = tuple(_mapped(trial, lambda data, _: data[first:last], every) for trial in self.trials)
+        trials = tuple(
+            replace(_mapped(trial, lambda data, _: data[first:last], every), start_s=trial.start_s + start_s)
+            for trial in self.trials
+        )
         for trial in trials:
             if not trial.eeg.shape[0]:
                 raise DataError(

@@ -1,141 +1,194 @@
-"""Where the study's recordings come from: simulated listeners, or a folder with a file per subject."""
+"""One way in for both studies: a listener's recording from a simulation, files, BIDS, a table or a layout."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from cogattn.eeg.aad.config import AadConfig, FolderSession, SimulatedSession
-from cogattn.eeg.recordings.envelope import Envelope, read_audio
-from cogattn.eeg.recordings.montage import front_to_back, standard_channels
-from cogattn.eeg.recordings.readers import audio_file, fingerprint, read_cnd, read_dtu, read_kul, with_audio
+from cogattn.eeg.recordings.config import (
+    Bids,
+    Cleaning,
+    Cnd,
+    Dtu,
+    EnvelopeSettings,
+    Files,
+    Folder,
+    Kul,
+    SimulatedPath,
+    SimulatedSweeps,
+    SimulatedTalkers,
+    Source,
+    Table,
+)
+from cogattn.eeg.recordings.files import cnd_stimuli, folder_files, table_of
+from cogattn.eeg.recordings.files import digests as digests
+from cogattn.eeg.recordings.files import listeners as listeners
+from cogattn.eeg.recordings.intake import Intake
 from cogattn.eeg.recordings.recording import Recording
-from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
-from cogattn.eeg.recordings.trial_table import ROLES, TABLE, Row, read_rows, read_session
-from cogattn.eeg.types import FloatArray
-from cogattn.errors import ConfigError, DataError
-from cogattn.running.atomic import sha256_hex
-from cogattn.running.digests import YOUNG_NS, file_digest
+from cogattn.eeg.recordings.size import SIMULATION_SFREQ as SIMULATION_SFREQ
 from cogattn.seeds import Streams
 
-SIMULATION_SFREQ = 64.0
-_PATTERNS = {"kul": "S*.mat", "dtu": "S*_data_preproc.mat", "cnd": "dataSub*.mat"}
+if TYPE_CHECKING:
+    from cogattn.eeg.recordings.readers import Unit
+    from cogattn.eeg.recordings.simulate_path import AuditoryPath
+    from cogattn.eeg.types import FloatArray
 
 
-def subjects_of(source: SimulatedSession | FolderSession) -> list[str]:
-    """Names of all subjects; DataError where a folder holds none."""
-    if isinstance(source, SimulatedSession):
-        return [f"listener {i + 1}" for i in range(source.n_subjects)]
-    found = list(subject_files(source))
-    if not found:
-        raise DataError(f"recordings.path must hold {source.layout} files; got {source.path}")
-    return found
+def load(
+    source: Source, listener: str, *, cleaning: Cleaning, envelope: EnvelopeSettings, seed: int
+) -> Recording:
+    """Read or simulate one listener's recording: checked, cleaned, in volts, at its own rate.
 
+    Parameters
+    ----------
+    source : Source
+        Where it comes from.
+    listener : str
+        One of `listeners`.
+    cleaning : Cleaning
+        Channels, reference, and what is left out.
+    envelope : EnvelopeSettings
+        How a sound becomes an envelope.
+    seed : int
+        Of a simulation.
 
-def load(config: AadConfig, subject: str) -> Recording:
-    """Read or simulate one subject's recording, with the streams ``attended`` and ``unattended``."""
-    source = config.recordings
-    if isinstance(source, SimulatedSession):
-        return _simulated(source, subject, Streams(config.seed).child("aad", subject))
-    recording = read_recording(source, subject)
-    if source.layout != "kul" or source.audio is None:
-        return recording
-    return with_audio(recording, source.audio, Envelope(sfreq=recording.sfreq))
-
-
-def read_recording(source: FolderSession, subject: str) -> Recording:
-    """Read one subject's files; the sounds that a KU Leuven file only names stay names."""
-    file = subject_files(source)[subject]
-    unit = source.unit or source.usual_unit
-    if source.layout == "table":
-        return read_session(file, subject, unit=unit)
-    if source.layout == "dtu":
-        return read_dtu(file, unit=unit)
-    if source.layout == "kul":
-        return read_kul(file, unit=unit)
-    streams = {"attended": source.attended, "unattended": source.unattended}
-    return read_cnd(file, source.path / "dataStim.mat", streams=streams, unit=unit)
-
-
-def subject_files(recordings: FolderSession) -> dict[str, Path]:
-    """Recording of each subject, by name."""
-    if not recordings.path.is_dir():
-        raise ConfigError(f"recordings.path must be a folder; got {recordings.path}")
-    if recordings.layout == "table":
-        table = recordings.path / TABLE
-        return {row["subject"]: table for row in table_rows(recordings)}
-    files = _listed(recordings.path, _PATTERNS[recordings.layout], file_state(recordings.path))
-    return {file.stem.removesuffix("_data_preproc"): file for file in files}
-
-
-def table_rows(recordings: FolderSession) -> tuple[Row, ...]:
-    """Rows of the folder's table of trials."""
-    table = recordings.path / TABLE
-    return _rows(table, file_state(table))
-
-
-def digests(source: SimulatedSession | FolderSession, subjects: Sequence[str]) -> dict[str, str]:
-    """SHA-256 of what is read for these subjects: recordings, sounds, and their rows of a table.
+    Returns
+    -------
+    Recording
+        With the streams ``attended`` and ``unattended``, or ``stimulus``; none where nothing tells what was heard.
 
     Raises
     ------
-    DataError
-        If a file is missing or unreadable.
+    ConfigError, DataError
+        If a file is missing, damaged, or sound and EEG cannot be aligned.
     """
-    if isinstance(source, SimulatedSession):
-        return {f"speech {i + 1}/{p.name}": file_digest(p) for i, p in enumerate(source.speech or ())}
-    if source.layout == "table":
-        rows = [row for row in table_rows(source) if row["subject"] in subjects]
-        files = {row["recording"]: source.path / row["recording"] for row in rows}
-        files |= {row[role]: audio_file(source.path, row[role]) for row in rows for role in ROLES}
-        read = {name: fingerprint(path) for name, path in files.items()}
-        return {**read, f"rows of {TABLE}": sha256_hex(json.dumps(rows).encode())}
-    everybody = subject_files(source)
-    read = {name: fingerprint(everybody[name]) for name in subjects}
-    if source.layout == "cnd":
-        read["stimulus"] = fingerprint(source.path / "dataStim.mat")
-    if source.layout == "kul" and source.audio is not None:
-        read["audio"] = fingerprint(source.audio)
-    return read
+    if isinstance(source, SimulatedTalkers | SimulatedPath | SimulatedSweeps):
+        recording = simulated(source, listener, envelope=envelope, seed=seed)
+    elif isinstance(source, Files | Bids):
+        recording = _played(source, listener, cleaning, envelope)
+    else:
+        recording = _of_folder(source, listener, envelope)
+    return _cleaned(replace(recording, subject=listener), cleaning).checked()
 
 
-def size_of(source: FolderSession, subject: str) -> int:
-    """Bytes of a subject's recordings; those that are missing count as none."""
-    files = {subject_files(source)[subject]}
-    if source.layout == "table":
-        files = {source.path / row["recording"] for row in table_rows(source) if row["subject"] == subject}
-    return sum(file.stat().st_size for file in files if file.is_file())
+def simulated(
+    source: SimulatedTalkers | SimulatedPath | SimulatedSweeps,
+    listener: str,
+    *,
+    envelope: EnvelopeSettings,
+    seed: int,
+) -> Recording:
+    """Simulate one listener; the path is the same for all, noise and stimulus differ."""
+    intake = Intake("simulation")
+    if isinstance(source, SimulatedTalkers):
+        rng = Streams(seed).child("aad", listener)
+        return replace(_talkers(source, listener, envelope, rng), intake=intake)
+    rng = Streams(seed).child("listener", int(listener.split()[-1]) - 1)
+    if isinstance(source, SimulatedSweeps):
+        return replace(_sweeps(source, rng), intake=intake)
+    from cogattn.eeg.recordings.simulate_path import NoiseLevels, simulate_path
+
+    made = simulate_path(
+        rng.generator("simulation"),
+        simulated_path(source),
+        duration_s=source.duration_s,
+        sfreq=source.sfreq,
+        kind=source.stimulus,
+        noise=NoiseLevels(mains_hz=source.mains_hz),
+    )
+    return replace(made, intake=intake)
 
 
-def file_state(path: Path) -> tuple[int, ...]:
-    """What differs after a file or folder was changed; always something new while its times cannot tell yet."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    now_ns, changed_ns = time.time_ns(), max(found.st_mtime_ns, found.st_ctime_ns)
-    young = (now_ns,) if now_ns - changed_ns < YOUNG_NS else ()
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, *young)
+def simulated_path(source: SimulatedPath) -> AuditoryPath:
+    """The auditory path that a simulation passes the envelope through."""
+    from cogattn.eeg.recordings.simulate_path import AuditoryPath
+
+    path = AuditoryPath(source.n_channels)
+    scaled = tuple(replace(g, gain_v=g.gain_v * source.strength) for g in path.generators)
+    return replace(path, generators=scaled)
 
 
-@lru_cache(maxsize=64)
-def _rows(table: Path, state: tuple[int, ...]) -> tuple[Row, ...]:
-    return tuple(read_rows(table))
+def read_folder(source: Folder, listener: str) -> Recording:
+    """Read one listener's file of a MATLAB layout; the sounds that a KU Leuven file only names stay names."""
+    from cogattn.eeg.recordings.readers import read_cnd, read_dtu, read_kul
+
+    file = folder_files(source)[listener]
+    unit = unit_of(source, "uV")
+    if isinstance(source, Dtu):
+        return read_dtu(file, unit=unit)
+    if isinstance(source, Kul):
+        return read_kul(file, unit=unit)
+    if not isinstance(source, Cnd):
+        raise TypeError(f"source must be a MATLAB layout; got {source.kind}")
+    streams = {"attended": source.attended, "unattended": source.unattended}
+    return read_cnd(file, cnd_stimuli(source), streams=streams, optional=("unattended",), unit=unit)
 
 
-@lru_cache(maxsize=64)
-def _listed(folder: Path, pattern: str, state: tuple[int, ...]) -> tuple[Path, ...]:
-    return tuple(sorted(folder.glob(pattern)))
+def unit_of(source: Files | Bids | Folder, usual: Unit) -> Unit:
+    """Unit of the EEG in the files."""
+    return usual if source.unit == "auto" else source.unit
 
 
-def _simulated(source: SimulatedSession, subject: str, rng: Streams) -> Recording:
+def _of_folder(source: Folder, listener: str, envelope: EnvelopeSettings) -> Recording:
+    from cogattn.eeg.recordings.envelope import Envelope
+    from cogattn.eeg.recordings.readers import with_audio
+    from cogattn.eeg.recordings.trial_table import read_session
+
+    if isinstance(source, Table):
+        found = read_session(table_of(source), listener, unit=unit_of(source, "V"))
+        return replace(found, intake=Intake("table"))
+    recording = read_folder(source, listener)
+    if isinstance(source, Kul) and source.audio is not None:
+        made = Envelope(kind=envelope.method, sfreq=recording.sfreq, power=envelope.power)
+        recording = with_audio(recording, source.audio, made)
+    return replace(recording, intake=Intake("layout"))
+
+
+def _played(source: Files | Bids, listener: str, cleaning: Cleaning, envelope: EnvelopeSettings) -> Recording:
+    from cogattn.eeg.recordings import readers
+    from cogattn.eeg.recordings.cutting import CONDITION, Ways, cut, from_epochs
+    from cogattn.eeg.recordings.relevant import own
+
+    alone, ways, unit = own(source, listener), Ways(cleaning, envelope), unit_of(source, "V")
+    if isinstance(alone, Bids):
+        (subject,) = alone.subjects
+        raw = readers.read_bids(
+            alone.root,
+            subject=subject,
+            task=alone.task,
+            session=alone.session,
+            run=alone.run,
+            unit=unit,
+        )
+    elif isinstance(alone, Files) and alone.content == "epochs":
+        recording = from_epochs(alone.files[0], ways, alone, alone.stimuli)
+        events = dict.fromkeys(trial.labels[CONDITION] for trial in recording.trials)
+        return replace(recording, intake=Intake("epochs", ", ".join(events)))
+    else:
+        raw = readers.read_raw(alone.files[0], unit=unit)
+    recording, found = cut(raw, ways, alone, alone.stimuli, listener)
+    return replace(recording, intake=Intake(found.how, found.events, found.ignored))
+
+
+def _cleaned(recording: Recording, cleaning: Cleaning) -> Recording:
+    """Subtract the reference, and keep the chosen channels without the reference channels."""
+    if cleaning.reference == "average":
+        recording = recording.referenced("average")
+    elif cleaning.reference == "channels":
+        recording = recording.referenced(cleaning.reference_channels)
+    chosen = cleaning.channels or recording.channels
+    kept = [name for name in chosen if name not in cleaning.reference_channels]
+    return recording if tuple(kept) == recording.channels else recording.picked(kept)
+
+
+def _talkers(source: SimulatedTalkers, listener: str, envelope: EnvelopeSettings, rng: Streams) -> Recording:
+    from cogattn.eeg.recordings.montage import front_to_back, standard_channels
+    from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
+
     channels = standard_channels(source.n_channels)
-    listener = draw_listener(
+    who = draw_listener(
         rng.generator("listener"),
-        name=subject,
+        name=listener,
         n_channels=source.n_channels,
         sfreq=SIMULATION_SFREQ,
         snr_db=source.snr_db,
@@ -144,14 +197,33 @@ def _simulated(source: SimulatedSession, subject: str, rng: Streams) -> Recordin
     )
     return simulate_recording(
         rng.generator("session"),
-        listener,
+        who,
         n_trials=source.n_trials,
         duration_s=source.trial_s,
         sfreq=SIMULATION_SFREQ,
-        stories=None if source.speech is None else [_story(path) for path in source.speech],
+        stories=None if source.speech is None else [_story(path, envelope) for path in source.speech],
         channels=channels,
     )
 
 
-def _story(path: Path) -> FloatArray:
-    return Envelope(sfreq=SIMULATION_SFREQ)(*read_audio(path))
+def _story(path, envelope: EnvelopeSettings) -> FloatArray:
+    from cogattn.eeg.recordings.envelope import Envelope, read_audio
+
+    return Envelope(kind=envelope.method, sfreq=SIMULATION_SFREQ, power=envelope.power)(*read_audio(path))
+
+
+def _sweeps(source: SimulatedSweeps, rng: Streams) -> Recording:
+    from cogattn.eeg.recordings.simulate_path import simulate_steady_state
+
+    return simulate_steady_state(
+        rng.generator("simulation"),
+        modulation_hz=source.modulation_hz,
+        amplitude_v=1e-6 * source.envelope_uv,
+        fine_structure_v=1e-6 * source.fine_structure_uv,
+        glide_hz=source.glide_hz,
+        delay_s=source.delay_s,
+        n_sweeps=source.n_sweeps,
+        sweep_s=source.sweep_s,
+        sfreq=source.sfreq,
+        n_channels=source.n_channels,
+    )

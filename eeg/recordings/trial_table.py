@@ -36,6 +36,8 @@ REQUIRED = ("subject", "recording", "duration_s", "attended", "unattended")
 ONSETS = ("onset_s", "trigger", "audio_channel")
 LABELS = ("story", "speaker", "side", "block")
 ROLES = ("attended", "unattended")
+SOUNDS = ("attended", "unattended", "stimulus")
+"""Columns that name a sound."""
 Row = dict[str, str]
 
 
