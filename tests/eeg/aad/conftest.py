@@ -24,7 +24,7 @@ from cogattn.study import Cell, Outcome, Results, Trials, streams_of
 
 STUDY = AadStudy()
 LISTENERS = {
-    "kind": "simulated", "n_subjects": 2, "n_trials": 6, "trial_s": 30, "n_channels": 6, "snr_db": -22
+    "kind": "simulated_talkers", "n_listeners": 2, "n_trials": 6, "trial_s": 30, "n_channels": 6, "snr_db": -22
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def dtu_folder(folder: Path, *, damage: str = "", trial_s: float = 20) -> None:
 
 
 def folder_config(path: Path, **changes) -> AadConfig:
-    recordings = {"kind": "folder", "layout": "dtu", "path": str(path)}
+    recordings = {"kind": "dtu", "path": str(path)}
     return small(
         recordings=recordings, decoders=["ridge"], **{"windows_s": [2, 10], "control": False, **changes}
     )
@@ -118,7 +118,7 @@ def table_folder(folder: Path, *, onsets: str) -> None:
 
 
 def table_config(path: Path, **changes) -> AadConfig:
-    recordings = {"kind": "folder", "layout": "table", "path": str(path)}
+    recordings = {"kind": "table", "path": str(path)}
     return small(
         recordings=recordings, decoders=["ridge"], **{"windows_s": [2, 10], "control": False, **changes}
     )

@@ -17,7 +17,7 @@ from cogattn.testing.variations import variations
 
 TINY = {
     "recordings": {
-        "kind": "simulated", "n_subjects": 2, "n_trials": 3, "trial_s": 12, "n_channels": 3, "snr_db": -5
+        "kind": "simulated_talkers", "n_listeners": 2, "n_trials": 3, "trial_s": 12, "n_channels": 3, "snr_db": -5
     },
     "windows_s": [2, 6],
     "training": {"n_epochs": 1},
@@ -87,7 +87,7 @@ def identities(aad, config: AadConfig) -> dict[str, str]:
     [
         ({"decoders": ["ridge", "cca"]}, 2),  # a decoder's own cells, one a listener
         (
-            {"recordings": {**TINY["recordings"], "n_subjects": 3}},
+            {"recordings": {**TINY["recordings"], "n_listeners": 3}},
             3,
         ),  # a listener's own: ridge, control, response
         ({"switch": {"p0": 0.9}}, 0),
@@ -111,7 +111,7 @@ def test_a_change_computes_the_cells_that_it_can_change_and_no_others(aad, chang
 def test_with_decoders_of_other_listeners_everybody_matters(aad) -> None:
     settings = {**TINY, "decoders": ["ridge"], "validation": "subject"}
     before = identities(aad, AadConfig.parse(settings))
-    more = {**settings, "recordings": {**TINY["recordings"], "n_subjects": 3}}
+    more = {**settings, "recordings": {**TINY["recordings"], "n_listeners": 3}}
     after = identities(aad, AadConfig.parse(more))
     assert len(before.items() & after.items()) == 2  # the responses
 

@@ -27,7 +27,7 @@ NETWORKS = {"decoders": ["cnn"], "windows_s": [2, 10]}
         ({"decoders": ["ridge", "ridge"]}, "decoders"),
         ({"preprocessing": {"low_hz": 9, "high_hz": 1}}, "preprocessing"),
         ({"lags": {"tmin_s": 0.5}}, "lags"),
-        ({"recordings": {"kind": "simulated", "n_trials": 1}}, "n_trials"),
+        ({"recordings": {"kind": "simulated_talkers", "n_trials": 1}}, "n_trials"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(aad, changes, path) -> None:
@@ -84,7 +84,7 @@ def test_a_filter_that_just_fits_is_accepted_and_then_works(aad) -> None:
 @pytest.mark.parametrize(
     ("recordings", "validation", "sentence"),
     [
-        ({"n_subjects": 1}, "subject", r"^validation = subject must have at least two listeners; got one$"),
+        ({"n_listeners": 1}, "subject", r"^validation = subject must have at least two listeners; got one$"),
         ({"n_trials": 2}, "trial", None),
         ({"n_trials": 2}, "speaker", None),
     ],
@@ -195,7 +195,7 @@ def test_a_file_that_only_names_its_sounds_needs_their_folder(aad, tmp_path, eeg
     for trial in content["trials"]:
         del trial["Envelope"]
     eeg_files.save["v7"](tmp_path / "S1.mat", content)
-    recordings = {"kind": "folder", "layout": "kul", "path": str(tmp_path)}
+    recordings = {"kind": "kul", "path": str(tmp_path)}
     settings = {"decoders": ["ridge"], "windows_s": [2, 10]}
     with pytest.raises(
         ConfigError, match=r"^recordings\.audio must name the folder of the sounds; got none, and S1"
@@ -284,7 +284,7 @@ def test_the_documented_command_for_dtu_decodes_trials_of_fifty_seconds(aad, tmp
     at = arguments.index("--windows-s")
     windows_s = [float(word) for word in arguments[at + 1 :] if not word.startswith("--")]
     aad.dtu_folder(tmp_path, trial_s=50)
-    recordings = {"kind": "folder", "layout": "dtu", "path": str(tmp_path)}
+    recordings = {"kind": "dtu", "path": str(tmp_path)}
     assert "--recordings.path" in arguments[:at]
     aad.STUDY.check(AadConfig.parse({"recordings": recordings, "windows_s": windows_s}))
     with pytest.raises(ConfigError, match="got 60 s where the longest lasts 50 s"):

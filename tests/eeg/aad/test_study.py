@@ -21,7 +21,7 @@ from cogattn.errors import DataError
 from cogattn.study import Outcome
 
 IGNORED = CONTROL.id
-FEW = {"kind": "simulated", "n_subjects": 1, "n_trials": 4, "trial_s": 30, "n_channels": 4, "snr_db": -12}
+FEW = {"kind": "simulated_talkers", "n_listeners": 1, "n_trials": 4, "trial_s": 30, "n_channels": 4, "snr_db": -12}
 
 
 def test_every_decoder_decodes_better_than_the_control(aad, finished) -> None:
@@ -161,7 +161,7 @@ def test_d_prime_and_rank_are_those_of_the_reconstruction(finished) -> None:
 
 
 def test_other_subjects_decoders_decode_and_their_swap_test_is_exact(aad) -> None:
-    shared = {**aad.LISTENERS, "n_subjects": 3, "snr_db": -12}
+    shared = {**aad.LISTENERS, "n_listeners": 3, "snr_db": -12}
     config = aad.small(recordings=shared, validation="subject", decoders=["ridge"], control=False)
     pool = pool_of(config, "listener 2")
     ((train, test),) = pool.splits("subject")

@@ -26,7 +26,7 @@ def outcomes_of(config: EfrConfig) -> dict[Cell, Outcome]:
 
 def trials_of(config: EfrConfig, *, without: str = "") -> Trials:
     """Trials of all cells, or of all but those of one listener."""
-    remembered = config.input.kind.startswith("simulated")  # a path means another file in another test
+    remembered = config.recordings.kind.startswith("simulated")  # a path means another file in another test
     done = (outcomes_of if remembered else outcomes_of.__wrapped__)(config)
     return Trials.of(EfrStudy.tables, [done[cell] for cell in done if cell.observer != without])
 

@@ -46,7 +46,7 @@ def parsed(lab: Path, source: dict, **more: object) -> EfrConfig:
     }
     shared = {"kind": "files", "envelope_sfreq": SFREQ, **source, **values}
     groups = {"sfreq": SFREQ, "spectrum": SPECTRUM, "significance": SIGNIFICANCE}
-    return EfrConfig.parse({**groups, **more, "input": shared})
+    return EfrConfig.parse({**groups, **more, "recordings": shared})
 
 
 FINE = {"recordings": ["a.bdf", "b.bdf"], "stimuli": ["short.npy"], "triggers": ["7", "9"]}
@@ -64,46 +64,46 @@ STEADY = {"modulation_hz": 20, "n_harmonics": 1, "n_side": 3}
 def test_what_can_be_analysed_is_not_refused_and_is_analysed(lab, run_cell, more):
     config = parsed(lab, FINE, **more)
     EfrStudy().check(config)
-    assert len(run_cell(config).trials["alignment"]) == 1
+    assert len(run_cell(config).trials["recording"]) == 1
 
 
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ({"recordings": ["a.bdf", "no.bdf"]}, r"input.recordings\[1\] must exist; got .*no.bdf"),
-        ({"recordings": ["notes.txt"]}, r"input.recordings\[0\] must end in one of \.bdf, .*notes.txt"),
-        ({"recordings": ["a.bdf", "a.bdf"]}, "input.recordings must have different names.*got a twice"),
-        ({"recordings": ["broken.bdf"]}, r"input.recordings: .*broken.bdf"),
-        ({"stimuli": ["no.wav"]}, r"input.stimuli\[0\] must exist"),
-        ({"stimuli": ["notes.txt"]}, r"input.stimuli\[0\] must end in one of \.wav"),
-        ({"stimuli": ["folder.wav"]}, r"input.stimuli\[0\] must be a file"),
-        ({"stimuli": ["table.npy"]}, r"input.stimuli: .* one row of numbers; got float64 of shape \(10, 2\)"),
-        ({"stimuli": ["broken.wav"]}, r"input.stimuli: .*broken.wav"),
-        ({"stimuli": []}, "input.stimuli or input.audio_channel must tell what was heard; got neither"),
-        ({"triggers": ["7", "8"]}, "input.triggers must occur in the recordings; got '8', which none has"),
-        ({"triggers": ["8"]}, r"input.triggers must occur in a: .*got \[8\], which has \[7, 9\]"),
-        ({"triggers": []}, "input.triggers must name the events at which sounds start.*a has 7, 9"),
-        ({"stimuli": ["long.npy"]}, r"input.stimuli must have room.*17 s for 100 s \(a, trial 1\)"),
-        ({"trial_s": 12}, r"input.trial_s must not exceed the sound; got 12 s for 10 s \(.*short.npy\)"),
+        ({"recordings": ["a.bdf", "no.bdf"]}, r"recordings.files\[1\] must exist; got .*no.bdf"),
+        ({"recordings": ["notes.txt"]}, r"recordings.files\[0\] must end in one of \.bdf, .*notes.txt"),
+        ({"recordings": ["a.bdf", "a.bdf"]}, "recordings.files must have different names.*got a twice"),
+        ({"recordings": ["broken.bdf"]}, r"recordings.files: .*broken.bdf"),
+        ({"stimuli": ["no.wav"]}, r"recordings.stimuli\[0\] must exist"),
+        ({"stimuli": ["notes.txt"]}, r"recordings.stimuli\[0\] must end in one of \.wav"),
+        ({"stimuli": ["folder.wav"]}, r"recordings.stimuli\[0\] must be a file"),
+        ({"stimuli": ["table.npy"]}, r"recordings.stimuli: .* one row of numbers; got float64 of shape \(10, 2\)"),
+        ({"stimuli": ["broken.wav"]}, r"recordings.stimuli: .*broken.wav"),
+        ({"stimuli": []}, "recordings.stimuli or recordings.audio_channel must tell what was heard; got neither"),
+        ({"triggers": ["7", "8"]}, "recordings.triggers must occur in the recordings; got '8', which none has"),
+        ({"triggers": ["8"]}, r"recordings.triggers must occur in a: .*got \[8\], which has \[7, 9\]"),
+        ({"triggers": []}, "recordings.triggers must name the events at which sounds start.*a has 7, 9"),
+        ({"stimuli": ["long.npy"]}, r"recordings.stimuli must have room.*17 s for 100 s \(a, trial 1\)"),
+        ({"trial_s": 12}, r"recordings.trial_s must not exceed the sound; got 12 s for 10 s \(.*short.npy\)"),
         (
             {"audio_channel": "AUX", "triggers": []},
-            "input.audio_channel must be one of .*got 'AUX' .a has Fz",
+            "recordings.audio_channel must be one of .*got 'AUX' .a has Fz",
         ),
         (
             {"audio_channel": "Pz", "triggers": [], "stimuli": ["long.npy"]},
-            "input.stimuli must be shorter .*100 s for 40 s",
+            "recordings.stimuli must be shorter .*100 s for 40 s",
         ),
         (
             {"recordings": ["x.mat"], "layout": "cnd", "stimuli": [], "triggers": []},
-            "input.stimuli must name the dataStim file",
+            "recordings.stimuli must name the dataStim file",
         ),
         (
             {"recordings": ["x.mat"], "layout": "kul", "triggers": []},
-            r"input.stimuli\[0\] must be the folder of the sounds",
+            r"recordings.stimuli\[0\] must be the folder of the sounds",
         ),
         (
             {"recordings": ["a.bdf"], "layout": "dtu", "triggers": []},
-            r"input.recordings\[0\] must end in one of \.mat",
+            r"recordings.files\[0\] must end in one of \.mat",
         ),
     ],
 )
@@ -118,14 +118,14 @@ def test_files_events_and_sounds_that_do_not_fit_are_refused(lab, source, senten
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"positions": ["Fz", "Oz"]}, "positions must be among .*got 'Oz' .a has Fz, Cz, Pz"),
+        ({"positions": ["Fz", "Oz"]}, "cleaning.channels must be among .*got 'Oz' .a has Fz, Cz, Pz"),
         (
             {"reference": "channels", "reference_channels": ["M1"]},
-            "reference_channels must be among .*got 'M1'",
+            "cleaning.reference_channels must be among .*got 'M1'",
         ),
         (
             {"positions": ["Fz", "Cz"], "reference": "channels", "reference_channels": ["Cz"]},
-            "positions must leave at least two EEG channels; got Fz",
+            "cleaning.channels must leave at least two EEG channels; got Fz",
         ),
         (
             {"sfreq": 512, "spectrum": {**SPECTRUM, "high_hz": 100}},
@@ -206,7 +206,7 @@ def test_settings_that_do_not_fit_a_recording_are_refused(lab, more, sentence):
 def test_pitch_needs_a_sound(lab):
     source = {"recordings": ["plain_raw.fif"]}
     steady = {**STEADY, "f0_low_hz": 20, "f0_high_hz": 50, "f0_window_s": 0.2}
-    with pytest.raises(ConfigError, match=r"^steady_state.f0_low_hz must go with input.stimuli"):
+    with pytest.raises(ConfigError, match=r"^steady_state.f0_low_hz must go with recordings.stimuli"):
         EfrStudy().check(parsed(lab, source, following=False, steady_state=steady))
 
 
@@ -227,15 +227,15 @@ def test_refusals_before_the_cells_are_those_of_the_cells(lab, run_cell):
 @pytest.mark.parametrize(
     ("label", "sentence"),
     [
-        ({"root": "nowhere"}, "input.root must be the folder of a BIDS data set; got .*nowhere"),
-        ({"subjects": ["01", "03"]}, "input.subjects must be one of 01, 02 .*; got 03"),
-        ({"subjects": ["01", "01"]}, "input.subjects must be different; got 01 twice"),
-        ({"task": "lisen"}, r"input.task must be one of listen \(for sub-01\); got lisen"),
+        ({"root": "nowhere"}, "recordings.root must be the folder of a BIDS data set; got .*nowhere"),
+        ({"subjects": ["01", "03"]}, "recordings.subjects must be one of 01, 02 .*; got 03"),
+        ({"subjects": ["01", "01"]}, "recordings.subjects must be different; got 01 twice"),
+        ({"task": "lisen"}, r"recordings.task must be one of listen \(for sub-01\); got lisen"),
         (
             {"session": "1"},
-            "input.session must be one that the data set has, and it has none .for sub-01.; got 1",
+            "recordings.session must be one that the data set has, and it has none .for sub-01.; got 1",
         ),
-        ({"run": "2"}, "input.run must be one that the data set has, and it has none .*; got 2"),
+        ({"run": "2"}, "recordings.run must be one that the data set has, and it has none .*; got 2"),
     ],
 )
 def test_labels_that_a_bids_data_set_does_not_have_are_named_with_those_it_has(
@@ -268,9 +268,9 @@ def test_sessions_and_runs_must_be_told_where_there_are_several(tmp_path, eeg_fi
             (folder / "ses-a" / "eeg" / name).write_bytes(path.read_bytes())
         path.unlink()
     source = {"kind": "bids", "root": "bids", "subjects": ["01"], "task": "listen", "audio_channel": "Fz"}
-    with pytest.raises(DataError, match=r"^input.session must be one of a \(for sub-01\); got none"):
+    with pytest.raises(DataError, match=r"^recordings.session must be one of a \(for sub-01\); got none"):
         EfrStudy().check(parsed(tmp_path, source))
-    with pytest.raises(DataError, match=r"^input.run must be one of 1, 2 .*; got none"):
+    with pytest.raises(DataError, match=r"^recordings.run must be one of 1, 2 .*; got none"):
         EfrStudy().check(parsed(tmp_path, {**source, "session": "a"}))
 
 
@@ -287,16 +287,16 @@ def test_epochs_without_a_sound_of_their_own_are_refused(tmp_path):
         "recordings": ["s-epo.fif"], "layout": "epochs", "stimuli": ["s.npy"], "stimuli_by": "trigger",
         "triggers": ["one"],
     }  # fmt: skip
-    with pytest.raises(DataError, match=r"^input.triggers must name every kind of epoch; got none for 'two'"):
+    with pytest.raises(DataError, match=r"^recordings.triggers must name every kind of epoch; got none for 'two'"):
         EfrStudy().check(parsed(tmp_path, source))
     both = {**source, "stimuli": ["s.npy", "s.npy"], "triggers": ["one", "two"]}
     EfrStudy().check(parsed(tmp_path, both))
 
 
 def test_simulations_are_held_against_their_own_rate_and_channels():
-    values = {"input": {"kind": "simulated", "n_channels": 4}}
+    values = {"recordings": {"kind": "simulated", "n_channels": 4}}
     with pytest.raises(DataError, match=r"^positions must be among .*got 'Xz' \(listener 1 has Fp1"):
         EfrStudy().check(EfrConfig.parse({**values, "positions": ["Xz", "Fp1"]}))
-    sweeps = {"input": {"kind": "simulated_sweeps"}, "spectrum": {"high_hz": 100}}
+    sweeps = {"recordings": {"kind": "simulated_sweeps"}, "spectrum": {"high_hz": 100}}
     with pytest.raises(ConfigError, match=r"^spectrum.segment_s must .*fit into a trial"):
         EfrStudy().check(EfrConfig.parse(sweeps))

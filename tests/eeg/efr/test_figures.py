@@ -10,8 +10,8 @@ from cogattn import figures
 from cogattn.eeg.efr.config import (
     EfrConfig,
     SignificanceSettings,
-    SimulatedInput,
-    SimulatedSweepsInput,
+    SimulatedPath,
+    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
@@ -21,23 +21,23 @@ QUICK = SignificanceSettings(n_bootstrap=50)
 STEADY = SteadyStateSettings(modulation_hz=43, n_harmonics=2)
 RUNS = {
     "one": EfrConfig(
-        input=SimulatedInput(n_listeners=1, n_channels=6, duration_s=60),
+        recordings=SimulatedPath(n_listeners=1, n_channels=6, duration_s=60),
         significance=QUICK,
         steady_state=STEADY,
     ),
     "two": EfrConfig(
-        input=SimulatedInput(n_listeners=2, duration_s=60), significance=QUICK, steady_state=STEADY
+        recordings=SimulatedPath(n_listeners=2, duration_s=60), significance=QUICK, steady_state=STEADY
     ),
     "five": EfrConfig(
-        input=SimulatedInput(n_listeners=5, n_channels=6, duration_s=60, sfreq=128),
+        recordings=SimulatedPath(n_listeners=5, n_channels=6, duration_s=60, sfreq=128),
         significance=QUICK,
         spectrum=SpectrumSettings(high_hz=60, segment_s=2),
     ),
     "null": EfrConfig(
-        input=SimulatedInput(n_listeners=1, n_channels=3, duration_s=60, strength=0), significance=QUICK
+        recordings=SimulatedPath(n_listeners=1, n_channels=3, duration_s=60, strength=0), significance=QUICK
     ),
     "pitch": EfrConfig(
-        input=SimulatedSweepsInput(n_listeners=3, n_sweeps=60, modulation_hz=80, sfreq=1024, sweep_s=0.5),
+        recordings=SimulatedSweeps(n_listeners=3, n_sweeps=60, modulation_hz=80, sfreq=1024, sweep_s=0.5),
         following=False,
         sfreq=1024,
         steady_state=SteadyStateSettings(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedInput
+from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedPath
 from cogattn.eeg.efr.findings import Finding, findings_of_group
 from cogattn.eeg.efr.group import group_bands, share_of
 from cogattn.eeg.efr.measures import SWEEPS
@@ -66,7 +66,7 @@ def test_two_listeners_are_too_few_for_a_band():
 @pytest.fixture(scope="module")
 def several(run_efr):
     config = EfrConfig(
-        input=SimulatedInput(n_listeners=8, n_channels=6, strength=3.0, duration_s=120),
+        recordings=SimulatedPath(n_listeners=8, n_channels=6, strength=3.0, duration_s=120),
         significance=SignificanceSettings(n_bootstrap=50),
     )
     return run_efr(config)[0]

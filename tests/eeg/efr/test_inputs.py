@@ -18,7 +18,7 @@ from cyclopts import App
 
 from cogattn.cli import main
 from cogattn.cli.flags import flag_parameters, nested
-from cogattn.eeg.efr.config import EfrConfig, FilesInput
+from cogattn.eeg.efr.config import EfrConfig, Files
 from cogattn.eeg.efr.study import EfrStudy
 from cogattn.eeg.recordings.simulate_talkers import coloured_noise
 from cogattn.errors import ConfigError, DataError
@@ -28,7 +28,7 @@ pytest.importorskip("edfio")
 SFREQ, SECONDS = 128, 60
 NAMES = ("Fz", "Cz", "Pz", "Oz")
 COMMON = ["--sfreq", "128", "--spectrum.high-hz", "40", "--significance.n-bootstrap", "50"]
-COMMON += ["--input.envelope-sfreq", "128", "--envelope.method", "hilbert"]
+COMMON += ["--recordings.envelope-sfreq", "128", "--envelope.method", "hilbert"]
 
 
 def heard_envelope(seed: int = 0) -> np.ndarray:
@@ -111,9 +111,9 @@ def assert_follows(largest_coherence):
 def test_every_continuous_format_is_analysed(lab, eeg_files, name, assert_follows):
     eeg = scalp((0, heard_envelope()))
     eeg_files.CONTINUOUS[name](lab / name, eeg, SFREQ, NAMES)
-    words = ("--input.kind", "files", "--input.recordings", name, "--input.stimuli", "sound.wav")
+    words = ("--recordings.kind", "files", "--recordings.files", name, "--recordings.stimuli", "sound.wav")
     assert_follows(
-        settings_of(*words, "--input.align", "start")
+        settings_of(*words, "--recordings.align", "start")
     )  # the BrainVision file has a marker later on
 
 
@@ -123,9 +123,9 @@ def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, version, assert_follow
     eeg = [scalp((0, own), seed=k)[:, : len(own)].T for k in (1, 2)]
     bands = [np.stack([own, other] if k == 0 else [other, own], axis=1)[:, None] / 2 for k in (0, 1)]
     eeg_files.save[version](lab / "S3.mat", eeg_files.kul_content(eeg, bands, SFREQ))
-    words = ("--input.kind", "files", "--input.recordings", "S3.mat", "--input.layout", "kul")
+    words = ("--recordings.kind", "files", "--recordings.files", "S3.mat", "--recordings.layout", "kul")
     assert_follows(settings_of(*words), "ch1")
-    ignored = largest_coherence(settings_of(*words, "--input.stream", "unattended"))
+    ignored = largest_coherence(settings_of(*words, "--recordings.stream", "unattended"))
     assert ignored["estimate"] < 0.3
 
 
@@ -137,8 +137,8 @@ def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, asser
     (lab / "sounds").mkdir()
     write_wav(lab / "sounds" / "part1_track1_dry.wav", own)
     write_wav(lab / "sounds" / "part1_track2_dry.wav", other)
-    words = ("--input.recordings", "S3.mat", "--input.layout", "kul", "--input.stimuli", "sounds")
-    config = settings_of("--input.kind", "files", *words)
+    words = ("--recordings.files", "S3.mat", "--recordings.layout", "kul", "--recordings.stimuli", "sounds")
+    config = settings_of("--recordings.kind", "files", *words)
     assert_follows(config, "ch1")
     study = EfrStudy()
     assert set(study.contents(config, study.cells(config)[0])) == {"recording", "stimulus 1"}
@@ -148,7 +148,7 @@ def test_the_dtu_layout_is_analysed(lab, eeg_files, assert_follows):
     own, other = heard_envelope(0)[:, None], heard_envelope(5)[:, None]
     eeg = [scalp((0, own[:, 0]), seed=k)[:, : len(own)].T for k in (1, 2)]
     eeg_files.save["v7"](lab / "S1.mat", eeg_files.dtu_content(eeg, [own] * 2, [other] * 2, SFREQ))
-    words = ("--input.kind", "files", "--input.recordings", "S1.mat", "--input.layout", "dtu")
+    words = ("--recordings.kind", "files", "--recordings.files", "S1.mat", "--recordings.layout", "dtu")
     assert_follows(settings_of(*words), "ch1")
 
 
@@ -157,67 +157,67 @@ def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, assert_f
     features = np.empty((2, 1), dtype=object)
     features[0, 0], features[1, 0] = other[:, None], own[:, None]
     eeg_files.save_cnd(lab, [scalp((0, own))[:, : len(own)].T], features, ["music", "speech"], sfreq=SFREQ)
-    words = ("--input.recordings", "dataSub1.mat", "--input.stimuli", "dataStim.mat", "--input.layout", "cnd")
-    assert_follows(settings_of("--input.kind", "files", *words, "--input.stream", "speech"), "ch1")
+    words = ("--recordings.files", "dataSub1.mat", "--recordings.stimuli", "dataStim.mat", "--recordings.layout", "cnd")
+    assert_follows(settings_of("--recordings.kind", "files", *words, "--recordings.stream", "speech"), "ch1")
     with pytest.raises(DataError, match=r"'attended'.*music"):
-        load(settings_of("--input.kind", "files", *words))
+        load(settings_of("--recordings.kind", "files", *words))
 
 
 def test_bids_subjects_are_analysed_from_their_events_on(lab, eeg_files, assert_follows):
     for subject in ("01", "02"):
         eeg = scalp((3, heard_envelope()), seed=int(subject))
         eeg_files.write_bids(lab / "bids", eeg, SFREQ, NAMES, subject=subject, events=[("story", 3.0)])
-    words = ["--input.kind", "bids", "--input.root", "bids", "--input.task", "listen"]
-    words += ["--input.stimuli", "sound.npy"]
-    told = ["--input.align", "trigger", "--input.triggers", "story"]
-    assert_follows(settings_of(*words, *told, "--input.subjects", "02"))
-    both = settings_of(*words, "--input.subjects", "01", "02")
+    words = ["--recordings.kind", "bids", "--recordings.root", "bids", "--recordings.task", "listen"]
+    words += ["--recordings.stimuli", "sound.npy"]
+    told = ["--recordings.align", "trigger", "--recordings.triggers", "story"]
+    assert_follows(settings_of(*words, *told, "--recordings.subjects", "02"))
+    both = settings_of(*words, "--recordings.subjects", "01", "02")
     assert [observer.id for observer in EfrStudy().observers(both)] == ["sub-01", "sub-02"]
 
 
 def test_the_only_kind_of_event_is_when_sounds_begin_and_the_run_says_so(lab, eeg_files, run_efr):
     eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=[("story", 3.0)])
     words = [
-        "--input.kind",
+        "--recordings.kind",
         "bids",
-        "--input.root",
+        "--recordings.root",
         "bids",
-        "--input.task",
+        "--recordings.task",
         "listen",
-        "--input.subjects",
+        "--recordings.subjects",
         "01",
     ]
-    words += ["--input.stimuli", "sound.npy"]
+    words += ["--recordings.stimuli", "sound.npy"]
     results, trials = run_efr(settings_of(*words))
     assert results.summary.set_index("measure").loc["coherence.largest", "lo"] > 0.3
-    row = trials["alignment"].iloc[0]
+    row = trials["recording"].iloc[0]
     assert (row["how"], row["events"], row["ignored"], row["n_trials"]) == ("trigger", "story", "", 1)
     assert "sub-01: 1 trials begin at the events story" in results.remarks
-    ignoring, _ = run_efr(settings_of(*words, "--input.align", "start"))
+    ignoring, _ = run_efr(settings_of(*words, "--recordings.align", "start"))
     assert ignoring.summary.set_index("measure").loc["coherence.largest", "estimate"] < 0.3
-    assert any("its events (story) are ignored, as input.align = start asks" in r for r in ignoring.remarks)
+    assert any("its events (story) are ignored, as recordings.align = start asks" in r for r in ignoring.remarks)
 
 
 def test_of_several_kinds_of_events_one_must_be_named(lab, eeg_files):
     events = [("practice", 1.0), ("story", 3.0)]
     eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=events)
     words = [
-        "--input.kind",
+        "--recordings.kind",
         "bids",
-        "--input.root",
+        "--recordings.root",
         "bids",
-        "--input.task",
+        "--recordings.task",
         "listen",
-        "--input.subjects",
+        "--recordings.subjects",
         "01",
     ]
-    with pytest.raises(DataError, match=r"^input.triggers must name .* sub-01 has practice, story; .* start"):
-        EfrStudy().check(settings_of(*words, "--input.stimuli", "sound.npy"))
+    with pytest.raises(DataError, match=r"^recordings.triggers must name .* sub-01 has practice, story; .* start"):
+        EfrStudy().check(settings_of(*words, "--recordings.stimuli", "sound.npy"))
 
 
 def test_codes_of_a_trigger_channel_are_events_too(lab, eeg_files, assert_follows):
     eeg = scalp((3, heard_envelope()))
-    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.stimuli", "sound.npy"]
+    words = ["--recordings.kind", "files", "--recordings.files", "a.bdf", "--recordings.stimuli", "sound.npy"]
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))
     assert_follows(settings_of(*words))
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7), (50, 9)))
@@ -231,7 +231,7 @@ def test_marks_that_software_writes_are_no_onsets(lab, eeg_files, assert_follows
     )
     text = (lab / "a.vmrk").read_text(encoding="utf-8")
     (lab / "a.vmrk").write_text(text.replace("Stimulus,New", "New Segment,New"), encoding="utf-8")
-    words = ("--input.kind", "files", "--input.recordings", "a.vhdr", "--input.stimuli", "sound.npy")
+    words = ("--recordings.kind", "files", "--recordings.files", "a.vhdr", "--recordings.stimuli", "sound.npy")
     assert_follows(settings_of(*words))
 
 
@@ -247,19 +247,19 @@ def test_integer_triggers_are_values_of_the_status_channel_or_numbers_of_markers
         eeg_files.write_brainvision(lab / name, eeg, SFREQ, NAMES, markers=markers)
     else:
         eeg_files.write_edf(lab / name, eeg, SFREQ, NAMES, status=status(eeg.shape[1], *events))
-    words = ["--input.kind", "files", "--input.recordings", name, "--input.align", "trigger"]
-    one = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
+    words = ["--recordings.kind", "files", "--recordings.files", name, "--recordings.align", "trigger"]
+    one = settings_of(*words, "--recordings.triggers", "7", "--recordings.stimuli", "sound.npy")
     assert len(load(one).trials) == 2
     assert_follows(one)
     np.save(lab / "second.npy", second)
-    words += ["--input.triggers", "7", "12", "--input.stimuli", "sound.npy", "second.npy"]
-    both = settings_of(*words, "--input.stimuli-by", "trigger")
+    words += ["--recordings.triggers", "7", "12", "--recordings.stimuli", "sound.npy", "second.npy"]
+    both = settings_of(*words, "--recordings.stimuli-by", "trigger")
     trials = load(both).trials
     assert [trial.labels["condition"] for trial in trials] == ["7", "12", "7"]
     assert [trial.name for trial in trials] == ["trial 1", "trial 2", "trial 3"]
     assert_follows(both)
-    missing = settings_of(*words[:6], "--input.triggers", "9", "--input.stimuli", "sound.npy")
-    with pytest.raises(DataError, match=r"^input.triggers .*\[9\], which has \[7, 12\]"):
+    missing = settings_of(*words[:6], "--recordings.triggers", "9", "--recordings.stimuli", "sound.npy")
+    with pytest.raises(DataError, match=r"^recordings.triggers .*\[9\], which has \[7, 12\]"):
         load(missing)
 
 
@@ -274,9 +274,9 @@ def test_epochs_are_analysed_from_their_sound_on(lab, assert_follows, load):
         raw, events, {"one": 1, "two": 2}, -0.5, 59.9, baseline=None, preload=True, verbose="error"
     )
     epochs.save(lab / "s1-epo.fif", verbose="error")
-    words = ["--input.kind", "files", "--input.recordings", "s1-epo.fif", "--input.layout", "epochs"]
-    words += ["--input.stimuli", "sound.npy", "second.npy", "--input.stimuli-by", "trigger"]
-    config = settings_of(*words, "--input.align", "trigger", "--input.triggers", "one", "two")
+    words = ["--recordings.kind", "files", "--recordings.files", "s1-epo.fif", "--recordings.layout", "epochs"]
+    words += ["--recordings.stimuli", "sound.npy", "second.npy", "--recordings.stimuli-by", "trigger"]
+    config = settings_of(*words, "--recordings.align", "trigger", "--recordings.triggers", "one", "two")
     trials = load(config).trials
     np.testing.assert_allclose(trials[1].eeg[:10], eeg[:, 70 * SFREQ :][:, :10].T, atol=1e-11)
     assert_follows(config)
@@ -300,11 +300,11 @@ def taped(lab):
 
 @pytest.mark.parametrize("stimulus", ["sound.wav", "sound.npy"])
 @pytest.mark.parametrize(
-    "align", [("trigger", "--input.triggers", "sound"), ("audio", "--input.audio-channel", "AUX1")]
+    "align", [("trigger", "--recordings.triggers", "sound"), ("audio", "--recordings.audio-channel", "AUX1")]
 )
 def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(taped, stimulus, align, load):
-    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", stimulus]
-    recording = load(settings_of(*words, "--input.align", *align))
+    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.stimuli", stimulus]
+    recording = load(settings_of(*words, "--recordings.align", *align))
     assert recording.channels == NAMES
     heard, truth = recording.stream("stimulus")[0], heard_envelope()
     assert len(heard) == len(truth)
@@ -313,10 +313,10 @@ def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(taped,
 
 
 def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_follows, load):
-    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.audio-channel", "AUX1"]
+    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.audio-channel", "AUX1"]
     assert_follows(settings_of(*words))
     cut = settings_of(
-        *words, "--input.align", "trigger", "--input.triggers", "sound", "--input.trial-s", "55"
+        *words, "--recordings.align", "trigger", "--recordings.triggers", "sound", "--recordings.trial-s", "55"
     )
     assert [len(trial.eeg) for trial in load(cut).trials] == [55 * SFREQ]
     assert_follows(cut)
@@ -325,29 +325,29 @@ def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_f
 def test_events_tell_nothing_of_a_sound_that_was_recorded_along_and_are_not_said_to_be_ignored(
     taped, run_cell
 ):
-    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.audio-channel", "AUX1"]
-    row = run_cell(settings_of(*words)).trials["alignment"].iloc[0]
+    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.audio-channel", "AUX1"]
+    row = run_cell(settings_of(*words)).trials["recording"].iloc[0]
     assert (row["how"], row["events"], row["ignored"]) == ("start", "", "")
-    words += ["--input.stimuli", "sound.npy"]
-    row = run_cell(settings_of(*words, "--input.align", "start")).trials["alignment"].iloc[0]
+    words += ["--recordings.stimuli", "sound.npy"]
+    row = run_cell(settings_of(*words, "--recordings.align", "start")).trials["recording"].iloc[0]
     assert (row["how"], row["ignored"]) == ("start", "sound")
-    row = run_cell(settings_of(*words)).trials["alignment"].iloc[0]
+    row = run_cell(settings_of(*words)).trials["recording"].iloc[0]
     assert (row["how"], row["ignored"]) == ("audio", "")
 
 
 def test_units_that_a_data_set_is_said_to_have_are_believed(lab, eeg_files, load):
     eeg_files.write_bids(lab / "bids", scalp((3, heard_envelope())), SFREQ, NAMES, events=[("story", 3.0)])
     words = [
-        "--input.kind",
+        "--recordings.kind",
         "bids",
-        "--input.root",
+        "--recordings.root",
         "bids",
-        "--input.task",
+        "--recordings.task",
         "listen",
-        "--input.subjects",
+        "--recordings.subjects",
         "01",
     ]
-    words += ["--input.stimuli", "sound.npy", "--input.unit"]
+    words += ["--recordings.stimuli", "sound.npy", "--recordings.unit"]
     assert load(settings_of(*words, "arbitrary")).unit == "arbitrary"
     with pytest.raises(DataError, match="scaled twice"):
         load(settings_of(*words, "uV"))
@@ -356,8 +356,8 @@ def test_units_that_a_data_set_is_said_to_have_are_believed(lab, eeg_files, load
 def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
     eeg = scalp((3, heard_envelope()))
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))
-    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.align", "trigger"]
-    words += ["--input.triggers", "7", "--input.stimuli", "sound.npy", "--workers", "1"]
+    words = ["--recordings.kind", "files", "--recordings.files", "a.bdf", "--recordings.align", "trigger"]
+    words += ["--recordings.triggers", "7", "--recordings.stimuli", "sound.npy", "--workers", "1"]
     assert main(["efr", *COMMON, *words]) == 0
     out, err = capsys.readouterr()
     assert "coherence" in out
@@ -367,8 +367,8 @@ def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
 def test_a_reference_is_subtracted_before_positions_are_picked(lab, eeg_files, load):
     eeg = scalp((0, heard_envelope()))
     eeg_files.write_fif(lab / "a_raw.fif", eeg, SFREQ, NAMES)
-    words = ["--input.kind", "files", "--input.recordings", "a_raw.fif", "--input.stimuli", "sound.npy"]
-    words += ["--positions", "Fz", "Cz"]
+    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.stimuli", "sound.npy"]
+    words += ["--cleaning.channels", "Fz", "Cz"]
     average = load(settings_of(*words, "--reference", "average"))
     n = average.eeg[0].shape[0]
     np.testing.assert_allclose(average.eeg[0], 1e-6 * (eeg - eeg.mean(axis=0))[:2, :n].T, atol=1e-11)
@@ -387,10 +387,10 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
         excerpt += 0.1 * excerpt.std() * np.random.default_rng(0).standard_normal(len(excerpt))
         sound = (excerpt / np.abs(excerpt).max()).astype(np.float32)
         scipy.io.wavfile.write(tmp_path / "cut.wav", 8192, sound)
-        source = FilesInput(
+        source = Files(
             recordings=(path,), stimuli=(tmp_path / "cut.wav",), align="audio", audio_channel="AUX69"
         )
-        config = EfrConfig(input=source, positions=("Fz", "Cz", "Pz", "Oz"), envelope={"method": "hilbert"})
+        config = EfrConfig(recordings=source, positions=("Fz", "Cz", "Pz", "Oz"), envelope={"method": "hilbert"})
         recording = load(config)
         assert recording.sfreq == 512
         whole = raw.get_data(picks=["Cz"])[0]
@@ -415,13 +415,13 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
 def test_onsets_that_cannot_be_told_are_refused(settings, sentence):
     source = {"kind": "files", "recordings": ["x.bdf", "y.bdf"], **settings}
     with pytest.raises(ConfigError, match=sentence):
-        EfrConfig.parse({"input": source})
+        EfrConfig.parse({"recordings": source})
 
 
 def test_sounds_that_overrun_the_next_onset_are_refused(lab, eeg_files, load):
     eeg = scalp((3, heard_envelope()))
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7), (4, 7)))
-    words = ["--input.kind", "files", "--input.recordings", "a.bdf", "--input.align", "trigger"]
-    config = settings_of(*words, "--input.triggers", "7", "--input.stimuli", "sound.npy")
+    words = ["--recordings.kind", "files", "--recordings.files", "a.bdf", "--recordings.align", "trigger"]
+    config = settings_of(*words, "--recordings.triggers", "7", "--recordings.stimuli", "sound.npy")
     with pytest.raises(DataError, match=r"room before the next onset.*1 s for 60 s.*trial 1"):
         load(config)

@@ -7,11 +7,11 @@ import pytest
 from cogattn.eeg.efr.config import (
     EfrConfig,
     EnvelopeSettings,
-    FilesInput,
+    Files,
     MainsSettings,
     SignificanceSettings,
-    SimulatedInput,
-    SimulatedSweepsInput,
+    SimulatedPath,
+    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
@@ -21,13 +21,13 @@ from cogattn.study import Cell, streams_of
 from cogattn.testing.variations import variations
 
 TINY = EfrConfig(
-    input=SimulatedInput(n_listeners=1, n_channels=2, duration_s=30, sfreq=64),
+    recordings=SimulatedPath(n_listeners=1, n_channels=2, duration_s=30, sfreq=64),
     spectrum=SpectrumSettings(segment_s=1, high_hz=20, lag_low_s=-0.05, lag_high_s=0.2),
     significance=SignificanceSettings(n_bootstrap=50, block_s=3, min_shift_s=3),
     steady_state=SteadyStateSettings(modulation_hz=8, n_harmonics=2),
 )
 PITCH = EfrConfig(
-    input=SimulatedSweepsInput(n_sweeps=24, modulation_hz=80, sfreq=512, n_channels=2, sweep_s=0.25),
+    recordings=SimulatedSweeps(n_sweeps=24, modulation_hz=80, sfreq=512, n_channels=2, sweep_s=0.25),
     following=False,
     steady_state=SteadyStateSettings(modulation_hz=80, sweep_s=0.25, f0_low_hz=60, f0_high_hz=100, n_side=3),
 )
@@ -105,13 +105,13 @@ def test_mains_matter_to_a_steady_state_cell_where_pitch_is_tracked():
 
 
 def test_a_further_simulated_listener_changes_no_cell():
-    more = TINY.model_copy(update={"input": TINY.input.model_copy(update={"n_listeners": 5})})
+    more = TINY.model_copy(update={"recordings": TINY.recordings.model_copy(update={"n_listeners": 5})})
     assert relevant(TINY).items() <= relevant(more).items()
 
 
 def files_config(names: str, stimuli: str = "", **more: object) -> EfrConfig:
     source = {"kind": "files", "recordings": [f"{n}.bdf" for n in names], "stimuli": list(stimuli.split())}
-    return EfrConfig.parse({"input": {**source, **more}})
+    return EfrConfig.parse({"recordings": {**source, **more}})
 
 
 def test_a_recording_is_the_same_cell_wherever_it_stands_and_whoever_is_beside_it():
@@ -131,10 +131,10 @@ def test_a_recording_is_the_same_cell_wherever_it_stands_and_whoever_is_beside_i
         ({"stimuli": "s.npy"}, {"envelope": {"method": "rms"}}, False),
         ({"stimuli": "", "audio_channel": "A"}, {"envelope": {"method": "rms"}}, False),
         ({"stimuli": "", "audio_channel": "A"}, {"envelope": {"power": 1.0}}, True),
-        ({"stimuli": "s.wav"}, {"input": {"envelope_sfreq": 64}}, False),
-        ({"stimuli": "s.npy"}, {"input": {"envelope_sfreq": 64}}, True),
-        ({"stimuli": "s.wav"}, {"input": {"stream": "music"}}, False),
-        ({"stimuli": "s.wav"}, {"input": {"trial_s": 5}}, True),
+        ({"stimuli": "s.wav"}, {"recordings": {"envelope_sfreq": 64}}, False),
+        ({"stimuli": "s.npy"}, {"recordings": {"envelope_sfreq": 64}}, True),
+        ({"stimuli": "s.wav"}, {"recordings": {"stream": "music"}}, False),
+        ({"stimuli": "s.wav"}, {"recordings": {"trial_s": 5}}, True),
     ],
 )
 def test_what_is_heard_decides_which_settings_of_sound_matter(source, update, matters):
@@ -152,8 +152,8 @@ def digests(config: EfrConfig) -> dict[str, str]:
 def test_a_byte_of_recording_or_stimulus_changes_what_a_cell_reads(tmp_path, eeg_files):
     eeg_files.write_brainvision(tmp_path / "a.vhdr")
     (tmp_path / "s.npy").write_bytes(b"envelope")
-    source = FilesInput(recordings=(tmp_path / "a.vhdr",), stimuli=(tmp_path / "s.npy",))
-    config = EfrConfig(input=source)
+    source = Files(files=(tmp_path / "a.vhdr",), stimuli=(tmp_path / "s.npy",))
+    config = EfrConfig(recordings=source)
     seen = digests(config)
     assert set(seen) == {"recording", "stimulus 1"}
     for name in ("a.vhdr", "a.eeg", "a.vmrk", "s.npy"):
@@ -173,7 +173,7 @@ def test_samples_under_another_name_and_parts_of_a_fif_file_belong_to_a_recordin
     for name in ("b.eeg", "c_raw.fif", "c_raw-1.fif"):
         (tmp_path / name).write_bytes(b"1")
     for recording, part in (("a.vhdr", "b.eeg"), ("c_raw.fif", "c_raw-1.fif")):
-        config = EfrConfig(input=FilesInput(recordings=(tmp_path / recording,)))
+        config = EfrConfig(recordings=Files(files=(tmp_path / recording,)))
         before = digests(config)
         (tmp_path / part).write_bytes(b"2")
         assert digests(config) != before
@@ -184,7 +184,7 @@ def test_of_a_bids_subject_only_what_belongs_to_the_task_counts(tmp_path, eeg_fi
     root = tmp_path / "bids"
     eeg_files.write_bids(root, events=[("story", 1.0)])
     source = {"kind": "bids", "root": root, "subjects": ["01"], "task": "listen", "stimuli": []}
-    config = EfrConfig.parse({"input": source})
+    config = EfrConfig.parse({"recordings": source})
     before = digests(config)
     folder = root / "sub-01" / "eeg"
     (folder / "sub-01_task-rest_eeg.json").write_text("{}", encoding="utf-8")
@@ -204,9 +204,9 @@ def test_cost_grows_with_the_recording(tmp_path):
     def seconds(config: EfrConfig) -> float:
         return study.cost(config, study.cells(config)[0]).cpu_s
 
-    longer = TINY.model_copy(update={"input": TINY.input.model_copy(update={"duration_s": 3000})})
+    longer = TINY.model_copy(update={"recordings": TINY.recordings.model_copy(update={"duration_s": 3000})})
     assert seconds(longer) > seconds(TINY) > 0
     (tmp_path / "a.bdf").write_bytes(bytes(1000))
     (tmp_path / "b.bdf").write_bytes(bytes(10**8))
-    small, large = (EfrConfig(input=FilesInput(recordings=(tmp_path / f"{n}.bdf",))) for n in "ab")
+    small, large = (EfrConfig(recordings=Files(files=(tmp_path / f"{n}.bdf",))) for n in "ab")
     assert seconds(large) > seconds(small)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cogattn.eeg.efr import steady
-from cogattn.eeg.efr.config import EfrConfig, SimulatedSweepsInput, SteadyStateSettings
+from cogattn.eeg.efr.config import EfrConfig, SimulatedSweeps, SteadyStateSettings
 from cogattn.eeg.efr.pitch import without_mains
 from cogattn.eeg.recordings.simulate_path import simulate_steady_state
 from cogattn.errors import ConfigError, DataError
@@ -14,9 +14,9 @@ from cogattn.errors import ConfigError, DataError
 RNG = np.random.default_rng(0)
 
 
-def sweeps_only(source: SimulatedSweepsInput, **settings) -> EfrConfig:
+def sweeps_only(source: SimulatedSweeps, **settings) -> EfrConfig:
     rate = {"modulation_hz": source.modulation_hz, "sweep_s": source.sweep_s, **settings}
-    return EfrConfig(input=source, following=False, sfreq=source.sfreq, steady_state=rate)
+    return EfrConfig(recordings=source, following=False, sfreq=source.sfreq, steady_state=rate)
 
 
 def test_detections_agree_between_detectors():
@@ -34,7 +34,7 @@ def test_detections_agree_between_detectors():
 
 
 def test_an_assr_is_reported_with_the_sweeps_it_took(run_efr):
-    config = sweeps_only(SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256))
+    config = sweeps_only(SimulatedSweeps(n_sweeps=120, modulation_hz=40, sfreq=256))
     summary = run_efr(config)[0].summary.set_index("measure")
     assert summary.loc["response.40", "estimate"] > 0.5
     assert "times" not in summary.loc["response.40", "note"]  # one rate is asked of, not the best of several
@@ -44,7 +44,7 @@ def test_an_assr_is_reported_with_the_sweeps_it_took(run_efr):
 
 
 def test_silence_yields_no_response_and_no_count_of_sweeps(run_efr):
-    source = SimulatedSweepsInput(n_sweeps=120, modulation_hz=40, sfreq=256, envelope_uv=0, n_listeners=3)
+    source = SimulatedSweeps(n_sweeps=120, modulation_hz=40, sfreq=256, envelope_uv=0, n_listeners=3)
     results, _ = run_efr(sweeps_only(source))
     summary = results.summary.set_index("measure")
     assert summary.loc["detected.40", "estimate"] < 0.5
@@ -56,7 +56,7 @@ def test_silence_yields_no_response_and_no_count_of_sweeps(run_efr):
 @pytest.mark.parametrize("told", [{"alternating": True}, {"inverted": ("negative",)}])
 @pytest.mark.parametrize(("envelope_uv", "fine_uv"), [(0.5, 0.0), (0.0, 0.5)])
 def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv, fine_uv):
-    source = SimulatedSweepsInput(
+    source = SimulatedSweeps(
         n_sweeps=200, modulation_hz=80, sfreq=1024, sweep_s=0.5, n_channels=4, envelope_uv=envelope_uv,
         fine_structure_uv=fine_uv,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_ef
         "n_channels": 4,
     }
     tracking = {"alternating": True, "n_harmonics": 1, "f0_low_hz": 70, "f0_high_hz": 140}
-    results, trials = run_efr(sweeps_only(SimulatedSweepsInput(envelope_uv=2.0, **made), **tracking))
+    results, trials = run_efr(sweeps_only(SimulatedSweeps(envelope_uv=2.0, **made), **tracking))
     summary = results.summary.set_index("measure")
     row = summary.loc["f0.tracking.envelope"]
     assert row["estimate"] > 0.95
@@ -95,7 +95,7 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_ef
     scores = trials["pitch_score"]
     assert (scores["p"] <= 0.01).all()
     assert "pitch" in results.figures
-    _, silent = run_efr(sweeps_only(SimulatedSweepsInput(envelope_uv=0.0, **made), **tracking))
+    _, silent = run_efr(sweeps_only(SimulatedSweeps(envelope_uv=0.0, **made), **tracking))
     assert silent["pitch_score"].set_index("score")["p"]["correlation"] > 0.02
 
 
@@ -107,7 +107,7 @@ def test_mains_are_taken_out_before_pitch_is_tracked_but_harmonics_of_f0_stay():
 
 
 def test_a_steady_pitch_has_no_correlation_but_an_error(run_efr):
-    source = SimulatedSweepsInput(
+    source = SimulatedSweeps(
         n_sweeps=300, modulation_hz=100, sfreq=2000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
     )
     _, trials = run_efr(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
@@ -117,13 +117,13 @@ def test_a_steady_pitch_has_no_correlation_but_an_error(run_efr):
 
 
 def test_mains_that_break_off_within_a_sweep_are_warned_of(run_efr):
-    source = SimulatedSweepsInput(n_sweeps=40, modulation_hz=40, sfreq=256, sweep_s=0.25)
+    source = SimulatedSweeps(n_sweeps=40, modulation_hz=40, sfreq=256, sweep_s=0.25)
     results, _ = run_efr(sweeps_only(source))
     assert any("12.5 cycles of mains" in remark for remark in results.remarks)
 
 
 def test_growth_is_mapped_over_frequency(run_efr):
-    source = SimulatedSweepsInput(n_sweeps=100, modulation_hz=40, sfreq=256, envelope_uv=1.0)
+    source = SimulatedSweeps(n_sweeps=100, modulation_hz=40, sfreq=256, envelope_uv=1.0)
     results, trials = run_efr(sweeps_only(source, n_harmonics=2))
     table = trials["growth_map"].pivot(index="frequency_hz", columns="n", values="snr_db")
     assert table.shape == (100, steady.N_LOOKS)
@@ -157,7 +157,7 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(run_efr, tmp_path, 
         codes[start : start + 4] = 1 if sign > 0 else 2
     eeg_files.write_edf(tmp_path / "ffr.bdf", eeg, sfreq, ("Cz", "Pz"), status=codes)
     values = {
-        "input": {
+        "recordings": {
             "kind": "files", "recordings": [tmp_path / "ffr.bdf"], "stimuli": [sound], "align": "trigger",
             "triggers": ["1", "2"],
         },
@@ -184,7 +184,7 @@ def test_recordings_without_a_stimulus_are_tested_at_a_rate(run_efr, tmp_path, e
         eeg_files.write_edf(tmp_path / f"{name}.bdf", eeg, 256, ("Fz", "Cz", "Pz"))
     source = {"kind": "files", "recordings": [tmp_path / "with.bdf", tmp_path / "without.bdf"]}
     rate = {"modulation_hz": 40, "n_harmonics": 1}
-    results, _ = run_efr(EfrConfig.parse({"input": source, "following": False, "steady_state": rate}))
+    results, _ = run_efr(EfrConfig.parse({"recordings": source, "following": False, "steady_state": rate}))
     row = results.summary.set_index("measure").loc["detected.40"]
     assert (row["observer"], row["estimate"], row["n"]) == ("listeners", 0.5, 2)
     own = results.tables["listeners"].set_index(["observer", "measure"])["estimate"]
@@ -213,13 +213,13 @@ def test_inverted_must_be_among_the_triggers():
         "stimuli": ["a.wav"],
     }
     with pytest.raises(ConfigError, match="must be among"):
-        EfrConfig.parse({"input": source, "steady_state": {"modulation_hz": 40, "inverted": ["2"]}})
+        EfrConfig.parse({"recordings": source, "steady_state": {"modulation_hz": 40, "inverted": ["2"]}})
     with pytest.raises(ConfigError, match="steady_state must be given"):
         EfrConfig.parse({"following": False})
 
 
 def test_too_few_sweeps_and_broken_samples_are_refused(load):
-    source = SimulatedSweepsInput(n_sweeps=12, modulation_hz=40, sfreq=256)
+    source = SimulatedSweeps(n_sweeps=12, modulation_hz=40, sfreq=256)
     recording = load(sweeps_only(source))
     with pytest.raises(DataError, match="each polarity must have at least 10"):
         steady.tables_of(recording, SteadyStateSettings(modulation_hz=40, alternating=True), RNG)

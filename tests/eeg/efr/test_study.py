@@ -12,8 +12,8 @@ import pytest
 from cogattn.eeg.efr.config import (
     EfrConfig,
     SignificanceSettings,
-    SimulatedInput,
-    SimulatedSweepsInput,
+    SimulatedPath,
+    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
@@ -32,8 +32,8 @@ def test_the_study_conforms():
 
 
 def test_a_brain_that_follows_nothing_is_called_so(run_efr):
-    source = SimulatedInput(n_listeners=4, n_channels=8, strength=0.0, duration_s=120)
-    results, _ = run_efr(EfrConfig(input=source, significance=QUICK))
+    source = SimulatedPath(n_listeners=4, n_channels=8, strength=0.0, duration_s=120)
+    results, _ = run_efr(EfrConfig(recordings=source, significance=QUICK))
     own = results.tables["listeners"].set_index("measure")
     assert (own.loc["followed", "estimate"] < 0.001).all()
     assert "following" not in results.tables["group_bands"]["measure"].to_list()
@@ -42,8 +42,8 @@ def test_a_brain_that_follows_nothing_is_called_so(run_efr):
 
 
 def test_simulated_generators_are_found_where_they_are(run_efr):
-    source = SimulatedInput(n_listeners=1, n_channels=8, strength=3.0, duration_s=240)
-    results, _ = run_efr(EfrConfig(input=source, significance=QUICK))
+    source = SimulatedPath(n_listeners=1, n_channels=8, strength=3.0, duration_s=240)
+    results, _ = run_efr(EfrConfig(recordings=source, significance=QUICK))
     bands = results.tables["dominant_bands"]
     following = bands[bands["measure"] == "following"]
     for generator_hz in (5, 40, 90):
@@ -63,23 +63,23 @@ def test_simulated_generators_are_found_where_they_are(run_efr):
     ],
 )
 def test_other_estimators_surrogates_and_references_run(run_efr, load, settings):
-    source = SimulatedInput(n_listeners=1, n_channels=6, strength=3.0, duration_s=90)
+    source = SimulatedPath(n_listeners=1, n_channels=6, strength=3.0, duration_s=90)
     if "positions" in settings:
-        settings = settings | {"positions": load(EfrConfig(input=source)).channels[:4]}
-    results, _ = run_efr(EfrConfig(input=source, **{"significance": QUICK, **settings}))
+        settings = settings | {"positions": load(EfrConfig(recordings=source)).channels[:4]}
+    results, _ = run_efr(EfrConfig(recordings=source, **{"significance": QUICK, **settings}))
     summary = results.summary.set_index("measure")
     assert summary.loc["coherence.largest", "estimate"] > 0.2
 
 
 def test_bands_beyond_the_analysed_frequencies_are_not_testable(run_efr):
-    source = SimulatedInput(n_listeners=1, n_channels=4, duration_s=60)
-    config = EfrConfig(input=source, spectrum=SpectrumSettings(high_hz=60), significance=QUICK)
+    source = SimulatedPath(n_listeners=1, n_channels=4, duration_s=60)
+    config = EfrConfig(recordings=source, spectrum=SpectrumSettings(high_hz=60), significance=QUICK)
     table = run_efr(config)[0].tables["reported_bands"].set_index("reported_low_hz")["verdict"]
     assert (table.loc[[62.0, 78.0]] == "not testable").all()
 
 
 SMALL = EfrConfig(
-    input=SimulatedInput(n_listeners=3, n_channels=6, duration_s=60),
+    recordings=SimulatedPath(n_listeners=3, n_channels=6, duration_s=60),
     significance=QUICK,
     steady_state=SteadyStateSettings(modulation_hz=40, f0_low_hz=80, f0_high_hz=120),
 )
@@ -118,7 +118,7 @@ def test_the_others_are_summarised_when_a_listener_fails(run_efr, small, gone):
 
 
 def test_one_listener_who_is_left_of_several_is_still_a_group_of_one(run_efr):
-    config = EfrConfig(input=SimulatedInput(n_listeners=2, n_channels=4, duration_s=60), significance=QUICK)
+    config = EfrConfig(recordings=SimulatedPath(n_listeners=2, n_channels=4, duration_s=60), significance=QUICK)
     results, _ = run_efr(config, without="listener 1")
     assert set(results.summary["observer"]) == {"listeners"}
     row = results.summary.set_index("measure").loc["coherence.largest"]
@@ -194,7 +194,7 @@ def test_a_simulation_says_what_it_was_not_built_to_have_and_where_the_right_ans
 
 def test_a_response_that_is_there_is_not_called_a_null(run_efr):
     config = EfrConfig(
-        input=SimulatedSweepsInput(n_sweeps=40, sfreq=256),
+        recordings=SimulatedSweeps(n_sweeps=40, sfreq=256),
         following=False,
         steady_state=SteadyStateSettings(modulation_hz=40),
     )
