@@ -19,8 +19,6 @@ from .significance import refit_permutation_p as refit_permutation_p
 from .splits import audit_split as audit_split
 from .splits import audit_windows as audit_windows
 from .splits import leave_one_out_folds as leave_one_out_folds
-from .streaming import StreamingDecoder as StreamingDecoder
-from .streaming import SwitchFilter as SwitchFilter
 from .study import AadStudy as AadStudy
 
 __all__ = [
@@ -29,8 +27,6 @@ __all__ = [
     "Decoding",
     "LeaveOneOut",
     "RidgeDecoder",
-    "StreamingDecoder",
-    "SwitchFilter",
     "attention_index",
     "audit_split",
     "audit_windows",

@@ -1,0 +1,33 @@
+from .chain import Chain as Chain
+from .chain import Decision as Decision
+from .chain import EegSource as EegSource
+from .chain import Front as Front
+from .chain import SoundSource as SoundSource
+from .chain import features as features
+from .delay import Delay as Delay
+from .follower import EnvelopeFollower as EnvelopeFollower
+from .model import LiveDecoder as LiveDecoder
+from .model import Preprocessing as Preprocessing
+from .saving import load as load
+from .saving import save as save
+from .switches import SwitchFilter as SwitchFilter
+from .switches import calibrated as calibrated
+from .switches import switch_delay as switch_delay
+
+__all__ = [
+    "Chain",
+    "Decision",
+    "Delay",
+    "EegSource",
+    "EnvelopeFollower",
+    "Front",
+    "LiveDecoder",
+    "Preprocessing",
+    "SoundSource",
+    "SwitchFilter",
+    "calibrated",
+    "features",
+    "load",
+    "save",
+    "switch_delay",
+]
