@@ -219,6 +219,12 @@ class Dtu(Folder):
     kind: Literal["dtu"] = "dtu"
 
 
+class AvGc(Folder):
+    """KU Leuven's audiovisual, gaze-controlled MATLAB layout: ``2024-AV-GC-AAD-sub*_preprocessed.mat``."""
+
+    kind: Literal["av_gc"] = "av_gc"
+
+
 class Cnd(Folder):
     """Continuous-event Neural Data: ``dataSub*.mat`` and ``dataStim.mat``."""
 
@@ -230,9 +236,9 @@ class Cnd(Folder):
 
 
 Simulated = SimulatedTalkers | SimulatedPath | SimulatedSweeps
-Layout = Table | Kul | Dtu | Cnd
+Layout = Table | Kul | Dtu | AvGc | Cnd
 Source = Annotated[
-    SimulatedTalkers | SimulatedPath | SimulatedSweeps | Files | Bids | Table | Kul | Dtu | Cnd,
+    SimulatedTalkers | SimulatedPath | SimulatedSweeps | Files | Bids | Table | Kul | Dtu | AvGc | Cnd,
     Field(discriminator="kind"),
 ]
 """Every kind of recordings, told by ``kind``."""

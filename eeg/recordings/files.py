@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cogattn.eeg.recordings.config import (
+    AvGc,
     Bids,
     Cnd,
     Dtu,
@@ -32,7 +33,12 @@ from cogattn.running.digests import YOUNG_NS, combined, file_digest
 BESIDE = (".eeg", ".vmrk", ".fdt", ".dat")
 """Endings of files that hold the samples or marks of a header of the same name (BrainVision, EEGLAB)."""
 NAMED_IN_HEADER = re.compile(r"^(?:DataFile|MarkerFile)=(.+?)\s*$", re.M)
-PATTERNS: dict[type[Folder], str] = {Kul: "S*.mat", Dtu: "S*_data_preproc.mat", Cnd: "dataSub*.mat"}
+PATTERNS: dict[type[Folder], str] = {
+    Kul: "S*.mat",
+    Dtu: "S*_data_preproc.mat",
+    AvGc: "2024-AV-GC-AAD-sub*_preprocessed.mat",
+    Cnd: "dataSub*.mat",
+}
 STIMULI = "dataStim.mat"
 """CND's file of all features."""
 Members = dict[str, Path]
@@ -191,7 +197,9 @@ def file_state(path: Path) -> tuple[int, ...]:
 
 
 def _stem(path: Path) -> str:
-    return path.stem.removesuffix("_data_preproc")
+    return (
+        path.stem.removesuffix("_data_preproc").removesuffix("_preprocessed").removeprefix("2024-AV-GC-AAD-")
+    )
 
 
 def _table_files(source: Table, listener: str) -> dict[str, Members]:

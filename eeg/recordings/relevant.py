@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from cogattn.config import Settings
 from cogattn.eeg.recordings.config import (
+    AvGc,
     Bids,
     Cnd,
     Dtu,
@@ -26,7 +27,7 @@ S = TypeVar("S", bound=Settings)
 P = TypeVar("P", bound=Played)
 NUMBERS = (".npy", ".mat")
 """Endings of files that hold an envelope in place of a sound."""
-MATLAB = Kul | Dtu | Cnd
+MATLAB = Kul | Dtu | AvGc | Cnd
 
 
 def own(source: Source, listener: str) -> Source:
@@ -56,7 +57,7 @@ def of_folder(source: Folder, subjects: Sequence[str]) -> Folder:
     unread = []
     if source.unit == ("uV" if isinstance(source, MATLAB) else "V"):
         unread.append("unit")
-    if isinstance(source, Dtu | Cnd):
+    if isinstance(source, Dtu | AvGc | Cnd):
         unread.append("envelope_sfreq")
     return with_defaults(source, *unread, subjects=tuple(subjects))
 
@@ -70,7 +71,7 @@ def stimuli_of(source: Played, index: int) -> tuple[tuple[Path, ...], tuple[Path
 
 def of_envelope(envelope: EnvelopeSettings, source: Source) -> EnvelopeSettings:
     """How a sound becomes an envelope: of no account where no sound does."""
-    if isinstance(source, SimulatedPath | SimulatedSweeps | Dtu | Cnd):
+    if isinstance(source, SimulatedPath | SimulatedSweeps | Dtu | AvGc | Cnd):
         return EnvelopeSettings()
     if isinstance(source, SimulatedTalkers) and source.speech is None:
         return EnvelopeSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogattn.eeg.recordings.config import (
+    AvGc,
     Cnd,
     Dtu,
     Files,
@@ -43,11 +44,13 @@ def size(source: Source, listener: str) -> Size:
         return _of(1, source.duration_s, source.n_channels, source.sfreq)
     if isinstance(source, SimulatedSweeps):
         return _of(source.n_sweeps, source.n_sweeps * source.sweep_s, source.n_channels, source.sfreq)
-    matlab = isinstance(source, Kul | Dtu | Cnd) or (
+    matlab = isinstance(source, Kul | Dtu | AvGc | Cnd) or (
         isinstance(source, Files) and source.content != "continuous"
     )
     n_samples = size_of(source, listener) / (MATLAB_BYTES_PER_SAMPLE if matlab else BYTES_PER_SAMPLE)
-    sfreq = 64.0 if isinstance(source, Dtu) else 128.0 if isinstance(source, Kul | Cnd) else USUAL_SFREQ
+    sfreq = (
+        64.0 if isinstance(source, Dtu) else 128.0 if isinstance(source, Kul | AvGc | Cnd) else USUAL_SFREQ
+    )
     return Size(n_samples, USUAL_TRIALS, n_samples / USUAL_CHANNELS / sfreq, USUAL_CHANNELS)
 
 

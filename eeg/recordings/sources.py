@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.config import (
+    AvGc,
     Bids,
     Cleaning,
     Cnd,
@@ -110,6 +111,7 @@ def simulated_path(source: SimulatedPath) -> AuditoryPath:
 
 def read_folder(source: Folder, listener: str) -> Recording:
     """Read one listener's file of a MATLAB layout; the sounds that a KU Leuven file only names stay names."""
+    from cogattn.eeg.recordings.av_gc import read_av_gc
     from cogattn.eeg.recordings.readers import read_cnd, read_dtu, read_kul
 
     file = folder_files(source)[listener]
@@ -118,6 +120,8 @@ def read_folder(source: Folder, listener: str) -> Recording:
         return read_dtu(file, unit=unit)
     if isinstance(source, Kul):
         return read_kul(file, unit=unit)
+    if isinstance(source, AvGc):
+        return read_av_gc(file, unit=unit)
     if not isinstance(source, Cnd):
         raise TypeError(f"source must be a MATLAB layout; got {source.kind}")
     streams = {"attended": source.attended, "unattended": source.unattended}
