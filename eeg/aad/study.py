@@ -40,6 +40,11 @@ class AadStudy(Study[AadConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    commands: ClassVar[Mapping[str, str]] = {
+        "train": "cogattn.eeg.aad.live_commands:train",
+        "live": "cogattn.eeg.aad.live_commands:live",
+        "play": "cogattn.eeg.aad.live_commands:play",
+    }
 
     def check(self, config: AadConfig) -> None:
         """Refuse what cannot be decoded: see `cogattn.eeg.aad.preflight`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogattn.eeg.live.stages import BandPass, Picked, Reference
+from cogattn.eeg.live.stages import BandPass, Reference
 from cogattn.eeg.live.switches import SwitchFilter
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
@@ -43,7 +43,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not self.channels:
             raise DataError("channels must name at least one; got none")
-        Picked(self.channels, self.channels, self.reference)
+        if len(set(self.channels)) < len(self.channels):
+            raise DataError("channels must be named once each; got one twice")
         self.band_pass()
 
     def band_pass(self) -> BandPass:

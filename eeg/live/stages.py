@@ -11,7 +11,7 @@ from cogattn.eeg.types import FloatArray
 from cogattn.errors import ConfigError, DataError
 
 Reference = Literal["average", "none"] | tuple[str, ...]
-"""Mean of all channels, nothing, or the mean of these channels."""
+"""The mean of the decoder's channels, nothing, or the mean of these channels of the stream."""
 
 
 class BandPass:
@@ -82,7 +82,7 @@ class Picked:
     channels : sequence of str
         Those that are wanted, in the order of the decoder.
     reference : "average", "none" or tuple of str
-        Subtracted sample by sample: the mean of the wanted channels, nothing, or the mean of these among them.
+        Subtracted sample by sample: the mean of the wanted channels, nothing, or the mean of these of the stream.
 
     Raises
     ------
@@ -91,33 +91,30 @@ class Picked:
     """
 
     def __init__(self, available: Sequence[str], channels: Sequence[str], reference: Reference) -> None:
-        names = list(available)
-        twice = sorted({name for name in names if names.count(name) > 1 and name in channels})
-        if twice:
-            raise DataError(f"channels must be named once each; got {twice[0]!r} twice in the stream")
-        missing = [name for name in channels if name not in names]
-        if missing:
-            raise DataError(
-                f"the stream must have the decoder's channels; {len(missing)} of {len(channels)} are missing: "
-                f"{', '.join(missing[:6])}{', ...' if len(missing) > 6 else ''} "
-                f"(it has {', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
-            )
-        self._columns = [names.index(name) for name in channels]
-        self._reference = self._mean_of(channels, reference)
-
-    @staticmethod
-    def _mean_of(channels: Sequence[str], reference: Reference) -> list[int]:
-        if reference == "none":
-            return []
-        names = list(channels) if reference == "average" else list(reference)
-        unknown = [name for name in names if name not in channels]
-        if unknown:
-            raise DataError(f"reference channels must be among the decoder's; got {unknown[0]!r}")
-        return [list(channels).index(name) for name in names]
+        named = () if isinstance(reference, str) else reference
+        self._columns = _columns(available, channels)
+        self._reference = _columns(available, channels if reference == "average" else named)
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """Pick and re-reference (n_times, n_available)."""
-        picked = np.asarray(rows, dtype=np.float64)[:, self._columns]
+        rows = np.asarray(rows, dtype=np.float64)
+        picked = rows[:, self._columns]
         if self._reference:
-            picked = picked - picked[:, self._reference].mean(axis=1, keepdims=True)
+            picked = picked - rows[:, self._reference].mean(axis=1, keepdims=True)
         return picked
+
+
+def _columns(available: Sequence[str], channels: Sequence[str]) -> list[int]:
+    """Columns of these channels; DataError where one is missing or named twice."""
+    names = list(available)
+    twice = sorted(name for name in set(channels) if names.count(name) > 1)
+    if twice:
+        raise DataError(f"channels must be named once each; got {twice[0]!r} twice in the stream")
+    missing = [name for name in channels if name not in names]
+    if missing:
+        raise DataError(
+            f"the stream must have the decoder's channels; {len(missing)} of {len(channels)} are missing: "
+            f"{', '.join(missing[:6])}{', ...' if len(missing) > 6 else ''} "
+            f"(it has {', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
+        )
+    return [names.index(name) for name in channels]
