@@ -65,6 +65,10 @@ class DataSet:
         if not self.licence:
             raise ConfigError(f"data set {self.name} must state its licence; got none")
 
+    def details(self) -> dict[str, str]:
+        """Return what else there is to say, by heading."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Packaged(DataSet):
@@ -128,15 +132,15 @@ class Manual(DataSet):
     pattern : str
         Regular expression of its files' names, wherever in the folder they lie; other files do not count.
     n_files : int
-        How many files these are.
+        How many files these are; at least, where their names are not known.
     names_sha256 : str
-        `names_digest` of them, by which another folder is told.
+        `names_digest` of them, by which another folder is told; empty where their names are not known.
     """
 
     instructions: str
     pattern: str
     n_files: int
-    names_sha256: str
+    names_sha256: str = ""
 
 
 def data_sets() -> dict[str, DataSet]:
@@ -272,7 +276,13 @@ def by_hand(data_set: DataSet, cache: Path) -> str:
 def _check_names(data_set: Manual, folder: Path) -> None:
     pattern = re.compile(data_set.pattern, re.IGNORECASE)
     names = [name for _, _, here in os.walk(folder) for name in here if pattern.fullmatch(name)]
-    if len(names) != data_set.n_files or names_digest(names) != data_set.names_sha256:
+    if not data_set.names_sha256:
+        if len(names) < data_set.n_files:
+            raise DataError(
+                f"{data_set.name} must be a folder of at least {data_set.n_files:,} of its files; got {len(names):,} "
+                f"with names of their kind ({folder}); {data_set.instructions}"
+            )
+    elif len(names) != data_set.n_files or names_digest(names) != data_set.names_sha256:
         others = "" if len(names) != data_set.n_files else ", not the same ones"
         raise DataError(
             f"{data_set.name} must be a folder of its {data_set.n_files:,} files; got {len(names):,} with names of "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from cogattn.errors import ConfigError
-from cogattn.fetch import DataSet, Download, adopt, check, data_sets, fetch, locate, state
+from cogattn.fetch import DataSet, Download, Packaged, adopt, by_hand, check, data_sets, fetch, locate, state
 from cogattn.reporting.tables import aligned
 from cogattn.running.digests import CACHE_VARIABLE, cache_folder
 
@@ -61,6 +62,29 @@ def fetch_(
         print(f"{name}: licence {data_set.licence}; from {data_set.source}", file=sys.stderr)
     cache = cache_folder()
     print(adopt(data_set, source, cache) if source else fetch(data_set, cache, progress=sys.stderr.isatty()))
+    return 0
+
+
+@app.command
+def about(name: str, /) -> int:
+    """Print all that is known about a data set: terms, source, how to get it, what it holds, settings that read it.
+
+    Parameters
+    ----------
+    name
+        As ``cogattn data list`` shows it.
+    """
+    data_set, cache = _named(name), cache_folder()
+    facts = {
+        "what": data_set.about,
+        "licence": data_set.licence,
+        "source": data_set.source,
+        "state": state(data_set, cache),
+        **({} if isinstance(data_set, Packaged) else {"by hand": by_hand(data_set, cache)}),
+        **data_set.details(),
+    }
+    for heading, text in facts.items():
+        print(f"{heading}:\n{textwrap.indent(text.strip(), '  ')}")
     return 0
 
 

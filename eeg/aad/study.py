@@ -8,7 +8,7 @@ chance: a decoder of the ignored talker. `plan` says which cells there are, `tri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from cogattn.eeg.aad import plan
@@ -19,6 +19,8 @@ from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cogattn.running.checkpoints import Checkpoint
 
 
@@ -82,6 +84,12 @@ class AadStudy(Study[AadConfig]):
         from cogattn.people.tables import digests
 
         return digests(config.humans)
+
+    def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:
+        """Return published decoders on public data sets, a table for each data set."""
+        from cogattn.eeg.aad.published import published
+
+        return published()
 
     def cost(self, config: AadConfig, cell: Cell) -> Cost:
         """Estimate from the length of the recording and the decoder."""
