@@ -15,7 +15,7 @@ from cogattn.eeg.datasets import BENCHMARK
 SHOWN_S = (1.0, 5.0, 10.0, 30.0, 40.0, 60.0)
 """Windows of the printed table; the CSV holds all."""
 NOT_COMPARABLE = {
-    "simulated": "Simulated listeners: no published number is comparable with them; they say whether the decoders work.",
+    "simulated": "Simulated listeners: no published number is comparable; they say whether decoders work.",
     "av-gc-aad": "No published means on this data set ship with cogattn.",
 }
 

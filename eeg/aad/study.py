@@ -46,6 +46,7 @@ class AadStudy(Study[AadConfig]):
         "train": "cogattn.eeg.aad.live_commands:train",
         "live": "cogattn.eeg.aad.live_commands:live",
         "play": "cogattn.eeg.aad.live_commands:play",
+        "benchmark": "cogattn.eeg.aad.benchmark_command:benchmark",
     }
 
     def check(self, config: AadConfig) -> None:
