@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from cogattn.eeg.datasets import BENCHMARK
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN_S = (1.0, 5.0, 10.0, 30.0, 40.0, 60.0)
 """Windows of the printed table; the CSV holds all."""
@@ -22,7 +26,7 @@ NOT_COMPARABLE = {
 
 def benchmark(
     *,
-    only: tuple[str, ...] = (),
+    only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     validation: Literal["trial", "subject"] = "trial",
     version: str = BENCHMARK,
     out: Path = Path("runs"),
@@ -52,11 +56,11 @@ def benchmark(
     json
         Print all rows as JSON and nothing else.
     """
-    from cogattn.eeg.aad.benchmark import entries, run_entries, wide
+    from cogattn.eeg.aad.benchmark import entries, run_entries
     from cogattn.eeg.aad.config import AadConfig
     from cogattn.eeg.aad.study import AadStudy
     from cogattn.reporting.progress import progress_bar
-    from cogattn.reporting.tables import aligned, rows_json
+    from cogattn.reporting.tables import rows_json
     from cogattn.running.digests import cache_folder
     from cogattn.running.execute import Execution, run_study
     from cogattn.running.executors import checked_workers
@@ -76,22 +80,35 @@ def benchmark(
     if csv is not None:
         table.to_csv(csv, index=False)
     if json:
-        print(rows_json(table))
-        return 0
-    windows_s = [w for w in SHOWN_S if f"accuracy.{w:g}s" in set(table["measure"])]
-    header = ("data set", "decoder", "whose", "n", *(f"{w:g} s" for w in windows_s), "MESD, s")
-    title = f"cogattn aad benchmark {version}: "
-    title += "decoders of " + ("the listener's other trials" if validation == "trial" else "other listeners")
-    print(f"{title}\naccuracy in % and 95 % interval over n listeners\n")
-    print(aligned(header, wide(table, windows_s)))
-    for line in _below(table, remarks, missing):
-        print(textwrap.fill(line, 100, initial_indent="* ", subsequent_indent="  "))
-    for name, folder in folders.items():
-        print(f"run of {name}: {folder}")
+        text = rows_json(table)
+    else:
+        trained = "the listener's other trials" if validation == "trial" else "other listeners"
+        title = f"cogattn aad benchmark {version}: decoders of {trained}"
+        text = "\n".join([title, *_lines(table, remarks, missing), *_where(folders)])
+    sys.stdout.write(text + "\n")
     return 0
 
 
-def _below(table, remarks, missing) -> list[str]:
+def _lines(
+    table: pd.DataFrame, remarks: Mapping[str, Sequence[str]], missing: Sequence[str]
+) -> Iterator[str]:
+    """The table, and below it what a reader must know."""
+    from cogattn.eeg.aad.benchmark import wide
+    from cogattn.reporting.tables import aligned
+
+    windows_s = [w for w in SHOWN_S if f"accuracy.{w:g}s" in set(table["measure"])]
+    header = ("data set", "decoder", "whose", "n", *(f"{w:g} s" for w in windows_s), "MESD, s")
+    yield "accuracy in % with 95 % interval over n listeners\n"
+    yield aligned(header, wide(table, windows_s))
+    for line in _below(table, remarks, missing):
+        yield textwrap.fill(line, 100, initial_indent="* ", subsequent_indent="  ")
+
+
+def _where(folders: Mapping[str, Path]) -> list[str]:
+    return [f"run of {name}: {folder}" for name, folder in folders.items()]
+
+
+def _below(table: pd.DataFrame, remarks: Mapping[str, Sequence[str]], missing: Sequence[str]) -> list[str]:
     """What a reader must know: how published numbers differ, each run's remarks, what was left out."""
     lines = [NOT_COMPARABLE[name] for name in remarks if name in NOT_COMPARABLE]
     published = table[table["whose"] == "published"]
