@@ -112,7 +112,7 @@ def cleaned_channels(
     """As `cleaned`, without leaving any sample out: bad channels, EOG, reference, choice of channels."""
     _check_names(recording.channels, cleaning, recording.subject, ("channels", "reference_channels", "eog"))
     spans = [[] for _ in recording.trials] if bad is None else bad
-    scalp = [name for name in recording.channels if name not in (*cleaning.reference_channels, *cleaning.eog)]
+    scalp = _scalp(recording.channels, cleaning)
     found = found_bad(recording, cleaning, marked=marked, bad=spans)
     _check_found(found, scalp, cleaning, recording)
     bads = [name for name in scalp if name in found]
@@ -123,6 +123,9 @@ def cleaned_channels(
         recording = recording.picked([name for name in recording.channels if name not in bads])
     if cleaning.eog:
         recording = without_eog(recording, cleaning.eog, bad=spans)
+    recording = recording.picked(
+        [n for n in recording.channels if n in (*scalp, *cleaning.reference_channels)]
+    )
     recording = _referenced(recording, cleaning)
     kept = [name for name in cleaning.channels or scalp if name in recording.channels]
     recording = recording if tuple(kept) == recording.channels else recording.picked(kept)
@@ -192,6 +195,14 @@ def without_spans(recording: Recording, bad: Sequence[Sequence[Span]]) -> Record
     intake = out.intake
     intake = replace(intake, lost_s=intake.lost_s + lost_s, lost_trials=intake.lost_trials + len(gone))
     return replace(out, intake=intake)
+
+
+def _scalp(channels: Sequence[str], cleaning: Cleaning) -> list[str]:
+    """Channels that are EEG by their names or because they are asked for; all where no name says so."""
+    from cogattn.eeg.recordings.readers import NOT_EEG
+
+    others = [name for name in channels if name not in (*cleaning.reference_channels, *cleaning.eog)]
+    return [name for name in others if name in cleaning.channels or not NOT_EEG.match(name)] or others
 
 
 def _check_names(names: Sequence[str], cleaning: Cleaning, subject: str, settings: Sequence[str]) -> None:

@@ -189,6 +189,14 @@ class TestWhatBecomesOfThem:
             out.trials[0].eeg, eeg[:, [2, 0]] - eeg[:, 10:].mean(axis=1, keepdims=True)
         )
 
+    def test_what_is_not_eeg_by_its_name_is_no_part_of_the_average(self, eeg):
+        names = (*NAMES[:10], "EXG1", "Status")
+        out = cleaned(recording_of(eeg, channels=names), Cleaning(reference="average"))
+        assert out.channels == NAMES[:10]
+        np.testing.assert_allclose(out.trials[0].eeg, eeg[:, :10] - eeg[:, :10].mean(axis=1, keepdims=True))
+        asked = Cleaning(channels=("EXG1",))
+        assert cleaned(recording_of(eeg, channels=names), asked).channels == ("EXG1",)
+
     def test_an_average_needs_all_channels_and_an_unknown_name_is_refused(self):
         some = Cleaning(reference="average", channels=("Cz",))
         assert needed_channels(NAMES, NAMES[:4], some, subject="S1") == list(NAMES[:4])
