@@ -114,6 +114,9 @@ class AadConfig(StudyConfig):
     validation: Literal["trial", "story", "speaker", "subject", "envelope"] = "trial"
     """What is left out together: one trial, a story, a speaker, a whole subject (decoders then come from the
     other subjects), or all trials that share a sound with the tested one."""
+    shared_sounds: Literal["leave_out", "allow"] = "leave_out"
+    """Trials that share a sound with the tested one, by their samples, in whatever role and at whatever lag: left out
+    of its training, or allowed there, which is named before the number and withholds the test."""
     control: bool = True
     """Also train ridge on the ignored talker, as a control that should not decode the attended one."""
     training: TrainingSettings = TrainingSettings()

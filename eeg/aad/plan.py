@@ -20,7 +20,7 @@ from cogattn.eeg.aad.config import (
     TrainingSettings,
 )
 from cogattn.eeg.recordings.config import Simulated, Source
-from cogattn.eeg.recordings.intake import INTAKE
+from cogattn.eeg.recordings.intake import CONTENT, INTAKE
 from cogattn.eeg.recordings.relevant import everybody, of_envelope, own
 from cogattn.observers.observer import Observer
 from cogattn.study import Cell, Schema
@@ -56,6 +56,7 @@ TABLES: dict[str, Schema] = {
         "amplitude": "float64",  # weight of the forward model for the attended envelope
     },
     "recording": INTAKE,
+    "content": CONTENT,
 }
 """Trial tables of the study."""
 
@@ -146,6 +147,7 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
         lags=_lags(config.lags, cell.decoder),
         windows_s=config.windows_s,
         validation=config.validation,
+        shared_sounds=config.shared_sounds,
         training=config.training if cell.decoder in NETWORKS else TrainingSettings(),
         significance=_significance(config, cell.decoder),
     )

@@ -20,7 +20,7 @@ What was measured (`tests/eeg/recordings/test_audit.py` holds a part of it; fixe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cogattn.eeg.recordings.matching import matches
@@ -137,16 +137,21 @@ def shared(prints: Prints) -> list[Shared]:
     return list(found.values())
 
 
+def audited(recording: Recording) -> Recording:
+    """Return the recording with its prints in `Intake.prints`, or raise DataError where two trials share EEG.
+
+    Simulated trials are drawn afresh: their sounds alone are looked at.
+    """
+    kinds: tuple[Kind, ...] = ("sound",) if recording.intake.how == SIMULATED else ("eeg", "sound")
+    prints = prints_of(recording, kinds=kinds)
+    _refuse_shared(prints)
+    return replace(recording, intake=replace(recording.intake, prints=prints))
+
+
 def check_apart(recording: Recording) -> None:
     """Raise DataError where two trials of a recording share EEG, at whatever lag."""
-    if recording.intake.how == SIMULATED or len(recording.trials) < 2:
-        return
-    found = shared(prints_of(recording, kinds=("eeg",)))
-    if found:
-        raise DataError(
-            f"trials must not share EEG; got {_listed(found)}; a decoder would know it again and certify noise: cut "
-            "trials that do not overlap, and give each once"
-        )
+    if recording.intake.how != SIMULATED:
+        _refuse_shared(prints_of(recording, kinds=("eeg",)))
 
 
 def check_trials(eeg: Sequence[FloatArray], *, sfreq: float, subject: str = "") -> None:
@@ -165,6 +170,15 @@ def check_listeners(prints: Prints) -> None:
         raise DataError(
             f"listeners must be different people; got {names}, who share EEG: {_listed(found)}; give each recording "
             "under one name"
+        )
+
+
+def _refuse_shared(prints: Prints) -> None:
+    found = shared(prints.of("eeg"))
+    if found:
+        raise DataError(
+            f"trials must not share EEG; got {_listed(found)}; a decoder would know it again and certify noise: cut "
+            "trials that do not overlap, and give each once"
         )
 
 

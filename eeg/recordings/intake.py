@@ -11,6 +11,7 @@ from cogattn.study import Schema
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.eeg.recordings.audit import Prints
     from cogattn.eeg.recordings.recording import Recording
 
 INTAKE: Schema = {
@@ -30,6 +31,12 @@ INTAKE: Schema = {
     "remarks": "str",  # what must be said, one a line
 }
 """Trial table ``recording``: one row for each cell."""
+CONTENT: Schema = {
+    "observer": "str",
+    "trial": "str",
+    "print": "str",  # what its EEG is known by, in JSON (`cogattn.eeg.recordings.content`)
+}
+"""Trial table ``content``: one row for each trial, or piece of one, of the cell that stands for a listener."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Intake:
         Channels that were left out or interpolated.
     remarks : tuple of str
         Sentences that the reader of a result must see, without the listener's name.
+    prints : Prints, optional
+        What EEG and sounds of each trial are known by, made before any filter; no EEG's of simulated listeners.
     """
 
     how: str = ""
@@ -66,6 +75,7 @@ class Intake:
     drift_ppm: float = math.nan
     bads: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    prints: Prints | None = None
 
 
 def intake_rows(recording: Recording, task: str = "") -> pd.DataFrame:
