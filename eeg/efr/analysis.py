@@ -224,9 +224,7 @@ def short_time(trials: Sequence[FloatArray], sfreq: float, spectrum: SpectrumSet
 
 
 def _lines(frequencies_hz: FloatArray, power: FloatArray, mains: MainsSettings) -> list[MainsLine]:
-    """Mains lines, none where the settings mask none."""
-    if not mains.mains_hz:
-        return []
+    """Mains lines of either frequency, and which of them are masked."""
     return mains_lines(
         frequencies_hz,
         power,

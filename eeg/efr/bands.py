@@ -213,13 +213,15 @@ def compare_reported(
     bands: Sequence[Band],
     frequencies_hz: FloatArray,
     usable: NDArray[np.bool_],
+    followed: NDArray[np.bool_],
     *,
     reported: Sequence[ReportedBand] = REPORTED,
 ) -> list[Verdict]:
     """Say for each published band of one measure whether the data given show it.
 
-    A band is reproduced where the peak's interval of one of ours overlaps it; it is not testable where it
-    lies outside the analysed frequencies or is masked by more than half.
+    A band is reproduced where the interval of one of our peaks overlaps it and the envelope is followed in at least
+    half of what the two share: power and coupling have peaks without any sound, alpha's first of all. It is not
+    testable where it lies outside the analysed frequencies or is masked by more than half.
 
     Parameters
     ----------
@@ -227,16 +229,33 @@ def compare_reported(
         Which published bands to compare.
     bands : sequence of Band
         Ours.
-    frequencies_hz, usable : array, shape (n_frequencies,)
-        Analysed frequencies, and which of them are not masked.
+    frequencies_hz, usable, followed : array, shape (n_frequencies,)
+        Analysed frequencies, which of them are not masked, and at which some channel follows the envelope.
     reported : sequence of ReportedBand
         By default those of arXiv:2507.05635.
     """
-    return [_verdict(band, bands, frequencies_hz, usable) for band in reported if band.measure == measure]
+    shown = (frequencies_hz, usable, followed)
+    return [_verdict(band, bands, *shown) for band in reported if band.measure == measure]
+
+
+def followed_share(
+    low_hz: float,
+    high_hz: float,
+    frequencies_hz: FloatArray,
+    usable: NDArray[np.bool_],
+    followed: NDArray[np.bool_],
+) -> float:
+    """Share of the usable frequencies between two at which the envelope is followed; 0 where none is usable."""
+    inside = usable & (frequencies_hz >= low_hz - 1e-9) & (frequencies_hz <= high_hz + 1e-9)
+    return float(followed[inside].mean()) if inside.any() else 0.0
 
 
 def _verdict(
-    reported: ReportedBand, bands: Sequence[Band], frequencies_hz: FloatArray, usable: NDArray[np.bool_]
+    reported: ReportedBand,
+    bands: Sequence[Band],
+    frequencies_hz: FloatArray,
+    usable: NDArray[np.bool_],
+    followed: NDArray[np.bool_],
 ) -> Verdict:
     inside = (frequencies_hz >= reported.low_hz) & (frequencies_hz <= reported.high_hz)
     if frequencies_hz[0] > reported.low_hz or frequencies_hz[-1] < reported.high_hz:
@@ -247,9 +266,22 @@ def _verdict(
     near = [b for b in bands if b.peak_lo_hz <= reported.high_hz and b.peak_hi_hz >= reported.low_hz]
     if not near:
         return Verdict(reported, "not reproduced", None, "no dominant band peaks there")
-    band = max(near, key=lambda b: b.height)
+
+    def share(band: Band) -> float:
+        low, high = max(band.low_hz, reported.low_hz), min(band.high_hz, reported.high_hz)
+        low, high = (
+            (low, high) if low <= high else (band.low_hz, band.high_hz)
+        )  # an interval alone reaches in
+        return followed_share(low, high, frequencies_hz, usable, followed)
+
+    following = [band for band in near if share(band) >= 0.5]
+    band = max(following or near, key=lambda b: b.height)
     reason = f"dominant band {band.low_hz:.1f}-{band.high_hz:.1f} Hz peaks at {band.peak_hz:.1f} Hz"
-    return Verdict(reported, "reproduced", band, reason + (", beside masked mains" if band.at_mask else ""))
+    reason += ", beside masked mains" if band.at_mask else ""
+    if following:
+        return Verdict(reported, "reproduced", band, reason)
+    unlike = f"but the envelope is followed at {100 * share(band):.0f} % of its frequencies, not half"
+    return Verdict(reported, "not reproduced", band, f"{reason}, {unlike}")
 
 
 def _smoother(usable: NDArray[np.bool_], sd_bins: float) -> Callable[[FloatArray], FloatArray]:

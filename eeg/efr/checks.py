@@ -12,17 +12,18 @@ import numpy as np
 
 from cogattn.eeg.efr.analysis import MOST_BLOCKS
 from cogattn.eeg.efr.config import EfrConfig, SteadyStateSettings
-from cogattn.eeg.efr.people import read_people
+from cogattn.eeg.efr.measures import ALL
 from cogattn.eeg.efr.plan import listeners
-from cogattn.eeg.efr.steady import LEAST_SWEEPS
 from cogattn.eeg.efr.surrogates import MIN_SURROGATES
+from cogattn.eeg.efr.sweep_cutting import LEAST_SWEEPS
 from cogattn.eeg.efr.sweeps import harmonics
 from cogattn.eeg.recordings.config import Files, Played
-from cogattn.eeg.recordings.cutting import NOTHING_HEARD
 from cogattn.eeg.recordings.outline import Outline, check_triggers, outlines
 from cogattn.eeg.recordings.presence import check_presence
 from cogattn.errors import ConfigError, DataError
+from cogattn.people.tables import read_persons
 
+NOTHING_HEARD = "recordings.stimuli or recordings.audio_channel must tell what was heard"
 LEAST_BLOCKS = 5
 """Of a bootstrap."""
 
@@ -35,21 +36,23 @@ def check(config: EfrConfig) -> None:
     ConfigError, DataError
         One sentence that starts with the setting's path.
     """
-    read_people(config)
+    if config.humans:
+        read_persons(config.humans, known=ALL)
     source = config.recordings
     check_presence(source)
-    if isinstance(source, Files) and source.content == "averages" and config.following:
+    averages = isinstance(source, Files) and source.content == "averages"
+    if averages and config.following:
         raise ConfigError("following must be off when recordings.content is averages; got on")
-    if isinstance(source, Files) and config.following and not (source.stimuli or source.audio_channel):
-        raise ConfigError(f"{NOTHING_HEARD}; got neither")
     found = [outline() for _, outline in outlines(source, config.cleaning)]
     if isinstance(source, Played) and len(found) == len(listeners(config)):
         check_triggers(source, found)
     for outline in (analysed(config, one) for one in found):
+        if config.following and not outline.streams:
+            raise ConfigError(f"{NOTHING_HEARD}; got neither ({outline.subject})")
         if config.following:
             _check_following(config, outline)
         if config.steady_state is not None:
-            _check_sweeps(config.steady_state, outline)
+            _check_sweeps(config.steady_state, outline, averages=averages)
 
 
 def analysed(config: EfrConfig, outline: Outline) -> Outline:
@@ -119,7 +122,7 @@ def _check_surrogates(config: EfrConfig, outline: Outline, n_segments: int, hop_
         )
 
 
-def _check_sweeps(settings: SteadyStateSettings, outline: Outline) -> None:
+def _check_sweeps(settings: SteadyStateSettings, outline: Outline, *, averages: bool) -> None:
     """The rate can be seen in the sweeps, and there are enough of them."""
     rate, where = outline.sfreq, outline.subject
     if settings.modulation_hz >= rate / 2:
@@ -142,7 +145,7 @@ def _check_sweeps(settings: SteadyStateSettings, outline: Outline) -> None:
             f"steady_state.sweep_s must hold whole cycles of the rate; got {settings.sweep_s:g} s, {cycles[0]:.3f} "
             f"cycles of {settings.modulation_hz:g} Hz; cut sweeps at {whole:.6g} s"
         )
-    n_used = _check_counts(settings, outline, n_times)
+    n_used = max(outline.n_times) // n_times if averages else _check_counts(settings, outline, n_times)
     _check_neighbours(settings, rates * n_times * n_used / rate, n_times * n_used // 2 + 1)
     if settings.f0_low_hz is not None and settings.f0_high_hz is not None:
         _check_f0(settings, settings.f0_low_hz, settings.f0_high_hz, outline)
@@ -151,7 +154,7 @@ def _check_sweeps(settings: SteadyStateSettings, outline: Outline) -> None:
 def _check_counts(settings: SteadyStateSettings, outline: Outline, n_times: int) -> int:
     """Sweeps there are, of each polarity where they are parted."""
     first = round(settings.start_s * outline.sfreq)
-    counts = [max(0, n - first) // n_times for n in outline.n_times]
+    counts = [max(0, n - first + 1) // n_times for n in outline.n_times]
     total = sum(counts)
     if total < LEAST_SWEEPS:
         raise ConfigError(

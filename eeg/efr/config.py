@@ -69,8 +69,9 @@ class SpectrumSettings(Settings):
 class MainsSettings(Settings):
     """What is kept out of every claim."""
 
-    mains_hz: Literal[0, 50, 60] = 50
-    """Mains frequency; 0 masks nothing."""
+    mains_hz: Literal["auto", 0, 50, 60] = "auto"
+    """Mains frequency, masked with its harmonics; of the other frequency what is found is masked too. ``auto``: the
+    one that is found, or both; 0: nothing is masked. Steady-state tests beware of both, whatever is set."""
     half_width_hz: float = Field(default=1.0, gt=0)
     """Half of the masked width of a line; notch filters are found and masked with their edges."""
     edge_hz: float = Field(default=1.0, ge=0)

@@ -372,7 +372,9 @@ def _of(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
 
 def _shade_mask(axes: Axes, mains: pd.DataFrame) -> None:
     left, right = axes.get_xlim()
-    for low_hz, high_hz in zip(mains["low_hz"], mains["high_hz"], strict=True):
+    for low_hz, high_hz in zip(
+        *(mains.loc[mains["masked"], end] for end in ("low_hz", "high_hz")), strict=True
+    ):
         axes.axvspan(low_hz, high_hz, color=MASK_COLOUR, linewidth=0, zorder=0)
     axes.set_xlim(left, right)
 

@@ -8,7 +8,7 @@ Where it peaks has the interval of `cogattn.statistics.intervals.peak_interval`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -55,24 +55,22 @@ def group_bands(curves: pd.DataFrame, bands: pd.DataFrame, *, alpha: float) -> p
     rows = []
     for measure in CURVES:
         points = curves[curves["measure"] == measure]
-        if points["observer"].nunique() < LEAST_LISTENERS:
-            continue
-        table = points.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
-        usable = points.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
-        own = bands[bands["measure"] == measure]
-        rows += _bands_of(measure, table, usable, own, alpha)
+        if points["observer"].nunique() >= LEAST_LISTENERS:
+            table = points.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
+            usable = points.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
+            rows += [
+                (measure, *row) for row in _bands_of(table, usable, bands[bands["measure"] == measure], alpha)
+            ]
     return pd.DataFrame(rows, columns=list(BAND_COLUMNS))
 
 
-def published_bands(comparison: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFrame:
+def published_bands(reported: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFrame:
     """Each published band over listeners: in how many reproduced, and mean coherence with the envelope there.
 
     Parameters
     ----------
-    comparison : DataFrame
-        Table ``reported_bands``.
-    spectrum : DataFrame
-        That table of all recordings.
+    reported, spectrum : DataFrame
+        These tables of all recordings.
 
     Returns
     -------
@@ -80,58 +78,31 @@ def published_bands(comparison: pd.DataFrame, spectrum: pd.DataFrame) -> pd.Data
         ``reproduced`` (share of the ``n`` listeners in whom it is testable) and ``coherence`` (mean over channels
         and usable bins), with intervals.
     """
-    usable = spectrum[spectrum["usable"]]
-    rows = []
-    keys = ["measure", "reported_low_hz", "reported_high_hz"]
-    for _, own in comparison.groupby(keys, sort=False):
-        measure, low, high = own[keys].iloc[0]
-        testable = own[own["verdict"] != "not testable"]
-        inside = usable[usable["frequency_hz"].between(low, high)]
-        coherence = mean_interval(inside.groupby("observer")["coherence"].mean().to_numpy())
-        row = {"measure": measure, "low_hz": low, "high_hz": high, "n": len(testable)}
-        if len(testable):
-            share = share_of([verdict == "reproduced" for verdict in testable["verdict"]])
-            row |= {"reproduced": share.estimate, "reproduced_lo": share.lo, "reproduced_hi": share.hi}
-        row |= {"coherence": coherence.estimate, "coherence_lo": coherence.lo, "coherence_hi": coherence.hi}
-        rows.append(row | {"n_coherence": coherence.n})
+    usable, rows = spectrum[spectrum["usable"]], []
+    for place, own in reported.groupby(["measure", "reported_low_hz", "reported_high_hz"], sort=False):
+        verdicts = own.loc[own["verdict"] != "not testable", "verdict"] == "reproduced"
+        share = share_of(verdicts.tolist()) if len(verdicts) else Estimate.bare(np.nan, 0)
+        inside = usable[usable["frequency_hz"].between(*place[1:])].groupby("observer")["coherence"].mean()
+        row = dict(zip(("measure", "low_hz", "high_hz"), place, strict=True)) | {"n": share.n}
+        for name, found in (("reproduced", share), ("coherence", mean_interval(inside.to_numpy()))):
+            row |= {name: found.estimate, f"{name}_lo": found.lo, f"{name}_hi": found.hi}
+        rows.append(row | {"n_coherence": len(inside)})
     return pd.DataFrame(rows)
 
 
 def _bands_of(
-    measure: str,
-    table: pd.DataFrame,
-    usable: np.ndarray,
-    own: pd.DataFrame,
-    alpha: float,
-) -> list[dict[str, object]]:
-    """Bands of one curve, (listener, frequency)."""
-    curves, f = table.to_numpy(), table.columns.to_numpy(dtype=np.float64)
-    n = len(curves)
+    table: pd.DataFrame, usable: np.ndarray, own: pd.DataFrame, alpha: float
+) -> Iterator[tuple[float, ...]]:
+    """Bands of one curve, (listener, frequency): columns `BAND_COLUMNS` but for the first."""
+    curves, f, n = table.to_numpy(), table.columns.to_numpy(dtype=np.float64), len(table)
     mean = curves.mean(axis=0)
     spread = mean + (curves - mean) / np.sqrt(n - 1)  # its standard deviation is the mean's standard error
-    found = dominant_bands(f, mean, spread, usable=usable, alpha=alpha, degrees_of_freedom=n - 1)
-    rows = []
-    for band in found:
+    for band in dominant_bands(f, mean, spread, usable=usable, alpha=alpha, degrees_of_freedom=n - 1):
         inside = (f >= band.low_hz) & (f <= band.high_hz)
         peak = peak_interval(curves[:, inside], f[inside])
-        overlapping = own[(own["low_hz"] <= band.high_hz) & (own["high_hz"] >= band.low_hz)]["observer"]
-        share = share_of([observer in set(overlapping) for observer in table.index])
+        overlapping = set(own[(own["low_hz"] <= band.high_hz) & (own["high_hz"] >= band.low_hz)]["observer"])
+        share = share_of([observer in overlapping for observer in table.index])
         half = stats.t.isf(0.025, n - 1) * band.height_se
-        rows.append(
-            {
-                "measure": measure,
-                "low_hz": band.low_hz,
-                "high_hz": band.high_hz,
-                "peak_hz": band.peak_hz,
-                "peak_lo_hz": peak.lo,
-                "peak_hi_hz": peak.hi,
-                "height": band.height,
-                "height_lo": band.height - half,
-                "height_hi": band.height + half,
-                "listeners": share.estimate,
-                "listeners_lo": share.lo,
-                "listeners_hi": share.hi,
-                "n": n,
-            }
-        )
-    return rows
+        height = (band.height, band.height - half, band.height + half)
+        listeners = (share.estimate, share.lo, share.hi)
+        yield (band.low_hz, band.high_hz, band.peak_hz, peak.lo, peak.hi, *height, *listeners, n)

@@ -27,7 +27,8 @@ def pitch_tables(
     settings: SteadyStateSettings,
     *,
     sfreq: float,
-    mains_hz: float,
+    lines_hz: FloatArray,
+    testable: bool,
     rng: np.random.Generator,
 ) -> dict[str, pd.DataFrame]:
     """Tracks and scores as rows.
@@ -42,8 +43,10 @@ def pitch_tables(
         With the range of F0.
     sfreq : float
         Of both, in Hz.
-    mains_hz : float
-        Mains repeat from sweep to sweep as a response does; they are taken out (0: none).
+    lines_hz : array, shape (n_lines,)
+        Lines of mains that repeat from sweep to sweep as a response does: they are taken out.
+    testable : bool
+        Whether the rate can be told from mains; else no p is given.
     rng : numpy.random.Generator
         Draws sweeps and signs.
 
@@ -68,7 +71,7 @@ def pitch_tables(
     def score(weights: FloatArray) -> TrackingScore:
         return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
 
-    clean = without_mains(sweeps, sfreq=sfreq, mains_hz=mains_hz, keep_hz=settings.modulation_hz)
+    clean = without_lines(sweeps, lines_hz, sfreq=sfreq, keep_hz=settings.modulation_hz)
     activity, _ = held_out(clean, lambda own: dss(signal.sosfiltfilt(shaped, own, axis=-1)))
     n = len(activity)
     stimulus, response = track(heard), track(activity.mean(axis=0))
@@ -82,33 +85,31 @@ def pitch_tables(
     ]
     moves = np.ptp(stimulus.f0_hz) > 0.02 * stimulus.f0_hz.mean()
     names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
-    scores = [_score_row(name, observed, resampled, chance, n) for name in names]
+    scores = [_score_row(name, observed, resampled, chance, n, testable) for name in names]
     return {"pitch": pd.concat(tracks, ignore_index=True), "pitch_score": pd.DataFrame(scores)}
 
 
-def without_mains(sweeps: FloatArray, *, sfreq: float, mains_hz: float, keep_hz: float) -> FloatArray:
-    """Sweeps without the DFT bins of mains and its harmonics, but for those that are harmonics of `keep_hz`.
-
-    Mains that do not complete whole cycles in a sweep have no bin of their own, and stay.
-    """
+def without_lines(sweeps: FloatArray, lines_hz: FloatArray, *, sfreq: float, keep_hz: float) -> FloatArray:
+    """Sweeps without sinusoids at some frequencies, fitted to each, but for those within a bin of `keep_hz`."""
     n_times = sweeps.shape[-1]
-    cycles = mains_hz * n_times / sfreq
-    if not mains_hz or abs(cycles - round(cycles)) > 0.01:
-        return sweeps
-    spectrum = np.fft.rfft(sweeps, axis=-1)
-    lines = np.arange(round(cycles), spectrum.shape[-1], round(cycles))
-    order = lines * sfreq / n_times / keep_hz
-    spectrum[..., lines[np.abs(order - np.round(order)) > 0.01]] = 0
-    return np.fft.irfft(spectrum, n_times, axis=-1)
+    lines = lines_hz[np.abs(lines_hz - keep_hz) * n_times / sfreq >= 1 - 1e-9]
+    phase = 2 * np.pi * np.outer(lines, np.arange(n_times) / sfreq)
+    waves = np.concatenate([np.cos(phase), np.sin(phase)])  # (2 lines, time)
+    return sweeps - (sweeps @ np.linalg.pinv(waves, rcond=1e-2)) @ waves
 
 
 def _score_row(
-    name: str, observed: TrackingScore, resampled: list[TrackingScore], chance: list[TrackingScore], n: int
+    name: str,
+    observed: TrackingScore,
+    resampled: list[TrackingScore],
+    chance: list[TrackingScore],
+    n: int,
+    testable: bool,
 ) -> dict[str, object]:
     """Estimate, bootstrap interval, and p: how often noise alone does as well (small errors, else large values)."""
     value = getattr(observed, name)
     draws, noise = (np.array([getattr(score, name) for score in scores]) for scores in (resampled, chance))
     lo, hi = np.nanpercentile(draws, [2.5, 97.5]) if np.isfinite(draws).any() else (np.nan, np.nan)
     as_good = noise <= value if name == "error_hz" else noise >= value
-    p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if np.isfinite(value) else np.nan
+    p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if testable and np.isfinite(value) else np.nan
     return {"score": name, "value": value, "lo": lo, "hi": hi, "p": p, "n": n}

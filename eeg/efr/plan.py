@@ -83,7 +83,7 @@ def relevant(config: EfrConfig, cell: EfrCell) -> EfrConfig:
         following=following,
         sfreq=config.sfreq,
         spectrum=_of_spectrum(config.spectrum) if following else SpectrumSettings(),
-        mains=_of_mains(config.mains, steady),
+        mains=_of_mains(config.mains) if following else MainsSettings(),
         significance=_of_significance(config.significance) if following else SignificanceSettings(),
         steady_state=steady,
     )
@@ -98,10 +98,7 @@ def _of_spectrum(spectrum: SpectrumSettings) -> SpectrumSettings:
     return with_defaults(spectrum, *unread)
 
 
-def _of_mains(mains: MainsSettings, steady: SteadyStateSettings | None) -> MainsSettings:
-    """Of a steady-state cell only the tracking of F0 asks for mains, and only at which frequency they are."""
-    if steady is not None:
-        return MainsSettings(mains_hz=mains.mains_hz) if steady.f0_low_hz is not None else MainsSettings()
+def _of_mains(mains: MainsSettings) -> MainsSettings:
     return mains if mains.mains_hz else MainsSettings(mains_hz=0)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,19 @@ from cogattn.eeg.efr.detectors import (
     snr_db,
     t2circ,
 )
+from cogattn.eeg.efr.locking import Lock, advice, locked_lines, locked_rates, unresolved_rates, untestable
 from cogattn.eeg.efr.spatial import held_out
 from cogattn.eeg.efr.surrogates import false_discovery
+from cogattn.eeg.efr.sweep_cutting import (
+    AS_RECORDED,
+    ENVELOPE,
+    FINE_STRUCTURE,
+    by_polarity,
+    cut_sweeps,
+    sweep_samples,
+)
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
-from cogattn.eeg.recordings.cutting import CONDITION, STIMULUS
+from cogattn.eeg.recordings.places import CONDITION, STIMULUS
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
@@ -33,138 +43,109 @@ OVER_SWEEPS: dict[str, Callable[[ComplexArray], Detection]] = {
     "hotelling_t2": hotelling_t2,
     "plv": rayleigh,
 }
-AS_RECORDED, ENVELOPE, FINE_STRUCTURE = "as recorded", "envelope", "fine structure"
-"""Names of responses."""
 FILTERED = "DSS, held out"
 """Channel name of the spatially filtered response."""
-LEAST_SWEEPS = 10
 N_LOOKS = 10
 """Numbers of sweeps at which growth is looked at."""
 
 
 def tables_of(
-    recording: Recording, settings: SteadyStateSettings, rng: np.random.Generator, *, mains_hz: float = 50
+    recording: Recording,
+    settings: SteadyStateSettings,
+    rng: np.random.Generator,
+    *,
+    reject_uv: float | None = None,
+    flat_uv: float | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Detect the rate and its harmonics: rows of the tables that a steady-state cell fills (see `tables`).
 
     Column ``response`` says which: ``as recorded``, or with polarities ``envelope`` (half of their sum) and ``fine
-    structure`` (half of their difference).
+    structure`` (half of their difference). Where mains could pass for the response, p is not a number.
 
     Parameters
     ----------
     recording : Recording
-        Trials that hold whole sweeps.
+        Trials that hold whole sweeps, or averages of sweeps (`intake` says so): of those the test against neighbouring
+        frequencies alone is made.
     settings : SteadyStateSettings
         What to test.
     rng : numpy.random.Generator
         Draws sweeps and signs for the tracking of F0.
-    mains_hz : float
-        Taken out before F0 is tracked.
+    reject_uv, flat_uv : float, optional
+        Sweeps are left out in which a channel moves by more, or less, peak to peak; microvolts.
 
     Raises
     ------
     DataError
         If there are too few sweeps, or the rate does not complete whole cycles in one.
     """
-    sweeps, inverted = cut_sweeps(recording, settings)
+    if recording.intake.how == "averages":
+        return _of_averages(recording, settings)
+    sweeps = cut_sweeps(recording, settings, reject_uv=reject_uv, flat_uv=flat_uv)
+    rates = _rates(recording, settings)
+    parted = by_polarity(sweeps.eeg, sweeps.inverted, recording.subject)
+    values = {
+        name: values_at(own, sfreq=recording.sfreq, frequencies_hz=rates) for name, own in parted.items()
+    }
+
+    def part(phasors: ComplexArray) -> dict[str, ComplexArray]:
+        return by_polarity(phasors, sweeps.inverted, recording.subject)
+
+    locks = locked_rates(sweeps.eeg, sweeps.onsets_s, part, values, rates, sfreq=recording.sfreq)
     frames: dict[str, list[pd.DataFrame]] = {}
-    for response, own in by_polarity(sweeps, inverted, recording.subject).items():
-        found = {**_tested(own, recording, settings), **_grown(own, recording, settings)}
+    for response, own in parted.items():
+        testable = ~untestable(locks, response, rates)
+        found = {
+            **_tested(own, values[response], testable, recording, settings),
+            **_grown(own, values[response], testable, recording, settings),
+        }
         if settings.f0_low_hz is not None and response != FINE_STRUCTURE:
             from cogattn.eeg.efr.pitch import pitch_tables
 
+            below_hz = recording.sfreq / 2
+            lines = locked_lines(sweeps.onsets_s, settings.sweep_s, part, below_hz=below_hz)[response]
+            given = {"lines_hz": lines, "testable": bool(testable[0]), "rng": rng}
             heard = _heard(recording, settings)
-            found |= pitch_tables(own, heard, settings, sfreq=recording.sfreq, mains_hz=mains_hz, rng=rng)
+            found |= pitch_tables(own, heard, settings, sfreq=recording.sfreq, **given)
         for table, rows in found.items():
             frames.setdefault(table, []).append(rows.assign(response=response))
-    return {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
+    tables = {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
+    counted = pd.DataFrame([{"used": len(sweeps.eeg) - sweeps.lost["unpaired"], **sweeps.lost}])
+    return tables | {
+        "lock": _locks(locks, sweeps.onsets_s, settings.sweep_s),
+        "sweeps": counted.assign(fitting_s=sweeps.fitting_s),
+    }
 
 
-def cut_sweeps(recording: Recording, settings: SteadyStateSettings) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Cut every trial into adjoining sweeps.
-
-    Returns
-    -------
-    sweeps : array, shape (n_sweeps, n_channels, n_times)
-        In order of time.
-    inverted : bool array, shape (n_sweeps,)
-        The sound was upside down.
-
-    Raises
-    ------
-    DataError
-        If a sweep is not whole samples, or fewer than `LEAST_SWEEPS` come out.
-    """
-    n_times = _sweep_samples(recording, settings)
-    first = round(settings.start_s * recording.sfreq)
-    sweeps, inverted = [], []
-    for trial in recording.trials:
-        kept = trial.eeg[first:]
-        n = len(kept) // n_times
-        sweeps.append(kept[: n * n_times].reshape(n, n_times, kept.shape[1]))
-        inverted += [trial.labels.get(CONDITION, "") in settings.inverted] * n
-    stacked = np.concatenate(sweeps).swapaxes(1, 2)
-    if len(stacked) < LEAST_SWEEPS:
-        raise DataError(
-            f"a recording must hold at least {LEAST_SWEEPS} sweeps; got {len(stacked)} of "
-            f"{settings.sweep_s:g} s (subject {recording.subject})"
-        )
-    if settings.alternating:
-        return stacked, np.arange(len(stacked)) % 2 == 1
-    return stacked, np.array(inverted)
-
-
-def by_polarity(sweeps: FloatArray, inverted: NDArray[np.bool_], subject: str) -> dict[str, FloatArray]:
-    """Sweeps as recorded, or pairs of them parted into envelope and fine structure.
-
-    Raises
-    ------
-    DataError
-        If one polarity has fewer than `LEAST_SWEEPS`.
-    """
-    if not inverted.any():
-        return {AS_RECORDED: sweeps}
-    positive, negative = sweeps[~inverted], sweeps[inverted]
-    n = min(len(positive), len(negative))
-    if n < LEAST_SWEEPS:
-        raise DataError(
-            f"each polarity must have at least {LEAST_SWEEPS} sweeps; got {len(positive)} and {len(negative)} "
-            f"(subject {subject})"
-        )
-    pair = polarity_pair(positive[:n], negative[:n])
-    return {ENVELOPE: pair.envelope, FINE_STRUCTURE: pair.fine_structure}
-
-
-def _sweep_samples(recording: Recording, settings: SteadyStateSettings) -> int:
-    exact = settings.sweep_s * recording.sfreq
-    if abs(exact - round(exact)) > 1e-6 * exact:
-        raise DataError(
-            f"steady_state.sweep_s must be whole samples; got {settings.sweep_s:g} s, {exact:.3f} samples at "
-            f"{recording.sfreq:g} Hz"
-        )
-    return round(exact)
+def _rates(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
+    return harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
 
 
 def _heard(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
     """Envelope of one sweep of the sound, (n_times,): that of the first trial."""
-    n_times = _sweep_samples(recording, settings)
     first = round(settings.start_s * recording.sfreq)
-    return recording.stream(STIMULUS)[0][first : first + n_times]
+    return recording.stream(STIMULUS)[0][first : first + sweep_samples(recording, settings)]
 
 
 def _tested(
-    sweeps: FloatArray, recording: Recording, settings: SteadyStateSettings
+    sweeps: FloatArray,
+    x: ComplexArray,
+    testable: NDArray[np.bool_],
+    recording: Recording,
+    settings: SteadyStateSettings,
 ) -> dict[str, pd.DataFrame]:
-    """Every detector on every channel and harmonic, and T2circ on held-out sweeps of a spatial filter."""
-    rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
-    x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)  # (sweep, channel, harmonic)
+    """Every detector on every channel and harmonic, and T2circ on held-out sweeps of a spatial filter.
+
+    `x` holds the amplitudes, (sweep, channel, harmonic).
+    """
+    rates = _rates(recording, settings)
     tested = {name: detector(x) for name, detector in OVER_SWEEPS.items()}
     tested["f_test"], ratio = _against_neighbours(sweeps, recording.sfreq, rates, settings)
     places = _places(recording.channels, rates)
-    detections = [_detection(name, found, places, len(x), len(rates)) for name, found in tested.items()]
+    detections = [_detection(name, found, places, testable, len(x)) for name, found in tested.items()]
     filtered = [t2circ(held_out(x[..., k])[0]) for k in range(len(rates))]
     held = Detection(np.array([[d.statistic for d in filtered]]), np.array([[d.p for d in filtered]]))
-    detections.append(_detection("t2circ", held, _places((FILTERED,), rates), len(x) // 2, len(rates)))
+    detections.append(_detection("t2circ", held, _places((FILTERED,), rates), testable, len(x) // 2))
     amplitudes = {
         "amplitude": np.abs(x.mean(axis=0)).ravel(),
         "snr_db": ratio.ravel(),
@@ -179,15 +160,54 @@ def _tested(
 def _against_neighbours(
     sweeps: FloatArray, sfreq: float, rates: FloatArray, settings: SteadyStateSettings
 ) -> tuple[Detection, FloatArray]:
-    """F-test and signal-to-noise ratio in the spectrum of all sweeps set end to end."""
+    """F-test and signal-to-noise ratio in the spectrum of all sweeps set end to end; each (channel, rate)."""
     joined = sweeps.swapaxes(0, 1).reshape(sweeps.shape[1], -1)
     spectrum = np.abs(np.fft.rfft(joined)) ** 2
     bins = np.round(rates * joined.shape[1] / sfreq).astype(int)
     tests = [f_test(spectrum, int(bin), settings.n_side, n_skip=1) for bin in bins]
     ratios = [snr_db(spectrum, int(bin), settings.n_side, n_skip=1) for bin in bins]
-    return Detection(*(np.stack(parts, axis=-1) for parts in zip(*tests, strict=True))), np.stack(
-        ratios, axis=-1
-    )
+    found = Detection(*(np.stack(parts, axis=-1) for parts in zip(*tests, strict=True)))
+    return found, np.stack(ratios, axis=-1)
+
+
+def _of_averages(recording: Recording, settings: SteadyStateSettings) -> dict[str, pd.DataFrame]:
+    """Averages over sweeps, whose scatter is lost: each rate against neighbouring frequencies, and no more."""
+    n_times = sweep_samples(recording, settings)
+    first = round(settings.start_s * recording.sfreq)
+    length = min(len(eeg) - first for eeg in recording.eeg) // n_times * n_times
+    if length < 1:
+        raise DataError(
+            f"steady_state.sweep_s must fit into the averages; got {settings.sweep_s:g} s after {settings.start_s:g} s "
+            f"(subject {recording.subject})"
+        )
+    averages = np.stack([eeg[first : first + length].T for eeg in recording.eeg])  # (average, channel, time)
+    codes = [trial.labels.get(CONDITION, "") for trial in recording.trials]
+    order = np.arange(len(codes)) % 2 == 1
+    inverted = order if settings.alternating else np.isin(codes, settings.inverted)
+    parted = {AS_RECORDED: averages.mean(axis=0)}
+    if inverted.any() and not inverted.all():
+        pair = polarity_pair(averages[~inverted].mean(axis=0), averages[inverted].mean(axis=0))
+        parted = {ENVELOPE: pair.envelope, FINE_STRUCTURE: pair.fine_structure}
+    rates = _rates(recording, settings)
+    locks = unresolved_rates(rates, length / recording.sfreq, list(parted), below_hz=recording.sfreq / 2)
+    places, n = _places(recording.channels, rates), len(averages)
+    detections, amplitudes = [], []
+    for response, own in parted.items():
+        found, ratio = _against_neighbours(own[None], recording.sfreq, rates, settings)
+        testable = ~untestable(locks, response, rates)
+        detections.append(_detection("f_test", found, places, testable, n).assign(response=response))
+        x = values_at(own[None], sfreq=recording.sfreq, frequencies_hz=rates)[0]
+        known = {"amplitude": np.abs(x).ravel(), "snr_db": ratio.ravel(), "ppc": np.nan, "n": n}
+        amplitudes.append(places.assign(**known, response=response))
+    return {
+        "detection": pd.concat(detections, ignore_index=True),
+        "amplitude": pd.concat(amplitudes, ignore_index=True),
+        "lock": _locks(locks, np.array([np.nan]), length / recording.sfreq),
+    }
+
+
+def _locks(locks: Sequence[Lock], onsets_s: FloatArray, sweep_s: float) -> pd.DataFrame:
+    return pd.DataFrame([{**asdict(lock), "advice": advice(lock, onsets_s, sweep_s)} for lock in locks])
 
 
 def _places(channels: tuple[str, ...], rates: FloatArray) -> pd.DataFrame:
@@ -197,28 +217,38 @@ def _places(channels: tuple[str, ...], rates: FloatArray) -> pd.DataFrame:
 
 
 def _detection(
-    detector: str, found: Detection, places: pd.DataFrame, n_sweeps: int, n_rates: int
+    detector: str, found: Detection, places: pd.DataFrame, testable: NDArray[np.bool_], n_sweeps: int
 ) -> pd.DataFrame:
-    """One detector's statistics, (channel, harmonic), as rows; q over all of them."""
-    q = false_discovery(found.p, np.ones(n_rates, dtype=bool))
-    values = {"statistic": found.statistic.ravel(), "p": found.p.ravel(), "q": q.ravel()}
-    return places.assign(detector=detector, **values, n=n_sweeps)
+    """One detector's statistics, (channel, harmonic), as rows; q over all that are testable, the others without p."""
+    tested = np.broadcast_to(testable, found.p.shape)
+    q = np.where(tested, false_discovery(found.p, testable), np.nan)
+    values = {
+        "statistic": found.statistic,
+        "p": np.where(tested, found.p, np.nan),
+        "q": q,
+        "testable": tested,
+    }
+    return places.assign(detector=detector, **{name: v.ravel() for name, v in values.items()}, n=n_sweeps)
 
 
 def _grown(
-    sweeps: FloatArray, recording: Recording, settings: SteadyStateSettings
+    sweeps: FloatArray,
+    x: ComplexArray,
+    testable: NDArray[np.bool_],
+    recording: Recording,
+    settings: SteadyStateSettings,
 ) -> dict[str, pd.DataFrame]:
     """Signal-to-noise ratio, and p of T2circ, in the first n sweeps."""
-    rates = harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
+    rates = _rates(recording, settings)
     counts = np.unique(
         np.linspace(max(2, len(sweeps) // N_LOOKS), len(sweeps), N_LOOKS).round().astype(np.intp)
     )
-    x = values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=rates)
     result = growth(x, counts)
     index = pd.MultiIndex.from_product(
         [counts, recording.channels, rates], names=["n", "channel", "frequency_hz"]
     )
-    rows = index.to_frame(index=False).assign(snr_db=result.snr_db.ravel(), p=result.p.ravel())
+    p = np.where(testable, result.p, np.nan)
+    rows = index.to_frame(index=False).assign(snr_db=result.snr_db.ravel(), p=p.ravel())
     return {"growth": rows, "growth_map": _growth_map(sweeps, recording.sfreq, counts, 1.25 * rates[-1])}
 
 

@@ -1,8 +1,8 @@
 """Trial tables of the study: what a cell leaves, one table for each kind of estimate, and back into arrays.
 
-A cell of task ``following`` fills recording, spectrum, curve, band, mains, smoothness, over_time and pair; one of
-task ``steady_state`` fills recording, detection, amplitude, growth, growth_map and, where F0 is tracked, pitch and
-pitch_score.
+A cell of task ``following`` fills recording, spectrum, curve, band, reported, mains, smoothness, over_time and pair;
+one of task ``steady_state`` recording, sweeps, detection, amplitude, growth, growth_map, lock where a rate cannot be
+tested and, where F0 is tracked, pitch and pitch_score.
 """
 
 from __future__ import annotations
@@ -32,16 +32,23 @@ TABLES: Mapping[str, Schema] = {
         "observer": "str", "measure": "str", "frequency_hz": "float64", "usable": "bool", "value": "float64",
         "lo": "float64", "hi": "float64", "n": "int64",
     },
-    # Dominant bands of each curve.
+    # Dominant bands of each curve; ``followed`` of their usable frequencies some channel follows the envelope.
     "band": {
         "observer": "str", "measure": "str", "low_hz": "float64", "high_hz": "float64", "peak_hz": "float64",
         "peak_lo_hz": "float64", "peak_hi_hz": "float64", "height": "float64", "height_lo": "float64",
-        "height_hi": "float64", "touches_mask": "bool", "n": "int64",
+        "height_hi": "float64", "touches_mask": "bool", "followed": "float64", "n": "int64",
     },
-    # Masked stretches: ``kind`` line or notch; level relative to the surroundings.
+    # Published bands beside ours: ``measure`` is our curve, ``reported`` the published one.
+    "reported": {
+        "observer": "str", "measure": "str", "reported": "str", "reported_low_hz": "float64",
+        "reported_high_hz": "float64", "verdict": "str", "reason": "str", "low_hz": "float64", "high_hz": "float64",
+        "peak_hz": "float64", "peak_lo_hz": "float64", "peak_hi_hz": "float64", "channels_following": "float64",
+        "pairs_with_lagged_coupling": "float64", "n": "int64",
+    },
+    # Mains of 50 and 60 Hz, harmonics too: ``kind`` line, notch or none; level relative to the surroundings.
     "mains": {
         "observer": "str", "kind": "str", "frequency_hz": "float64", "low_hz": "float64", "high_hz": "float64",
-        "level_db": "float64",
+        "level_db": "float64", "masked": "bool",
     },
     # See `PathResponse.misfit`; no row where the transfer function was not smoothed.
     "smoothness": {"observer": "str", "misfit": "float64"},
@@ -57,7 +64,18 @@ TABLES: Mapping[str, Schema] = {
     # Tests of a rate and its harmonics; q over channels and harmonics of one detector and response; n counts sweeps.
     "detection": {
         "observer": "str", "response": "str", "detector": "str", "channel": "str", "frequency_hz": "float64",
-        "statistic": "float64", "p": "float64", "q": "float64", "n": "int64",
+        "statistic": "float64", "p": "float64", "q": "float64", "testable": "bool", "n": "int64",
+    },
+    # Rates that are not testable: the line of mains that would be called a response, how much of its amplitude the
+    # average keeps, and what would help.
+    "lock": {
+        "observer": "str", "response": "str", "rate_hz": "float64", "line_hz": "float64", "kept": "float64",
+        "advice": "str",
+    },
+    # Sweeps used, and lost (see `Sweeps`).
+    "sweeps": {
+        "observer": "str", "used": "int64", "short": "int64", "bad": "int64", "rejected": "int64",
+        "unpaired": "int64", "fitting_s": "float64",
     },
     # What is not a test: amplitude of the mean, its ratio to neighbouring bins, pairwise phase consistency.
     "amplitude": {

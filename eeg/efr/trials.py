@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,26 +12,36 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.efr import inputs, steady
 from cogattn.eeg.efr.analysis import Analysis, analyse
-from cogattn.eeg.efr.bands import REPORTED
+from cogattn.eeg.efr.bands import REPORTED, compare_reported, followed_share
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES, typed
-from cogattn.eeg.recordings.cutting import STIMULUS
 from cogattn.eeg.recordings.intake import intake_rows
+from cogattn.eeg.recordings.places import STIMULUS
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.types import FloatArray
 from cogattn.seeds import Streams
 from cogattn.study import Outcome
 
+COMPARED: tuple[tuple[str, Literal["response", "csd"]], ...] = (
+    ("response", "response"),
+    ("transfer", "response"),
+    ("csd", "csd"),
+)
+"""Our curve, and the published measure it is compared with."""
+PEAK = ("low_hz", "high_hz", "peak_hz", "peak_lo_hz", "peak_hi_hz")
+
 
 def run_cell(config: EfrConfig, cell: EfrCell, rng: Streams) -> Outcome:
     """Analyse one listener's recording; all tables that the cell's task fills (see `tables`)."""
-    recording = inputs.load(config, cell.observer)
+    recording = inputs.load(
+        _rejecting_later(config) if cell.task == "steady_state" else config, cell.observer
+    )
     run = steady_state if cell.task == "steady_state" else following
     tables = run(recording, config, rng)
     tables["recording"] = intake_rows(recording, cell.task)
-    named = {name: typed(name, rows.assign(observer=cell.observer)) for name, rows in tables.items()}
-    return Outcome({name: rows for name, rows in named.items() if len(rows)})
+    filled = {name: rows.assign(observer=cell.observer) for name, rows in tables.items() if len(rows)}
+    return Outcome({name: typed(name, rows) for name, rows in filled.items()})
 
 
 def following(recording: Recording, config: EfrConfig, rng: Streams) -> dict[str, pd.DataFrame]:
@@ -44,7 +55,7 @@ def following(recording: Recording, config: EfrConfig, rng: Streams) -> dict[str
         mains=config.mains,
         significance=config.significance,
     )
-    return tables_of(analysis, recording.channels)
+    return tables_of(analysis, recording.channels, alpha=config.significance.alpha)
 
 
 def steady_state(recording: Recording, config: EfrConfig, rng: Streams) -> dict[str, pd.DataFrame]:
@@ -55,17 +66,25 @@ def steady_state(recording: Recording, config: EfrConfig, rng: Streams) -> dict[
         recording,
         config.steady_state,
         rng.generator("resampling"),
-        mains_hz=config.mains.mains_hz,
+        reject_uv=config.cleaning.reject_uv,
+        flat_uv=config.cleaning.flat_uv,
     )
 
 
-def tables_of(analysis: Analysis, channels: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _rejecting_later(config: EfrConfig) -> EfrConfig:
+    """The settings without peak-to-peak bounds: sweeps are rejected one by one, once they are cut."""
+    cleaning = config.cleaning.model_copy(update={"reject_uv": None, "flat_uv": None})
+    return config.model_copy(update={"cleaning": cleaning})
+
+
+def tables_of(analysis: Analysis, channels: Sequence[str], *, alpha: float = 0.05) -> dict[str, pd.DataFrame]:
     """Every estimate of one analysis as rows, but for the observer's name."""
     smoothed = np.isfinite(analysis.response.misfit)
     return {
         "spectrum": _spectrum(analysis, channels),
         "curve": _curves(analysis),
         "band": _bands(analysis),
+        "reported": _reported(analysis, alpha),
         "mains": _mains(analysis),
         "smoothness": pd.DataFrame({"misfit": [analysis.response.misfit] if smoothed else []}),
         "over_time": _over_time(analysis),
@@ -132,21 +151,62 @@ def _curves(analysis: Analysis) -> pd.DataFrame:
 
 def _bands(analysis: Analysis) -> pd.DataFrame:
     rows = [
-        {**asdict(band), "measure": name, "touches_mask": band.at_mask, "n": analysis.n_segments}
+        {
+            **asdict(band),
+            "measure": name,
+            "touches_mask": band.at_mask,
+            "followed": followed_share(band.low_hz, band.high_hz, *_shown(analysis)),
+            "n": analysis.n_segments,
+        }
         for name, curve in analysis.curves.items()
         for band in curve.bands
     ]
     return pd.DataFrame(rows, columns=list(TABLES["band"]))
 
 
+def _shown(analysis: Analysis) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Frequencies, which of them are not masked, and at which some channel follows the envelope."""
+    return analysis.response.frequencies_hz, analysis.usable, analysis.followed.any(axis=0)
+
+
+def _reported(analysis: Analysis, alpha: float) -> pd.DataFrame:
+    """Published bands, ours, and what speaks for or against them."""
+    f, usable, followed = _shown(analysis)
+    pairs = np.triu_indices(analysis.q_lagged.shape[1], 1)
+    rows = []
+    for ours, theirs in COMPARED:
+        for verdict in compare_reported(theirs, analysis.curves[ours].bands, f, usable, followed):
+            low, high = verdict.reported.low_hz, verdict.reported.high_hz
+            inside = usable & (f >= low) & (f <= high)
+            q_lagged = analysis.q_lagged[inside][:, *pairs].min(axis=0, initial=np.inf)
+            rows.append(
+                {
+                    "measure": ours,
+                    "reported": theirs,
+                    "reported_low_hz": low,
+                    "reported_high_hz": high,
+                    "verdict": verdict.verdict,
+                    "reason": verdict.reason,
+                    **{name: getattr(verdict.band, name, np.nan) for name in PEAK},
+                    "channels_following": analysis.followed[:, inside].any(axis=1).mean()
+                    if inside.any()
+                    else np.nan,
+                    "pairs_with_lagged_coupling": (q_lagged <= alpha).mean() if inside.any() else np.nan,
+                    "n": analysis.n_segments,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def _mains(analysis: Analysis) -> pd.DataFrame:
     rows = [
         {
-            "kind": "notch" if line.notched else "line",
+            "kind": line.kind,
             "frequency_hz": line.center_hz,
             "low_hz": line.low_hz,
             "high_hz": line.high_hz,
             "level_db": line.line_db,
+            "masked": line.masked,
         }
         for line in analysis.lines
     ]

@@ -360,7 +360,13 @@ def simulate_steady_state(
     add_noise(eeg, rng, noise or NoiseLevels(), sfreq=sfreq)
     streams = {"stimulus": 1 + np.cos(cycles(time_s))}
     trials = tuple(
-        Trial(sweep, f"sweep {i + 1}", streams, {"condition": "positive" if signs[i] > 0 else "negative"})
+        Trial(
+            sweep,
+            f"sweep {i + 1}",
+            streams,
+            {"condition": "positive" if signs[i] > 0 else "negative"},
+            onset_s=i * sweep_s,
+        )
         for i, sweep in enumerate(eeg.reshape(n_sweeps, n_times, n_channels))
     )
     return Recording("simulated", sfreq, electrode_names(n_channels), trials)
