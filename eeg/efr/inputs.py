@@ -8,7 +8,7 @@ import numpy as np
 
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.recordings import sources
-from cogattn.eeg.recordings.cutting import STIMULUS
+from cogattn.eeg.recordings.places import STIMULUS
 from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.errors import DataError
 

@@ -1,391 +1,278 @@
-"""From a continuous recording to trials: which channels, when each sound began, and what it was.
-
-A trial begins at an onset (a trigger, an event, where the sound is found in the recorded audio, or the recording's
-start) and lasts as long as its sound, or as long as the settings say, at most to the next onset.
-"""
+"""From continuous recordings to one `Recording`: channels, trials, what was heard in them, BAD spans."""
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Played
-from cogattn.eeg.recordings.damage import reading
-from cogattn.eeg.recordings.readers import open_epochs, scalp_channels
-from cogattn.eeg.recordings.recording import Recording, Trial, resample
+from cogattn.eeg.recordings.bad_spans import Span, annotated_spans, union, within
+from cogattn.eeg.recordings.cleaning import needed_channels
+from cogattn.eeg.recordings.clock import Clock, heard
+from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings
+from cogattn.eeg.recordings.heard import envelope_of
+from cogattn.eeg.recordings.intake import Intake
+from cogattn.eeg.recordings.places import (
+    ROLES,
+    STIMULUS,
+    Place,
+    Places,
+    check_apart,
+    check_audio_channel,
+    clock_of,
+    span_of,
+)
+from cogattn.eeg.recordings.readers import Unit, audio_file, eeg_names
+from cogattn.eeg.recordings.recording import Recording, Trial
+from cogattn.eeg.recordings.trial_table import check_alike
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
     import mne
 
-STIMULUS = "stimulus"
-"""Stream that holds the envelope of what was heard."""
-CONDITION = "condition"
-"""Label that holds the trigger at which a trial began."""
-NOT_ONSETS = re.compile(r"^(bad|edge|boundary|new segment|comment|recording)", re.I)
-"""Annotations that amplifiers, editors and mne write themselves."""
-NOTHING_HEARD = "recordings.stimuli or recordings.audio_channel must tell what was heard"
-
 
 @dataclass(frozen=True)
-class Alignment:
-    """How the trials of a recording were found.
+class Heard:
+    """How what was heard becomes streams.
 
     Parameters
     ----------
-    how : str
-        ``start`` (of the recording), ``trigger``, ``audio``, ``epochs``, ``layout`` or ``simulation``.
-    events : str
-        Kinds of events at which trials begin, separated by commas.
-    ignored : str
-        Kinds of events that the recording holds and that were left out of account.
+    envelope : EnvelopeSettings
+        Sound to envelope.
+    envelope_sfreq : float
+        Rate in Hz of envelopes in files.
     """
 
-    how: str
-    events: str = ""
-    ignored: str = ""
-
-
-@dataclass(frozen=True)
-class Ways:
-    """How a recording is cleaned, and how a sound becomes an envelope."""
-
-    cleaning: Cleaning
     envelope: EnvelopeSettings
+    envelope_sfreq: float = 512.0
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """Where the trials of a recording lie; known from its header and its events.
+class Part:
+    """A recording that is not clean yet, and what cleaning must know of it.
 
     Parameters
     ----------
-    sfreq : float
-        Sampling rate in Hz.
-    channels : tuple of str
-        Those that are read: positions and reference.
-    starts, lengths : tuple of int
-        In samples, for each trial.
-    codes : tuple of str
-        Trigger of each trial, "" where none is told.
+    recording : Recording
+        Its trials whole.
+    bad : list of list of (int, int)
+        BAD spans of each trial, in samples from its first one.
+    marked : tuple of str
+        Channels that the file marks as bad.
+    info : mne.Info or None
+        Where the electrodes are.
     """
 
-    sfreq: float
-    channels: tuple[str, ...]
-    starts: tuple[int, ...]
-    lengths: tuple[int, ...]
-    codes: tuple[str, ...]
+    recording: Recording
+    bad: list[list[Span]]
+    marked: tuple[str, ...] = ()
+    info: mne.Info | None = None
 
 
 def cut(
-    raw: mne.io.BaseRaw, config: Ways, source: Played, stimuli: Sequence[Path], subject: str
-) -> tuple[Recording, Alignment]:
-    """Cut a continuous recording at the sounds' onsets, and put the envelopes beside it.
+    raw: mne.io.BaseRaw,
+    found: Places,
+    *,
+    how: Heard,
+    cleaning: Cleaning,
+    unit: Unit,
+    subject: str,
+    remarks: Sequence[str] = (),
+) -> Part:
+    """Cut a continuous recording at its trials' places, and put the envelopes beside them by the recorder's clock.
 
     Parameters
     ----------
     raw : mne.io.BaseRaw
         In volts, loaded.
-    config, source : Ways, Played
-        Settings of the study and of what was played.
-    stimuli : sequence of Path
-        None, one, or one for each of the source's triggers.
+    found : Places
+        Where trials lie.
+    how : Heard
+        How what was heard becomes streams.
+    cleaning : Cleaning
+        Which channels are read, and whether BAD annotations count.
+    unit : {"V", "uV", "arbitrary"}
+        As given to the reader.
     subject : str
         Named in errors.
+    remarks : sequence of str
+        What the reader has to say.
 
-    Returns
-    -------
+    Raises
+    ------
+    DataError
+        If a channel is missing, or a sound is not found or does not fit.
+    """
+    sfreq = float(raw.info["sfreq"])
+    channels = read_channels(raw, found.trials, cleaning, subject)
+    spans = annotated_spans(raw, channels) if cleaning.reject_annotations else []
+    known: dict[str, np.ndarray] = {}
+    envelopes: dict[Path, FloatArray] = {}
+    trials, bad, clocks, taken = [], [], [], []
+    for place in found.trials:
+        where = f"subject {subject}, {place.name}"
+        clock = clock_of(raw, place, how.envelope_sfreq, where, known)
+        start, n_times = span_of(raw, place, clock, how.envelope_sfreq, where)
+        streams = _streams(raw, place, clock, start, n_times, how, envelopes)
+        data = np.asarray(raw.get_data(picks=np.array(channels), start=start, stop=start + n_times))
+        onset_s = start / sfreq
+        trials.append(Trial(data.T, place.name, streams, place.labels, onset_s=onset_s))
+        jumps = [
+            (
+                round((j.start_s + clock.onset_s) * sfreq) - start,
+                round((j.stop_s + clock.onset_s) * sfreq) - start,
+            )
+            for j in clock.jumps
+        ]
+        own = [*within((start, start + n_times), spans), *within((0, n_times), jumps)]
+        bad.append(union(own))
+        clocks.append((clock, n_times / sfreq))
+        taken.append((onset_s, onset_s + n_times / sfreq, place.name))
+    if any(place.exact for place in found.trials):
+        check_apart(taken, sfreq, f"subject {subject}")
+    intake = Intake(
+        found.how,
+        found.events,
+        found.ignored,
+        n_trials=len(trials),
+        duration_s=sum(len(trial.eeg) for trial in trials) / sfreq,
+        drift_ppm=_drift(clocks),
+        remarks=(*remarks, *_of_clocks(clocks, found.trials)),
+    )
+    volts: Literal["V", "arbitrary"] = "arbitrary" if unit == "arbitrary" else "V"
+    recording = Recording(subject, sfreq, tuple(channels), tuple(trials), volts, intake)
+    return Part(recording, bad, tuple(raw.info["bads"]), raw.info)
+
+
+def read_channels(
+    raw: mne.io.BaseRaw | mne.BaseEpochs, places: Sequence[Place], cleaning: Cleaning, subject: str
+) -> list[str]:
+    """The EEG channels that are analysed and those that cleaning needs; not those that recorded the sound.
+
+    Raises
+    ------
+    DataError
+        If the recording lacks one that is named.
+    """
+    for channel in dict.fromkeys(place.audio_channel for place in places):
+        check_audio_channel(raw, channel, subject)
+    taped = {place.audio_channel for place in places}
+    scalp = [name for name in eeg_names(raw) if name not in taped]
+    return needed_channels(raw.ch_names, scalp, cleaning, subject=subject)
+
+
+def joined(parts: Sequence[Part], subject: str) -> Part:
+    """Several recordings of one subject as one, its trials in the order of their names' numbers.
+
+    Raises
+    ------
+    DataError
+        If rates or channels differ.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    check_alike([(part.recording.sfreq, part.recording.channels) for part in parts], subject)
+    intakes = [part.recording.intake for part in parts]
+    remarks = tuple(dict.fromkeys(remark for one in intakes for remark in one.remarks))
+    drifts = [one.drift_ppm for one in intakes if math.isfinite(one.drift_ppm)]
+    intake = replace(
+        intakes[0],
+        n_trials=sum(one.n_trials for one in intakes),
+        duration_s=sum(one.duration_s for one in intakes),
+        drift_ppm=float(np.median(drifts)) if drifts else math.nan,
+        remarks=remarks,
+    )
+    trials = tuple(trial for part in parts for trial in part.recording.trials)
+    recording = replace(parts[0].recording, trials=trials, intake=intake)
+    marked = tuple(dict.fromkeys(name for part in parts for name in part.marked))
+    return Part(recording, [spans for part in parts for spans in part.bad], marked, parts[0].info)
+
+
+def with_sounds(recording: Recording, folder: Path, how: Heard) -> Recording:
+    """Add the streams ``attended`` and ``unattended``: envelopes of the sounds that the labels name.
+
+    Parameters
+    ----------
     recording : Recording
-        Trials in order of time, labelled with their trigger, with the stream ``stimulus`` where there is one.
-    alignment : Alignment
-        How they were found.
+        With the labels ``attended_audio`` and ``unattended_audio``.
+    folder : Path
+        Holds the files; the clean ``..._dry.wav`` is used where the label names a ``..._hrtf.wav``.
+    how : Heard
+        How what was heard becomes streams.
 
     Raises
     ------
     DataError
-        If a channel, a trigger or the sound is not found, or a sound does not fit.
+        If a file is missing, or ends before its trial does.
     """
-    sfreq = float(raw.info["sfreq"])
-    check_audio_channel(raw, source, subject)
-    onsets, alignment = onsets_of(raw, source, subject)
-    if alignment.how == "audio":
-        onsets = [(_found_in_audio(raw, source, stimuli[0]), "")]
-    sounds = {
-        code: envelope_of(path, config, sfreq, source.envelope_sfreq)
-        for code, path in named_stimuli(source, stimuli)
-    }
-    recorded = None
-    if not sounds and (source.audio_channel):
-        recorded = _recorded_envelope(raw, config, source, subject)
-    lengths = {code: len(sound) for code, sound in sounds.items()}
-    cuts = cuts_of(raw, config, source, onsets, lengths, subject)
-    data = np.asarray(raw.get_data(picks=np.array(cuts.channels)))
-    trials = []
-    for i, (code, start, n_times) in enumerate(zip(cuts.codes, cuts.starts, cuts.lengths, strict=True)):
-        heard = sounds.get(code, sounds.get("")) if recorded is None else recorded[start:]
-        streams = {} if heard is None else {STIMULUS: heard[:n_times]}
-        labels = {CONDITION: code} if code else {}
-        eeg, onset_s = data[:, start : start + n_times].T, start / sfreq
-        trials.append(Trial(eeg, f"trial {i + 1}", streams, labels, onset_s=onset_s))
-    unit = "arbitrary" if source.unit == "arbitrary" else "V"
-    return Recording(subject, sfreq, cuts.channels, tuple(trials), unit), alignment
+    known: dict[str, FloatArray] = {}
 
+    def stream(name: str, n_times: int, where: str) -> FloatArray:
+        if name not in known:
+            path = audio_file(Path(folder), name)
+            known[name] = envelope_of(path, how.envelope, recording.sfreq, how.envelope_sfreq)
+        if known[name].shape[0] < n_times:
+            raise DataError(
+                f"a sound must last as long as its EEG; got {known[name].shape[0] / recording.sfreq:g} s for "
+                f"{n_times / recording.sfreq:g} s ({where}, {name})"
+            )
+        return known[name][:n_times]
 
-def cuts_of(
-    raw: mne.io.BaseRaw,
-    config: Ways,
-    source: Played,
-    onsets: Sequence[tuple[float, str]],
-    lengths: Mapping[str, int],
-    subject: str,
-) -> Cuts:
-    """Find where trials lie; reads no EEG.
-
-    Parameters
-    ----------
-    raw : mne.io.BaseRaw
-        Need not be loaded.
-    config, source, subject
-        As `cut`.
-    onsets : sequence of (float, str)
-        Seconds and trigger of each, rising.
-    lengths : mapping of str to int
-        Samples of the sound of each trigger, at the recording's rate; "" where all trials hear the same.
-
-    Raises
-    ------
-    DataError
-        If a channel is missing, or a sound does not fit.
-    """
-    sfreq = float(raw.info["sfreq"])
-    codes = [code for _, code in onsets]
-    starts = [round(onset_s * sfreq) for onset_s, _ in onsets]
-    rooms = np.diff([*starts, raw.n_times]).tolist()
-    samples = [
-        _length(source, sfreq, lengths.get(code, lengths.get("")), room, f"{subject}, trial {i + 1}")
-        for i, (code, room) in enumerate(zip(codes, rooms, strict=True))
-    ]
-    channels = eeg_channels(raw, config, source, subject)
-    return Cuts(sfreq, tuple(channels), tuple(starts), tuple(samples), tuple(codes))
-
-
-def onsets_of(raw: mne.io.BaseRaw, source: Played, subject: str) -> tuple[list[tuple[float, str]], Alignment]:
-    """Seconds at which each sound starts, in order, with the trigger that says so, and how they are told.
-
-    Where the sound must be found in the audio channel, the onset is 0 until it is sought.
-
-    Raises
-    ------
-    DataError
-        If no trigger occurs, or the recording's events are of several kinds and none is named.
-    """
-    if source.told_by == "trigger":
-        return _triggered(raw, source.triggers, subject)
-    if source.told_by == "audio":
-        return [(0.0, "")], Alignment("audio")
-    kinds = event_kinds(raw)
-    if source.told_by == "events" and len(kinds) > 1:
-        raise DataError(
-            f"recordings.triggers must name the events at which sounds start; got none, while {subject} has "
-            f"{', '.join(kinds[:12])}; or set recordings.align to start if sound and recording begin together"
-        )
-    if source.told_by == "events" and kinds:
-        onsets, alignment = _triggered(raw, kinds, subject)
-        return [(onset_s, "") for onset_s, _ in onsets], alignment
-    taped = source.audio_channel and not source.stimuli  # what was recorded along with the EEG needs no event
-    return [(0.0, "")], Alignment("start", ignored="" if taped else ", ".join(kinds))
-
-
-def event_kinds(raw: mne.io.BaseRaw) -> tuple[str, ...]:
-    """Kinds of events in a recording, in order: its annotations or, without any, codes of its trigger channel."""
-    import mne
-
-    texts = [str(text) for text in raw.annotations.description if not NOT_ONSETS.match(str(text))]
-    if texts or "stim" not in raw:
-        return tuple(dict.fromkeys(texts))
-    events = mne.find_events(raw, shortest_event=1, verbose="error")
-    return tuple(dict.fromkeys(str(value) for value in events[:, 2]))
-
-
-def from_epochs(path: Path, config: Ways, source: Played, stimuli: Sequence[Path]) -> Recording:
-    """Read a file of epochs (FIF or EEGLAB) as trials from time 0 on, labelled with their event's name.
-
-    Parameters
-    ----------
-    path, config, source, stimuli
-        As `cut`; with ``stimuli_by`` trigger, the triggers are names of events.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or holds no EEG.
-    """
-    from cogattn.eeg.recordings.alignment import trials_from_epochs
-
-    epochs = open_epochs(path)
-    with reading(path, "recordings.files must be readable files of epochs"):
-        epochs = epochs.load_data().crop(tmin=max(0.0, epochs.tmin))
-    picks = eeg_channels(epochs, config, source, path.stem)
-    recording = trials_from_epochs(epochs, subject=path.stem, picks=picks)
-    sounds = {
-        code: envelope_of(sound, config, recording.sfreq, source.envelope_sfreq)
-        for code, sound in named_stimuli(source, stimuli)
-    }
     trials = []
     for trial in recording.trials:
-        heard = sounds.get(trial.labels[CONDITION], sounds.get(""))
-        length, where = None if heard is None else len(heard), f"{path.stem}, {trial.name}"
-        n_times = _length(source, recording.sfreq, length, len(trial.eeg), where)
-        streams = {} if heard is None else {STIMULUS: heard[:n_times]}
-        trials.append(replace(trial, eeg=trial.eeg[:n_times], streams=streams))
+        where, n_times = f"subject {recording.subject}, {trial.name}", trial.eeg.shape[0]
+        played = {role: stream(trial.labels[f"{role}_audio"], n_times, where) for role in ROLES}
+        trials.append(replace(trial, streams={**trial.streams, **played}))
     return replace(recording, trials=tuple(trials))
 
 
-def cuts_of_epochs(
-    epochs: mne.BaseEpochs, config: Ways, source: Played, lengths: Mapping[str, int], subject: str
-) -> Cuts:
-    """As `cuts_of`, for epochs."""
-    sfreq = float(epochs.info["sfreq"])
-    room = len(epochs.times) - int(np.searchsorted(epochs.times, -0.5 / sfreq))
-    names = {code: name for name, code in epochs.event_id.items()}
-    codes = tuple(names[code] for code in epochs.events[:, 2])
-    samples = [
-        _length(source, sfreq, lengths.get(code, lengths.get("")), room, f"{subject}, trial {i + 1}")
-        for i, code in enumerate(codes)
-    ]
-    channels = eeg_channels(epochs, config, source, subject)
-    return Cuts(sfreq, tuple(channels), (0,) * len(codes), tuple(samples), codes)
-
-
-def envelope_of(path: Path, config: Ways, sfreq: float, npy_sfreq: float) -> FloatArray:
-    """Envelope at `sfreq` Hz of a sound, or of an npy file that already holds one."""
-    from cogattn.eeg.recordings.envelope import Envelope, read_audio
-
-    if path.suffix.lower() == ".npy":
-        return resample(_read_npy(path), npy_sfreq, sfreq)
-    sound, rate = read_audio(path)
-    return Envelope(kind=config.envelope.method, sfreq=sfreq, power=config.envelope.power)(sound, rate)
-
-
-def sound_seconds(path: Path, npy_sfreq: float) -> float:
-    """Duration of a sound or of an npy envelope, in seconds, from its header.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-    """
-    from cogattn.eeg.recordings.envelope import audio_header
-
-    if path.suffix.lower() == ".npy":
-        return len(_mapped_npy(path)) / npy_sfreq
-    n_samples, sfreq = audio_header(path)
-    return n_samples / sfreq
-
-
-def _read_npy(path: Path) -> FloatArray:
-    return np.array(_mapped_npy(path), dtype=np.float64)
-
-
-def _mapped_npy(path: Path) -> FloatArray:
-    with reading(path, "an envelope must be a readable npy file"):
-        envelope = np.load(path, mmap_mode="r", allow_pickle=False)
-    if envelope.ndim != 1 or not envelope.size or envelope.dtype.kind not in "fiu":
-        raise DataError(
-            f"an envelope must be one row of numbers; got {envelope.dtype} of shape {envelope.shape} ({path})"
-        )
-    return envelope
-
-
-def eeg_channels(
-    raw: mne.io.BaseRaw | mne.BaseEpochs, config: Ways, source: Played, subject: str
-) -> list[str]:
-    """The chosen and reference channels; every EEG channel where all are chosen or make the reference.
-
-    Raises
-    ------
-    DataError
-        If the recording lacks one.
-    """
-    for setting in ("channels", "reference_channels"):
-        missing = [name for name in getattr(config.cleaning, setting) if name not in raw.ch_names]
-        if missing:
-            known = ", ".join(raw.ch_names)
-            raise DataError(
-                f"cleaning.{setting} must be among the recording's channels; got {missing[0]!r} ({subject} has {known})"
-            )
-    asked = (*config.cleaning.channels, *config.cleaning.reference_channels)
-    if config.cleaning.channels and config.cleaning.reference != "average":
-        return list(dict.fromkeys(asked))
-    scalp = [name for name in scalp_channels(raw) if name != source.audio_channel]
-    return [*scalp, *(name for name in dict.fromkeys(asked) if name not in scalp)]
-
-
-def check_audio_channel(raw: mne.io.BaseRaw, source: Played, subject: str) -> None:
-    """Raise DataError where an audio channel is named that the recording does not have."""
-    if source.audio_channel and source.audio_channel not in raw.ch_names:
-        raise DataError(
-            f"recordings.audio_channel must be one of the recording's channels; got {source.audio_channel!r} "
-            f"({subject} has {', '.join(raw.ch_names)})"
-        )
-
-
-def named_stimuli(source: Played, stimuli: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Each sound and its trigger, "" where all trials hear the same."""
-    return list(zip(source.triggers if source.stimuli_by == "trigger" else [""], stimuli, strict=False))
-
-
-def _length(source: Played, sfreq: float, sound: int | None, room: int, where: str) -> int:
-    """Samples of a trial: as set or as long as its sound, within the room there is."""
-    wanted = room if sound is None else sound
-    if source.trial_s is not None:
-        wanted = min(round(source.trial_s * sfreq), wanted)
-    if room < max(2, 0.5 * wanted):
-        raise DataError(
-            f"recordings.stimuli must have room before the next onset or the recording's end; got "
-            f"{room / sfreq:.3g} s for {wanted / sfreq:.3g} s ({where}); check recordings.triggers and recordings.align, or "
-            "set recordings.trial_s"
-        )
-    return min(wanted, room)
-
-
-def _recorded_envelope(raw: mne.io.BaseRaw, config: Ways, source: Played, subject: str) -> FloatArray:
-    """Envelope of the sound that was recorded along with the EEG: rectified, for its rate is the EEG's."""
-    if not source.audio_channel:
-        raise DataError(f"{NOTHING_HEARD}; got neither ({subject})")
-    sound = np.asarray(raw.get_data(picks=source.audio_channel))[0]
-    return np.abs(sound - np.median(sound)) ** config.envelope.power
-
-
-def _triggered(
-    raw: mne.io.BaseRaw, triggers: Sequence[str], subject: str
-) -> tuple[list[tuple[float, str]], Alignment]:
-    from cogattn.eeg.recordings.alignment import trigger_events
-
-    named = {int(text) if text.lstrip("-").isdigit() else text: text for text in triggers}
-    try:
-        found = [(onset_s, named[code]) for onset_s, code in trigger_events(raw, list(named))]
-    except DataError as error:
-        raise DataError(f"recordings.triggers must occur in {subject}: {error}") from error
-    return found, Alignment("trigger", ", ".join(dict.fromkeys(code for _, code in found)))
-
-
-def _found_in_audio(raw: mne.io.BaseRaw, source: Played, stimulus: Path) -> float:
-    """Seconds at which the sound, or a sound of the given envelope, starts in the audio channel."""
-    from cogattn.eeg.recordings.alignment import audio_onset
-    from cogattn.eeg.recordings.envelope import read_audio
-
+def _streams(
+    raw: mne.io.BaseRaw,
+    place: Place,
+    clock: Clock,
+    start: int,
+    n_times: int,
+    how: Heard,
+    known: dict[Path, FloatArray],
+) -> Mapping[str, FloatArray]:
+    """Envelopes of a trial, sample by sample with its EEG."""
     sfreq = float(raw.info["sfreq"])
-    recorded = np.asarray(raw.get_data(picks=source.audio_channel))[0]
-    if stimulus.suffix.lower() == ".npy":
-        envelope = resample(_read_npy(stimulus), source.envelope_sfreq, sfreq)
-        carrier = np.where(np.arange(len(envelope)) % 2, -1.0, 1.0)  # what is compared is its magnitude
-        return audio_onset(recorded, envelope * carrier, sfreq=sfreq, audio_sfreq=sfreq).onset_s
-    sound, rate = read_audio(stimulus)
-    return audio_onset(recorded, sound, sfreq=sfreq, audio_sfreq=rate).onset_s
+    if place.taped:
+        sound = np.asarray(raw.get_data(picks=place.audio_channel, start=start, stop=start + n_times))[0]
+        return {STIMULUS: np.abs(sound - np.median(sound)) ** how.envelope.power}
+    streams = {}
+    for role, path in place.sounds.items():
+        if path not in known:
+            known[path] = envelope_of(path, how.envelope, sfreq, how.envelope_sfreq)
+        streams[role] = heard(known[path], sfreq, clock, start, n_times)
+    return streams
+
+
+def _drift(clocks: Sequence[tuple[Clock, float]]) -> float:
+    """Of the trials that tell one, the median."""
+    told = [clock.drift_ppm for clock, _ in clocks if math.isfinite(clock.drift_ppm)]
+    return float(np.median(told)) if told else math.nan
+
+
+def _of_clocks(clocks: Sequence[tuple[Clock, float]], places: Sequence[Place]) -> tuple[str, ...]:
+    """What must be said of the recorder's clock."""
+    said = []
+    for (clock, _), place in zip(clocks, places, strict=True):
+        for jump in clock.jumps:
+            done = "dropped" if jump.size_s > 0 else "doubled"
+            said.append(
+                f"the recorder {done} {1e3 * abs(jump.size_s):.0f} ms about {0.5 * (jump.start_s + jump.stop_s):.0f} s "
+                f"into {place.name}; sound and EEG are aligned on both sides, and the seconds about it left out"
+            )
+    return tuple(said)
+
+
+def check_some_eeg(channels: Sequence[str], subject: str) -> None:
+    """Raise DataError where no channel is left."""
+    if not channels:
+        raise DataError(f"a recording must have EEG channels; got none ({subject})")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from cogattn.eeg.recordings.bids_events import events_file, named_sounds
+from cogattn.eeg.recordings.bids_files import bids_files
 from cogattn.eeg.recordings.config import (
     AvGc,
     Bids,
@@ -24,7 +26,7 @@ from cogattn.eeg.recordings.config import (
     Table,
 )
 from cogattn.eeg.recordings.readers import audio_file
-from cogattn.eeg.recordings.relevant import stimuli_of
+from cogattn.eeg.recordings.relevant import stimuli_of, with_defaults
 from cogattn.eeg.recordings.trial_table import SOUNDS, TABLE, Row, read_rows
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.atomic import sha256_hex
@@ -119,9 +121,11 @@ def files_of(source: Source, listener: str) -> dict[str, Members]:
         heard |= {f"ignored {i + 1}": members_of(path) for i, path in enumerate(ignored)}
         if isinstance(source, Files):
             return {"recording": members_of(source.files[index]), **heard}
-        found = bids_files(source, source.subjects[index])
-        own = {path.relative_to(source.root).as_posix(): path for path in found}
-        sounds = {path.relative_to(source.root).as_posix(): path for path in _bids_sounds(source, found)}
+        alone = with_defaults(source, subjects=(source.subjects[index],), stimuli=stimuli, unattended=ignored)
+        own = {path.relative_to(source.root).as_posix(): path for path in bids_files(alone)}
+        table = None if stimuli else events_file(alone)
+        named = [] if table is None else named_sounds(source.root, table)
+        sounds = {path.relative_to(source.root).as_posix(): path for path in named}
         return {"recording": own, **({"stimuli": sounds} if sounds else {}), **heard}
     found = {"recording": members_of(folder_files(source)[listener])}
     if isinstance(source, Cnd):
@@ -156,26 +160,6 @@ def size_of(source: Source, listener: str) -> int:
     """Bytes of a listener's recordings; those that are missing count as none."""
     members = files_of(source, listener).get("recording", {})
     return sum(path.stat().st_size for path in members.values() if path.is_file())
-
-
-def bids_folder(source: Bids, subject: str) -> Path:
-    """Folder of a subject's EEG."""
-    folder = source.root / f"sub-{subject}"
-    return (folder / f"ses-{source.session}" if source.session else folder) / "eeg"
-
-
-def bids_files(source: Bids, subject: str) -> list[Path]:
-    """Files of a subject's recording: those of its folder, and what it inherits from the folders above."""
-    folder = bids_folder(source, subject)
-    own = [path for path in folder.rglob("*") if path.is_file() and _belongs(path, source, folder)]
-    above = [place for place in folder.parents if place == source.root or source.root in place.parents]
-    inherited = [
-        path
-        for place in above
-        for path in place.glob(f"*task-{source.task}_*")
-        if path.is_file() and _belongs(path, source, place)
-    ]
-    return sorted({*own, *inherited})
 
 
 def members_of(path: Path) -> Members:
@@ -214,14 +198,6 @@ def _table_files(source: Table, listener: str) -> dict[str, Members]:
     return {"recording": recordings, **({"sounds": sounds} if sounds else {})}
 
 
-def _bids_sounds(source: Bids, files: Sequence[Path]) -> Iterator[Path]:
-    """Sounds that a subject's table of events names."""
-    from cogattn.eeg.recordings.bids_events import named_sounds
-
-    for table in (path for path in files if path.name.endswith("_events.tsv")):
-        yield from (path for path in named_sounds(source.root, table) if path.is_file())
-
-
 @lru_cache(maxsize=64)
 def _rows(table: Path, state: tuple[int, ...]) -> tuple[Row, ...]:
     return tuple(read_rows(table))
@@ -230,14 +206,6 @@ def _rows(table: Path, state: tuple[int, ...]) -> tuple[Row, ...]:
 @lru_cache(maxsize=64)
 def _listed(folder: Path, pattern: str, state: tuple[int, ...]) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob(pattern)))
-
-
-def _belongs(path: Path, source: Bids, place: Path) -> bool:
-    """Whether a file of `place` is of the recording: its task and run, where its name has them."""
-    words = path.relative_to(place).parts[0].split("_")
-    given: Mapping[str, str | None] = {"task": source.task, "run": source.run}
-    named = {key: word for word in words for key in given if word.startswith(f"{key}-")}
-    return all(word == f"{key}-{given[key]}" for key, word in named.items() if given[key] is not None)
 
 
 def _beside(path: Path) -> Iterator[Path]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.recordings.clock import Clock
 from cogattn.eeg.recordings.config import (
     Bids,
     Cleaning,
-    EnvelopeSettings,
     Files,
     Folder,
     Kul,
@@ -28,33 +28,17 @@ from cogattn.eeg.recordings.config import (
     Source,
     Table,
 )
-from cogattn.eeg.recordings.cutting import (
-    Cuts,
-    Ways,
-    check_audio_channel,
-    cuts_of,
-    cuts_of_epochs,
-    named_stimuli,
-    onsets_of,
-    sound_seconds,
-)
-from cogattn.eeg.recordings.damage import reading
-from cogattn.eeg.recordings.envelope import audio_header
+from cogattn.eeg.recordings.cutting import read_channels
+from cogattn.eeg.recordings.epoched import averages_part, epoch_lengths
 from cogattn.eeg.recordings.facts import TrialFacts, fact_of, facts_of, with_sound_names
 from cogattn.eeg.recordings.files import file_state, folder_files, listeners, rows_of, table_of
-from cogattn.eeg.recordings.headers import check_recording
+from cogattn.eeg.recordings.heard import seconds_of
+from cogattn.eeg.recordings.places import CONDITION, ROLES, STIMULUS, Place, check_apart, span_of
 from cogattn.eeg.recordings.readers import audio_file, open_epochs, open_raw
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.relevant import own
-from cogattn.eeg.recordings.sources import SIMULATION_SFREQ, read_folder
-from cogattn.eeg.recordings.trial_table import (
-    ROLES,
-    check_alike,
-    labels_of,
-    picked_channels,
-    places,
-    recordings_of,
-)
+from cogattn.eeg.recordings.sources import SIMULATION_SFREQ, found_places, opened, read_folder, tidied, whole
+from cogattn.eeg.recordings.trial_table import check_alike, places, recordings_of, sounds_beside
 from cogattn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -128,18 +112,16 @@ def outline(source: Source, listener: str, cleaning: Cleaning) -> Outline:
     elif isinstance(source, SimulatedPath | SimulatedSweeps):
         found = _simulated(source, listener)
     elif isinstance(source, Table):
-        found = _in_table(source, listener)
+        found = _in_table(source, listener, cleaning)
     elif isinstance(source, Folder):
-        found = _in_file(source, listener, file_state(folder_files(source)[listener]))
+        return _in_file(source, listener, cleaning, file_state(folder_files(source)[listener]))
     else:
-        found = _played(source, listener, cleaning)
+        found = _played(own(source, listener), listener, cleaning)
     return _picked(found, cleaning)
 
 
 def _picked(found: Outline, cleaning: Cleaning) -> Outline:
     """With the channels that are analysed: chosen, and no reference."""
-    from dataclasses import replace
-
     for setting in ("channels", "reference_channels"):
         missing = [name for name in getattr(cleaning, setting) if name not in found.channels]
         if missing:
@@ -182,13 +164,13 @@ def _simulated(source: SimulatedPath | SimulatedSweeps, subject: str) -> Outline
 
 
 @lru_cache(maxsize=1024)
-def _in_file(source: Folder, subject: str, state: tuple[int, ...]) -> Outline:
+def _in_file(source: Folder, subject: str, cleaning: Cleaning, state: tuple[int, ...]) -> Outline:
     """Read a MATLAB file; `state` tells when it has changed."""
-    recording = read_folder(source, subject)
+    recording = tidied(whole(read_folder(source, subject)), cleaning, subject)
     facts = facts_of(recording)
     streams = tuple(recording.trials[0].streams)
     if isinstance(source, Kul) and source.audio is not None:
-        _check_sounds(source.audio, recording)
+        _check_sounds(source.audio, recording, source.envelope_sfreq)
         streams = ROLES
     elif "attended" not in streams:
         raise ConfigError(
@@ -201,107 +183,104 @@ def _in_file(source: Folder, subject: str, state: tuple[int, ...]) -> Outline:
     return Outline(subject, recording.sfreq, recording.channels, n_times, tuple(facts), codes, streams)
 
 
-def _check_sounds(folder: Path, recording: Recording) -> None:
+def _check_sounds(folder: Path, recording: Recording, envelope_sfreq: float) -> None:
     """Raise DataError where a sound that the trials name is missing or too short."""
     for trial in recording.trials:
         where = f"subject {recording.subject}, {trial.name}"
         for role in ROLES:
             sound = audio_file(folder, trial.labels[f"{role}_audio"])
-            _check_sound(sound, len(trial.eeg), recording.sfreq, where)
+            _check_sound(sound, len(trial.eeg), recording.sfreq, envelope_sfreq, where)
 
 
-def _in_table(source: Table, subject: str) -> Outline:
+def _in_table(source: Table, subject: str, cleaning: Cleaning) -> Outline:
     """Read the headers of the recordings and sounds in a subject's rows."""
-    table = table_of(source)
-    alike, n_times, facts = [], [], []
+    table, parts = table_of(source), []
     for name, rows in recordings_of(rows_of(source), subject).items():
         raw = open_raw(table.parent / name)
-        sfreq, channels = float(raw.info["sfreq"]), tuple(picked_channels(raw, rows))
-        alike.append((sfreq, channels))
-        for place in places(raw, rows, table, subject, in_data=False):
-            where, length = f"subject {subject}, {place.name}", round(place.duration_s * sfreq)
-            start = 0 if place.onset_s is None else round(place.onset_s * sfreq)
-            if start < 0 or start + length > raw.n_times:
-                raise DataError(
-                    f"every trial must lie within the recording; got {start / sfreq:g} s + {place.duration_s:g} s "
-                    f"in {raw.n_times / sfreq:g} s ({where})"
+        trials = places(raw, rows, sounds_beside(table), subject)
+        parts.append(_of_places(raw, trials, source.envelope_sfreq, cleaning, subject))
+    check_alike([(part.sfreq, part.channels) for part in parts], subject)
+    joined = {
+        name: tuple(item for part in parts for item in getattr(part, name))
+        for name in ("n_times", "facts", "codes")
+    }
+    streams = tuple(role for role in parts[0].streams if all(role in part.streams for part in parts))
+    return replace(parts[0], **joined, streams=streams)
+
+
+def _of_places(
+    raw: mne.io.BaseRaw, trials: Sequence[Place], envelope_sfreq: float, cleaning: Cleaning, subject: str
+) -> Outline:
+    """What a continuous recording's header and the lengths of sounds tell of its trials."""
+    sfreq = float(raw.info["sfreq"])
+    n_times, facts, codes, taken = [], [], [], []
+    for place in trials:
+        where = f"subject {subject}, {place.name}"
+        with _setting("recordings.stimuli" if not place.exact else ""):
+            lasting = {path: seconds_of(path, envelope_sfreq) for path in place.sounds.values()}
+        for path, seconds in lasting.items():
+            if not place.exact and place.wanted_s is not None and place.wanted_s > seconds + 0.5 / sfreq:
+                raise ConfigError(
+                    f"recordings.trial_s must not exceed the sound; got {place.wanted_s:g} s for {seconds:.4g} s "
+                    f"({path})"
                 )
-            for role in ROLES:
-                _check_sound(audio_file(table.parent, place.row[role]), length, sfreq, where)
-            n_times.append(length)
-            facts.append(fact_of(subject, place.name, labels_of(place.row)))
-    check_alike(alike, subject)
-    codes = ("",) * len(n_times)
-    return Outline(subject, alike[0][0], alike[0][1], tuple(n_times), tuple(facts), codes, ROLES)
+            if place.onset_s is None and seconds > raw.n_times / sfreq and not place.exact:
+                raise DataError(
+                    f"recordings.stimuli must be shorter than the recording in which they are sought; got "
+                    f"{seconds:.4g} s for {raw.n_times / sfreq:.4g} s ({subject})"
+                )
+        start, length = span_of(raw, place, Clock(place.onset_s or 0.0), envelope_sfreq, where)
+        if place.exact and place.onset_s is not None:
+            taken.append((start / sfreq, (start + length) / sfreq, place.name))
+        n_times.append(length)
+        facts.append(fact_of(subject, place.name, place.labels))
+        codes.append(place.labels.get(CONDITION, ""))
+    check_apart(taken, sfreq, f"subject {subject}")
+    channels = tuple(read_channels(raw, trials, cleaning, subject))
+    roles = [STIMULUS] if trials[0].taped else list(trials[0].sounds)
+    streams = tuple(role for role in roles if all(p.taped or role in p.sounds for p in trials))
+    return Outline(subject, sfreq, channels, tuple(n_times), tuple(facts), tuple(codes), streams)
 
 
-def _check_sound(path: Path, n_times: int, sfreq: float, where: str) -> None:
+def _check_sound(path: Path, n_times: int, sfreq: float, envelope_sfreq: float, where: str) -> None:
     """Raise DataError where a sound is shorter than its trial by more than rounding."""
-    n_samples, rate = audio_header(path)
-    if n_samples / rate * sfreq < n_times - 1:
+    seconds = seconds_of(path, envelope_sfreq)
+    if seconds * sfreq < n_times - 1:
         raise DataError(
-            f"a sound must last as long as its EEG; got {n_samples / rate:g} s for {n_times / sfreq:g} s "
+            f"a sound must last as long as its EEG; got {seconds:g} s for {n_times / sfreq:g} s "
             f"({where}, {path.name})"
         )
 
 
 def _played(source: Files | Bids, subject: str, cleaning: Cleaning) -> Outline:
     """Where the trials of one recording lie, from its header, its events and the lengths of its sounds."""
-    alone = own(source, subject)
-    cuts = _cuts(alone, subject, Ways(cleaning, EnvelopeSettings()))
-    facts = tuple(TrialFacts(subject, f"trial {i + 1}") for i in range(len(cuts.lengths)))
-    told = bool(alone.stimuli or alone.audio_channel)
-    streams = ROLES if alone.unattended else ("stimulus",) if told else ()
-    return Outline(subject, cuts.sfreq, cuts.channels, cuts.lengths, facts, cuts.codes, streams)
-
-
-def _cuts(source: Files | Bids, name: str, ways: Ways) -> Cuts:
-    with _setting("recordings.stimuli"):
-        seconds = {
-            code: (path, sound_seconds(path, source.envelope_sfreq))
-            for code, path in named_stimuli(source, source.stimuli)
-        }
-    for path, duration_s in seconds.values():
-        if source.trial_s is not None and source.trial_s > duration_s + 0.001:
-            raise ConfigError(
-                f"recordings.trial_s must not exceed the sound; got {source.trial_s:g} s for {duration_s:.4g} s "
-                f"({path})"
-            )
+    if isinstance(source, Files) and source.content == "averages":
+        return _of_averages(source, subject)
     if isinstance(source, Files) and source.content == "epochs":
-        with _setting("recordings.files"):
-            epochs = open_epochs(source.files[0])
-        sfreq = float(epochs.info["sfreq"])
-        lengths = {code: round(duration_s * sfreq) for code, (_, duration_s) in seconds.items()}
-        return cuts_of_epochs(epochs, ways, source, lengths, name)
-    raw = opened(source)
-    sfreq = float(raw.info["sfreq"])
-    check_audio_channel(raw, source, name)
-    onsets, alignment = onsets_of(raw, source, name)
-    lengths = {code: round(duration_s * sfreq) for code, (_, duration_s) in seconds.items()}
-    if alignment.how == "audio" and lengths[""] > raw.n_times:
-        raise DataError(
-            f"recordings.stimuli must be shorter than the recording in which they are sought; got "
-            f"{seconds[''][1]:.4g} s for {raw.n_times / sfreq:.4g} s ({name})"
-        )
-    return cuts_of(raw, ways, source, onsets, lengths, name)
+        return _of_epochs(source, subject, cleaning)
+    with _setting("recordings.files" if isinstance(source, Files) else "recordings.root"):
+        raw = opened(source)
+    found = found_places(source, raw, subject)
+    return _of_places(raw, found.trials, source.envelope_sfreq, cleaning, subject)
 
 
-def opened(source: Files | Bids) -> mne.io.BaseRaw:
-    """Open a recording; its data stay on disk."""
-    if isinstance(source, Files):
-        with _setting("recordings.files"):
-            return open_raw(source.files[0])
-    try:
-        import mne_bids
-    except ImportError as error:
-        raise DataError("recordings.kind bids needs mne_bids; install cogattn[eeg]") from error
-    where = mne_bids.BIDSPath(
-        root=source.root, subject=source.subjects[0], task=source.task, session=source.session, run=source.run,
-        datatype="eeg", suffix="eeg",
-    )  # fmt: skip
-    with reading(source.root, f"recordings.root must hold readable EEG of sub-{source.subjects[0]}"):
-        check_recording(Path(where.fpath))
-        return mne_bids.read_raw_bids(where, verbose="error")
+def _of_epochs(source: Files, subject: str, cleaning: Cleaning) -> Outline:
+    with _setting("recordings.files"):
+        epochs = open_epochs(source.files[0])
+    lengths = epoch_lengths(epochs, source, source.envelope_sfreq, subject)
+    facts = tuple(TrialFacts(subject, f"trial {i + 1}") for i in range(len(lengths)))
+    codes, n_times = (code for code, _ in lengths), tuple(n for _, n in lengths)
+    streams = () if not source.stimuli else ROLES if source.unattended else (STIMULUS,)
+    sfreq, channels = float(epochs.info["sfreq"]), read_channels(epochs, (), cleaning, subject)
+    return Outline(subject, sfreq, tuple(channels), n_times, facts, tuple(codes), streams)
+
+
+def _of_averages(source: Files, subject: str) -> Outline:
+    with _setting("recordings.files"):
+        found = averages_part(source.files[0], source.averages_sfreq, "arbitrary").recording
+    n_times = tuple(len(trial.eeg) for trial in found.trials)
+    codes = tuple(trial.labels.get(CONDITION, "") for trial in found.trials)
+    return Outline(subject, found.sfreq, found.channels, n_times, tuple(facts_of(found)), codes, ())
 
 
 @contextmanager
@@ -310,6 +289,8 @@ def _setting(path: str) -> Generator[None]:
     try:
         yield
     except DataError as error:
+        if not path:
+            raise
         raise DataError(f"{path}: {error}") from error
 
 

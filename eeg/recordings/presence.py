@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cogattn.eeg.recordings.bids_files import bids_folder
 from cogattn.eeg.recordings.config import Bids, Cnd, Files, Kul, Played, SimulatedTalkers, Source
-from cogattn.eeg.recordings.files import bids_folder, cnd_stimuli, listeners
+from cogattn.eeg.recordings.files import cnd_stimuli, listeners
 from cogattn.eeg.recordings.readers import CONTINUOUS_SUFFIXES
 from cogattn.errors import ConfigError, DataError
 
@@ -65,7 +66,8 @@ def _check_bids(source: Bids, subject: str) -> None:
         raise DataError(f"recordings.root must be the folder of a BIDS data set; got {source.root}")
     known = _labels(source.root.glob("sub-*"), "sub")
     _check_label("recordings.subjects", subject, known, f"in {source.root}")
-    folder, where = bids_folder(source, subject), f"for sub-{subject}"
+    alone = source.model_copy(update={"subjects": (subject,)})
+    folder, where = bids_folder(alone), f"for sub-{subject}"
     sessions = _labels((source.root / f"sub-{subject}").glob("ses-*"), "ses")
     if sessions or source.session is not None:
         _check_label("recordings.session", source.session, sessions, where)

@@ -23,14 +23,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from cogattn.eeg.recordings.damage import check_unpacked, cut_short, optional, reading
-from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.headers import check_recording
 from cogattn.eeg.recordings.matlab import read_mat
 from cogattn.eeg.recordings.montage import standard_channels
-from cogattn.eeg.recordings.recording import Recording, Trial, check_volts, resample
+from cogattn.eeg.recordings.recording import Recording, Trial, check_volts
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-from cogattn.running.digests import combined, file_digest
 
 if TYPE_CHECKING:
     import mne
@@ -40,13 +38,11 @@ NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|
 """Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 CONTINUOUS_SUFFIXES = (".bdf", ".edf", ".vhdr", ".set", ".fif", ".gdf")
 EEG_FILE, EPOCHS_FILE = "path must be a readable EEG file", "path must be a readable file of epochs"
-HELD_BESIDE = (".eeg", ".vmrk", ".fdt", ".dat")
-"""Endings of files that hold the samples or the markers of a header of the same name."""
 LOOSE_DURATION_S = 1.0
 """How much shorter than its sidecar says a BIDS recording may be: some writers round."""
 
 
-def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
+def read_raw(path: Path, *, unit: Unit = "V", said: list[str] | None = None) -> mne.io.BaseRaw:
     """Read a continuous recording with mne, loaded, in volts.
 
     Parameters
@@ -55,21 +51,23 @@ def read_raw(path: Path, *, unit: Unit = "V") -> mne.io.BaseRaw:
         A file with one of `CONTINUOUS_SUFFIXES` (for BrainVision the .vhdr header).
     unit : {"V", "uV", "arbitrary"}
         ``uV`` for files that declare no unit and hold microvolts: EEG channels are then multiplied by 1e-6.
+    said : list of str, optional
+        Gets what mne warns of.
 
     Raises
     ------
     DataError
         If the file is missing or unreadable, its data cannot be volts, or it has no EEG channel.
     """
-    raw = open_raw(path)
+    raw = open_raw(path, said=said)
     with reading(path, EEG_FILE):
-        return _volts(raw.load_data(verbose="error"), unit, where=Path(path).name)
+        return in_volts(raw.load_data(verbose="error"), unit, where=Path(path).name)
 
 
-def open_raw(path: Path) -> mne.io.BaseRaw:
+def open_raw(path: Path, *, said: list[str] | None = None) -> mne.io.BaseRaw:
     """Open a continuous recording without its samples, for rate, channels, length, events.
 
-    EEGLAB files that hold their samples are loaded.
+    EEGLAB files that hold their samples are loaded. `said` gets what mne warns of.
 
     Raises
     ------
@@ -83,11 +81,10 @@ def open_raw(path: Path) -> mne.io.BaseRaw:
         raise DataError(f"path must end in one of {', '.join(CONTINUOUS_SUFFIXES)}; got {path.name}")
     check_recording(path)
     with reading(path, EEG_FILE):
-        raw = _heard(lambda: mne.io.read_raw(path, preload=False, verbose="warning"), path)
+        raw = _warned(lambda: mne.io.read_raw(path, preload=False, verbose="warning"), path, said)
         if not raw.preload and Path(raw.filenames[0]).suffix.lower() == ".set":
-            raw = mne.io.read_raw(
-                path, preload=True, verbose="error"
-            )  # else mne rounds its samples to 32 bits
+            # else mne rounds its samples to 32 bits
+            raw = mne.io.read_raw(path, preload=True, verbose="error")
         _check_length(raw, path)
     return raw
 
@@ -113,11 +110,11 @@ def open_epochs(path: Path) -> mne.BaseEpochs:
         return epochs
 
 
-def scalp_channels(raw: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
-    """Names of the EEG channels that are not marked bad and not named as something else (`NOT_EEG`)."""
+def eeg_names(raw: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
+    """Names of the EEG channels, bad ones too, that are not named as something else (`NOT_EEG`)."""
     import mne
 
-    names = (raw.ch_names[i] for i in mne.pick_types(raw.info, eeg=True, exclude="bads"))
+    names = (raw.ch_names[i] for i in mne.pick_types(raw.info, eeg=True, exclude=()))
     return [name for name in names if not NOT_EEG.match(name)]
 
 
@@ -129,8 +126,24 @@ def read_bids(
     session: str | None = None,
     run: str | None = None,
     unit: Unit = "V",
+    said: list[str] | None = None,
 ) -> mne.io.BaseRaw:
-    """Read one recording of a BIDS data set (mne-bids); events become annotations."""
+    """Read one recording of a BIDS data set (mne-bids) in volts; events become annotations."""
+    raw = open_bids(root, subject=subject, task=task, session=session, run=run, said=said)
+    with reading(root, f"root must be a BIDS data set with sub-{subject}"):
+        return in_volts(raw.load_data(verbose="error"), unit, where=f"sub-{subject}")
+
+
+def open_bids(
+    root: Path,
+    *,
+    subject: str,
+    task: str,
+    session: str | None = None,
+    run: str | None = None,
+    said: list[str] | None = None,
+) -> mne.io.BaseRaw:
+    """Open one recording of a BIDS data set without its samples; `said` gets what mne warns of."""
     bids = optional("mne_bids")
     with reading(root, f"root must be a BIDS data set with sub-{subject}"):
         where = bids.BIDSPath(
@@ -138,10 +151,10 @@ def read_bids(
         )
         path = Path(where.fpath)
         check_recording(path)
-        raw = _heard(lambda: bids.read_raw_bids(where, verbose="warning"), path)
+        raw = _warned(lambda: bids.read_raw_bids(where, verbose="warning"), path, said)
         _check_length(raw, path)
         _check_sidecar(raw, path)
-        return _volts(raw.load_data(verbose="error"), unit, where=f"sub-{subject}")
+        return raw
 
 
 def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
@@ -150,7 +163,7 @@ def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
     Each holds ``RawData.EegData`` (n_times, n_channels), ``FileHeader.SampleRate``, ``attended_ear`` (L, R),
     ``stimuli`` {left, right} and optionally ``Envelope.AudioData`` (n_times, n_bands, 2) for left and right,
     which is summed over bands. Labels: ``attended_audio``, ``unattended_audio``, ``side``, ``story``,
-    ``experiment``, ``repetition``; `with_audio` turns the first two into streams. The files name no channel;
+    ``experiment``, ``repetition``. The files name no channel;
     64 of them are in the order of the BioSemi cap that was worn.
 
     References
@@ -254,61 +267,6 @@ def read_cnd(
         return _trial_recording(trials, {rate}, Path(path).stem, unit)
 
 
-def with_audio(recording: Recording, folder: Path, envelope: Envelope) -> Recording:
-    """Add the streams ``attended`` and ``unattended``: envelopes of the sound files that the labels name.
-
-    Parameters
-    ----------
-    recording : Recording
-        With the labels ``attended_audio`` and ``unattended_audio``.
-    folder : Path
-        Holds the files; the clean ``..._dry.wav`` is used where the label names a ``..._hrtf.wav``.
-    envelope : Envelope
-        How sound becomes an envelope (see `cogattn.eeg.recordings.envelope`).
-
-    Raises
-    ------
-    DataError
-        If a file is missing, or ends before its trial does.
-    """
-    known: dict[str, FloatArray] = {}
-
-    def stream(name: str, n_times: int, where: str) -> FloatArray:
-        if name not in known:
-            sound, rate = read_audio(audio_file(Path(folder), name))
-            known[name] = resample(envelope(sound, rate), envelope.sfreq, recording.sfreq)
-        if known[name].shape[0] < n_times:
-            raise DataError(
-                f"a sound must last as long as its EEG; got {known[name].shape[0] / recording.sfreq:g} s for "
-                f"{n_times / recording.sfreq:g} s ({where}, {name})"
-            )
-        return known[name][:n_times]
-
-    trials = []
-    for trial in recording.trials:
-        where, n_times = f"subject {recording.subject}, {trial.name}", trial.eeg.shape[0]
-        played = {
-            role: stream(trial.labels[f"{role}_audio"], n_times, where) for role in ("attended", "unattended")
-        }
-        trials.append(replace(trial, streams={**trial.streams, **played}))
-    return replace(recording, trials=tuple(trials)).checked()
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files of a folder, remembered by `file_digest`.
-
-    A header that keeps its samples in files beside it (BrainVision, EEGLAB) counts together with them.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return combined(
-            {f"{m.relative_to(path)}": file_digest(m) for m in sorted(path.rglob("*")) if m.is_file()}
-        )
-    beside = (path.with_suffix(ending) for ending in HELD_BESIDE)
-    members = [path, *(other for other in beside if other != path and other.is_file())]
-    return file_digest(path) if len(members) == 1 else combined({m.name: file_digest(m) for m in members})
-
-
 def _kul_trial(cell: Mapping, index: int, path: Path) -> Trial:
     eeg = _float(_required(_required(cell, "RawData", path), "EegData", path))
     side = str(_required(cell, "attended_ear", path))[:1].upper()
@@ -342,7 +300,7 @@ def _trial_recording(
     unit: Unit,
     channels: Sequence[str] | None = None,
 ) -> Recording:
-    """Assemble, scale to volts and check."""
+    """Assemble and scale to volts."""
     if not trials:
         raise DataError(f"a recording must hold at least one trial; got none (subject {subject})")
     if len(rates) != 1:
@@ -352,20 +310,23 @@ def _trial_recording(
     names = channels or [f"ch{i + 1}" for i in range(trials[0].eeg.shape[-1])]
     return Recording(
         subject, rates.pop(), tuple(names), tuple(trials), "arbitrary" if unit == "arbitrary" else "V"
-    ).checked()
+    )
 
 
 T = TypeVar("T")
 
 
-def _heard(read: Callable[[], T], path: Path) -> T:
+def _warned(read: Callable[[], T], path: Path, said: list[str] | None) -> T:
     """What `read` returns; mne leaves events behind the end out and says so in a warning, here that is an error."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = read()
-    for warning in said:
-        if "outside data range" in str(warning.message):
-            raise DataError(f"every event must lie within the recording; got: {warning.message} ({path})")
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
+        if "outside data range" in text:
+            raise DataError(f"every event must lie within the recording; got: {text} ({path})")
+        if said is not None and issubclass(warning.category, RuntimeWarning):
+            said.append(f"the reader says: {text}")
     return found
 
 
@@ -396,7 +357,7 @@ def _check_sidecar(raw: mne.io.BaseRaw, path: Path) -> None:
         raise cut_short(f"{there_s:g} s", f"{promised_s:g} s (RecordingDuration in {sidecar.name})", path)
 
 
-def _volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
+def in_volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
     """Scale EEG channels to volts and check them."""
     if "eeg" not in raw:
         raise DataError(
@@ -410,10 +371,14 @@ def _volts(raw: mne.io.BaseRaw, unit: Unit, *, where: str) -> mne.io.BaseRaw:
 
 
 def audio_file(folder: Path, name: str) -> Path:
-    """Return the sound file of this name in a folder: the clean ``..._dry`` version where there is one."""
+    """Return the sound file of this name in a folder: the clean ``..._dry`` version where there is one.
+
+    An envelope of that name (npy, mat) stands in for a sound that is not there.
+    """
     for candidate in (name.replace("_hrtf", "_dry"), name):
-        if (folder / candidate).is_file():
-            return folder / candidate
+        for path in (folder / candidate, *((folder / candidate).with_suffix(s) for s in (".npy", ".mat"))):
+            if path.is_file():
+                return path
     raise DataError(f"folder must hold every sound that was played; got none named {name} in {folder}")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.recordings.bids_events import events_places
+from cogattn.eeg.recordings.cleaning import cleaned
 from cogattn.eeg.recordings.config import (
     AvGc,
     Bids,
@@ -21,15 +24,23 @@ from cogattn.eeg.recordings.config import (
     Source,
     Table,
 )
-from cogattn.eeg.recordings.files import cnd_stimuli, folder_files, table_of
+from cogattn.eeg.recordings.cutting import Heard, Part, cut, joined, with_sounds
+from cogattn.eeg.recordings.epoched import averages_part, epochs_part
+from cogattn.eeg.recordings.files import cnd_stimuli, folder_files, rows_of, table_of
 from cogattn.eeg.recordings.files import digests as digests
 from cogattn.eeg.recordings.files import listeners as listeners
 from cogattn.eeg.recordings.intake import Intake
+from cogattn.eeg.recordings.places import Places, places_of
+from cogattn.eeg.recordings.readers import in_volts, open_bids, open_raw, read_raw
 from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.recordings.relevant import own
 from cogattn.eeg.recordings.size import SIMULATION_SFREQ as SIMULATION_SFREQ
+from cogattn.eeg.recordings.trial_table import places, recordings_of, sounds_beside
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
+    import mne
+
     from cogattn.eeg.recordings.readers import Unit
     from cogattn.eeg.recordings.simulate_path import AuditoryPath
     from cogattn.eeg.types import FloatArray
@@ -64,12 +75,28 @@ def load(
         If a file is missing, damaged, or sound and EEG cannot be aligned.
     """
     if isinstance(source, SimulatedTalkers | SimulatedPath | SimulatedSweeps):
-        recording = simulated(source, listener, envelope=envelope, seed=seed)
+        part = whole(simulated(source, listener, envelope=envelope, seed=seed))
     elif isinstance(source, Files | Bids):
-        recording = _played(source, listener, cleaning, envelope)
+        part = _played(own(source, listener), listener, cleaning, envelope)
+    elif isinstance(source, Table):
+        part = _listed(source, listener, cleaning, envelope)
     else:
-        recording = _of_folder(source, listener, envelope)
-    return _cleaned(replace(recording, subject=listener), cleaning).checked()
+        part = whole(_of_layout(source, listener, envelope))
+    return tidied(part, cleaning, listener)
+
+
+def tidied(part: Part, cleaning: Cleaning, listener: str) -> Recording:
+    """Clean and check what was read."""
+    recording = replace(part.recording, subject=listener)
+    out = cleaned(recording, cleaning, marked=part.marked, bad=part.bad, info=part.info)
+    return out.checked()
+
+
+def whole(recording: Recording) -> Part:
+    """A recording of whole trials of which nothing is marked bad."""
+    duration_s = sum(len(trial.eeg) for trial in recording.trials) / recording.sfreq
+    intake = replace(recording.intake, n_trials=len(recording.trials), duration_s=duration_s)
+    return Part(replace(recording, intake=intake), [[] for _ in recording.trials])
 
 
 def simulated(
@@ -133,56 +160,65 @@ def unit_of(source: Files | Bids | Folder, usual: Unit) -> Unit:
     return usual if source.unit == "auto" else source.unit
 
 
-def _of_folder(source: Folder, listener: str, envelope: EnvelopeSettings) -> Recording:
-    from cogattn.eeg.recordings.envelope import Envelope
-    from cogattn.eeg.recordings.readers import with_audio
-    from cogattn.eeg.recordings.trial_table import read_session
+def found_places(source: Files | Bids, raw: mne.io.BaseRaw, listener: str) -> Places:
+    """Where the trials of a continuous recording lie: as a BIDS table of events names sounds, or by the settings."""
+    if (
+        isinstance(source, Bids)
+        and not source.stimuli
+        and not source.audio_channel
+        and source.align != "start"
+    ):
+        found = events_places(source, raw, listener)
+        if found is not None:
+            return found
+    return places_of(raw, source, listener)
 
-    if isinstance(source, Table):
-        found = read_session(table_of(source), listener, unit=unit_of(source, "V"))
-        return replace(found, intake=Intake("table"))
+
+def opened(source: Files | Bids, said: list[str] | None = None) -> mne.io.BaseRaw:
+    """Open the one recording of a source; its samples stay on disk where they can."""
+    if isinstance(source, Files):
+        return open_raw(source.files[0], said=said)
+    return open_bids(
+        source.root,
+        subject=source.subjects[0],
+        task=source.task,
+        session=source.session,
+        run=source.run,
+        said=said,
+    )
+
+
+def _played(source: Files | Bids, listener: str, cleaning: Cleaning, envelope: EnvelopeSettings) -> Part:
+    how, unit = Heard(envelope, source.envelope_sfreq), unit_of(source, "V")
+    if isinstance(source, Files) and source.content == "epochs":
+        return epochs_part(source.files[0], source, how, cleaning, unit)
+    if isinstance(source, Files) and source.content == "averages":
+        usual: Unit = "V" if source.files[0].suffix.lower() == ".fif" else "uV"
+        return averages_part(source.files[0], source.averages_sfreq, unit_of(source, usual))
+    said: list[str] = []
+    raw = in_volts(opened(source, said).load_data(verbose="error"), unit, where=listener)
+    found = found_places(source, raw, listener)
+    return cut(raw, found, how=how, cleaning=cleaning, unit=unit, subject=listener, remarks=said)
+
+
+def _listed(source: Table, listener: str, cleaning: Cleaning, envelope: EnvelopeSettings) -> Part:
+    table, unit = table_of(source), unit_of(source, "V")
+    how, parts = Heard(envelope, source.envelope_sfreq), []
+    for name, rows in recordings_of(rows_of(source), listener).items():
+        said: list[str] = []
+        raw = read_raw(table.parent / name, unit=unit, said=said)
+        trials = places(raw, rows, sounds_beside(table), listener)
+        found = Places("table", "", "", trials)
+        parts.append(cut(raw, found, how=how, cleaning=cleaning, unit=unit, subject=listener, remarks=said))
+    return joined(parts, listener)
+
+
+def _of_layout(source: Folder, listener: str, envelope: EnvelopeSettings) -> Recording:
     recording = read_folder(source, listener)
     if isinstance(source, Kul) and source.audio is not None:
-        made = Envelope(kind=envelope.method, sfreq=recording.sfreq, power=envelope.power)
-        recording = with_audio(recording, source.audio, made)
+        how = Heard(envelope, source.envelope_sfreq)
+        recording = with_sounds(recording, source.audio, how)
     return replace(recording, intake=Intake("layout"))
-
-
-def _played(source: Files | Bids, listener: str, cleaning: Cleaning, envelope: EnvelopeSettings) -> Recording:
-    from cogattn.eeg.recordings import readers
-    from cogattn.eeg.recordings.cutting import CONDITION, Ways, cut, from_epochs
-    from cogattn.eeg.recordings.relevant import own
-
-    alone, ways, unit = own(source, listener), Ways(cleaning, envelope), unit_of(source, "V")
-    if isinstance(alone, Bids):
-        (subject,) = alone.subjects
-        raw = readers.read_bids(
-            alone.root,
-            subject=subject,
-            task=alone.task,
-            session=alone.session,
-            run=alone.run,
-            unit=unit,
-        )
-    elif isinstance(alone, Files) and alone.content == "epochs":
-        recording = from_epochs(alone.files[0], ways, alone, alone.stimuli)
-        events = dict.fromkeys(trial.labels[CONDITION] for trial in recording.trials)
-        return replace(recording, intake=Intake("epochs", ", ".join(events)))
-    else:
-        raw = readers.read_raw(alone.files[0], unit=unit)
-    recording, found = cut(raw, ways, alone, alone.stimuli, listener)
-    return replace(recording, intake=Intake(found.how, found.events, found.ignored))
-
-
-def _cleaned(recording: Recording, cleaning: Cleaning) -> Recording:
-    """Subtract the reference, and keep the chosen channels without the reference channels."""
-    if cleaning.reference == "average":
-        recording = recording.referenced("average")
-    elif cleaning.reference == "channels":
-        recording = recording.referenced(cleaning.reference_channels)
-    chosen = cleaning.channels or recording.channels
-    kept = [name for name in chosen if name not in cleaning.reference_channels]
-    return recording if tuple(kept) == recording.channels else recording.picked(kept)
 
 
 def _talkers(source: SimulatedTalkers, listener: str, envelope: EnvelopeSettings, rng: Streams) -> Recording:
@@ -210,7 +246,7 @@ def _talkers(source: SimulatedTalkers, listener: str, envelope: EnvelopeSettings
     )
 
 
-def _story(path, envelope: EnvelopeSettings) -> FloatArray:
+def _story(path: Path, envelope: EnvelopeSettings) -> FloatArray:
     from cogattn.eeg.recordings.envelope import Envelope, read_audio
 
     return Envelope(kind=envelope.method, sfreq=SIMULATION_SFREQ, power=envelope.power)(*read_audio(path))

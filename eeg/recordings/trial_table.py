@@ -1,41 +1,35 @@
-"""Two-talker sessions in continuous recordings: a table says when each trial began and what was played.
+"""Trials listed in a table: when each began in which recording, and what was played.
 
-The table is a CSV file with a row per trial and the columns
+The table, ``trials.csv``, has a row per trial and the columns
 
-- ``subject``; ``recording``: the EEG file (a suffix of `CONTINUOUS_SUFFIXES`, also inside a BIDS
-  data set); ``duration_s``; ``attended``, ``unattended``: sound files; paths are relative to the table;
+- ``subject``; ``recording``: the EEG file (a suffix of `CONTINUOUS_SUFFIXES`, also inside a BIDS data set); paths are
+  relative to the table;
+- ``attended`` and ``unattended``, or ``stimulus``: sound files, or envelopes that were computed already (npy, mat);
 - one of ``onset_s`` (seconds from the recording's start), ``trigger`` (a code or an annotation's text: the first row
-  with it gets its first occurrence, and so on) and ``audio_channel`` (where the two sounds together are found by
-  cross-correlation);
-- if known, ``story``, ``speaker``, ``side``, ``block``, for validation and for the guards.
+  with it gets its first occurrence, and so on) and ``audio_channel`` (where the sounds together are found by
+  cross-correlation, with the recorder's drift);
+- ``duration_s``: where it is left out a trial lasts as long as its sound, at most to the recording's end;
+- if known, ``story``, ``speaker``, ``side``, ``block``, for validation and for the guards, and ``condition``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
-from cogattn.eeg.recordings.alignment import audio_onset, trials_from_raw, trigger_onsets
-from cogattn.eeg.recordings.envelope import Envelope, read_audio
-from cogattn.eeg.recordings.readers import Unit, audio_file, read_raw, scalp_channels, with_audio
-from cogattn.eeg.recordings.recording import Recording, Trial
-from cogattn.eeg.types import FloatArray
+from cogattn.eeg.recordings.places import CONDITION, Place, triggered
+from cogattn.eeg.recordings.readers import audio_file
 from cogattn.errors import DataError
 
 if TYPE_CHECKING:
     import mne
 
 TABLE = "trials.csv"
-REQUIRED = ("subject", "recording", "duration_s", "attended", "unattended")
+REQUIRED = ("subject", "recording")
 ONSETS = ("onset_s", "trigger", "audio_channel")
 LABELS = ("story", "speaker", "side", "block")
-ROLES = ("attended", "unattended")
 SOUNDS = ("attended", "unattended", "stimulus")
 """Columns that name a sound."""
 Row = dict[str, str]
@@ -56,56 +50,6 @@ def read_rows(path: Path) -> list[Row]:
     return cast("list[Row]", table.to_dict("records"))
 
 
-def read_session(path: Path, subject: str, *, unit: Unit = "V") -> Recording:
-    """Read one subject's trials, with the streams ``attended`` and ``unattended`` as gammatone envelopes.
-
-    Parameters
-    ----------
-    path : Path
-        The table.
-    subject : str
-        One of its subjects.
-    unit : {"V", "uV", "arbitrary"}
-        As in `cogattn.eeg.recordings.readers.read_raw`.
-
-    Raises
-    ------
-    DataError
-        If a file is missing or damaged, an onset is not found, or a trial reaches beyond its recording.
-    """
-    parts = [
-        part
-        for name, rows in recordings_of(read_rows(path), subject).items()
-        for part in _trials(read_raw(path.parent / name, unit=unit), rows, path, subject)
-    ]
-    check_alike([(part.sfreq, part.channels) for part in parts], subject)
-    trials = tuple(trial for part in parts for trial in part.trials)
-    joined = replace(parts[0], trials=trials, unit="arbitrary" if unit == "arbitrary" else "V")
-    return with_audio(joined, path.parent, Envelope(sfreq=joined.sfreq))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a row's trial lies in its recording.
-
-    Parameters
-    ----------
-    name : str
-        Of the trial.
-    row : Row
-        Its row.
-    onset_s : float or None
-        From the recording's start; None where only the samples tell, and they were not asked.
-    duration_s : float
-        Length.
-    """
-
-    name: str
-    row: Row
-    onset_s: float | None
-    duration_s: float
-
-
 def recordings_of(rows: Sequence[Row], subject: str) -> dict[str, list[tuple[str, Row]]]:
     """Return the subject's rows by recording, each with its trial's name."""
     own = [row for row in rows if row["subject"] == subject]
@@ -116,9 +60,12 @@ def recordings_of(rows: Sequence[Row], subject: str) -> dict[str, list[tuple[str
 
 
 def places(
-    raw: mne.io.BaseRaw, rows: Sequence[tuple[str, Row]], path: Path, subject: str, *, in_data: bool = True
-) -> list[Place]:
-    """Find the trials of one recording.
+    raw: mne.io.BaseRaw,
+    rows: Sequence[tuple[str, Row]],
+    sound: Callable[[str], Path],
+    subject: str,
+) -> tuple[Place, ...]:
+    """Where the trials of one recording lie; reads no sample but those of a trigger channel.
 
     Parameters
     ----------
@@ -126,43 +73,50 @@ def places(
         The recording, loaded or not.
     rows : sequence of (str, Row)
         Its trials, as `recordings_of` gives them.
-    path : Path
-        The table.
+    sound : callable
+        Finds the file of a sound by its name in the table.
     subject : str
         Named in errors.
-    in_data : bool
-        Read the samples where a trigger or a sound must be looked for in them.
 
     Raises
     ------
     DataError
-        If an onset is not found or no number, or two trials overlap.
+        If an onset is no number or not found, or a file is missing.
     """
     seen = dict.fromkeys((row.get("trigger", "") for _, row in rows), 0)
-    found = []
+    end_s, found = raw.n_times / float(raw.info["sfreq"]), []
     for name, row in rows:
         where = f"subject {subject}, {name}"
-        seconds = _number(row["duration_s"], "duration_s", where)
-        if not seconds > 0:
-            raise DataError(f"duration_s must be positive; got {seconds:g} ({where})")
-        found.append(Place(name, row, _onset_s(raw, row, seen, path, where, in_data=in_data), seconds))
-    taken = sorted((p.onset_s, p.onset_s + p.duration_s, p.name) for p in found if p.onset_s is not None)
-    for (_, stop_s, name), (start_s, _, other) in pairwise(taken):
-        if start_s < stop_s - 0.5 / raw.info["sfreq"]:  # the same EEG would be in training and in test
-            raise DataError(f"trials must not overlap; got {name} and {other} (subject {subject}, {TABLE})")
-    return found
+        sounds = {role: sound(row[role]) for role in SOUNDS if row.get(role)}
+        onset_s = _onset_s(raw, row, seen, where)
+        channel = row.get("audio_channel", "") if onset_s is None else ""
+        if channel and not sounds:
+            raise DataError(f"a trial that is sought in the audio must name its sound; got none ({where})")
+        seconds = _duration_s(row, where)
+        found.append(
+            Place(
+                name,
+                onset_s,
+                end_s,
+                sounds,
+                labels_of(row),
+                seconds,
+                exact=seconds is not None,
+                audio_channel=channel,
+            )
+        )
+    return tuple(found)
 
 
-def picked_channels(raw: mne.io.BaseRaw, rows: Sequence[tuple[str, Row]]) -> list[str]:
-    """Return the EEG channels of a recording, those that recorded the sound left out."""
-    recorded = {row.get("audio_channel", "") for _, row in rows}
-    return [name for name in scalp_channels(raw) if name not in recorded]
+def sounds_beside(table: Path) -> Callable[[str], Path]:
+    """Finds sounds in the folder of a table."""
+    return lambda name: audio_file(table.parent, name)
 
 
 def labels_of(row: Row) -> dict[str, str]:
     """Return what a row says about its trial."""
-    known = {label: row[label] for label in LABELS if row.get(label)}
-    return known | {f"{role}_audio": row[role] for role in ROLES}
+    known = {label: row[label] for label in (*LABELS, CONDITION) if row.get(label)}
+    return known | {f"{role}_audio": row[role] for role in SOUNDS if row.get(role)}
 
 
 def check_alike(parts: Sequence[tuple[float, Sequence[str]]], subject: str) -> None:
@@ -175,59 +129,32 @@ def check_alike(parts: Sequence[tuple[float, Sequence[str]]], subject: str) -> N
         )
 
 
-def _trials(
-    raw: mne.io.BaseRaw, rows: Sequence[tuple[str, Row]], path: Path, subject: str
-) -> list[Recording]:
-    """One recording of one trial for each row."""
-    picks = picked_channels(raw, rows)
-    cut = []
-    for place in places(raw, rows, path, subject):
-        one = trials_from_raw(
-            raw,
-            [float(place.onset_s or 0.0)],
-            duration_s=place.duration_s,
-            subject=subject,
-            names=[place.name],
-            picks=picks,
-        )
-        cut.append(replace(one, trials=(Trial(one.eeg[0], place.name, labels=labels_of(place.row)),)))
-    return cut
+def _duration_s(row: Row, where: str) -> float | None:
+    if not row.get("duration_s"):
+        return None
+    seconds = _number(row["duration_s"], "duration_s", where)
+    if not seconds > 0:
+        raise DataError(f"duration_s must be positive; got {seconds:g} ({where})")
+    return seconds
 
 
-def _onset_s(
-    raw: mne.io.BaseRaw, row: Row, seen: dict[str, int], path: Path, where: str, *, in_data: bool
-) -> float | None:
-    """Start of a row's trial, counting the trigger's occurrences in `seen`."""
+def _onset_s(raw: mne.io.BaseRaw, row: Row, seen: dict[str, int], where: str) -> float | None:
+    """Start of a row's trial, counting the trigger's occurrences in `seen`; None where it must be sought."""
     if row.get("onset_s"):
         return _number(row["onset_s"], "onset_s", where)
     if row.get("trigger"):
         code = row["trigger"]
-        if code.isdigit() and "stim" in raw and not in_data:
-            return None
-        onsets = trigger_onsets(raw, [int(code) if code.isdigit() else code])
+        onsets = triggered(raw, [code], where)
         seen[code] += 1
         if seen[code] > len(onsets):
             raise DataError(
                 f"trigger {code} must occur once for each of its rows; got {len(onsets)} ({where})"
             )
-        return onsets[seen[code] - 1]
+        return onsets[seen[code] - 1][0]
     channel = row.get("audio_channel", "")
     if channel not in raw.ch_names:
         raise DataError(f"a trial must have one of {', '.join(ONSETS)}; got {channel or 'none'!r} ({where})")
-    if not in_data:
-        return None
-    mixture, rate = _mixture(path.parent, row)
-    recorded = np.asarray(raw.get_data(picks=channel))[0]
-    return audio_onset(recorded, mixture, sfreq=float(raw.info["sfreq"]), audio_sfreq=rate).onset_s
-
-
-def _mixture(folder: Path, row: Row) -> tuple[FloatArray, float]:
-    """Both sounds together, as far as the trial lasts."""
-    (first, rate), (second, other) = (read_audio(audio_file(folder, row[role])) for role in ROLES)
-    if rate != other:
-        raise DataError(f"both sounds of a trial must have one rate; got {rate:g} and {other:g} Hz")
-    length = min(first.size, second.size, round(float(row["duration_s"]) * rate))
-    return first[:length] + second[:length], rate
+    return None
 
 
 def _number(text: str, name: str, where: str) -> float:
