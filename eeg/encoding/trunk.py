@@ -29,6 +29,8 @@ BATCH = 4
 """Windows at once: activations of early layers are large."""
 MOST_FEATURES = 256
 """Wider layers are projected on as many random directions, which keep distances (Johnson and Lindenstrauss 1984)."""
+PROBES = 8
+"""Random sounds whose gradients tell what a column depends on; one alone may leave a rectifier shut."""
 SMALLEST_INFLUENCE = 1e-9
 """Share of the largest gradient below which a moment is of no influence."""
 
@@ -110,7 +112,7 @@ class Reader:
     def _range_of(self, layer: str, column: int) -> tuple[int, int]:
         """First and last moment of a window on which a column depends."""
         generator = torch.Generator().manual_seed(0)
-        shape = (2, self.window) if self.hears == "waveform" else (2, self.window, self.window)
+        shape = (PROBES, self.window) if self.hears == "waveform" else (PROBES, self.window, self.window)
         sound = torch.rand(shape, generator=generator)
         sound = (sound - 0.5 if self.hears == "waveform" else sound).requires_grad_(True)
         try:
@@ -125,7 +127,7 @@ class Reader:
         return (int(reached[0]), int(reached[-1])) if len(reached) else (0, self.window - 1)
 
     def _windows(self, sound: FloatArray) -> tuple[Tensor, FloatArray]:
-        """Windows that overlap by half, (n, bands, window) or (n, window), and their starts; silence beyond the ends."""
+        """Windows that overlap by half, (n, bands, window) or (n, window), and their starts; silence around."""
         data = np.asarray(sound, dtype=np.float32)
         hop, quarter = self.window // 2, self.window // 4
         starts = np.arange(-quarter, max(len(data) - quarter, 1), hop)
@@ -195,12 +197,12 @@ class Reader:
         n_columns = found.shape[1]
         middles = _middles(self.window, n_columns)
         kept = _is_kept(middles, self.window)
+        past, future = self.receptive_field_s(layer, n_columns)
         values = found[:, kept]
-        if len(values) >= 8:  # what a column has from its place in the window is no news of the sound
+        if past + future >= 0.9 * self.window / self.rate:  # tokens know their place in the window: no news
             values = values - values.mean(axis=0)
         times = (starts[:, None] + middles[kept]).ravel()
         inside = (times >= 0) & (times < n_frames)
-        past, future = self.receptive_field_s(layer, n_columns)
         flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
         if not np.isfinite(flat).all():
             raise ObserverError(
