@@ -18,7 +18,7 @@ from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.measures import MEDIAN_SWITCH_DURATION, SWITCH_DURATION, accuracy_at
 from cogattn.eeg.aad.published import DIFFERS, SOURCES, published_results
 from cogattn.eeg.datasets import BENCHMARK, DATASETS, Recordings, frozen_settings
-from cogattn.errors import ConfigError, DataError
+from cogattn.errors import CogattnError, ConfigError, DataError
 from cogattn.fetch import check, locate
 
 if TYPE_CHECKING:
@@ -112,30 +112,44 @@ def frozen_config(
     return AadConfig.parse(merge(tomllib.loads(text), ours))
 
 
-def run_entries(
-    found: Sequence[Entry], run: Callable[[AadConfig], RunFolder]
-) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]], dict[str, Path]]:
-    """Run each entry; return its numbers beside published ones, its remarks and its run's folder.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the benchmark's data sets.
 
-    Returns
-    -------
+    Parameters
+    ----------
     table : DataFrame
         Columns `COLUMNS`; ``whose`` is ``run`` or ``published``.
-    remarks : dict of str to tuple of str
-        By data set.
-    folders : dict of str to Path
-        By data set.
+    remarks : mapping of str to tuple of str
+        Of each run, by data set.
+    folders : mapping of str to Path
+        Of each run, by data set.
+    failed : tuple of str
+        Why a data set has no numbers.
     """
+
+    table: pd.DataFrame
+    remarks: Mapping[str, tuple[str, ...]]
+    folders: Mapping[str, Path]
+    failed: tuple[str, ...] = ()
+
+
+def run_entries(found: Sequence[Entry], run: Callable[[AadConfig], RunFolder]) -> Outcome:
+    """Run each entry and put its numbers beside published ones; one that fails does not stop the others."""
     import pandas as pd
 
-    tables, remarks, folders = [], {}, {}
+    tables, remarks, folders, failed = [], {}, {}, []
     for entry in found:
-        folder = run(entry.config)
+        try:
+            folder = run(entry.config)
+        except CogattnError as error:
+            failed.append(f"{entry.name}: {error}")
+            continue
         tables += [_ours(entry, folder), beside(entry)]
         remarks[entry.name], folders[entry.name] = folder.remarks(), folder.folder
     whole = [table for table in tables if len(table)]
     table = pd.concat(whole, ignore_index=True) if whole else pd.DataFrame(columns=list(COLUMNS))
-    return table, remarks, folders
+    return Outcome(table, remarks, folders, tuple(failed))
 
 
 def beside(entry: Entry) -> pd.DataFrame:

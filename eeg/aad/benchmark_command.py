@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cogattn.eeg.datasets import BENCHMARK
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from cogattn.eeg.aad.benchmark import Outcome
 
 SHOWN_S = (1.0, 5.0, 10.0, 30.0, 40.0, 60.0)
 """Windows of the printed table; the CSV holds all."""
@@ -76,40 +76,40 @@ def benchmark(
                 AadStudy(), config, out=out, execution=execution, argv=argv, on_progress=on_progress
             )
 
-    table, remarks, folders = run_entries(found, run)
+    outcome = run_entries(found, run)
     if csv is not None:
-        table.to_csv(csv, index=False)
+        outcome.table.to_csv(csv, index=False)
     if json:
-        text = rows_json(table)
+        text = rows_json(outcome.table)
     else:
         trained = "the listener's other trials" if validation == "trial" else "other listeners"
         title = f"cogattn aad benchmark {version}: decoders of {trained}"
-        text = "\n".join([title, *_lines(table, remarks, missing), *_where(folders)])
+        text = "\n".join([title, *_lines(outcome, missing)])
     sys.stdout.write(text + "\n")
-    return 0
+    for sentence in outcome.failed:
+        sys.stderr.write(f"failed: {sentence}\n")
+    return 1 if outcome.failed else 0
 
 
-def _lines(
-    table: pd.DataFrame, remarks: Mapping[str, Sequence[str]], missing: Sequence[str]
-) -> Iterator[str]:
+def _lines(outcome: Outcome, missing: Sequence[str]) -> Iterator[str]:
     """The table, and below it what a reader must know."""
     from cogattn.eeg.aad.benchmark import wide
     from cogattn.reporting.tables import aligned
 
+    table = outcome.table
     windows_s = [w for w in SHOWN_S if f"accuracy.{w:g}s" in set(table["measure"])]
     header = ("data set", "decoder", "whose", "n", *(f"{w:g} s" for w in windows_s), "MESD, s")
     yield "accuracy in % with 95 % interval over n listeners\n"
     yield aligned(header, wide(table, windows_s))
-    for line in _below(table, remarks, missing):
+    for line in _below(outcome, missing):
         yield textwrap.fill(line, 100, initial_indent="* ", subsequent_indent="  ")
+    for name, folder in outcome.folders.items():
+        yield f"run of {name}: {folder}"
 
 
-def _where(folders: Mapping[str, Path]) -> list[str]:
-    return [f"run of {name}: {folder}" for name, folder in folders.items()]
-
-
-def _below(table: pd.DataFrame, remarks: Mapping[str, Sequence[str]], missing: Sequence[str]) -> list[str]:
+def _below(outcome: Outcome, missing: Sequence[str]) -> list[str]:
     """What a reader must know: how published numbers differ, each run's remarks, what was left out."""
+    table, remarks = outcome.table, outcome.remarks
     lines = [NOT_COMPARABLE[name] for name in remarks if name in NOT_COMPARABLE]
     published = table[table["whose"] == "published"]
     for (name, note), own in published.groupby(["data_set", "note"], sort=False):
