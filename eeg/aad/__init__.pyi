@@ -17,7 +17,7 @@ from .significance import chance_threshold as chance_threshold
 from .significance import permutation_p as permutation_p
 from .significance import refit_permutation_p as refit_permutation_p
 from .splits import audit_split as audit_split
-from .splits import audit_windows as audit_windows
+from .splits import folds as folds
 from .splits import leave_one_out_folds as leave_one_out_folds
 from .study import AadStudy as AadStudy
 
@@ -29,13 +29,13 @@ __all__ = [
     "RidgeDecoder",
     "attention_index",
     "audit_split",
-    "audit_windows",
     "binomial_interval",
     "binomial_threshold",
     "chance_interval",
     "chance_threshold",
     "correlation",
     "cross_validate",
+    "folds",
     "information_rate",
     "leave_one_out",
     "leave_one_out_folds",

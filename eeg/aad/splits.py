@@ -2,8 +2,9 @@
 
 A decoder can reach high accuracy without following attention: from windows of one trial on both sides of the
 split (trial fingerprints), from an envelope heard in training, from a talker, a side or a gaze direction that
-is always the attended one. `leave_one_out_folds` builds splits that exclude what they claim to; `audit_split`
-says what is wrong with a split from elsewhere, and `audit_labels` with a design.
+is always the attended one. `folds` builds splits that exclude what they claim to and, beside it, the trials that
+share a sound with a tested one; `audit_splits` says what is wrong with splits, `audit_labels` with a design. What is
+shared is told by the samples themselves (`cogattn.eeg.recordings.audit`), not by labels.
 
 References
 ----------
@@ -12,22 +13,31 @@ Vandecappelle et al. (2021), eLife 10, e56481; Rotaru et al. (2024), J. Neural E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from cogattn.eeg.aad.metrics import correlation
+from cogattn.eeg.recordings.audit import Prints, shared
 from cogattn.eeg.recordings.facts import SAME_ENVELOPE_R as SAME_ENVELOPE_R
 from cogattn.eeg.recordings.facts import TrialFacts as TrialFacts
 from cogattn.eeg.recordings.facts import fact_of as fact_of
 from cogattn.eeg.recordings.facts import facts_of as facts_of
 from cogattn.eeg.recordings.facts import with_sound_names as with_sound_names
-from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 By = Literal["trial", "story", "speaker", "subject", "envelope"]
+Split = tuple[list[int], list[int]]
+"""Trials, or windows or pieces of them, to train on and to test."""
+Sharing = Sequence[Collection[int]]
+"""For each trial the others that share a sound with it, in whatever role and at whatever lag."""
+
+UNTOLD = {
+    "side": "gaze and location cannot be ruled out",
+    "speaker": "a voice that is always attended would not be noticed",
+    "story": "a story on both sides of a split is noticed by its sound only",
+}
+"""What a label that is missing leaves open."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,11 +47,11 @@ class Finding:
     reason: str
 
 
-def leave_one_out_folds(facts: Sequence[TrialFacts], by: By) -> list[tuple[list[int], list[int]]]:
+def leave_one_out_folds(facts: Sequence[TrialFacts], by: By) -> list[Split]:
     """(train, test) index lists, one pair per trial, story, speaker, subject or pair of envelopes.
 
     ``envelope`` tests one trial at a time and trains on trials that contain neither of its two sounds,
-    attended or ignored, of whichever subject.
+    attended or ignored, of whichever subject, by their names.
 
     Raises
     ------
@@ -71,28 +81,112 @@ def leave_one_out_folds(facts: Sequence[TrialFacts], by: By) -> list[tuple[list[
     return pairs
 
 
-def audit_split(facts: Sequence[TrialFacts], train: Sequence[int], test: Sequence[int]) -> list[Finding]:
-    """List what a split of windows or trials leaks; `facts` holds one entry per window or trial."""
+def folds(facts: Sequence[TrialFacts], by: By, sharing: Sharing | None = None) -> list[Split]:
+    """As `leave_one_out_folds`, without the training trials that share a sound with the tested ones.
+
+    Parameters
+    ----------
+    facts : sequence of TrialFacts
+        Of each trial, or of each piece of one; pieces of one trial stay together.
+    by : {"trial", "story", "speaker", "subject", "envelope"}
+        What is left out together.
+    sharing : sequence of collections of int, optional
+        As `sharing_of` gives it; nothing more is left out when absent.
+
+    Returns
+    -------
+    list of (train, test)
+        Tested trials whose training sets are equal are tested together.
+
+    Raises
+    ------
+    DataError
+        If a trial lacks the label, or nothing is left to train on.
+    """
+    whole = leave_one_out_folds(facts, by)
+    if sharing is None:
+        return whole
+    found: dict[tuple[int, ...], list[int]] = {}
+    for train, test in whole:
+        for pieces in _by_trial(facts, test):
+            banned = {j for k in pieces for j in sharing[k]}
+            kept = tuple(j for j in train if j not in banned)
+            if not kept:
+                first = facts[pieces[0]]
+                raise DataError(
+                    f"shared_sounds = leave_out must leave trials to learn from; got none for {first.trial} "
+                    f"({first.subject}): every trial that validation = {by} would train on shares a sound with it"
+                )
+            found.setdefault(kept, []).extend(pieces)
+    return [(list(train), test) for train, test in found.items()]
+
+
+def sharing_of(facts: Sequence[TrialFacts], prints: Prints) -> list[frozenset[int]]:
+    """For each trial (or piece) the indices of those of other trials that share a sound with it, by content."""
+    at: dict[tuple[str, str], list[int]] = {}
+    for k, fact in enumerate(facts):
+        at.setdefault((fact.subject, fact.trial), []).append(k)
+    found: list[set[int]] = [set() for _ in facts]
+    for pair in shared(prints.of("sound")):
+        for here, there in ((pair.first, pair.second), (pair.second, pair.first)):
+            for k in at.get(here, ()):
+                found[k].update(at.get(there, ()))
+    return [frozenset(others) for others in found]
+
+
+def audit_splits(
+    facts: Sequence[TrialFacts], splits: Sequence[Split], sharing: Sharing | None = None
+) -> list[Finding]:
+    """List what splits leak; without `sharing`, sounds of one name count as shared.
+
+    Refused is a trial on both sides. Of sounds, stories and blocks it is said in how many of the tested trials they
+    are in the training data.
+    """
     findings = []
-    sides = ([facts[i] for i in train], [facts[i] for i in test])
-    trials = [{(f.subject, f.trial) for f in side} for side in sides]
-    for subject, trial in sorted(trials[0] & trials[1]):
-        reason = f"windows of one trial are in training and test (subject {subject}, {trial})"
-        findings.append(Finding("refuse", reason + "; split whole trials"))
-    sounds = [{s for f in side for s in (f.attended, f.unattended) if s} for side in sides]
-    for sound in sorted(sounds[0] & sounds[1]):
-        reason = f"the sound {sound} is in training and test"
-        findings.append(Finding("warn", reason + "; use leave_one_out_folds(by='envelope')"))
-    for name in ("story", "block"):
-        shared = {getattr(f, name) for f in sides[0]} & {getattr(f, name) for f in sides[1]} - {""}
-        if shared:
-            findings.append(Finding("warn", f"{name} {sorted(shared)[0]} is in training and test"))
-    return findings
+    tested = {_who(facts[k]) for _, test in splits for k in test}
+    leaks: dict[str, dict[tuple[str, str], str]] = {"sound": {}, "story": {}, "block": {}}
+    for train, test in splits:
+        trained = {_who(facts[k]) for k in train}
+        known = {name: {getattr(facts[k], name) for k in train} - {""} for name in ("story", "block")}
+        sounds = {s for k in train for s in (facts[k].attended, facts[k].unattended)} - {""}
+        for k in test:
+            if _who(facts[k]) in trained:
+                subject, trial = _who(facts[k])
+                reason = f"windows of one trial are in training and test (subject {subject}, {trial})"
+                findings.append(Finding("refuse", reason + "; split whole trials"))
+            for name, values in known.items():
+                if getattr(facts[k], name) in values:
+                    leaks[name][_who(facts[k])] = getattr(facts[k], name)
+            if heard := _heard(facts, k, set(train), sounds, sharing):
+                leaks["sound"][_who(facts[k])] = heard
+    ways = {"sound": "shared_sounds = leave_out", "story": "validation = story", "block": "groups by block"}
+    for name, leaked in leaks.items():
+        if leaked:
+            example = next(iter(leaked.values()))
+            findings.append(
+                Finding(
+                    "warn",
+                    f"a {name} of {len(leaked)} of {len(tested)} tested trials is also in their training data "
+                    f"({example}); {ways[name]} would keep them apart",
+                )
+            )
+    return list(dict.fromkeys(findings))
+
+
+def audit_split(facts: Sequence[TrialFacts], train: Sequence[int], test: Sequence[int]) -> list[Finding]:
+    """List what one split of windows or trials leaks; `facts` holds one entry per window or trial."""
+    return audit_splits(facts, [(list(train), list(test))])
 
 
 def audit_labels(facts: Sequence[TrialFacts]) -> list[Finding]:
-    """List confounds of a design: a side or talker that is always attended, within a subject or a block."""
+    """List confounds of a design: a side or talker that is always attended, and labels that nobody has told."""
     findings = []
+    for name, risk in UNTOLD.items():
+        untold = sum(getattr(f, name) == "" for f in facts)
+        if untold == len(facts):
+            findings.append(Finding("warn", f"no {name} is told: {risk}"))
+        elif untold:
+            findings.append(Finding("warn", f"no {name} is told of {untold} of {len(facts)} trials: {risk}"))
     for subject in dict.fromkeys(f.subject for f in facts):
         own = [f for f in facts if f.subject == subject]
         for name, risk in (("side", "gaze or location"), ("speaker", "the voice")):
@@ -105,33 +199,33 @@ def audit_labels(facts: Sequence[TrialFacts]) -> list[Finding]:
     return findings
 
 
-def audit_windows(train: Sequence[FloatArray], test: Sequence[FloatArray]) -> list[Finding]:
-    """Find EEG samples that are in training and in test data, whatever the labels say.
-
-    Each array is a trial or window of shape (n_times, n_channels) with at least two channels; a sample counts
-    as shared when all channels are bit-equal.
-    """
-    seen = [{row.tobytes() for x in side for row in np.ascontiguousarray(x)} for side in (train, test)]
-    shared = len(seen[0] & seen[1])
-    if not shared:
-        return []
-    reason = f"{shared} EEG samples are in training and in test data"
-    return [Finding("refuse", reason + "; windows overlap or are repeated")]
-
-
-def shared_envelopes(train: Sequence[FloatArray], test: Sequence[FloatArray]) -> list[Finding]:
-    """Find test envelopes that also occur, aligned and whole, in training."""
-    findings = []
-    for i, own in enumerate(test):
-        for j, other in enumerate(train):
-            if own.shape == other.shape and float(correlation(own, other)) > SAME_ENVELOPE_R:
-                findings.append(Finding("warn", f"test envelope {i + 1} is training envelope {j + 1}"))
-    return findings
-
-
 def enforce(findings: Sequence[Finding]) -> tuple[str, ...]:
     """Raise DataError for the first finding that refuses; return the reasons of the others."""
     for finding in findings:
         if finding.severity == "refuse":
             raise DataError(f"training and test data must be apart; got a split in which {finding.reason}")
     return tuple(dict.fromkeys(finding.reason for finding in findings))
+
+
+def _who(fact: TrialFacts) -> tuple[str, str]:
+    return fact.subject, fact.trial
+
+
+def _by_trial(facts: Sequence[TrialFacts], indices: Sequence[int]) -> list[list[int]]:
+    """Pieces of each trial among these."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for k in indices:
+        found.setdefault(_who(facts[k]), []).append(k)
+    return list(found.values())
+
+
+def _heard(
+    facts: Sequence[TrialFacts], k: int, train: set[int], sounds: set[str], sharing: Sharing | None
+) -> str:
+    """A training trial that shares a sound with trial `k`, or the name of the sound; empty where none does."""
+    if sharing is None:
+        return next((s for s in (facts[k].attended, facts[k].unattended) if s in sounds), "")
+    other = min(train & set(sharing[k]), default=None)
+    if other is None:
+        return ""
+    return f"{facts[k].trial} of {facts[k].subject} shares one with {facts[other].trial} of {facts[other].subject}"

@@ -22,17 +22,6 @@ from cogattn.eeg.aad.significance import (
     refit_permutation_p,
     trial_score,
 )
-from cogattn.eeg.aad.splits import (
-    TrialFacts,
-    audit_labels,
-    audit_split,
-    audit_windows,
-    enforce,
-    facts_of,
-    leave_one_out_folds,
-    shared_envelopes,
-)
-from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.eeg.recordings.simulate_talkers import (
     coloured_noise,
     convolve,
@@ -186,69 +175,3 @@ def test_permutation_p_is_uniform_under_chance_and_small_under_effect() -> None:
 def test_permutation_swaps_whole_trials_not_windows() -> None:
     # one trial, however many windows agree, can never be significant
     assert permutation_p([np.ones(500)], np.random.default_rng(0)) == 0.5
-
-
-def facts(n: int = 4) -> list[TrialFacts]:
-    return [
-        TrialFacts(
-            "S1", f"trial {i}", story=f"s{i // 2}", speaker="AB"[i % 2], attended=f"a{i}", unattended=f"b{i}"
-        )
-        for i in range(n)
-    ]
-
-
-def test_a_leaky_split_of_windows_is_refused() -> None:
-    windows = [fact for fact in facts() for _ in range(6)]
-    order = np.random.default_rng(0).permutation(len(windows))
-    findings = audit_split(windows, order[:18].tolist(), order[18:].tolist())
-    with pytest.raises(DataError, match=r"windows of one trial.*S1"):
-        enforce(findings)
-    whole = [i for i, fact in enumerate(windows) if fact.trial != "trial 3"]
-    rest = [i for i in range(len(windows)) if i not in whole]
-    assert all("story" in reason for reason in enforce(audit_split(windows, whole, rest)))
-
-
-def test_overlapping_windows_are_found_in_the_samples_themselves() -> None:
-    eeg = np.random.default_rng(0).standard_normal((200, 4))
-    assert audit_windows([eeg[:100]], [eeg[100:]]) == []
-    with pytest.raises(DataError, match="10 EEG samples"):
-        enforce(audit_windows([eeg[:110]], [eeg[100:]]))
-
-
-def test_a_sound_heard_in_training_is_reported() -> None:
-    repeated = [*facts(3), TrialFacts("S1", "again", attended="b0", unattended="x")]
-    assert any("b0" in reason for reason in enforce(audit_split(repeated, [0, 1, 2], [3])))
-    sounds = [np.random.default_rng(i).random(50) for i in range(3)]
-    assert len(shared_envelopes(sounds, [2 * sounds[1] + 1])) == 1
-
-
-def test_a_side_that_is_always_attended_is_reported() -> None:
-    always = [TrialFacts("S1", str(i), side="L", speaker="AB"[i % 2]) for i in range(4)]
-    (finding,) = audit_labels(always)
-    assert "gaze" in finding.reason
-
-
-@pytest.mark.parametrize("by", ["trial", "story", "speaker"])
-def test_folds_exclude_what_they_claim(by) -> None:
-    every = facts(6)
-    folds = leave_one_out_folds(every, by)
-    assert sorted(i for _, test in folds for i in test) == list(range(6))
-    for train, test in folds:
-        assert not {getattr(every[i], by) for i in train} & {getattr(every[i], by) for i in test}
-
-
-def test_envelope_folds_exclude_both_sounds_in_either_role() -> None:
-    every = [TrialFacts("S1", str(i), attended="abca"[i], unattended="bcde"[i]) for i in range(4)]
-    for train, (test,) in leave_one_out_folds(every, "envelope"):
-        own = {every[test].attended, every[test].unattended}
-        assert all(not own & {every[i].attended, every[i].unattended} for i in train)
-    with pytest.raises(DataError, match="train on"):
-        leave_one_out_folds(every[:2], "envelope")
-    with pytest.raises(DataError, match="must have a story"):
-        leave_one_out_folds(every, "story")
-
-
-def test_facts_are_read_from_labels() -> None:
-    trial = Trial(np.zeros((4, 1)), "t", labels={"speaker": "A", "attended_audio": "a.wav"})
-    (fact,) = facts_of(Recording("S1", SFREQ, ("x",), (trial,)))
-    assert (fact.subject, fact.speaker, fact.attended) == ("S1", "A", "a.wav")
