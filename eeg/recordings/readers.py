@@ -186,7 +186,8 @@ def read_kul(path: Path, *, unit: Unit = "uV") -> Recording:
 def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
     """Read one subject of the preprocessed DTU layout: cells ``data.eeg``, ``data.wavA``, ``data.wavB``.
 
-    ``wavA`` is the attended envelope, ``wavB`` the ignored one; ``data.fsample.eeg`` the rate of all.
+    ``wavA`` is the attended envelope, ``wavB`` the ignored one; ``data.fsample.eeg`` the rate of all. Label:
+    ``speaker``, male or female, where ``data.event.eeg.value`` tells 1 or 2 for each trial.
 
     References
     ----------
@@ -201,11 +202,12 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
                 f"data.eeg, wavA and wavB must have a cell per trial; got {len(eeg)}, {len(attended)}, "
                 f"{len(unattended)} ({path})"
             )
+        speakers = _dtu_speakers(data, len(eeg))
         fsample = _required(data, "fsample", path)
         rate = fsample.get("eeg") if isinstance(fsample, Mapping) else fsample
         trials = [
-            Trial(_float(x), f"trial {i + 1}", {"attended": _column(a), "unattended": _column(u)})
-            for i, (x, a, u) in enumerate(zip(eeg, attended, unattended, strict=True))
+            Trial(_float(x), f"trial {i + 1}", {"attended": _column(a), "unattended": _column(u)}, told)
+            for i, (x, a, u, told) in enumerate(zip(eeg, attended, unattended, speakers, strict=True))
         ]
         return _trial_recording(trials, {float(rate)}, Path(path).stem.split("_")[0], unit)
 
@@ -291,6 +293,24 @@ def _kul_trial(cell: Mapping, index: int, path: Path) -> Trial:
         ears = {"L": both[:, 0], "R": both[:, 1]}
         streams = {"attended": ears[side], "unattended": ears["R" if side == "L" else "L"]}
     return Trial(eeg, f"trial {index + 1}", streams, labels)
+
+
+def _dtu_speakers(data: Mapping, n_trials: int) -> list[dict[str, str]]:
+    """Which talker is attended, of each trial: the value of its event; nothing where events do not say so."""
+    events = data.get("event")
+    told = events.get("eeg") if isinstance(events, Mapping) else None
+    values = told.get("value", ()) if isinstance(told, Mapping) else ()
+    if isinstance(told, Sequence) and all(isinstance(event, Mapping) for event in told):
+        values = [event.get("value") for event in told]
+    try:
+        numbers = [
+            float(np.ravel(value)[0]) for value in np.atleast_1d(np.asarray(values, dtype=object)).ravel()
+        ]
+    except (IndexError, TypeError, ValueError):
+        numbers = []
+    if len(numbers) != n_trials or not set(numbers) <= {1.0, 2.0}:
+        return [{} for _ in range(n_trials)]
+    return [{"speaker": "male" if number == 1 else "female"} for number in numbers]
 
 
 def _trial_recording(

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
+from cogattn.eeg.recordings.bad_channels import equal_columns, flat_columns
 from cogattn.eeg.recordings.intake import Intake
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
@@ -241,22 +241,13 @@ def check_eeg(eeg: FloatArray, *, channels: Sequence[str] | None = None, where: 
         raise DataError(
             f"eeg must be finite; got {eeg[sample, column]} at sample {sample} ({where}, {name(column)})"
         )
-    centred = eeg - eeg.mean(axis=0, dtype=np.float64)
-    sd = np.sqrt(np.einsum("tc,tc->c", centred, centred) / n_times)
-    flat = np.flatnonzero(sd <= 1e-9 * max(float(np.median(sd)), float(np.abs(eeg).max()) * 1e-6))
-    if flat.size:
+    if flat := flat_columns(eeg):
         raise DataError(
             f"every channel must vary; got a flat one ({where}, {name(flat[0])}); interpolate or drop it"
         )
-    order = np.argsort(sd)
-    for earlier, later in pairwise(order):
-        if sd[later] - sd[earlier] <= 1e-9 * sd[later] and np.allclose(
-            centred[:, earlier], centred[:, later], rtol=0, atol=1e-9 * sd[later]
-        ):
-            first, second = sorted((earlier, later))
-            raise DataError(
-                f"channels must differ; got equal ones ({where}, {name(first)} and {name(second)})"
-            )
+    if equal := equal_columns(eeg):
+        first, second = equal[0]
+        raise DataError(f"channels must differ; got equal ones ({where}, {name(first)} and {name(second)})")
 
 
 def check_volts(eeg: FloatArray, *, where: str = "eeg") -> None:

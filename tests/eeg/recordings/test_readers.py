@@ -78,6 +78,11 @@ def test_the_dtu_layout_is_read_from_either_version(tmp_path, eeg_files, version
     content = eeg_files.dtu_content([eeg_files.MICROVOLTS.T, 2 * eeg_files.MICROVOLTS.T], *sounds)
     eeg_files.save[version](tmp_path / "S1_data_preproc.mat", content)
     found = read_dtu(tmp_path / "S1_data_preproc.mat")
+    assert found.trials[0].labels == {}
+    content["data"]["event"] = {"eeg": {"value": [2.0, 1.0]}}
+    eeg_files.save[version](tmp_path / "S2_data_preproc.mat", content)
+    told = read_dtu(tmp_path / "S2_data_preproc.mat").trials
+    assert [trial.labels for trial in told] == [{"speaker": "female"}, {"speaker": "male"}]
     assert (found.subject, found.sfreq) == ("S1", 64.0)
     np.testing.assert_allclose(found.eeg[1], eeg_files.MICROVOLTS.T * 2e-6)
     np.testing.assert_allclose(found.stream("unattended")[1], sounds[1][1][:, 0])
