@@ -130,6 +130,4 @@ def _lost(row) -> list[str]:
         whole_s = row.duration_s + row.lost_s
         trials = f", {row.lost_trials} trials wholly" if row.lost_trials else ""
         said.append(f"{row.lost_s:.4g} of {whole_s:.4g} s are left out of the analysis{trials}")
-    if row.bads:
-        said.append(f"bad channels: {row.bads}")
     return said
