@@ -2,7 +2,7 @@
 
 Two kinds, of every trial's EEG and sounds, both made in one pass and small:
 
-- *runs*: hashes of 32 successive samples of all channels or more (half a second at 64 Hz). Of those that begin within
+- *runs*: hashes of 32 successive samples of all channels or more (half a second at 64 Hz). Of any that begin within
   a quarter of a second the least is kept, so that a copy keeps the same ones whatever its lag. Equal runs are equal
   bit for bit. Runs that hardly change from sample to sample (a gap filled with zeros, a clipped amplifier) tell
   nothing and are left out.
@@ -35,7 +35,7 @@ RUN_SAMPLES = {1: 128, 4: 32}
 LEAST_RUN_S = 0.05
 """Shortest run."""
 CHOSEN_FROM_S = 0.25
-"""One run is kept of those that begin within this: the one whose hash is the least."""
+"""Of any runs that begin within this, the one whose hash is the least is kept."""
 RATE_HZ = 64.0
 """Rate at which marks are made."""
 BAND_HZ = (1.5, 8.5)
@@ -139,7 +139,7 @@ def _hashed(data: FloatArray) -> NDArray[np.uint64]:
 
 def _runs(rows: NDArray[np.uint64], n_columns: int, sfreq: float) -> tuple[NDArray[np.uint64], FloatArray]:
     """Hashes of the kept runs, and where each begins in seconds."""
-    from scipy.ndimage import minimum_filter1d
+    from scipy.ndimage import grey_opening
 
     length = run_length(n_columns, sfreq)
     if len(rows) < length:
@@ -151,8 +151,8 @@ def _runs(rows: NDArray[np.uint64], n_columns: int, sfreq: float) -> tuple[NDArr
         rows = _scrambled(rows[:-step] * _ODD + rows[step:])
         step *= 2
     order = np.where(lively, (rows >> np.uint64(12)).astype(np.float64), np.inf)
-    least = minimum_filter1d(order, max(1, round(CHOSEN_FROM_S * sfreq)), mode="nearest")
-    kept = np.flatnonzero(lively & (order == least))
+    beside = 2 * round(CHOSEN_FROM_S * sfreq / 2) + 1
+    kept = np.flatnonzero(lively & (order == grey_opening(order, beside, mode="nearest")))
     return rows[kept], kept / sfreq
 
 
