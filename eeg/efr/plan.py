@@ -14,7 +14,7 @@ from cogattn.eeg.efr.config import (
 )
 from cogattn.eeg.recordings.config import Simulated
 from cogattn.eeg.recordings.files import listeners as listeners_of
-from cogattn.eeg.recordings.relevant import of_envelope, own, with_defaults
+from cogattn.eeg.recordings.relevant import of_envelope, own, two_talkers, with_defaults
 from cogattn.observers.observer import Observer
 from cogattn.study import Cell
 
@@ -77,7 +77,7 @@ def relevant(config: EfrConfig, cell: EfrCell) -> EfrConfig:
     return EfrConfig(
         seed=config.seed,
         recordings=source,
-        talker=config.talker,
+        talker=config.talker if two_talkers(source) else "attended",
         cleaning=config.cleaning,
         envelope=of_envelope(config.envelope, source),
         following=following,

@@ -115,10 +115,14 @@ def intake_remarks(table: pd.DataFrame) -> tuple[str, ...]:
 
 def _where(row) -> list[str]:
     said = []
-    if row.how == "trigger" and row.events:
+    if row.how in ("trigger", "events") and row.events:
         said.append(f"{row.n_trials} trials begin at the events {row.events}")
     if row.ignored:
-        said.append(f"its events ({row.ignored}) are ignored; trials begin at its {row.how}")
+        why = {
+            "start": "sounds are taken to begin with the recording",
+            "audio": "the sound is found in the audio channel",
+        }.get(row.how, "they name no sound")
+        said.append(f"its events ({row.ignored}) are ignored: {why}")
     if row.how == "audio" and math.isfinite(row.drift_ppm) and abs(row.drift_ppm) >= 1:
         said.append(f"the recorder's clock drifts by {row.drift_ppm:.1f} ppm, which is taken out")
     return said

@@ -88,6 +88,15 @@ def of_envelope(envelope: EnvelopeSettings, source: Source) -> EnvelopeSettings:
     return envelope
 
 
+def two_talkers(source: Source) -> bool:
+    """Whether a source may tell what each of two talkers said."""
+    if isinstance(source, SimulatedPath | SimulatedSweeps):
+        return False
+    if isinstance(source, Files) or (isinstance(source, Bids) and source.stimuli):
+        return bool(source.unattended)
+    return True
+
+
 def with_defaults(settings: S, *names: str, **changes: object) -> S:
     """Settings of which some take their defaults, and some other values."""
     fields = type(settings).model_fields

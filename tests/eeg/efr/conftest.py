@@ -62,7 +62,6 @@ def load():
 
     def read(config: EfrConfig, index: int = 0):
         cell = EfrStudy().cells(config)[index]
-        recording, _ = inputs.load(EfrStudy().relevant(config, cell), cell)
-        return recording
+        return inputs.load(EfrStudy().relevant(config, cell), cell.observer)
 
     return read

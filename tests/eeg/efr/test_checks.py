@@ -38,7 +38,7 @@ def lab(tmp_path, eeg_files) -> Path:
 
 def parsed(lab: Path, source: dict, **more: object) -> EfrConfig:
     """Settings with files of `lab`, by their names."""
-    paths = ("recordings", "stimuli", "root")
+    paths = ("files", "stimuli", "root")
     values = {
         key: [lab / name for name in value] if isinstance(value, list) else lab / value
         for key, value in source.items()
@@ -49,7 +49,7 @@ def parsed(lab: Path, source: dict, **more: object) -> EfrConfig:
     return EfrConfig.parse({**groups, **more, "recordings": shared})
 
 
-FINE = {"recordings": ["a.bdf", "b.bdf"], "stimuli": ["short.npy"], "triggers": ["7", "9"]}
+FINE = {"files": ["a.bdf", "b.bdf"], "stimuli": ["short.npy"], "triggers": ["7", "9"]}
 STEADY = {"modulation_hz": 20, "n_harmonics": 1, "n_side": 3}
 
 
@@ -70,20 +70,32 @@ def test_what_can_be_analysed_is_not_refused_and_is_analysed(lab, run_cell, more
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ({"recordings": ["a.bdf", "no.bdf"]}, r"recordings.files\[1\] must exist; got .*no.bdf"),
-        ({"recordings": ["notes.txt"]}, r"recordings.files\[0\] must end in one of \.bdf, .*notes.txt"),
-        ({"recordings": ["a.bdf", "a.bdf"]}, "recordings.files must have different names.*got a twice"),
-        ({"recordings": ["broken.bdf"]}, r"recordings.files: .*broken.bdf"),
+        ({"files": ["a.bdf", "no.bdf"]}, r"recordings.files\[1\] must exist; got .*no.bdf"),
+        ({"files": ["notes.txt"]}, r"recordings.files\[0\] must end in one of \.bdf, .*notes.txt"),
+        ({"files": ["a.bdf", "a.bdf"]}, "recordings.files must have different names.*got a twice"),
+        ({"files": ["broken.bdf"]}, r"recordings.files: .*broken.bdf"),
         ({"stimuli": ["no.wav"]}, r"recordings.stimuli\[0\] must exist"),
         ({"stimuli": ["notes.txt"]}, r"recordings.stimuli\[0\] must end in one of \.wav"),
         ({"stimuli": ["folder.wav"]}, r"recordings.stimuli\[0\] must be a file"),
-        ({"stimuli": ["table.npy"]}, r"recordings.stimuli: .* one row of numbers; got float64 of shape \(10, 2\)"),
+        (
+            {"stimuli": ["table.npy"]},
+            r"recordings.stimuli: .* one row of numbers; got float64 of shape \(10, 2\)",
+        ),
         ({"stimuli": ["broken.wav"]}, r"recordings.stimuli: .*broken.wav"),
-        ({"stimuli": []}, "recordings.stimuli or recordings.audio_channel must tell what was heard; got neither"),
-        ({"triggers": ["7", "8"]}, "recordings.triggers must occur in the recordings; got '8', which none has"),
+        (
+            {"stimuli": []},
+            "recordings.stimuli or recordings.audio_channel must tell what was heard; got neither",
+        ),
+        (
+            {"triggers": ["7", "8"]},
+            "recordings.triggers must occur in the recordings; got '8', which none has",
+        ),
         ({"triggers": ["8"]}, r"recordings.triggers must occur in a: .*got \[8\], which has \[7, 9\]"),
         ({"triggers": []}, "recordings.triggers must name the events at which sounds start.*a has 7, 9"),
-        ({"stimuli": ["long.npy"]}, r"recordings.stimuli must have room.*17 s for 100 s \(a, trial 1\)"),
+        (
+            {"stimuli": ["long.npy"]},
+            r"recordings.stimuli must have room.*17 s for 100 s \(subject a, trial 1\)",
+        ),
         ({"trial_s": 12}, r"recordings.trial_s must not exceed the sound; got 12 s for 10 s \(.*short.npy\)"),
         (
             {"audio_channel": "AUX", "triggers": []},
@@ -94,16 +106,8 @@ def test_what_can_be_analysed_is_not_refused_and_is_analysed(lab, run_cell, more
             "recordings.stimuli must be shorter .*100 s for 40 s",
         ),
         (
-            {"recordings": ["x.mat"], "layout": "cnd", "stimuli": [], "triggers": []},
-            "recordings.stimuli must name the dataStim file",
-        ),
-        (
-            {"recordings": ["x.mat"], "layout": "kul", "triggers": []},
-            r"recordings.stimuli\[0\] must be the folder of the sounds",
-        ),
-        (
-            {"recordings": ["a.bdf"], "layout": "dtu", "triggers": []},
-            r"recordings.files\[0\] must end in one of \.mat",
+            {"files": ["x.mat"], "content": "epochs", "triggers": []},
+            r"recordings.files\[0\] must end in one of \.fif, \.set",
         ),
     ],
 )
@@ -118,13 +122,16 @@ def test_files_events_and_sounds_that_do_not_fit_are_refused(lab, source, senten
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"positions": ["Fz", "Oz"]}, "cleaning.channels must be among .*got 'Oz' .a has Fz, Cz, Pz"),
         (
-            {"reference": "channels", "reference_channels": ["M1"]},
+            {"cleaning": {"channels": ["Fz", "Oz"]}},
+            "cleaning.channels must be among .*got 'Oz' .subject a has Fz, Cz, Pz",
+        ),
+        (
+            {"cleaning": {"reference": "channels", "reference_channels": ["M1"]}},
             "cleaning.reference_channels must be among .*got 'M1'",
         ),
         (
-            {"positions": ["Fz", "Cz"], "reference": "channels", "reference_channels": ["Cz"]},
+            {"cleaning": {"channels": ["Fz", "Cz"], "reference": "channels", "reference_channels": ["Cz"]}},
             "cleaning.channels must leave at least two EEG channels; got Fz",
         ),
         (
@@ -204,7 +211,7 @@ def test_settings_that_do_not_fit_a_recording_are_refused(lab, more, sentence):
 
 
 def test_pitch_needs_a_sound(lab):
-    source = {"recordings": ["plain_raw.fif"]}
+    source = {"files": ["plain_raw.fif"]}
     steady = {**STEADY, "f0_low_hz": 20, "f0_high_hz": 50, "f0_window_s": 0.2}
     with pytest.raises(ConfigError, match=r"^steady_state.f0_low_hz must go with recordings.stimuli"):
         EfrStudy().check(parsed(lab, source, following=False, steady_state=steady))
@@ -284,19 +291,21 @@ def test_epochs_without_a_sound_of_their_own_are_refused(tmp_path):
     epochs.save(tmp_path / "s-epo.fif", verbose="error")
     np.save(tmp_path / "s.npy", 1 + np.random.default_rng(0).random(15 * SFREQ))
     source = {
-        "recordings": ["s-epo.fif"], "layout": "epochs", "stimuli": ["s.npy"], "stimuli_by": "trigger",
+        "files": ["s-epo.fif"], "content": "epochs", "stimuli": ["s.npy"], "stimuli_by": "trigger",
         "triggers": ["one"],
     }  # fmt: skip
-    with pytest.raises(DataError, match=r"^recordings.triggers must name every kind of epoch; got none for 'two'"):
+    with pytest.raises(
+        DataError, match=r"^recordings.triggers must name every kind of epoch; got none for 'two'"
+    ):
         EfrStudy().check(parsed(tmp_path, source))
     both = {**source, "stimuli": ["s.npy", "s.npy"], "triggers": ["one", "two"]}
     EfrStudy().check(parsed(tmp_path, both))
 
 
 def test_simulations_are_held_against_their_own_rate_and_channels():
-    values = {"recordings": {"kind": "simulated", "n_channels": 4}}
-    with pytest.raises(DataError, match=r"^positions must be among .*got 'Xz' \(listener 1 has Fp1"):
-        EfrStudy().check(EfrConfig.parse({**values, "positions": ["Xz", "Fp1"]}))
+    values = {"recordings": {"kind": "simulated_path", "n_channels": 4}}
+    with pytest.raises(DataError, match=r"^cleaning.channels must be among .*got 'Xz' \(listener 1 has Fp1"):
+        EfrStudy().check(EfrConfig.parse({**values, "cleaning": {"channels": ["Xz", "Fp1"]}}))
     sweeps = {"recordings": {"kind": "simulated_sweeps"}, "spectrum": {"high_hz": 100}}
     with pytest.raises(ConfigError, match=r"^spectrum.segment_s must .*fit into a trial"):
         EfrStudy().check(EfrConfig.parse(sweeps))

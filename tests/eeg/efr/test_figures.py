@@ -10,11 +10,10 @@ from cogattn import figures
 from cogattn.eeg.efr.config import (
     EfrConfig,
     SignificanceSettings,
-    SimulatedPath,
-    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
+from cogattn.eeg.recordings.config import SimulatedPath, SimulatedSweeps
 from cogattn.testing.pictures import flaws
 
 QUICK = SignificanceSettings(n_bootstrap=50)

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SimulatedPath
+from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings
 from cogattn.eeg.efr.findings import Finding, findings_of_group
 from cogattn.eeg.efr.group import group_bands, share_of
 from cogattn.eeg.efr.measures import SWEEPS
 from cogattn.eeg.efr.study import EfrStudy
+from cogattn.eeg.recordings.config import SimulatedPath
 from cogattn.measures import Estimate, Row
 from cogattn.observers.observer import Observer
 from cogattn.study import empty_table

@@ -18,8 +18,9 @@ from cyclopts import App
 
 from cogattn.cli import main
 from cogattn.cli.flags import flag_parameters, nested
-from cogattn.eeg.efr.config import EfrConfig, Files
+from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.study import EfrStudy
+from cogattn.eeg.recordings.config import Files
 from cogattn.eeg.recordings.simulate_talkers import coloured_noise
 from cogattn.errors import ConfigError, DataError
 
@@ -28,7 +29,8 @@ pytest.importorskip("edfio")
 SFREQ, SECONDS = 128, 60
 NAMES = ("Fz", "Cz", "Pz", "Oz")
 COMMON = ["--sfreq", "128", "--spectrum.high-hz", "40", "--significance.n-bootstrap", "50"]
-COMMON += ["--recordings.envelope-sfreq", "128", "--envelope.method", "hilbert"]
+COMMON += ["--envelope.method", "hilbert"]
+ENVELOPES = ["--recordings.envelope-sfreq", "128"]
 
 
 def heard_envelope(seed: int = 0) -> np.ndarray:
@@ -82,7 +84,8 @@ def settings_of(*words: str) -> EfrConfig:
     take.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app = App(result_action="return_value", exit_on_error=False, print_error=False)
     app.default(take)
-    return app([*COMMON, *words])
+    own = ENVELOPES if {"files", "bids", "table"} & set(words) else []
+    return app([*COMMON, *own, *words])
 
 
 @pytest.fixture
@@ -123,9 +126,9 @@ def test_the_ku_leuven_layout_is_analysed(lab, eeg_files, version, assert_follow
     eeg = [scalp((0, own), seed=k)[:, : len(own)].T for k in (1, 2)]
     bands = [np.stack([own, other] if k == 0 else [other, own], axis=1)[:, None] / 2 for k in (0, 1)]
     eeg_files.save[version](lab / "S3.mat", eeg_files.kul_content(eeg, bands, SFREQ))
-    words = ("--recordings.kind", "files", "--recordings.files", "S3.mat", "--recordings.layout", "kul")
+    words = ("--recordings.kind", "kul", "--recordings.path", "S3.mat")
     assert_follows(settings_of(*words), "ch1")
-    ignored = largest_coherence(settings_of(*words, "--recordings.stream", "unattended"))
+    ignored = largest_coherence(settings_of(*words, "--talker", "unattended"))
     assert ignored["estimate"] < 0.3
 
 
@@ -137,18 +140,18 @@ def test_the_ku_leuven_layout_finds_its_sounds_in_a_folder(lab, eeg_files, asser
     (lab / "sounds").mkdir()
     write_wav(lab / "sounds" / "part1_track1_dry.wav", own)
     write_wav(lab / "sounds" / "part1_track2_dry.wav", other)
-    words = ("--recordings.files", "S3.mat", "--recordings.layout", "kul", "--recordings.stimuli", "sounds")
-    config = settings_of("--recordings.kind", "files", *words)
+    words = ("--recordings.kind", "kul", "--recordings.path", "S3.mat", "--recordings.audio", "sounds")
+    config = settings_of(*words)
     assert_follows(config, "ch1")
     study = EfrStudy()
-    assert set(study.contents(config, study.cells(config)[0])) == {"recording", "stimulus 1"}
+    assert set(study.contents(config, study.cells(config)[0])) == {"recording", "audio"}
 
 
 def test_the_dtu_layout_is_analysed(lab, eeg_files, assert_follows):
     own, other = heard_envelope(0)[:, None], heard_envelope(5)[:, None]
     eeg = [scalp((0, own[:, 0]), seed=k)[:, : len(own)].T for k in (1, 2)]
     eeg_files.save["v7"](lab / "S1.mat", eeg_files.dtu_content(eeg, [own] * 2, [other] * 2, SFREQ))
-    words = ("--recordings.kind", "files", "--recordings.files", "S1.mat", "--recordings.layout", "dtu")
+    words = ("--recordings.kind", "dtu", "--recordings.path", "S1.mat")
     assert_follows(settings_of(*words), "ch1")
 
 
@@ -157,10 +160,10 @@ def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, assert_f
     features = np.empty((2, 1), dtype=object)
     features[0, 0], features[1, 0] = other[:, None], own[:, None]
     eeg_files.save_cnd(lab, [scalp((0, own))[:, : len(own)].T], features, ["music", "speech"], sfreq=SFREQ)
-    words = ("--recordings.files", "dataSub1.mat", "--recordings.stimuli", "dataStim.mat", "--recordings.layout", "cnd")
-    assert_follows(settings_of("--recordings.kind", "files", *words, "--recordings.stream", "speech"), "ch1")
-    with pytest.raises(DataError, match=r"'attended'.*music"):
-        load(settings_of("--recordings.kind", "files", *words))
+    words = ("--recordings.kind", "cnd", "--recordings.path", ".")
+    assert_follows(settings_of(*words, "--recordings.attended", "speech"), "ch1")
+    with pytest.raises(DataError, match="'music', 'speech'.*got 'attended'"):
+        load(settings_of(*words))
 
 
 def test_bids_subjects_are_analysed_from_their_events_on(lab, eeg_files, assert_follows):
@@ -195,7 +198,10 @@ def test_the_only_kind_of_event_is_when_sounds_begin_and_the_run_says_so(lab, ee
     assert "sub-01: 1 trials begin at the events story" in results.remarks
     ignoring, _ = run_efr(settings_of(*words, "--recordings.align", "start"))
     assert ignoring.summary.set_index("measure").loc["coherence.largest", "estimate"] < 0.3
-    assert any("its events (story) are ignored, as recordings.align = start asks" in r for r in ignoring.remarks)
+    assert any(
+        "its events (story) are ignored: sounds are taken to begin with the recording" in r
+        for r in ignoring.remarks
+    )
 
 
 def test_of_several_kinds_of_events_one_must_be_named(lab, eeg_files):
@@ -211,7 +217,9 @@ def test_of_several_kinds_of_events_one_must_be_named(lab, eeg_files):
         "--recordings.subjects",
         "01",
     ]
-    with pytest.raises(DataError, match=r"^recordings.triggers must name .* sub-01 has practice, story; .* start"):
+    with pytest.raises(
+        DataError, match=r"^recordings.triggers must name .* sub-01 has practice, story; .* start"
+    ):
         EfrStudy().check(settings_of(*words, "--recordings.stimuli", "sound.npy"))
 
 
@@ -231,7 +239,14 @@ def test_marks_that_software_writes_are_no_onsets(lab, eeg_files, assert_follows
     )
     text = (lab / "a.vmrk").read_text(encoding="utf-8")
     (lab / "a.vmrk").write_text(text.replace("Stimulus,New", "New Segment,New"), encoding="utf-8")
-    words = ("--recordings.kind", "files", "--recordings.files", "a.vhdr", "--recordings.stimuli", "sound.npy")
+    words = (
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "a.vhdr",
+        "--recordings.stimuli",
+        "sound.npy",
+    )
     assert_follows(settings_of(*words))
 
 
@@ -274,7 +289,14 @@ def test_epochs_are_analysed_from_their_sound_on(lab, assert_follows, load):
         raw, events, {"one": 1, "two": 2}, -0.5, 59.9, baseline=None, preload=True, verbose="error"
     )
     epochs.save(lab / "s1-epo.fif", verbose="error")
-    words = ["--recordings.kind", "files", "--recordings.files", "s1-epo.fif", "--recordings.layout", "epochs"]
+    words = [
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "s1-epo.fif",
+        "--recordings.content",
+        "epochs",
+    ]
     words += ["--recordings.stimuli", "sound.npy", "second.npy", "--recordings.stimuli-by", "trigger"]
     config = settings_of(*words, "--recordings.align", "trigger", "--recordings.triggers", "one", "two")
     trials = load(config).trials
@@ -303,7 +325,14 @@ def taped(lab):
     "align", [("trigger", "--recordings.triggers", "sound"), ("audio", "--recordings.audio-channel", "AUX1")]
 )
 def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(taped, stimulus, align, load):
-    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.stimuli", stimulus]
+    words = [
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "a_raw.fif",
+        "--recordings.stimuli",
+        stimulus,
+    ]
     recording = load(settings_of(*words, "--recordings.align", *align))
     assert recording.channels == NAMES
     heard, truth = recording.stream("stimulus")[0], heard_envelope()
@@ -313,10 +342,23 @@ def test_sound_or_envelope_is_aligned_by_annotation_or_found_in_the_audio(taped,
 
 
 def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_follows, load):
-    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.audio-channel", "AUX1"]
+    words = [
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "a_raw.fif",
+        "--recordings.audio-channel",
+        "AUX1",
+    ]
     assert_follows(settings_of(*words))
     cut = settings_of(
-        *words, "--recordings.align", "trigger", "--recordings.triggers", "sound", "--recordings.trial-s", "55"
+        *words,
+        "--recordings.align",
+        "trigger",
+        "--recordings.triggers",
+        "sound",
+        "--recordings.trial-s",
+        "55",
     )
     assert [len(trial.eeg) for trial in load(cut).trials] == [55 * SFREQ]
     assert_follows(cut)
@@ -325,14 +367,21 @@ def test_without_a_stimulus_the_recorded_audio_is_what_was_heard(taped, assert_f
 def test_events_tell_nothing_of_a_sound_that_was_recorded_along_and_are_not_said_to_be_ignored(
     taped, run_cell
 ):
-    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.audio-channel", "AUX1"]
+    words = [
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "a_raw.fif",
+        "--recordings.audio-channel",
+        "AUX1",
+    ]
     row = run_cell(settings_of(*words)).trials["recording"].iloc[0]
     assert (row["how"], row["events"], row["ignored"]) == ("start", "", "")
     words += ["--recordings.stimuli", "sound.npy"]
     row = run_cell(settings_of(*words, "--recordings.align", "start")).trials["recording"].iloc[0]
     assert (row["how"], row["ignored"]) == ("start", "sound")
     row = run_cell(settings_of(*words)).trials["recording"].iloc[0]
-    assert (row["how"], row["ignored"]) == ("audio", "")
+    assert (row["how"], row["ignored"]) == ("audio", "sound")
 
 
 def test_units_that_a_data_set_is_said_to_have_are_believed(lab, eeg_files, load):
@@ -358,7 +407,7 @@ def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))
     words = ["--recordings.kind", "files", "--recordings.files", "a.bdf", "--recordings.align", "trigger"]
     words += ["--recordings.triggers", "7", "--recordings.stimuli", "sound.npy", "--workers", "1"]
-    assert main(["efr", *COMMON, *words]) == 0
+    assert main(["efr", *COMMON, *ENVELOPES, *words]) == 0
     out, err = capsys.readouterr()
     assert "coherence" in out
     assert "Traceback" not in err
@@ -367,12 +416,19 @@ def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
 def test_a_reference_is_subtracted_before_positions_are_picked(lab, eeg_files, load):
     eeg = scalp((0, heard_envelope()))
     eeg_files.write_fif(lab / "a_raw.fif", eeg, SFREQ, NAMES)
-    words = ["--recordings.kind", "files", "--recordings.files", "a_raw.fif", "--recordings.stimuli", "sound.npy"]
+    words = [
+        "--recordings.kind",
+        "files",
+        "--recordings.files",
+        "a_raw.fif",
+        "--recordings.stimuli",
+        "sound.npy",
+    ]
     words += ["--cleaning.channels", "Fz", "Cz"]
-    average = load(settings_of(*words, "--reference", "average"))
+    average = load(settings_of(*words, "--cleaning.reference", "average"))
     n = average.eeg[0].shape[0]
     np.testing.assert_allclose(average.eeg[0], 1e-6 * (eeg - eeg.mean(axis=0))[:2, :n].T, atol=1e-11)
-    mastoid = settings_of(*words, "--reference", "channels", "--reference-channels", "Oz")
+    mastoid = settings_of(*words, "--cleaning.reference", "channels", "--cleaning.reference-channels", "Oz")
     np.testing.assert_allclose(load(mastoid).eeg[0], 1e-6 * (eeg[:2] - eeg[3])[:, :n].T, atol=1e-11)
 
 
@@ -387,10 +443,10 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
         excerpt += 0.1 * excerpt.std() * np.random.default_rng(0).standard_normal(len(excerpt))
         sound = (excerpt / np.abs(excerpt).max()).astype(np.float32)
         scipy.io.wavfile.write(tmp_path / "cut.wav", 8192, sound)
-        source = Files(
-            recordings=(path,), stimuli=(tmp_path / "cut.wav",), align="audio", audio_channel="AUX69"
+        source = Files(files=(path,), stimuli=(tmp_path / "cut.wav",), align="audio", audio_channel="AUX69")
+        config = EfrConfig(
+            recordings=source, cleaning={"channels": ("Fz", "Cz", "Pz", "Oz")}, envelope={"method": "hilbert"}
         )
-        config = EfrConfig(recordings=source, positions=("Fz", "Cz", "Pz", "Oz"), envelope={"method": "hilbert"})
         recording = load(config)
         assert recording.sfreq == 512
         whole = raw.get_data(picks=["Cz"])[0]
@@ -413,7 +469,7 @@ def test_real_fragments_load_and_align_on_their_audio_channel(shared_data, tmp_p
     ],
 )
 def test_onsets_that_cannot_be_told_are_refused(settings, sentence):
-    source = {"kind": "files", "recordings": ["x.bdf", "y.bdf"], **settings}
+    source = {"kind": "files", "files": ["x.bdf", "y.bdf"], **settings}
     with pytest.raises(ConfigError, match=sentence):
         EfrConfig.parse({"recordings": source})
 

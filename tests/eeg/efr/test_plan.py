@@ -6,16 +6,13 @@ import pytest
 
 from cogattn.eeg.efr.config import (
     EfrConfig,
-    EnvelopeSettings,
-    Files,
     MainsSettings,
     SignificanceSettings,
-    SimulatedPath,
-    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
 from cogattn.eeg.efr.study import EfrStudy
+from cogattn.eeg.recordings.config import EnvelopeSettings, Files, SimulatedPath, SimulatedSweeps
 from cogattn.running.formats import parquet_bytes
 from cogattn.study import Cell, streams_of
 from cogattn.testing.variations import variations
@@ -110,7 +107,7 @@ def test_a_further_simulated_listener_changes_no_cell():
 
 
 def files_config(names: str, stimuli: str = "", **more: object) -> EfrConfig:
-    source = {"kind": "files", "recordings": [f"{n}.bdf" for n in names], "stimuli": list(stimuli.split())}
+    source = {"kind": "files", "files": [f"{n}.bdf" for n in names], "stimuli": list(stimuli.split())}
     return EfrConfig.parse({"recordings": {**source, **more}})
 
 
@@ -133,14 +130,15 @@ def test_a_recording_is_the_same_cell_wherever_it_stands_and_whoever_is_beside_i
         ({"stimuli": "", "audio_channel": "A"}, {"envelope": {"power": 1.0}}, True),
         ({"stimuli": "s.wav"}, {"recordings": {"envelope_sfreq": 64}}, False),
         ({"stimuli": "s.npy"}, {"recordings": {"envelope_sfreq": 64}}, True),
-        ({"stimuli": "s.wav"}, {"recordings": {"stream": "music"}}, False),
+        ({"stimuli": "s.wav"}, {"talker": "unattended"}, False),
         ({"stimuli": "s.wav"}, {"recordings": {"trial_s": 5}}, True),
     ],
 )
 def test_what_is_heard_decides_which_settings_of_sound_matter(source, update, matters):
     before = files_config("a", **source)
     values = before.model_dump()
-    after = EfrConfig.parse({**values, **{k: {**values[k], **v} for k, v in update.items()}})
+    merged = {k: {**values[k], **v} if isinstance(v, dict) else v for k, v in update.items()}
+    after = EfrConfig.parse({**values, **merged})
     assert (relevant(before) != relevant(after)) == matters
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cogattn.eeg.efr import steady
-from cogattn.eeg.efr.config import EfrConfig, SimulatedSweeps, SteadyStateSettings
+from cogattn.eeg.efr.config import EfrConfig, SteadyStateSettings
 from cogattn.eeg.efr.pitch import without_mains
+from cogattn.eeg.recordings.config import SimulatedSweeps
 from cogattn.eeg.recordings.simulate_path import simulate_steady_state
 from cogattn.errors import ConfigError, DataError
 
@@ -141,9 +142,9 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(run_efr, tmp_path, 
     sound = shared_data / "efr" / "ffr_stimuli" / "syllPos.wav"
     sfreq, n_sweeps, step = 2048, 240, 256
     settings = EfrConfig(following=False, steady_state={"modulation_hz": 98}, envelope={"method": "hilbert"})
-    from cogattn.eeg.recordings.cutting import envelope_of
+    from cogattn.eeg.recordings.heard import envelope_of
 
-    envelope = envelope_of(sound, settings, sfreq, 512)
+    envelope = envelope_of(sound, settings.envelope, sfreq, 512)
     rng = np.random.default_rng(3)
     eeg = 3 * rng.standard_normal((2, n_sweeps * step + sfreq))
     codes = np.zeros(eeg.shape[1])
@@ -158,10 +159,10 @@ def test_an_ffr_recording_with_polarity_triggers_is_analysed(run_efr, tmp_path, 
     eeg_files.write_edf(tmp_path / "ffr.bdf", eeg, sfreq, ("Cz", "Pz"), status=codes)
     values = {
         "recordings": {
-            "kind": "files", "recordings": [tmp_path / "ffr.bdf"], "stimuli": [sound], "align": "trigger",
+            "kind": "files", "files": [tmp_path / "ffr.bdf"], "stimuli": [sound], "align": "trigger",
             "triggers": ["1", "2"],
         },
-        "positions": ["Cz"], "following": False, "sfreq": sfreq, "envelope": {"method": "hilbert"},
+        "cleaning": {"channels": ["Cz"]}, "following": False, "sfreq": sfreq, "envelope": {"method": "hilbert"},
         "steady_state": {
             "modulation_hz": 1 / 0.01025390625, "sweep_s": 0.08203125, "start_s": 0.015, "n_harmonics": 4,
             "inverted": ["2"], "f0_low_hz": 70, "f0_high_hz": 160, "n_side": 4,

@@ -12,12 +12,11 @@ import pytest
 from cogattn.eeg.efr.config import (
     EfrConfig,
     SignificanceSettings,
-    SimulatedPath,
-    SimulatedSweeps,
     SpectrumSettings,
     SteadyStateSettings,
 )
 from cogattn.eeg.efr.study import EfrStudy
+from cogattn.eeg.recordings.config import SimulatedPath, SimulatedSweeps
 from cogattn.errors import ConfigError, DataError
 from cogattn.measures import PEOPLE_COLUMNS
 from cogattn.running.formats import conforming
@@ -59,13 +58,14 @@ def test_simulated_generators_are_found_where_they_are(run_efr):
     [
         {"spectrum": SpectrumSettings(estimator="multitaper")},
         {"significance": SignificanceSettings(surrogates="phase", n_shuffles=19, n_bootstrap=50)},
-        {"reference": "average", "positions": ("Fp1", "F7", "T7", "P5")},
+        {"cleaning": {"reference": "average", "channels": ("Fp1", "F7", "T7", "P5")}},
     ],
 )
 def test_other_estimators_surrogates_and_references_run(run_efr, load, settings):
     source = SimulatedPath(n_listeners=1, n_channels=6, strength=3.0, duration_s=90)
-    if "positions" in settings:
-        settings = settings | {"positions": load(EfrConfig(recordings=source)).channels[:4]}
+    if "cleaning" in settings:
+        chosen = load(EfrConfig(recordings=source)).channels[:4]
+        settings = settings | {"cleaning": {**settings["cleaning"], "channels": chosen}}
     results, _ = run_efr(EfrConfig(recordings=source, **{"significance": QUICK, **settings}))
     summary = results.summary.set_index("measure")
     assert summary.loc["coherence.largest", "estimate"] > 0.2
@@ -118,7 +118,9 @@ def test_the_others_are_summarised_when_a_listener_fails(run_efr, small, gone):
 
 
 def test_one_listener_who_is_left_of_several_is_still_a_group_of_one(run_efr):
-    config = EfrConfig(recordings=SimulatedPath(n_listeners=2, n_channels=4, duration_s=60), significance=QUICK)
+    config = EfrConfig(
+        recordings=SimulatedPath(n_listeners=2, n_channels=4, duration_s=60), significance=QUICK
+    )
     results, _ = run_efr(config, without="listener 1")
     assert set(results.summary["observer"]) == {"listeners"}
     row = results.summary.set_index("measure").loc["coherence.largest"]
@@ -220,7 +222,7 @@ def test_impossible_settings_are_refused():
     with pytest.raises(ConfigError, match="half of the sampling rate"):
         EfrConfig.parse({"spectrum": {"high_hz": 300}})
     with pytest.raises(ConfigError, match="at least two channels"):
-        EfrConfig.parse({"positions": ["Cz"]})
+        EfrConfig.parse({"cleaning": {"channels": ["Cz"]}})
 
 
 def test_importing_the_study_loads_no_numerics():
