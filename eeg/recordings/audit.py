@@ -20,7 +20,7 @@ What was measured (`tests/eeg/recordings/test_audit.py` holds a part of it; fixe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from cogattn.eeg.recordings.matching import matches
@@ -137,15 +137,15 @@ def shared(prints: Prints) -> list[Shared]:
     return list(found.values())
 
 
-def audited(recording: Recording) -> Recording:
-    """Return the recording with its prints in `Intake.prints`, or raise DataError where two trials share EEG.
+def audited(recording: Recording) -> Prints:
+    """Make the prints of a recording, which go into `Intake.prints`; DataError where two trials share EEG.
 
     Simulated trials are drawn afresh: their sounds alone are looked at.
     """
     kinds: tuple[Kind, ...] = ("sound",) if recording.intake.how == SIMULATED else ("eeg", "sound")
     prints = prints_of(recording, kinds=kinds)
     _refuse_shared(prints)
-    return replace(recording, intake=replace(recording.intake, prints=prints))
+    return prints
 
 
 def check_apart(recording: Recording) -> None:

@@ -182,7 +182,8 @@ def _marks(view: FloatArray, sfreq: float) -> Marks:
     from scipy.ndimage import maximum_filter1d
     from scipy.signal import firwin, oaconvolve
 
-    slow = resample(view - view.mean(axis=0), sfreq, RATE_HZ)
+    whole = np.where(np.isfinite(view).all(axis=0), view, 0.0)
+    slow = resample(whole - whole.mean(axis=0), sfreq, RATE_HZ)
     taps = firwin(round(RATE_HZ) + 1, (2.0, 8.0), pass_zero=False, fs=RATE_HZ)
     band = oaconvolve(slow, taps[:, None], mode="same", axes=0)
     power = ((band / np.maximum(band.std(axis=0), _TINY)) ** 2).mean(axis=1)

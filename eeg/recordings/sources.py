@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.recordings.audit import audited
 from cogattn.eeg.recordings.bids_events import events_places
 from cogattn.eeg.recordings.cleaning import cleaned
 from cogattn.eeg.recordings.config import (
@@ -86,10 +87,11 @@ def load(
 
 
 def tidied(part: Part, cleaning: Cleaning, listener: str) -> Recording:
-    """Clean and check what was read."""
+    """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`."""
     recording = replace(part.recording, subject=listener)
     out = cleaned(recording, cleaning, marked=part.marked, bad=part.bad, info=part.info)
-    return out.checked()
+    checked = out.checked()
+    return replace(checked, intake=replace(checked.intake, prints=audited(recording)))
 
 
 def whole(recording: Recording) -> Part:
