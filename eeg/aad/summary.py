@@ -28,6 +28,7 @@ from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
 from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
+from cogattn.eeg.recordings.intake import intake_remarks
 from cogattn.eeg.types import FloatArray
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
@@ -73,7 +74,12 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         summary_table(rows),
         {"accuracy": curves, "listeners": listeners},
         drawn,
-        (*_warnings(by_trial), *_remarks(config, curves, listeners, by_trial, chance), *beside_whom),
+        (
+            *intake_remarks(trials["recording"]),
+            *_warnings(by_trial),
+            *_remarks(config, curves, listeners, by_trial, chance),
+            *beside_whom,
+        ),
         persons(config, counts) if people is None else people,
     )
 
