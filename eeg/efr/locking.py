@@ -6,7 +6,7 @@ response at the same frequency. So each line (50 and 60 Hz and their harmonics, 
 the sweeps' own onsets and polarities. A rate is not testable where such a line keeps its phase better than irregular
 onsets let it, and would add to the average, at the largest amplitude that the sweeps at hand allow it, as much as a
 detector could see. That amplitude is never taken to be zero: mains too weak to be seen in any sweep are seen in the
-average of thousands.
+average of thousands. What leaks from a line a bin or more away is fitted to each sweep and taken out beforehand.
 
 Mains wander: within `WANDER_HZ` of 50 or 60 Hz (times the order of the harmonic) any frequency is tried.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg, stats
 
 from cogattn.eeg.types import ComplexArray, FloatArray
 
@@ -26,8 +27,8 @@ WANDER_HZ = 0.1
 """Grids are held within a tenth of a hertz of their frequency, but for disturbances."""
 LEAST_GAIN = 0.5
 """Of the expected statistic of T2circ (1 without a response), over channels: less is not seen."""
-FALSE_LOCKS = 0.05
-"""How often onsets that are irregular enough are taken for locked nevertheless."""
+FALSE_LOCKS = 0.1
+"""How often irregular onsets are taken for locked nevertheless, at most."""
 FARTHEST_BINS = 30
 """Lines farther away than this leak less than a hundredth of their amplitude into a rate."""
 Parted = Callable[[NDArray], Mapping[str, NDArray]]
@@ -59,6 +60,23 @@ def mains_harmonics(below_hz: float) -> FloatArray:
     return np.unique(np.concatenate(lines))
 
 
+def without_lines(sweeps: FloatArray, lines_hz: FloatArray, *, sfreq: float) -> FloatArray:
+    """Sweeps, time last, without sinusoids at these frequencies, fitted to each."""
+    basis = _basis(lines_hz, sweeps.shape[-1], sfreq)
+    return sweeps - (sweeps @ basis) @ basis.T if basis.size else sweeps
+
+
+def leaking_lines(rate_hz: float, n_times: int, sfreq: float) -> FloatArray:
+    """Lines of mains that leak into a rate, a bin or more away, because a sweep breaks their cycles; Hz.
+
+    Those that complete whole cycles in a sweep do not leak, and those nearer cannot be parted from the rate.
+    """
+    lines = mains_harmonics(sfreq / 2)
+    apart = np.abs(lines - rate_hz) * n_times / sfreq
+    cycles = lines * n_times / sfreq
+    return lines[(apart >= 1) & (apart < FARTHEST_BINS) & (np.abs(cycles - np.round(cycles)) > 1e-6)]
+
+
 def wander(line_hz: float) -> float:
     """How far a line may lie from where it should be, in Hz: with the order of the harmonic."""
     return WANDER_HZ * max(line_hz / mains_hz for mains_hz in MAINS_HZ if line_hz % mains_hz < 1e-9)
@@ -84,7 +102,7 @@ def locked_rates(
     parted : callable
         From anything with sweeps as its first axis to what is tested of it, by response (half sums and differences).
     values : mapping of str to complex array, each (n, n_channels, n_rates)
-        Amplitudes at the rates that are tested, of each response of `parted`.
+        Amplitudes at the rates that are tested, of each response of `parted`, `leaking_lines` taken out.
     rates_hz : array, shape (n_rates,)
         Tested rates.
     sfreq : float
@@ -100,6 +118,7 @@ def locked_rates(
     near = np.abs(lines[:, None] - rates_hz).min(axis=1) * sweep_s < FARTHEST_BINS
     excess, error = _line_power(sweeps, lines[near], sfreq)  # each (channel, line)
     noise = {name: x.var(axis=0, ddof=1) for name, x in values.items()}  # (channel, rate)
+    carriers = [_carrier(float(rate_hz), sweeps.shape[-1], sfreq) for rate_hz in rates_hz]
     worst: dict[tuple[str, float], tuple[float, Lock]] = {}
     for line_hz, above, unsure in zip(lines[near], excess.T, error.T, strict=True):
         tried_hz = _tried(line_hz, float(np.ptp(onsets_s)) + sweep_s)
@@ -107,8 +126,8 @@ def locked_rates(
         for name, power in noise.items():
             for own in _as_tested(phasors[name]):
                 mean, rest, locked = _timing(own, tried_hz)
-                for rate_hz, noise_at in zip(rates_hz, power.T, strict=True):
-                    leak = np.sinc((tried_hz - rate_hz) * sweep_s) ** 2
+                for rate_hz, noise_at, seen_by in zip(rates_hz, power.T, carriers, strict=True):
+                    leak = _leak(seen_by, tried_hz, sfreq)
                     gain = locked * _gain(len(own) * mean * leak, rest * leak, above, unsure, noise_at)
                     best, key = int(np.argmax(gain)), (name, float(rate_hz))
                     if gain[best] > max(LEAST_GAIN, worst[key][0] if key in worst else 0.0):
@@ -216,6 +235,27 @@ def _line_power(sweeps: FloatArray, lines_hz: FloatArray, sfreq: float) -> tuple
     return at - beside, beside * np.sqrt(1.5 / n_sweeps)
 
 
+def _basis(lines_hz: FloatArray, n_times: int, sfreq: float) -> FloatArray:
+    """Orthonormal waveforms of a sweep that hold these sinusoids in any phase, (n_times, n_waveforms)."""
+    phase = 2 * np.pi * np.outer(np.arange(n_times) / sfreq, lines_hz)
+    waves = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+    return linalg.orth(waves, rcond=1e-2) if waves.size else waves
+
+
+def _carrier(rate_hz: float, n_times: int, sfreq: float) -> ComplexArray:
+    """What a sweep is multiplied with for its amplitude at a rate, `leaking_lines` taken out, (n_times,)."""
+    wave = np.exp(-2j * np.pi * rate_hz * np.arange(n_times) / sfreq) / n_times
+    basis = _basis(leaking_lines(rate_hz, n_times, sfreq), n_times, sfreq)
+    return wave - basis @ (basis.T @ wave)
+
+
+def _leak(carrier: ComplexArray, tried_hz: FloatArray, sfreq: float) -> FloatArray:
+    """Power at a rate of a sinusoid of unit amplitude at each frequency, (tried,)."""
+    some_hz = np.linspace(tried_hz[0], tried_hz[-1], 65)  # it changes little from one to the next
+    waves = np.exp(2j * np.pi * np.outer(some_hz, np.arange(len(carrier)) / sfreq))
+    return np.interp(tried_hz, some_hz, np.abs(waves @ carrier)) ** 2
+
+
 def _tried(line_hz: float, duration_s: float) -> FloatArray:
     """Frequencies that a line may have, a quarter of the recording's resolution apart; the line itself among them."""
     step = 1 / (4 * duration_s)
@@ -233,8 +273,10 @@ def _timing(phasors: ComplexArray, tried_hz: FloatArray) -> tuple[FloatArray, Fl
     n = len(phasors)
     mean = np.abs(phasors.mean(axis=0)) ** 2
     rest = np.maximum((np.abs(phasors) ** 2).mean(axis=0) - mean, 1e-12) * n / (n - 1)
-    n_independent = 1 + len(tried_hz) / 4
-    return mean, rest, n * mean / rest > np.log(n_independent / FALSE_LOCKS)
+    n_tests = 2 * (
+        1 + len(tried_hz) / 2
+    )  # of all sweeps and of every other; neighbours in frequency are alike
+    return mean, rest, n * mean / rest > stats.f.isf(FALSE_LOCKS / n_tests, 2, 2 * n - 2)
 
 
 def _gain(

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import signal
 
 from cogattn.eeg.efr.config import SteadyStateSettings
+from cogattn.eeg.efr.locking import without_lines
 from cogattn.eeg.efr.spatial import dss, held_out
 from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
 from cogattn.eeg.types import FloatArray
@@ -44,7 +45,8 @@ def pitch_tables(
     sfreq : float
         Of both, in Hz.
     lines_hz : array, shape (n_lines,)
-        Lines of mains that repeat from sweep to sweep as a response does: they are taken out.
+        Lines of mains that repeat from sweep to sweep as a response does: they are taken out, but for one within a
+        bin of the rate.
     testable : bool
         Whether the rate can be told from mains; else no p is given.
     rng : numpy.random.Generator
@@ -71,7 +73,8 @@ def pitch_tables(
     def score(weights: FloatArray) -> TrackingScore:
         return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
 
-    clean = without_lines(sweeps, lines_hz, sfreq=sfreq, keep_hz=settings.modulation_hz)
+    apart = np.abs(lines_hz - settings.modulation_hz) * sweeps.shape[-1] / sfreq >= 1 - 1e-9
+    clean = without_lines(sweeps, lines_hz[apart], sfreq=sfreq)
     activity, _ = held_out(clean, lambda own: dss(signal.sosfiltfilt(shaped, own, axis=-1)))
     n = len(activity)
     stimulus, response = track(heard), track(activity.mean(axis=0))
@@ -87,15 +90,6 @@ def pitch_tables(
     names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
     scores = [_score_row(name, observed, resampled, chance, n, testable) for name in names]
     return {"pitch": pd.concat(tracks, ignore_index=True), "pitch_score": pd.DataFrame(scores)}
-
-
-def without_lines(sweeps: FloatArray, lines_hz: FloatArray, *, sfreq: float, keep_hz: float) -> FloatArray:
-    """Sweeps without sinusoids at some frequencies, fitted to each, but for those within a bin of `keep_hz`."""
-    n_times = sweeps.shape[-1]
-    lines = lines_hz[np.abs(lines_hz - keep_hz) * n_times / sfreq >= 1 - 1e-9]
-    phase = 2 * np.pi * np.outer(lines, np.arange(n_times) / sfreq)
-    waves = np.concatenate([np.cos(phase), np.sin(phase)])  # (2 lines, time)
-    return sweeps - (sweeps @ np.linalg.pinv(waves, rcond=1e-2)) @ waves
 
 
 def _score_row(

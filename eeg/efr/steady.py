@@ -20,7 +20,16 @@ from cogattn.eeg.efr.detectors import (
     snr_db,
     t2circ,
 )
-from cogattn.eeg.efr.locking import Lock, advice, locked_lines, locked_rates, unresolved_rates, untestable
+from cogattn.eeg.efr.locking import (
+    Lock,
+    advice,
+    leaking_lines,
+    locked_lines,
+    locked_rates,
+    unresolved_rates,
+    untestable,
+    without_lines,
+)
 from cogattn.eeg.efr.spatial import held_out
 from cogattn.eeg.efr.surrogates import false_discovery
 from cogattn.eeg.efr.sweep_cutting import (
@@ -84,9 +93,7 @@ def tables_of(
     sweeps = cut_sweeps(recording, settings, reject_uv=reject_uv, flat_uv=flat_uv)
     rates = _rates(recording, settings)
     parted = by_polarity(sweeps.eeg, sweeps.inverted, recording.subject)
-    values = {
-        name: values_at(own, sfreq=recording.sfreq, frequencies_hz=rates) for name, own in parted.items()
-    }
+    values = {name: _amplitudes(own, recording.sfreq, rates) for name, own in parted.items()}
 
     def part(phasors: ComplexArray) -> dict[str, ComplexArray]:
         return by_polarity(phasors, sweeps.inverted, recording.subject)
@@ -115,6 +122,15 @@ def tables_of(
         "lock": _locks(locks, sweeps.onsets_s, settings.sweep_s),
         "sweeps": counted.assign(fitting_s=sweeps.fitting_s),
     }
+
+
+def _amplitudes(sweeps: FloatArray, sfreq: float, rates: FloatArray) -> ComplexArray:
+    """Of every sweep at every rate, (sweep, channel, rate), without the mains that leak there."""
+    found = []
+    for rate in rates:
+        clean = without_lines(sweeps, leaking_lines(float(rate), sweeps.shape[-1], sfreq), sfreq=sfreq)
+        found.append(values_at(clean, sfreq=sfreq, frequencies_hz=[rate]))
+    return np.concatenate(found, axis=-1)
 
 
 def _rates(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
@@ -161,11 +177,13 @@ def _against_neighbours(
     sweeps: FloatArray, sfreq: float, rates: FloatArray, settings: SteadyStateSettings
 ) -> tuple[Detection, FloatArray]:
     """F-test and signal-to-noise ratio in the spectrum of all sweeps set end to end; each (channel, rate)."""
-    joined = sweeps.swapaxes(0, 1).reshape(sweeps.shape[1], -1)
-    spectrum = np.abs(np.fft.rfft(joined)) ** 2
-    bins = np.round(rates * joined.shape[1] / sfreq).astype(int)
-    tests = [f_test(spectrum, int(bin), settings.n_side, n_skip=1) for bin in bins]
-    ratios = [snr_db(spectrum, int(bin), settings.n_side, n_skip=1) for bin in bins]
+    tests, ratios = [], []
+    for rate in rates:
+        clean = without_lines(sweeps, leaking_lines(float(rate), sweeps.shape[-1], sfreq), sfreq=sfreq)
+        joined = clean.swapaxes(0, 1).reshape(sweeps.shape[1], -1)
+        spectrum, bin = np.abs(np.fft.rfft(joined)) ** 2, round(rate * joined.shape[1] / sfreq)
+        tests.append(f_test(spectrum, bin, settings.n_side, n_skip=1))
+        ratios.append(snr_db(spectrum, bin, settings.n_side, n_skip=1))
     found = Detection(*(np.stack(parts, axis=-1) for parts in zip(*tests, strict=True)))
     return found, np.stack(ratios, axis=-1)
 
