@@ -13,10 +13,10 @@ from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
-from cogattn.eeg.aad.splits import leave_one_out_folds
+from cogattn.eeg.aad.splits import folds, sharing_of
 from cogattn.eeg.recordings.config import Folder, Played, Source
 from cogattn.eeg.recordings.files import listeners
-from cogattn.eeg.recordings.outline import Outline, check_triggers, outlines
+from cogattn.eeg.recordings.outline import Outline, check_people, check_triggers, outlines
 from cogattn.eeg.recordings.presence import check_presence
 from cogattn.errors import ConfigError, DataError
 
@@ -67,8 +67,8 @@ def _known(config: AadConfig) -> list[Outline]:
     """What is known of each recording; the first fault, and who else has one."""
     source = config.recordings
     found, faults = [], {}
-    check_presence(source)
     try:
+        check_presence(source)
         for subject, outline in outlines(source, config.cleaning):
             try:
                 found.append(outline())
@@ -82,6 +82,7 @@ def _known(config: AadConfig) -> list[Outline]:
         raise DataError(f"{_with_path(str(first), source)}{rest}")
     if isinstance(source, Played) and len(found) == len(listeners(source)):
         check_triggers(source, found)
+    check_people(found)
     for outline in found:
         _check_talkers(source, outline)
     return found
@@ -189,14 +190,16 @@ def _check_validation(config: AadConfig, known: Sequence[Outline]) -> None:
                 )
         return
     for outline in known:
+        read = outline.prints is not None and config.shared_sounds == "leave_out"
+        sharing = sharing_of(outline.facts, outline.prints) if read else None
         try:
-            folds = leave_one_out_folds(outline.facts, config.validation)
+            splits = folds(outline.facts, config.validation, sharing)
         except DataError as error:
             raise ConfigError(
                 f"validation = {config.validation} is impossible: {error} ({outline.subject})"
             ) from error
         if "cca" in config.decoders:
-            _check_cca(config, outline, [train for train, _ in folds])
+            _check_cca(config, outline, [train for train, _ in splits])
 
 
 def _check_cca(config: AadConfig, outline: Outline, training: Sequence[Sequence[int]]) -> None:

@@ -1,1 +1,8 @@
-"""EEG recordings: readers, alignment to sound, montages, envelopes, simulated listeners."""
+"""Recordings of EEG and what was heard: read, simulated, aligned, cleaned; one way in for both studies.
+
+Names are imported from their modules on first use, so that settings and command line load no numerics.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -149,11 +149,16 @@ def digests(source: Source, who: Sequence[str]) -> dict[str, str]:
         for what, members in files_of(source, name).items():
             key = what if len(who) == 1 or what.startswith(shared or ("\0",)) else f"{name}: {what}"
             if key not in found:
-                found[key] = combined({n: file_digest(path) for n, path in members.items()})
+                found[key] = digest_of(members)
         if isinstance(source, Table):
             rows = [row for row in rows_of(source) if row["subject"] == name]
             found[f"{name}: rows of {TABLE}"] = sha256_hex(json.dumps(rows).encode())
     return found
+
+
+def digest_of(members: Members) -> str:
+    """SHA-256 of files together."""
+    return combined({name: file_digest(path) for name, path in members.items()})
 
 
 def size_of(source: Source, listener: str) -> int:

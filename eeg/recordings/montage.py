@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 MONTAGES = ("biosemi64", "1005", "biosemi128", "biosemi256", "GSN-HydroCel-128", "easycap-M1")
 """Tried in this order; the first that holds every channel is taken."""
+ROWS = {
+    name: row
+    for row, names in enumerate(("Fp", "AF", "F", "FT FC", "T C", "TP CP", "P", "PO", "O", "I"))
+    for name in names.split()
+}
+"""Rows of the 10-20 system from front to back."""
 
 
 def standard_channels(n: int) -> tuple[str, ...]:
@@ -21,6 +27,13 @@ def standard_channels(n: int) -> tuple[str, ...]:
     names = next(m for m in map(_montage, ("biosemi64", "biosemi128", "biosemi256")) if len(m.ch_names) >= n)
     chosen = np.round(np.linspace(0, len(names.ch_names) - 1, n)).astype(int)
     return tuple(names.ch_names[i] for i in chosen)
+
+
+def channels_in_rows(n: int) -> tuple[str, ...]:
+    """Names of `n` electrodes of BioSemi's 64, evenly spaced over its rows from front to back, each from the left."""
+    names = _montage("biosemi64").ch_names
+    ordered = sorted(names, key=_row_and_column)
+    return tuple(ordered[i] for i in np.linspace(0, len(ordered) - 1, n).round().astype(int))
 
 
 def head_info(channels: Sequence[str]) -> mne.Info | None:
@@ -50,6 +63,13 @@ def front_to_back(channels: Sequence[str]) -> NDArray[np.floating]:
         return np.linspace(0, 1, len(channels))
     forward = np.array([channel["loc"][1] for channel in info["chs"]])
     return (forward.max() - forward) / max(float(np.ptp(forward)), 1e-9)
+
+
+def _row_and_column(name: str) -> tuple[int, int]:
+    """Row from the front, and column from the left: odd numbers count from the middle leftwards."""
+    row = name.rstrip("z0123456789")
+    number = int(name[len(row) :].replace("z", "0"))
+    return ROWS[row], -number if number % 2 else number
 
 
 @cache

@@ -156,8 +156,10 @@ class Recording:
         Raises
         ------
         DataError
-            If a trial is shorter than the filter, whose transient would then fill it.
+            If a trial is shorter than the filter, whose transient would then fill it. Pieces that are (around what
+            was left out) are dropped and counted in `intake`.
         """
+        kept = self._outlasting(_filter_length(self.sfreq, low_hz, high_hz, causal=causal))
 
         def apply(data: FloatArray, trial: Trial) -> FloatArray:
             return _bandpass(
@@ -169,7 +171,22 @@ class Recording:
                 where=f"subject {self.subject}, {trial.name}",
             )
 
-        return replace(self, trials=tuple(_mapped(trial, apply, streams) for trial in self.trials))
+        return replace(kept, trials=tuple(_mapped(trial, apply, streams) for trial in kept.trials))
+
+    def _outlasting(self, n_times: int) -> Recording:
+        """Without pieces that are shorter than a filter, where pieces were made; all trials otherwise."""
+        short = [trial for trial in self.trials if len(trial.eeg) < n_times]
+        if not short or not self.intake.lost_s or len(short) == len(self.trials):
+            return self
+        left = tuple(trial for trial in self.trials if len(trial.eeg) >= n_times)
+        gone = {trial.name for trial in short} - {trial.name for trial in left}
+        lost_s = sum(len(trial.eeg) for trial in short) / self.sfreq
+        intake = replace(
+            self.intake,
+            lost_s=self.intake.lost_s + lost_s,
+            lost_trials=self.intake.lost_trials + len(gone),
+        )
+        return replace(self, trials=left, intake=intake)
 
     def resampled(self, sfreq: float) -> Recording:
         """Resample EEG and streams of each trial by itself to `sfreq` Hz, with an anti-alias filter.
@@ -235,12 +252,7 @@ def check_eeg(eeg: FloatArray, *, channels: Sequence[str] | None = None, where: 
     def name(column: int) -> str:
         return f"channel {channels[column] if channels is not None else column}"
 
-    finite = np.isfinite(eeg)
-    if not finite.all():
-        sample, column = np.argwhere(~finite)[0]
-        raise DataError(
-            f"eeg must be finite; got {eeg[sample, column]} at sample {sample} ({where}, {name(column)})"
-        )
+    check_finite(eeg, channels=channels, where=where)
     if flat := flat_columns(eeg):
         raise DataError(
             f"every channel must vary; got a flat one ({where}, {name(flat[0])}); interpolate or drop it"
@@ -248,6 +260,15 @@ def check_eeg(eeg: FloatArray, *, channels: Sequence[str] | None = None, where: 
     if equal := equal_columns(eeg):
         first, second = equal[0]
         raise DataError(f"channels must differ; got equal ones ({where}, {name(first)} and {name(second)})")
+
+
+def check_finite(eeg: FloatArray, *, channels: Sequence[str] | None = None, where: str = "eeg") -> None:
+    """Raise DataError for NaN or infinity in `eeg` (n_times, n_channels), naming sample and channel."""
+    finite = np.isfinite(eeg)
+    if not finite.all():
+        sample, column = np.argwhere(~finite)[0]
+        name = f"channel {column if channels is None else channels[column]}"
+        raise DataError(f"eeg must be finite; got {eeg[sample, column]} at sample {sample} ({where}, {name})")
 
 
 def check_volts(eeg: FloatArray, *, where: str = "eeg") -> None:
@@ -311,6 +332,14 @@ def _mapped(trial: Trial, change: Callable[[FloatArray, Trial], FloatArray], str
     return replace(trial, eeg=change(trial.eeg, trial), streams=changed)
 
 
+def _filter_length(sfreq: float, low_hz: float | None, high_hz: float | None, *, causal: bool) -> int:
+    """Taps of mne's FIR filter."""
+    from mne.filter import create_filter
+
+    phase: Literal["zero", "minimum"] = "minimum" if causal else "zero"
+    return create_filter(None, sfreq, low_hz, high_hz, phase=phase, verbose="error").size
+
+
 def _bandpass(
     data: FloatArray,
     sfreq: float,
@@ -321,10 +350,10 @@ def _bandpass(
     where: str,
 ) -> FloatArray:
     """mne's FIR filter along the first axis, edges reflected; refuses a filter that outlasts the data."""
-    from mne.filter import create_filter, filter_data
+    from mne.filter import filter_data
 
     phase: Literal["zero", "minimum"] = "minimum" if causal else "zero"
-    taps = create_filter(None, sfreq, low_hz, high_hz, phase=phase, verbose="error").size
+    taps = _filter_length(sfreq, low_hz, high_hz, causal=causal)
     if taps > data.shape[0]:
         raise DataError(
             f"a trial must outlast the filter's {taps / sfreq:.3g} s; got {data.shape[0] / sfreq:.3g} s "

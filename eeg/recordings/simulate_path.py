@@ -41,75 +41,6 @@ class Generator:
     position: float
 
 
-FRONT_TO_BACK = tuple(
-    [
-        "Fp1",
-        "Fpz",
-        "Fp2",
-        "AF7",
-        "AF3",
-        "AFz",
-        "AF4",
-        "AF8",
-        "F7",
-        "F5",
-        "F3",
-        "F1",
-        "Fz",
-        "F2",
-        "F4",
-        "F6",
-        "F8",
-        "FT7",
-        "FC5",
-        "FC3",
-        "FC1",
-        "FCz",
-        "FC2",
-        "FC4",
-        "FC6",
-        "FT8",
-        "T7",
-        "C5",
-        "C3",
-        "C1",
-        "Cz",
-        "C2",
-        "C4",
-        "C6",
-        "T8",
-        "TP7",
-        "CP5",
-        "CP3",
-        "CP1",
-        "CPz",
-        "CP2",
-        "CP4",
-        "CP6",
-        "TP8",
-        "P9",
-        "P7",
-        "P5",
-        "P3",
-        "P1",
-        "Pz",
-        "P2",
-        "P4",
-        "P6",
-        "P8",
-        "P10",
-        "PO7",
-        "PO3",
-        "POz",
-        "PO4",
-        "PO8",
-        "O1",
-        "Oz",
-        "O2",
-        "Iz",
-    ]
-)
-
 CORTEX = Generator(5.0, 2.0, 0.100, 4e-6, 0.4)
 MIDBRAIN = Generator(40.0, 1.0, 0.025, 3e-6, 0.5)
 BRAINSTEM = Generator(90.0, 0.8, 0.008, 1.5e-6, 0.9)
@@ -267,10 +198,11 @@ def simulate_path(
 
 def electrode_names(n_channels: int) -> tuple[str, ...]:
     """Names of the 10-20 system from front to back, evenly spaced; E1, E2, ... beyond 64."""
-    if n_channels > len(FRONT_TO_BACK):
+    from cogattn.eeg.recordings.montage import channels_in_rows
+
+    if n_channels > 64:
         return tuple(f"E{i + 1}" for i in range(n_channels))
-    places = np.linspace(0, len(FRONT_TO_BACK) - 1, n_channels).round().astype(int)
-    return tuple(FRONT_TO_BACK[place] for place in places)
+    return channels_in_rows(n_channels)
 
 
 def add_noise(eeg: FloatArray, rng: np.random.Generator, levels: NoiseLevels, *, sfreq: float) -> None:

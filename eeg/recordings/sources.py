@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.audit import audited
+from cogattn.eeg.recordings.bad_spans import pieces
 from cogattn.eeg.recordings.bids_events import events_places
 from cogattn.eeg.recordings.cleaning import cleaned
 from cogattn.eeg.recordings.config import (
@@ -33,9 +34,10 @@ from cogattn.eeg.recordings.files import listeners as listeners
 from cogattn.eeg.recordings.intake import Intake
 from cogattn.eeg.recordings.places import Places, places_of
 from cogattn.eeg.recordings.readers import in_volts, open_bids, open_raw, read_raw
-from cogattn.eeg.recordings.recording import Recording
+from cogattn.eeg.recordings.recording import Recording, check_finite
 from cogattn.eeg.recordings.relevant import own
 from cogattn.eeg.recordings.size import SIMULATION_SFREQ as SIMULATION_SFREQ
+from cogattn.eeg.recordings.sound import sound as sound
 from cogattn.eeg.recordings.trial_table import places, recordings_of, sounds_beside
 from cogattn.seeds import Streams
 
@@ -89,6 +91,10 @@ def load(
 def tidied(part: Part, cleaning: Cleaning, listener: str) -> Recording:
     """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`."""
     recording = replace(part.recording, subject=listener)
+    for trial, spans in zip(recording.trials, part.bad, strict=True):
+        for start, stop in pieces((0, len(trial.eeg)), spans):
+            where = f"subject {listener}, {trial.name}"
+            check_finite(trial.eeg[start:stop], channels=recording.channels, where=where)
     out = cleaned(recording, cleaning, marked=part.marked, bad=part.bad, info=part.info)
     checked = out.checked()
     return replace(checked, intake=replace(checked.intake, prints=audited(recording)))

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cogattn.eeg.recordings.places import CONDITION, Place, triggered
+from cogattn.eeg.recordings.alignment import trigger_events
+from cogattn.eeg.recordings.places import CONDITION, Place
 from cogattn.eeg.recordings.readers import audio_file
 from cogattn.errors import DataError
 
@@ -144,7 +145,10 @@ def _onset_s(raw: mne.io.BaseRaw, row: Row, seen: dict[str, int], where: str) ->
         return _number(row["onset_s"], "onset_s", where)
     if row.get("trigger"):
         code = row["trigger"]
-        onsets = triggered(raw, [code], where)
+        try:
+            onsets = trigger_events(raw, [int(code) if code.isdigit() else code])
+        except DataError as error:
+            raise DataError(f"a trial's trigger must occur: {error} ({where})") from error
         seen[code] += 1
         if seen[code] > len(onsets):
             raise DataError(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
-from cogattn.eeg.aad.config import AadConfig, FolderSession
+from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.plan import CONTROL, DecodingCell, ResponseCell
 from cogattn.errors import ConfigError, DataError
 from cogattn.study import streams_of
@@ -63,15 +63,25 @@ def test_relevant_settings_hold_and_are_their_own(aad) -> None:
         assert aad.STUDY.relevant(relevant, cell) == relevant
 
 
-@pytest.mark.parametrize(("layout", "is_read"), [("kul", True), ("dtu", False), ("table", False)])
-def test_the_folder_of_sounds_matters_to_the_layout_that_names_its_sounds(
-    aad, layout, is_read, tmp_path
-) -> None:
-    source = FolderSession(path=tmp_path, layout=layout, audio=tmp_path / "sounds")
+@pytest.mark.parametrize(
+    ("kind", "setting", "value", "is_read"),
+    [
+        ("kul", "unit", "uV", False),
+        ("kul", "unit", "V", True),
+        ("table", "unit", "V", False),
+        ("dtu", "envelope_sfreq", 64.0, False),
+        ("kul", "envelope_sfreq", 64.0, True),
+        ("cnd", "attended", "speech", True),
+    ],
+)
+def test_a_setting_that_says_what_is_so_anyway_is_none(aad, kind, setting, value, is_read, tmp_path) -> None:
+    place = {"kind": kind, "path": tmp_path}
     cell = ResponseCell(label="S", task="response", observer="S")
-    alone = aad.STUDY.relevant(AadConfig(recordings=source), cell).recordings
-    assert isinstance(alone, FolderSession)
-    assert (alone.audio is not None) == is_read
+    alone, usual = (
+        aad.STUDY.relevant(AadConfig.parse({"recordings": {**place, **more}}), cell).recordings
+        for more in ({setting: value}, {})
+    )
+    assert (alone != usual) == is_read
 
 
 def identities(aad, config: AadConfig) -> dict[str, str]:
@@ -137,28 +147,28 @@ def test_a_cell_is_identified_by_the_bytes_of_its_own_listener(aad, tmp_path) ->
     aad.dtu_folder(tmp_path)
     config = aad.folder_config(tmp_path)
     before = contents(aad, config)
-    assert set(before["S1, ridge"]) == {"S1"}
+    assert set(before["S1, ridge"]) == {"recording"}
     savemat(tmp_path / "S2_data_preproc.mat", {"data": 1.0})
     after = contents(aad, config)
     assert {label for label in after if after[label] != before[label]} == {"S2, ridge", "S2, response"}
     everybody = contents(aad, aad.folder_config(tmp_path, validation="subject"))
-    assert set(everybody["S1, ridge"]) == {"S1", "S2"}
-    assert set(everybody["S1, response"]) == {"S1"}
+    assert set(everybody["S1, ridge"]) == {"S1: recording", "S2: recording"}
+    assert set(everybody["S1, response"]) == {"recording"}
 
 
 def test_in_a_table_a_listeners_rows_and_files_count(aad, good_table, tmp_path) -> None:
     shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
     config = aad.table_config(tmp_path)
     before = contents(aad, config)["S1, ridge"]
-    assert {"S1.edf", "0a.wav", "3b.wav", "rows of trials.csv"} <= set(before)
+    assert set(before) == {"recording", "sounds", "S1: rows of trials.csv"}
     rows = pd.read_csv(tmp_path / "trials.csv", dtype=str)
     pd.concat([rows, rows.assign(subject="S2")]).to_csv(tmp_path / "trials.csv", index=False)
     assert contents(aad, config)["S1, ridge"] == before  # another listener's rows
     rows.assign(onset_s="2").to_csv(tmp_path / "trials.csv", index=False)
     changed = contents(aad, config)["S1, ridge"]
-    assert {name for name in before if changed[name] != before[name]} == {"rows of trials.csv"}
+    assert {name for name in before if changed[name] != before[name]} == {"S1: rows of trials.csv"}
     shutil.copy(tmp_path / "1b.wav", tmp_path / "0a.wav")
-    assert contents(aad, config)["S1, ridge"]["0a.wav"] != before["0a.wav"]
+    assert contents(aad, config)["S1, ridge"]["sounds"] != before["sounds"]
 
 
 def test_speech_counts_by_its_bytes_and_two_files_of_one_name_both_count(aad, tmp_path) -> None:
@@ -180,15 +190,14 @@ def test_sounds_and_stimuli_beside_the_recordings_count_in_the_layouts_that_read
     (tmp_path / "sounds").mkdir()
     for name in ("S1.mat", "dataSub1.mat", "dataStim.mat", "sounds/a.wav"):
         (tmp_path / name).write_bytes(name.encode())
-    place = {"kind": "folder", "path": str(tmp_path)}
-    heard = {"audio": str(tmp_path / "sounds")}
+    place, heard = {"path": str(tmp_path)}, {"audio": str(tmp_path / "sounds")}
     configs = {
-        layout: aad.small(recordings={**place, "layout": layout, **heard}, decoders=["ridge"])
-        for layout in ("kul", "cnd")
+        layout: aad.small(recordings={**place, "kind": layout, **more}, decoders=["ridge"])
+        for layout, more in (("kul", heard), ("cnd", {}))
     }
     found = {layout: contents(aad, config) for layout, config in configs.items()}
-    assert set(found["kul"]["S1, ridge"]) == {"S1", "audio"}
-    assert set(found["cnd"]["dataSub1, ridge"]) == {"dataSub1", "stimulus"}
+    assert set(found["kul"]["S1, ridge"]) == {"recording", "audio"}
+    assert set(found["cnd"]["dataSub1, ridge"]) == {"recording", "stimulus"}
     (tmp_path / "sounds" / "a.wav").write_bytes(b"other")
     (tmp_path / "dataStim.mat").write_bytes(b"other")
     for layout, changed in (("kul", "audio"), ("cnd", "stimulus")):

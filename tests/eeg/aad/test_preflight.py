@@ -12,8 +12,14 @@ import pytest
 from scipy.io import savemat, wavfile
 
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.recordings.sources import load
+from cogattn.eeg.recordings import sources
 from cogattn.errors import ConfigError, DataError
+
+
+def load(config: AadConfig, listener: str):
+    how = {"cleaning": config.cleaning, "envelope": config.envelope, "seed": config.seed}
+    return sources.load(config.recordings, listener, **how)
+
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "aad.md"
 NETWORKS = {"decoders": ["cnn"], "windows_s": [2, 10]}
@@ -219,12 +225,12 @@ def test_a_file_that_only_names_its_sounds_needs_their_folder(aad, tmp_path, eeg
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t.drop(columns="attended"), "column attended"),
+        (lambda t: t.drop(columns="recording"), "column recording"),
         (lambda t: t.drop(columns="onset_s"), "onset_s or trigger or audio_channel"),
         (lambda t: t.assign(onset_s="soon"), "number of seconds.*S1, trial 1"),
         (lambda t: t.assign(duration_s="nan"), "duration_s must be finite.*S1, trial 1"),
         (lambda t: t.assign(duration_s="-5"), "duration_s must be positive.*S1, trial 1"),
-        (lambda t: t.assign(onset_s="", trigger="stop"), "codes must occur"),
+        (lambda t: t.assign(onset_s="", trigger="stop"), "trigger must occur.*codes must occur"),
         (lambda t: pd.concat([t, t]).assign(onset_s="", trigger="go"), "once for each.*trial 5"),
         (lambda t: t.assign(onset_s="", audio_channel="EXG"), "EXG"),
         (lambda t: t.assign(onset_s=["2", "25", "48", "80"]), "within the recording.*trial 4"),
@@ -274,7 +280,7 @@ def test_the_check_reads_headers_and_no_samples_of_continuous_recordings(
 def documented(layout: str) -> list[str]:
     """Arguments of the documented command that reads this layout."""
     lines = DOCS.read_text(encoding="utf-8").splitlines()
-    (line,) = [text for text in lines if text.startswith("cogattn aad") and f"layout {layout}" in text]
+    (line,) = [text for text in lines if text.startswith("cogattn aad") and f"kind {layout}" in text]
     return shlex.split(line, comments=True)[2:]
 
 

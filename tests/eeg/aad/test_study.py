@@ -14,14 +14,27 @@ from cogattn.eeg.aad import cross_validate
 from cogattn.eeg.aad.figures import response_figure
 from cogattn.eeg.aad.plan import CONTROL, DecodingCell, ResponseCell
 from cogattn.eeg.aad.trials import decode, pool_of, prepared
+from cogattn.eeg.recordings import sources
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
-from cogattn.eeg.recordings.sources import load
 from cogattn.errors import DataError
 from cogattn.study import Outcome
 
+
+def load(config, listener: str):
+    how = {"cleaning": config.cleaning, "envelope": config.envelope, "seed": config.seed}
+    return sources.load(config.recordings, listener, **how)
+
+
 IGNORED = CONTROL.id
-FEW = {"kind": "simulated_talkers", "n_listeners": 1, "n_trials": 4, "trial_s": 30, "n_channels": 4, "snr_db": -12}
+FEW = {
+    "kind": "simulated_talkers",
+    "n_listeners": 1,
+    "n_trials": 4,
+    "trial_s": 30,
+    "n_channels": 4,
+    "snr_db": -12,
+}
 
 
 def test_every_decoder_decodes_better_than_the_control(aad, finished) -> None:

@@ -162,7 +162,7 @@ def test_cnd_is_analysed_with_the_feature_that_is_named(lab, eeg_files, assert_f
     eeg_files.save_cnd(lab, [scalp((0, own))[:, : len(own)].T], features, ["music", "speech"], sfreq=SFREQ)
     words = ("--recordings.kind", "cnd", "--recordings.path", ".")
     assert_follows(settings_of(*words, "--recordings.attended", "speech"), "ch1")
-    with pytest.raises(DataError, match="'music', 'speech'.*got 'attended'"):
+    with pytest.raises(DataError, match=r"'music', 'speech'.*got 'attended'"):
         load(settings_of(*words))
 
 

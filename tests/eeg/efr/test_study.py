@@ -96,7 +96,8 @@ def test_every_table_has_what_it_declares_and_nothing_is_padded(small):
         rows = trials[name]
         assert len(rows) > 0
         conforming(rows, schema, name=name)
-        allowed = {"band", "pitch_score"}  # a correlation with a pitch that does not move is none
+        # a correlation with a pitch that does not move is none; nor is the drift of a clock that nothing tells
+        allowed = {"band", "pitch_score", "recording"}
         padded = [column for column in rows if rows[column].isna().all()]
         assert not padded or name in allowed
 

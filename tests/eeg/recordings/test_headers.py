@@ -17,7 +17,8 @@ pytest.importorskip("edfio")
 
 from cogattn.eeg.recordings.damage import FREE_BYTES, LARGEST_RATIO, check_unpacked, reading
 from cogattn.eeg.recordings.envelope import audio_header, read_audio
-from cogattn.eeg.recordings.readers import fingerprint, open_epochs, open_raw, read_bids, read_raw
+from cogattn.eeg.recordings.files import digest_of, members_of
+from cogattn.eeg.recordings.readers import open_epochs, open_raw, read_bids, read_raw
 from cogattn.errors import ConfigError, DataError
 
 LITTLE = 30 * 2**20
@@ -334,14 +335,14 @@ def test_wavs_of_either_byte_order_and_large_ones_are_read(tmp_path: Path, kind:
 
 def test_a_fingerprint_is_over_all_bytes_that_are_read(write, tmp_path: Path) -> None:
     path = write("a.vhdr")
-    before, alone = fingerprint(path), fingerprint(path.with_suffix(".eeg"))
+    before, alone = digest_of(members_of(path)), digest_of(members_of(path.with_suffix(".eeg")))
     changed(path.with_suffix(".vmrk"), -1, b" ")
-    assert fingerprint(path) != before
+    assert digest_of(members_of(path)) != before
     changed(path.with_suffix(".eeg"), 0, b"\x01")
-    assert fingerprint(path.with_suffix(".eeg")) != alone
-    folder = fingerprint(tmp_path)
+    assert digest_of(members_of(path.with_suffix(".eeg"))) != alone
+    folder = digest_of(members_of(tmp_path))
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "new").write_bytes(b"")
-    assert fingerprint(tmp_path) != folder
+    assert digest_of(members_of(tmp_path)) != folder
     with pytest.raises(DataError, match="missing"):
-        fingerprint(tmp_path / "missing.edf")
+        digest_of(members_of(tmp_path / "missing.edf"))

@@ -10,8 +10,9 @@ pytest.importorskip("h5py")
 pytest.importorskip("edfio")
 pytest.importorskip("pymatreader")
 
-from cogattn.eeg.recordings.envelope import Envelope
-from cogattn.eeg.recordings.readers import read_bids, read_cnd, read_dtu, read_kul, read_raw, with_audio
+from cogattn.eeg.recordings.config import EnvelopeSettings
+from cogattn.eeg.recordings.cutting import Heard, with_sounds
+from cogattn.eeg.recordings.readers import read_bids, read_cnd, read_dtu, read_kul, read_raw
 from cogattn.errors import DataError
 
 
@@ -114,13 +115,13 @@ def test_sounds_named_by_the_labels_become_streams(tmp_path, eeg_files) -> None:
     rng = np.random.default_rng(4)
     for track in (1, 2):
         wavfile.write(tmp_path / f"part1_track{track}_dry.wav", 8000, rng.standard_normal(8000 * 11) * 0.1)
-    envelope = Envelope("rms", sfreq=eeg_files.SFREQ)
-    found = with_audio(read_kul(tmp_path / "S3.mat"), tmp_path, envelope)
+    how = Heard(EnvelopeSettings(method="rms"))
+    found = with_sounds(read_kul(tmp_path / "S3.mat"), tmp_path, how)
     np.testing.assert_array_equal(found.stream("attended")[0], found.stream("unattended")[1])
     assert found.stream("attended")[0].shape == (1280,)
     (tmp_path / "part1_track2_dry.wav").unlink()
     with pytest.raises(DataError, match="part1_track2_hrtf"):
-        with_audio(read_kul(tmp_path / "S3.mat"), tmp_path, envelope)
+        with_sounds(read_kul(tmp_path / "S3.mat"), tmp_path, how)
 
 
 def test_a_file_of_another_layout_says_what_it_lacks(tmp_path) -> None:

@@ -6,7 +6,6 @@ import mne
 import numpy as np
 import pytest
 
-from cogattn.eeg.recordings.alignment import audio_onset, trials_from_epochs, trials_from_raw, trigger_onsets
 from cogattn.eeg.recordings.recording import Recording, Trial, resample
 from cogattn.errors import DataError
 
@@ -115,41 +114,3 @@ def continuous() -> mne.io.RawArray:
         stim[0, sample : sample + 6] = code
     info = mne.create_info(["Fz", "Cz", "Pz", "STI"], SFREQ, ["eeg"] * 3 + ["stim"])
     return mne.io.RawArray(np.vstack([data, stim]), info, verbose="error")
-
-
-def test_trials_start_at_their_triggers() -> None:
-    raw = continuous()
-    onsets = trigger_onsets(raw, [7, 9])
-    assert onsets == [10.0, 50.0]
-    cut = trials_from_raw(raw, onsets, duration_s=20.0, subject="S1")
-    np.testing.assert_array_equal(cut.eeg[1], raw.get_data(picks="eeg")[:, 3200:4480].T)
-    with pytest.raises(DataError, match=r"\[7, 9\]"):
-        trigger_onsets(raw, [3])
-    with pytest.raises(DataError, match=r"within the recording.*trial 2"):
-        trials_from_raw(raw, onsets, duration_s=60.0, subject="S1")
-
-
-def test_annotations_give_the_same_onsets_and_epochs_the_same_samples() -> None:
-    raw = continuous()
-    raw.set_annotations(mne.Annotations([10.0, 50.0], [0, 0], ["story", "story"]))
-    assert trigger_onsets(raw, ["story"]) == [10.0, 50.0]
-    events = np.array([[640, 0, 1], [3200, 0, 1]])
-    epochs = mne.Epochs(raw, events, {"story": 1}, 0, 20 - 1 / SFREQ, baseline=None, verbose="error")
-    np.testing.assert_array_equal(
-        trials_from_epochs(epochs, subject="S1").eeg[1],
-        trials_from_raw(raw, [10.0, 50.0], duration_s=20.0, subject="S1").eeg[1],
-    )
-
-
-def test_a_sound_is_found_in_the_audio_channel_to_the_sample() -> None:
-    rng = np.random.default_rng(1)
-    sound = rng.standard_normal(8000 * 20) * np.repeat(rng.random(200), 800)
-    channel = 0.05 * rng.standard_normal(512 * 40)
-    at = resample(sound, 8000, 512)
-    channel[5000 : 5000 + at.size] += at
-    found = audio_onset(channel, sound, sfreq=512.0, audio_sfreq=8000.0)
-    assert abs(found.onset_s - 5000 / 512) <= 1 / 512
-    assert found.r > 0.9
-    assert abs(found.drift_ppm) < 200
-    with pytest.raises(DataError, match="must be found"):
-        audio_onset(rng.standard_normal(512 * 40), sound, sfreq=512.0, audio_sfreq=8000.0)
