@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,10 +11,13 @@ from cogattn.config import Settings, StudyConfig
 from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Reference, SimulatedTalkers, Source
 
 DecoderName = Literal["ridge", "ledoit-wolf", "forward", "cca", "cnn", "attention", "classifier"]
+FeatureName = Literal["envelope", "onsets", "bands"]
 LINEAR: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf")
 """Linear in the training envelopes: refitted to every swap of the talkers at once."""
 NETWORKS: tuple[DecoderName, ...] = ("cnn", "attention", "classifier")
 """Trained by gradient descent."""
+CORRELATING: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf", "forward", "cnn", "attention")
+"""Scores are correlations."""
 
 
 class AadCleaning(Cleaning):
@@ -56,6 +59,21 @@ class LagSettings(Settings):
         return self
 
 
+class CcaSettings(Settings):
+    """Canonical correlation; of several values those are used that decode held-out training trials best."""
+
+    eeg_contexts_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.25, 0.4), min_length=1)
+    """The EEG is taken from 0 to this many seconds after a sample of the sound."""
+    stimulus_contexts_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.4, 1.2), min_length=1)
+    """The sound is taken from this many seconds before."""
+    n_components: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3, 5, 8), min_length=1)
+    """Components kept."""
+    shrinkages: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.01, 0.1, 1.0), min_length=1)
+    """Ridge of both covariances, in units of their mean eigenvalue."""
+    window_s: float = Field(default=5.0, gt=0)
+    """Windows in seconds on which the discriminant is trained and constants are judged."""
+
+
 class SwitchSettings(Settings):
     """The minimal expected switch duration."""
 
@@ -86,8 +104,8 @@ class SignificanceSettings(Settings):
     """Each subject's test: the talkers are swapped in random whole trials."""
 
     method: Literal["auto", "refit", "swap"] = "auto"
-    """refit: swap in training and test and fit every decoder again, which is exact; fast for ridge, slow for
-    the others. swap: only in the test of the finished decoders; too liberal where trials train each other's
+    """refit: swap in training and test and fit every decoder again, which is exact; fast for ridge, whose penalty is
+    then Ledoit-Wolf's, slow for the others. swap: only in the test of the finished decoders; too liberal where trials train each other's
     decoders. auto: refit for ridge, swap for the others."""
     n_permutations: int = Field(default=999, ge=19)
     """Random swaps."""
@@ -104,6 +122,12 @@ class AadConfig(StudyConfig):
     """Sound to envelope."""
     preprocessing: Preprocessing = Preprocessing()
     """Filter and rate."""
+    features: tuple[FeatureName, ...] = Field(default=("envelope",), min_length=1)
+    """What of the sound is decoded or answered: its envelope, onsets (the envelope's rate of rise), envelopes of eight
+    frequency bands, which need the sound itself. Of several, the forward model's gain by each is reported; networks
+    use the first."""
+    banded: bool = True
+    """Of several features, give each a penalty of its own in the forward model, chosen on the training trials."""
     decoders: tuple[DecoderName, ...] = Field(default=("ridge", "ledoit-wolf", "cca"), min_length=1)
     """Which decoders are compared: ridge with a chosen penalty, ridge with Ledoit-Wolf's, the forward model,
     canonical correlation, and the trainable networks cnn, attention, classifier."""
@@ -119,6 +143,8 @@ class AadConfig(StudyConfig):
     of its training, or allowed there, which is named before the number and withholds the test."""
     control: bool = True
     """Also train ridge on the ignored talker, as a control that should not decode the attended one."""
+    cca: CcaSettings = CcaSettings()
+    """Of canonical correlation."""
     training: TrainingSettings = TrainingSettings()
     """Of the networks."""
     significance: SignificanceSettings = SignificanceSettings()
@@ -133,6 +159,8 @@ class AadConfig(StudyConfig):
     def _consistent(self) -> Self:
         if len(set(self.decoders)) < len(self.decoders):
             raise ValueError("decoders must differ from each other")
+        if len(set(self.features)) < len(self.features):
+            raise ValueError("features must differ from each other")
         if not all(b > a for a, b in pairwise((0.0, *self.windows_s))):
             raise ValueError("windows_s must be positive and rise")
         return self

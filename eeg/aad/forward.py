@@ -149,6 +149,70 @@ def fit_left_out(
     return [found[k] for k in range(len(left_out))]
 
 
+def gains_left_out(
+    stimulus: Sequence[FloatArray],
+    eeg: Sequence[FloatArray],
+    splits: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    sfreq: float,
+    delays_s: tuple[float, float],
+    groups: Sequence[int],
+    banded: bool = True,
+    pieces: Sequence[Sequence[int]] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """How well tested trials are predicted by all features, and without each.
+
+    Parameters
+    ----------
+    stimulus, eeg : list of array, each (n_times, n_columns) and (n_times, n_channels)
+        Pieces of trials.
+    splits : sequence of (train, test)
+        Trials; models and their penalties come from the training trials alone.
+    sfreq : float
+        Rate in Hz.
+    delays_s : (float, float)
+        Delays of the response in seconds, both included.
+    groups : sequence of int
+        Feature, 0 ... n_features - 1, that each column of the stimulus belongs to.
+    banded : bool
+        Whether each feature has a penalty of its own.
+    pieces : sequence of sequence of int, optional
+        Which pieces each trial consists of; one each when absent.
+
+    Returns
+    -------
+    whole : array, shape (n_trials,)
+        Correlation of prediction and EEG, mean over channels, and over pieces by their lengths.
+    without : array, shape (n_trials, n_features)
+        The same of models that were fitted without a feature.
+    """
+    y = checked_eeg(eeg)
+    x = checked_streams(stimulus, y, name="stimulus")
+    checked_lags(*delays_s, sfreq, y)
+    own = np.asarray(groups)
+    n_features = int(own.max()) + 1
+
+    def predicted(columns: FloatArray) -> FloatArray:
+        chosen = [trial[:, columns] for trial in x]
+        problem = Problem.of(chosen, y, Lags.forward(*delays_s, sfreq), pieces)
+        several = banded and len(set(own[columns])) > 1
+        left_out = [sorted(set(range(len(problem.parts))) - set(train)) for train, _ in splits]
+        fitted = fit_left_out(problem, left_out, bands=own[columns] if several else None)
+        found = np.full(len(problem.parts), np.nan)
+        for response, (_, test) in zip(fitted, splits, strict=True):
+            for trial in test:
+                lengths = [len(y[k]) for k in problem.pieces[trial]]
+                each = [
+                    correlation(predict(chosen[k], lag_by_lag(response.coef_), problem.lags), y[k]).mean()
+                    for k in problem.pieces[trial]
+                ]
+                found[trial] = np.average(each, weights=lengths)
+        return found
+
+    without = [predicted(np.flatnonzero(own != f)) for f in range(n_features)]
+    return predicted(np.arange(own.size)), np.stack(without, axis=1)
+
+
 def lag_by_lag(coef: FloatArray) -> FloatArray:
     """Weights as `predict` takes them, (n_lags * n_features, n_channels), from (n_lags, n_features, n_channels)."""
     return coef[::-1].reshape(-1, coef.shape[2])

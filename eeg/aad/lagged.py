@@ -25,6 +25,11 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from cogattn.eeg.types import FloatArray
 
+_BLOCK = 4096
+"""Samples to which weights are applied at a time."""
+_FEW_CHANNELS = 8
+"""Up to so many channels the lagged matrix is small enough to be multiplied as it is."""
+
 
 @dataclass(frozen=True)
 class Lags:
@@ -175,8 +180,22 @@ def lagged(x: FloatArray, lags: Lags) -> FloatArray:
 
 def predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
     """Apply weights of shape (n_lags * n_channels, n_columns) to x; return (n_times, n_columns)."""
+    n_times = x.shape[0]
+    if n_times <= _BLOCK:
+        return _predict(x, weights, lags)
+    out = np.empty((n_times, weights.shape[1]), dtype=np.result_type(x, weights))
+    for start in range(0, n_times, _BLOCK):  # what a block needs stays in the cache
+        stop = min(start + _BLOCK, n_times)
+        first, last = max(start + min(lags.first, 0), 0), min(stop + max(lags.last, 0), n_times)
+        out[start:stop] = _predict(x[first:last], weights, lags)[start - first : stop - first]
+    return out
+
+
+def _predict(x: FloatArray, weights: FloatArray, lags: Lags) -> FloatArray:
     n_times, n_channels = x.shape
     n_columns = weights.shape[1]
+    if n_channels <= _FEW_CHANNELS:
+        return lagged(x, lags) @ weights
     stacked = weights.reshape(lags.n, n_channels, n_columns).transpose(1, 0, 2).reshape(n_channels, -1)
     parts = (x @ stacked).reshape(n_times, lags.n, n_columns)
     out = np.zeros((n_times, n_columns), dtype=parts.dtype)

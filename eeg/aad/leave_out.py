@@ -102,7 +102,9 @@ def solve_left_out(
     trace = total.trace
     basis = basis or Basis(parts)
     for chunk in _chunks(folds, n_features * n_targets * 10):
-        left = [Moments.total([parts[k] for k in folds[i]]) if len(folds[i]) else total.emptied() for i in chunk]
+        left = [
+            Moments.total([parts[k] for k in folds[i]]) if len(folds[i]) else total.emptied() for i in chunk
+        ]
         ridges = [
             np.asarray(penalties(i, trace - m.trace), dtype=np.float64)
             for i, m in zip(chunk, left, strict=True)

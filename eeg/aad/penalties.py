@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -44,8 +45,6 @@ class Problem:
         One per trial.
     pieces : sequence of sequence of int
         Which of x and y each trial consists of.
-    basis : Basis
-        Of all trials' predictors.
     """
 
     x: Sequence[FloatArray]
@@ -53,7 +52,6 @@ class Problem:
     lags: Lags
     parts: Sequence[Moments]
     pieces: Sequence[Sequence[int]]
-    basis: Basis
 
     @classmethod
     def of(
@@ -66,7 +64,12 @@ class Problem:
         """Compute the moments of every trial; each piece is a trial where `pieces` does not say otherwise."""
         trials = [[k] for k in range(len(x))] if pieces is None else pieces
         parts = [Moments.total([Moments.of(x[k], y[k], lags) for k in trial]) for trial in trials]
-        return cls(x, y, lags, parts, trials, Basis(parts))
+        return cls(x, y, lags, parts, trials)
+
+    @cached_property
+    def basis(self) -> Basis:
+        """Of all trials' predictors."""
+        return Basis(self.parts)
 
     def toward(self, y: Sequence[FloatArray]) -> Problem:
         """The same predictors with other targets; what predictors alone determine is not computed again."""
@@ -75,12 +78,14 @@ class Problem:
             cross = sum(cross_moments(self.x[k], y[k], self.lags) for k in trial)
             power = sum(np.einsum("tk,tk->k", y[k], y[k]) for k in trial)
             parts.append(part.toward(np.asarray(cross), np.asarray(power)))
-        return replace(self, y=y, parts=parts)
+        other = replace(self, y=y, parts=parts)
+        other.__dict__["basis"] = self.basis  # of the predictors alone
+        return other
 
     def scaled(self, scale: FloatArray) -> Problem:
         """The same with every predictor channel multiplied by its entry of `scale`, (n_channels,)."""
         parts = [part.scaled(scale) for part in self.parts]
-        return replace(self, x=[x * scale for x in self.x], parts=parts, basis=Basis(parts))
+        return replace(self, x=[x * scale for x in self.x], parts=parts)
 
     def without(
         self,
@@ -203,7 +208,9 @@ def ledoit_wolf_alpha(problem: Problem, trials: Sequence[int]) -> float:
     moments = Moments.total([problem.parts[k] for k in trials])
     n_features, n = moments.cross.shape[0], moments.n_times
     gram = moments.gram()
-    power = np.concatenate([_row_power(problem.x[k], problem.lags) for t in trials for k in problem.pieces[t]])
+    power = np.concatenate(
+        [_row_power(problem.x[k], problem.lags) for t in trials for k in problem.pieces[t]]
+    )
     mean = moments.trace / n / n_features
     squared = float(np.einsum("ij,ij->", gram, gram)) / n**2
     spread = squared - n_features * mean**2

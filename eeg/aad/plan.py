@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cogattn.eeg.aad.config import (
     LINEAR,
     NETWORKS,
     AadConfig,
+    CcaSettings,
     DecoderName,
     LagSettings,
     SignificanceSettings,
@@ -34,7 +35,7 @@ TABLES: dict[str, Schema] = {
         "trial": "str",
         "window_s": "float64",
         "window": "int64",
-        "margin": "float64",  # evidence for the attended talker
+        "margin": "float64",  # evidence for the attended talker: of correlations, the difference of Fisher's z
         "response": "str",  # attended, unattended or tie
         "correct": "float64",  # 1, 0 or 0.5
     },
@@ -54,6 +55,13 @@ TABLES: dict[str, Schema] = {
         "channel": "str",
         "lag_s": "float64",
         "amplitude": "float64",  # weight of the forward model for the attended envelope
+    },
+    "feature": {
+        "listener": "str",
+        "feature": "str",
+        "trial": "str",
+        "r": "float64",  # forward model of all features, mean over channels, in a trial that it has not seen
+        "without": "float64",  # the same without this feature
     },
     "recording": INTAKE,
     "content": CONTENT,
@@ -90,8 +98,16 @@ class ResponseCell(Cell):
     """One listener's response to the attended talker."""
 
 
-def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | ResponseCell]:
-    """Return a cell per decoder and listener, the control among them, and one per listener's response."""
+@dataclass(frozen=True, kw_only=True)
+class FeatureCell(Cell):
+    """What each feature of the attended talker adds to one listener's forward model."""
+
+
+def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | ResponseCell | FeatureCell]:
+    """Return a cell per decoder and listener, the control among them, and one per listener's response.
+
+    Of several features a cell per listener says what each adds.
+    """
     readers: list[tuple[DecoderName, TrainOn]] = [(name, "attended") for name in config.decoders]
     if config.control:
         readers.append(("ridge", "unattended"))
@@ -107,7 +123,9 @@ def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | Res
         for listener in listeners
     ]
     responses = [ResponseCell(label=f"{who}, response", task="response", observer=who) for who in listeners]
-    return [*decoding, *responses]
+    several = listeners if len(config.features) > 1 else ()
+    features = [FeatureCell(label=f"{who}, features", task="features", observer=who) for who in several]
+    return [*decoding, *responses, *features]
 
 
 def decoders_of(config: AadConfig) -> list[Observer]:
@@ -130,12 +148,16 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     """
     if not isinstance(cell, DecodingCell):
         source = own(config.recordings, cell.observer)
+        chosen: dict[str, Any] = {}
+        if isinstance(cell, FeatureCell):
+            chosen = {"features": config.features, "banded": config.banded}
         return AadConfig(
             seed=config.seed if isinstance(source, Simulated) else 0,
             recordings=source,
             cleaning=config.cleaning,
             envelope=of_envelope(config.envelope, source),
             preprocessing=config.preprocessing,
+            **chosen,
         )
     source = _source(config, cell)
     return AadConfig(
@@ -148,6 +170,9 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
         windows_s=config.windows_s,
         validation=config.validation,
         shared_sounds=config.shared_sounds,
+        features=config.features if cell.decoder not in NETWORKS else config.features[:1],
+        banded=config.banded if cell.decoder == "forward" and len(config.features) > 1 else True,
+        cca=config.cca if cell.decoder == "cca" else CcaSettings(),
         training=config.training if cell.decoder in NETWORKS else TrainingSettings(),
         significance=_significance(config, cell.decoder),
     )

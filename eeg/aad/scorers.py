@@ -1,7 +1,7 @@
-"""One face for all decoders: how well any sound matches a trial's EEG, window by window.
+"""One face for all decoders: how well any sound matches a piece of EEG, window by window.
 
-`fitted` trains a decoder by its name and returns a function from a trial's EEG to a `Scorer`, which compares any
-sounds with it: the two talkers for a decision, other sounds for a rank.
+A `Scorer` compares any sounds with the EEG it was made for: the two talkers for a decision, other sounds for a rank.
+`decoding` makes them for all trials that are left out.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.aad.cca import CcaDecoder
-from cogattn.eeg.aad.config import AadConfig, DecoderName
-from cogattn.eeg.aad.forward import ForwardModel
+from cogattn.eeg.aad.checks import checked_streams
+from cogattn.eeg.aad.features import first_feature
+from cogattn.eeg.aad.forward import Response, lag_by_lag
+from cogattn.eeg.aad.lagged import Lags, predict
 from cogattn.eeg.aad.metrics import window_correlation
-from cogattn.eeg.aad.ridge import RidgeDecoder
 from cogattn.eeg.types import FloatArray
 
 if TYPE_CHECKING:
-    from cogattn.eeg.aad.journal import Journal
-    from cogattn.eeg.aad.trainable import Architecture, NetworkReconstructor, SpeakerClassifier
+    from cogattn.eeg.aad.trainable import SpeakerClassifier
 
 Scorer = Callable[[Sequence[FloatArray], float], FloatArray]
 """(sounds, window_s) -> scores (n_sounds, n_windows); higher is a better match."""
@@ -29,73 +29,50 @@ RESPONSE_S = (0.0, 0.4)
 """Delays of the forward decoder."""
 
 
-def fitted(
-    config: AadConfig,
-    name: DecoderName,
-    eeg: Sequence[FloatArray],
-    attended: Sequence[FloatArray],
-    unattended: Sequence[FloatArray],
-    *,
-    sfreq: float,
-    journal: Journal | None = None,
-    fold: int = 0,
-) -> Callable[[FloatArray], Scorer]:
-    """Train the decoder `name` on these trials; return what makes a `Scorer` of a trial's EEG.
-
-    Networks keep page `fold` of the journal, as in `cogattn.eeg.aad.training.train`.
-    """
-    if name == "cca":
-        return _by_decision(CcaDecoder(sfreq).fit(eeg, attended, unattended))
-    if name == "classifier":
-        classifier = _classifier(config, sfreq)
-        return _by_decision(classifier.fit(eeg, attended, unattended, journal=journal, fold=fold))
-    if name == "forward":
-        model = ForwardModel(sfreq, *RESPONSE_S).fit(attended, eeg)
-        return lambda trial: _by_prediction(model, trial)
-    if name in ("cnn", "attention"):
-        decoder = _network(config, name, sfreq).fit(eeg, attended, journal=journal, fold=fold)
-    else:
-        lags, alphas = config.lags, "ledoit-wolf" if name == "ledoit-wolf" else None
-        decoder = RidgeDecoder(sfreq, lags.tmin_s, lags.tmax_s, alphas).fit(eeg, attended)
-    return lambda trial: _by_reconstruction(decoder.predict(trial), sfreq)
-
-
-def _by_decision(decider: CcaDecoder | SpeakerClassifier) -> Callable[[FloatArray], Scorer]:
-    """The decider's own score of each sound."""
-    return lambda trial: lambda sounds, window_s: decider.scores(trial, sounds, window_s=window_s)
-
-
-def _by_reconstruction(decoded: FloatArray, sfreq: float) -> Scorer:
-    """Correlation of each sound with the reconstruction."""
+def by_reconstruction(decoded: FloatArray, sfreq: float) -> Scorer:
+    """Correlation of each sound with the reconstruction; of several features, (n_times, n_features), the mean."""
+    columns = decoded.reshape(len(decoded), -1)
 
     def score(sounds: Sequence[FloatArray], window_s: float) -> FloatArray:
         length = round(window_s * sfreq)
-        return np.stack([window_correlation(decoded, sound, length=length) for sound in sounds])
+        wide = (sound.reshape(len(sound), -1)[:, : columns.shape[1]] for sound in sounds)
+        return np.stack([window_correlation(columns, sound, length=length).mean(axis=1) for sound in wide])
 
     return score
 
 
-def _by_prediction(model: ForwardModel, eeg: FloatArray) -> Scorer:
+def by_prediction(response: Response, lags: Lags, eeg: FloatArray, sfreq: float) -> Scorer:
     """Mean over channels of how well each sound predicts the EEG."""
+    weights = lag_by_lag(response.coef_)
 
     def score(sounds: Sequence[FloatArray], window_s: float) -> FloatArray:
-        length = round(window_s * model.sfreq)
-        return np.stack(
-            [window_correlation(eeg, p, length=length).mean(axis=1) for p in model.predict(sounds)]
-        )
+        length = round(window_s * sfreq)
+        heard = checked_streams(sounds, [eeg] * len(sounds), name="sound")
+        predicted = (predict(sound, weights, lags) for sound in heard)
+        return np.stack([window_correlation(eeg, p, length=length).mean(axis=1) for p in predicted])
 
     return score
 
 
-def _network(config: AadConfig, name: Architecture, sfreq: float) -> NetworkReconstructor:
-    from cogattn.eeg.aad.trainable import NetworkReconstructor
+def by_components(decoder: CcaDecoder, eeg: FloatArray) -> Scorer:
+    """Weighted correlation of components; those of the EEG, and of the last two sounds, are computed once."""
+    neural = decoder.neural(eeg)
+    heard: dict[int, tuple[FloatArray, FloatArray]] = {}  # the sound is kept, so that its id stays its own
 
-    return NetworkReconstructor(
-        sfreq, name, context_s=config.lags.tmax_s, training=config.training, seed=config.seed
+    def of(sound: FloatArray) -> FloatArray:
+        if id(sound) not in heard:
+            if len(heard) == 2:
+                del heard[next(iter(heard))]
+            heard[id(sound)] = sound, decoder.heard(sound)
+        return heard[id(sound)][1]
+
+    return lambda sounds, window_s: np.stack(
+        [decoder.match(neural, of(sound), window_s=window_s) for sound in sounds]
     )
 
 
-def _classifier(config: AadConfig, sfreq: float) -> SpeakerClassifier:
-    from cogattn.eeg.aad.trainable import SpeakerClassifier
-
-    return SpeakerClassifier(sfreq, training=config.training, seed=config.seed)
+def by_network(classifier: SpeakerClassifier, eeg: FloatArray) -> Scorer:
+    """The classifier's own score of each sound."""
+    return lambda sounds, window_s: classifier.scores(
+        eeg, [first_feature(sound) for sound in sounds], window_s=window_s
+    )

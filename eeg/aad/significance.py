@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
-from cogattn.eeg.aad.lagged import Moments
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.metrics import accuracy
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
@@ -164,16 +163,60 @@ def refit_permutation_p(
     """
     x = checked_eeg(eeg, least=2)
     first = checked_streams(attended, x, name="attended")
-    second = checked_streams(unattended, x, name="unattended")
-    sounds = [
-        np.hstack([a / np.linalg.norm(a), u / np.linalg.norm(u)]) for a, u in zip(first, second, strict=True)
-    ]
+    checked_streams(unattended, x, name="unattended")
     each = range(len(x))
     splits = folds or [([j for j in each if j != k], [k]) for k in each]
-    kernel = _sound_kernel(Problem.of(x, sounds, checked_lags(tmin, tmax, sfreq, x)), splits)
-    if train_on == "unattended":
+    problem = Problem.of(x, first, checked_lags(tmin, tmax, sfreq, x))
+    return refit_p(
+        problem,
+        attended,
+        unattended,
+        splits,
+        rng,
+        taught_is_attended=train_on == "attended",
+        n_permutations=n_permutations,
+    )
+
+
+def refit_p(
+    problem: Problem,
+    attended: Sequence[FloatArray],
+    unattended: Sequence[FloatArray],
+    splits: Sequence[tuple[Sequence[int], Sequence[int]]],
+    rng: np.random.Generator,
+    *,
+    taught_is_attended: bool = True,
+    n_permutations: int = 1000,
+) -> float:
+    """`refit_permutation_p` from moments that are there already; trials may come in pieces.
+
+    Parameters
+    ----------
+    problem : Problem
+        Lagged EEG of all trials; its targets do not matter.
+    attended, unattended : list of array, each (n_times,) or (n_times, n_features)
+        What was played in each piece of the problem.
+    splits : sequence of (train, test)
+        Trials of the problem; all are tested once.
+    rng, n_permutations
+        As in `refit_permutation_p`.
+    taught_is_attended : bool
+        Whether the decoder learns the attended talker; else the ignored one.
+    """
+    kernel = sound_kernel(problem, attended, unattended, splits)
+    if not taught_is_attended:
         kernel = kernel[..., ::-1]
-    return permuted_p(lambda swap: trial_score(_swapped_margins(kernel, swap)), len(x), rng, n_permutations)
+    n_trials = len(problem.parts)
+    return permuted_p(lambda swap: trial_score(swapped_margins(kernel, swap)), n_trials, rng, n_permutations)
+
+
+def least_p(n_trials: int, n_permutations: int, test: str) -> float:
+    """Smallest p that a test of this name can give with so many trials.
+
+    Swapping all talkers decodes as well as swapping none once decoders are fitted again.
+    """
+    ways = 2.0 ** (n_trials - 1 if test.startswith("refit") else n_trials)
+    return max(1 / ways, 1 / (n_permutations + 1))
 
 
 def permuted_p(
@@ -208,24 +251,48 @@ def _chance(n: int, dispersion: float):
     return betabinom(n, shape, shape)
 
 
-def _sound_kernel(problem: Problem, splits: Sequence[tuple[Sequence[int], Sequence[int]]]) -> FloatArray:
-    """Match of trial k's talkers with what trial j's talkers teach, (k, talker, j, talker)."""
+def sound_kernel(
+    problem: Problem,
+    attended: Sequence[FloatArray],
+    unattended: Sequence[FloatArray],
+    splits: Sequence[tuple[Sequence[int], Sequence[int]]],
+) -> FloatArray:
+    """Match of trial k's talkers with what trial j's talkers teach, (k, talker, j, talker); features are added up."""
     n = len(problem.parts)
+    sounds = _unit_sounds(problem, attended, unattended)  # pieces: (n_times, 2 * n_features)
+    taught = problem.toward(sounds)
+    n_features = sounds[0].shape[1] // 2
     wide = []
-    for j, part in enumerate(problem.parts):
-        cross = np.zeros((part.cross.shape[0], 2 * n))
-        cross[:, 2 * j : 2 * j + 2] = part.cross
-        wide.append(Moments(part.r, part.outside, cross, np.ones(2 * n), part.n_times))
+    for j, part in enumerate(taught.parts):
+        cross = np.zeros((part.cross.shape[0], n, 2 * n_features))
+        cross[:, j] = part.cross
+        wide.append(part.toward(cross.reshape(len(cross), -1), np.ones(2 * n * n_features)))
     penalty = ledoit_wolf_alpha(problem, range(n)) / n
     left_out = [sorted(set(range(n)) - set(train)) for train, _ in splits]
     kernel = np.zeros((n, 2, n, 2))
-    for fold in solve_left_out(wide, left_out, lambda i, _: [penalty * len(splits[i][0])]):
+    ridges = [[penalty * len(train)] for train, _ in splits]
+    for fold in solve_left_out(wide, left_out, lambda i, _: ridges[i], basis=taught.basis):
         for k in splits[fold.index][1]:
-            kernel[k] = (problem.parts[k].cross.T @ fold.weights[:, 0]).reshape(2, n, 2)
+            match = taught.parts[k].cross.T @ fold.weights[:, 0]
+            match = match.reshape(2, n_features, n, 2, n_features)
+            kernel[k] = np.einsum("afjbf->ajb", match)
     return kernel
 
 
-def _swapped_margins(kernel: FloatArray, swap: NDArray[np.integer]) -> FloatArray:
+def _unit_sounds(
+    problem: Problem, attended: Sequence[FloatArray], unattended: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """Each piece's features of both talkers, centred and of unit norm over their trial."""
+    roles = [checked_streams(role, problem.x, name="sound") for role in (attended, unattended)]
+    both = [np.hstack(pair) for pair in zip(*roles, strict=True)]
+    for pieces in problem.pieces:
+        norm = np.sqrt(sum((both[k] ** 2).sum(axis=0) for k in pieces))
+        for k in pieces:
+            both[k] = both[k] / norm
+    return both
+
+
+def swapped_margins(kernel: FloatArray, swap: NDArray[np.integer]) -> FloatArray:
     """Margin of every trial when talkers are exchanged where swap is 1."""
     each = np.arange(swap.size)
     chosen = kernel[:, :, each, swap].sum(axis=2)  # (trials, talkers): match with the decoder of the others

@@ -106,6 +106,8 @@ class AadStudy(Study[AadConfig]):
 
         if isinstance(cell, plan.ResponseCell):
             return trials.respond(config, cell)
+        if isinstance(cell, plan.FeatureCell):
+            return trials.weigh(config, cell)
         return trials.run(config, cast(plan.DecodingCell, cell), rng, checkpoint)
 
     def summarise(self, config: AadConfig, trials: Trials) -> Results:

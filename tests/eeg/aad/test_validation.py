@@ -12,14 +12,14 @@ from cogattn.eeg.aad.lagged import Lags
 from cogattn.eeg.aad.penalties import Problem, ledoit_wolf_alpha
 from cogattn.eeg.aad.significance import (
     LEAVE_ONE_OUT_DISPERSION,
-    _sound_kernel,
-    _swapped_margins,
     binomial_interval,
     binomial_threshold,
     chance_interval,
     chance_threshold,
     permutation_p,
     refit_permutation_p,
+    sound_kernel,
+    swapped_margins,
     trial_score,
 )
 from cogattn.eeg.recordings.simulate_talkers import (
@@ -155,8 +155,10 @@ def test_refitted_permutation_agrees_with_cross_validation_on_the_truth() -> Non
         np.hstack([a / np.linalg.norm(a), u / np.linalg.norm(u)]) for a, u in zip(first, second, strict=True)
     ]
     problem = Problem.of(x, sounds, Lags.backward(0.0, 0.25, SFREQ))
-    kernel = _sound_kernel(problem, [([j for j in range(6) if j != k], [k]) for k in range(6)])
-    score = trial_score(_swapped_margins(kernel, np.zeros(6, dtype=int)))
+    kernel = sound_kernel(
+        problem, attended, unattended, [([j for j in range(6) if j != k], [k]) for k in range(6)]
+    )
+    score = trial_score(swapped_margins(kernel, np.zeros(6, dtype=int)))
     penalty = ledoit_wolf_alpha(problem, range(6)) * 5 / 6
     scaled = [a[:, 0] for a in sounds], [u[:, 1] for u in sounds]
     decoding = cross_validate(eeg, *scaled, sfreq=SFREQ, alphas=[penalty])
