@@ -112,7 +112,7 @@ class Tracking:
             raise DataError(
                 f"decoded and scenes must hold the same two trials or more; got {len(decoded)} and {len(scenes)}"
             )
-        pairs = [_side_by_side(d, *scene, band) for d, scene in zip(decoded, scenes, strict=True)]
+        pairs = [side_by_side(d, *scene, band) for d, scene in zip(decoded, scenes, strict=True)]
         return cls.of_parts(pairs, band=band)
 
     @classmethod
@@ -142,9 +142,10 @@ def shrunk(contrast: float, variance: float) -> float:
     return contrast * (1 - variance / contrast**2)
 
 
-def _side_by_side(
+def side_by_side(
     decoded: FloatArray, attended: FloatArray, others: FloatArray, band: Band
 ) -> tuple[FloatArray, FloatArray]:
+    """The decoded envelope beside what both sounds add to the mixture's in the band: (n_times,), (n_times, 2)."""
     parts = band.of(band.from_frames(np.stack(part_of(attended, others), axis=1)))
     n = min(len(decoded), len(parts))
     if abs(len(decoded) - len(parts)) > band.sfreq:
