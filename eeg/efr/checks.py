@@ -17,8 +17,9 @@ from cogattn.eeg.efr.plan import listeners
 from cogattn.eeg.efr.surrogates import MIN_SURROGATES
 from cogattn.eeg.efr.sweep_cutting import LEAST_SWEEPS
 from cogattn.eeg.efr.sweeps import harmonics
+from cogattn.eeg.encoding.preflight import check as check_models
 from cogattn.eeg.recordings.config import Files, Played
-from cogattn.eeg.recordings.outline import Outline, check_triggers, outlines
+from cogattn.eeg.recordings.outline import Outline, check_people, check_triggers, outlines
 from cogattn.eeg.recordings.presence import check_presence
 from cogattn.errors import ConfigError, DataError
 from cogattn.people.tables import read_persons
@@ -40,10 +41,12 @@ def check(config: EfrConfig) -> None:
         read_persons(config.humans, known=ALL)
     source = config.recordings
     check_presence(source)
+    check_models(config.models, config.encoding, seed=config.seed, taken=listeners(config))
     averages = isinstance(source, Files) and source.content == "averages"
     if averages and config.following:
         raise ConfigError("following must be off when recordings.content is averages; got on")
     found = [outline() for _, outline in outlines(source, config.cleaning)]
+    check_people(found)
     if isinstance(source, Played) and len(found) == len(listeners(config)):
         check_triggers(source, found)
     for outline in (analysed(config, one) for one in found):

@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.recordings.audit import Prints, check_listeners
 from cogattn.eeg.recordings.clock import Clock
 from cogattn.eeg.recordings.config import (
     Bids,
@@ -68,6 +69,8 @@ class Outline:
         Condition of each: the trigger at which it began; "" where none is told.
     streams : tuple of str
         What was heard: ``attended`` and ``unattended``, or ``stimulus``.
+    prints : Prints, optional
+        What EEG and sounds are known by, where the samples were read.
     """
 
     subject: str
@@ -77,6 +80,7 @@ class Outline:
     facts: tuple[TrialFacts, ...]
     codes: tuple[str, ...]
     streams: tuple[str, ...]
+    prints: Prints | None = None
 
     @property
     def longest_s(self) -> float:
@@ -180,7 +184,10 @@ def _in_file(source: Folder, subject: str, cleaning: Cleaning, state: tuple[int,
         facts = with_sound_names(facts, recording.stream("attended"), recording.stream("unattended"))
     n_times = tuple(len(trial) for trial in recording.eeg)
     codes = ("",) * len(n_times)
-    return Outline(subject, recording.sfreq, recording.channels, n_times, tuple(facts), codes, streams)
+    prints = recording.intake.prints
+    return Outline(
+        subject, recording.sfreq, recording.channels, n_times, tuple(facts), codes, streams, prints
+    )
 
 
 def _check_sounds(folder: Path, recording: Recording, envelope_sfreq: float) -> None:
@@ -292,6 +299,11 @@ def _setting(path: str) -> Generator[None]:
         if not path:
             raise
         raise DataError(f"{path}: {error}") from error
+
+
+def check_people(found: Sequence[Outline]) -> None:
+    """Raise DataError where two listeners share EEG, as far as it was read."""
+    check_listeners(sum((one.prints for one in found if one.prints is not None), start=Prints()))
 
 
 def check_triggers(source: Played, found: Sequence[Outline]) -> None:

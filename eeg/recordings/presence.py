@@ -6,10 +6,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cogattn.eeg.recordings.bids_files import bids_folder
-from cogattn.eeg.recordings.config import Bids, Cnd, Files, Kul, Played, SimulatedTalkers, Source
-from cogattn.eeg.recordings.files import cnd_stimuli, listeners
+from cogattn.eeg.recordings.config import (
+    Bids,
+    Cnd,
+    Files,
+    Kul,
+    Played,
+    SimulatedPath,
+    SimulatedSweeps,
+    SimulatedTalkers,
+    Source,
+    Table,
+)
+from cogattn.eeg.recordings.files import cnd_stimuli, files_of, listeners
 from cogattn.eeg.recordings.readers import CONTINUOUS_SUFFIXES
 from cogattn.errors import ConfigError, DataError
+from cogattn.running.digests import file_digest
 
 SUFFIXES = {
     "continuous": CONTINUOUS_SUFFIXES,
@@ -37,6 +49,10 @@ def check_presence(source: Source) -> None:
         )
     if twice:
         raise ConfigError(f"recordings.subjects must be different; got {twice[0].removeprefix('sub-')} twice")
+    if not isinstance(
+        source, Table | SimulatedPath | SimulatedSweeps | SimulatedTalkers
+    ):  # rows of a table may take different parts of one file
+        _check_copies(source, names)
 
 
 def _check_played(source: Played) -> None:
@@ -49,6 +65,25 @@ def _check_played(source: Played) -> None:
     for name in ("stimuli", "unattended"):
         for i, path in enumerate(getattr(source, name)):
             _check_file(f"recordings.{name}[{i}]", path, SOUND_SUFFIXES)
+
+
+def _check_copies(source: Source, names: Sequence[str]) -> None:
+    """No two listeners' samples are one file under two names; files of different sizes are not opened."""
+    largest: dict[int, list[tuple[str, Path]]] = {}
+    for name in names:
+        members = [path for path in files_of(source, name).get("recording", {}).values() if path.is_file()]
+        if members:
+            main = max(members, key=lambda path: path.stat().st_size)
+            largest.setdefault(main.stat().st_size, []).append((name, main))
+    for alike in (group for group in largest.values() if len(group) > 1):
+        known: dict[str, tuple[str, Path]] = {}
+        for name, path in alike:
+            other, first = known.setdefault(file_digest(path), (name, path))
+            if other != name:
+                raise DataError(
+                    f"listeners must be different people; got {other} and {name}, whose files are equal "
+                    f"({first.name}, {path.name}); give each recording under one name"
+                )
 
 
 def _check_file(name: str, path: Path, suffixes: Sequence[str]) -> None:

@@ -23,10 +23,10 @@ SIGNIFICANCE = {"min_shift_s": 2, "block_s": 4}
 def lab(tmp_path, eeg_files) -> Path:
     """Recordings of forty seconds with codes 7 and 9 at three and at twenty seconds, and sounds."""
     rng = np.random.default_rng(0)
-    eeg = 20 * rng.standard_normal((3, SECONDS * SFREQ))
     codes = np.zeros(SECONDS * SFREQ)
     codes[3 * SFREQ :][:4], codes[20 * SFREQ :][:4] = 7, 9
     for name in ("a", "b"):
+        eeg = 20 * rng.standard_normal((3, SECONDS * SFREQ))
         eeg_files.write_edf(tmp_path / f"{name}.bdf", eeg, SFREQ, NAMES, status=codes)
     eeg_files.write_fif(tmp_path / "plain_raw.fif", eeg, SFREQ, NAMES)
     np.save(tmp_path / "short.npy", 1 + rng.random(10 * SFREQ))
