@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.eeg.encoding.config import EncodingSettings, FrontEnds
 from cogattn.eeg.recordings.config import (
     Cleaning,
     EnvelopeSettings,
@@ -161,6 +162,11 @@ class EfrConfig(StudyConfig):
     """Surrogates, intervals, false discoveries."""
     steady_state: SteadyStateSettings | None = None
     """Also test a modulation rate or F0, sweep by sweep."""
+    models: FrontEnds = ()
+    """Audio front ends whose layers' modulation transfer is set beside the listeners': ``gammatone``, ``spectrogram``,
+    names of timm's networks, ``module:factory`` of your own."""
+    encoding: EncodingSettings = EncodingSettings()
+    """How front ends hear."""
     humans: str = ""
     """Listeners whom these are set beside, such as another laboratory's: a CSV file of persons (columns in
     docs/efr.md); nobody when empty, as no single listeners have been published with the study."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cogattn.eeg.encoding.measures import MODULATION
 from cogattn.measures import Measure
 
 AS_RECORDED = "as recorded"
@@ -26,6 +27,7 @@ DETECTED = Measure("detected", "share of listeners", "response", scale="share")
 
 ALL = (
     FOLLOWED, COHERENCE, PEAK, GAIN_ERROR, RESPONSE, SWEEPS, *F0.values(), FOLLOWING, PUBLISHED, DETECTED,
+    *MODULATION,
 )  # fmt: skip
 """What listeners may have been measured by, each as it is or under parameters."""
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from cogattn.eeg.efr import plan
 from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SteadyStateSettings
-from cogattn.eeg.efr.plan import EfrCell
 from cogattn.eeg.efr.tables import TABLES
+from cogattn.eeg.encoding import plan as encoding
 from cogattn.eeg.recordings.config import SimulatedPath
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
@@ -44,20 +44,28 @@ class EfrStudy(Study[EfrConfig]):
         checks.check(config)
 
     def observers(self, config: EfrConfig) -> Sequence[Observer]:
-        """Return the listeners."""
-        return plan.observers(config)
+        """Return the listeners, then the front ends."""
+        return [*plan.observers(config), *encoding.observers(config.models, config.encoding)]
 
-    def cells(self, config: EfrConfig) -> Sequence[EfrCell]:
-        """Return one cell for each listener, and one more where a modulation rate is tested."""
-        return plan.cells(config)
+    def cells(self, config: EfrConfig) -> Sequence[Cell]:
+        """Return one cell for each listener, one more where a modulation rate is tested, and one for each front end."""
+        return [*plan.cells(config), *encoding.modulation_cells(config.models, config.encoding)]
 
     def relevant(self, config: EfrConfig, cell: Cell) -> EfrConfig:
-        """Return what the cell's own recording and task need."""
+        """Return what the cell's own recording and task need, or its front end."""
+        if isinstance(cell, encoding.ModulationCell):
+            own = encoding.relevant(config.encoding, cell)
+            return EfrConfig(seed=config.seed, models=(cell.model,), encoding=own)
         return plan.relevant(config, plan.ours(cell))
 
     def contents(self, config: EfrConfig, cell: Cell) -> Mapping[str, str]:
-        """Digest the cell's recording and what was heard in it."""
+        """Digest the cell's recording and what was heard in it, or its front end's weights and code."""
         from cogattn.eeg.recordings.files import digests
+
+        if isinstance(cell, encoding.ModulationCell):
+            from cogattn.eeg.encoding.fronts import content
+
+            return content(cell.model, config.encoding, seed=config.seed, untrained=cell.untrained)
 
         return digests(config.recordings, [cell.observer])
 
@@ -71,12 +79,18 @@ class EfrStudy(Study[EfrConfig]):
         """Estimate from the length of a simulation or the size of a file."""
         from cogattn.eeg.efr.cost import cost
 
+        if isinstance(cell, encoding.ModulationCell):
+            return encoding.MODULATION_COST
         return cost(config, plan.ours(cell))
 
     def run_cell(self, config: EfrConfig, cell: Cell, rng: Streams) -> Outcome:
         """Analyse one listener's recording; what comes out is described in `tables`."""
         from cogattn.eeg.efr import trials
 
+        if isinstance(cell, encoding.ModulationCell):
+            from cogattn.eeg.encoding.hearing import modulation
+
+            return modulation(config.encoding, cell, seed=config.seed)
         return trials.run_cell(config, plan.ours(cell), rng)
 
     def summarise(self, config: EfrConfig, trials: Trials) -> Results:

@@ -11,6 +11,8 @@ from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one, persons
 from cogattn.eeg.efr.measures import ALL
 from cogattn.eeg.efr.plan import observers
+from cogattn.eeg.encoding import transfers
+from cogattn.eeg.encoding.said import with_persons
 from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, read_persons, remark_on
@@ -39,18 +41,21 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
         tables["listeners"] = summary_table(rows)
         rows = findings_of_group(findings, Observer("listeners", f"{len(listeners)} listeners", "listener"))
     people = read_persons(config.humans, known=ALL) if config.humans else None
-    rows = beside(rows, people)
+    heard = transfers.summary(config.models, config.encoding, trials, alpha=config.significance.alpha)
+    tables |= heard.tables
+    rows = beside([*rows, *heard.rows], people)
     alpha, several = config.significance.alpha, trials["curve"]["observer"].nunique() > 1
     drawn = [name for name, table in FIGURES.items() if len(trials[table]) and (name != "group" or several)]
     return Results(
         summary=summary_table(rows),
         tables=tables,
-        figures={name: partial(getattr(figures, name), trials, alpha) for name in drawn},
+        figures={name: partial(getattr(figures, name), trials, alpha) for name in drawn} | heard.figures,
         remarks=(
             *remarks.remarks(config, trials),
+            *heard.remarks,
             *(() if people is None else (remark_on(config.humans, people, rows),)),
         ),
-        people=persons(findings) if people is None else people,
+        people=with_persons(persons(findings), heard.people) if people is None else people,
     )
 
 

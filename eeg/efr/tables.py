@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cogattn.eeg.encoding.plan import MODULATION
 from cogattn.eeg.recordings.intake import INTAKE
 from cogattn.eeg.types import FloatArray
 from cogattn.study import Schema
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TABLES: Mapping[str, Schema] = {
     "recording": INTAKE,
+    "modulation": MODULATION,  # of front ends
     # Channels and frequencies. Power in unit^2 / Hz; coherence is debiased; ``chance`` is what 5 % of surrogates
     # exceed and ``chance_mean`` their mean, neither debiased; n counts segments.
     "spectrum": {

@@ -55,10 +55,10 @@ def modulation_figure(layers: pd.DataFrame, listeners: pd.DataFrame) -> Figure:
     listeners : DataFrame
         Columns listener, frequency_hz, gain, followed.
     """
-    models = list(dict.fromkeys(layers["model"]))
+    models = list(dict.fromkeys(layers["observer"]))
     figure, axes = new_figure(1, max(len(models), 1), width_in=WIDE_IN, height_in=2.8)
     for axis, model in zip(axes.ravel(), models, strict=True):
-        own = layers[layers["model"] == model]
+        own = layers[layers["observer"] == model]
         names = list(dict.fromkeys(own["layer"]))
         for number, name in enumerate(names):
             rows = own[own["layer"] == name]

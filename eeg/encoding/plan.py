@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cogattn.eeg.encoding.config import BUILT_IN, EncodingSettings
 from cogattn.observers.observer import Observer
-from cogattn.study import Cell, Schema
+from cogattn.study import Cell, Cost, Schema
 
 TABLES: Mapping[str, Schema] = {
     "encoding": {
@@ -45,7 +45,7 @@ TABLES: Mapping[str, Schema] = {
 """Trial tables of the attended-speaker study that encoding models fill."""
 
 MODULATION: Schema = {
-    "model": "str",
+    "observer": "str",  # the front end
     "layer": "str",
     "depth": "int64",  # place of the layer, from 0
     "frequency_hz": "float64",
@@ -58,6 +58,8 @@ MODULATION: Schema = {
 }
 """Trial table of the envelope-following study that front ends fill."""
 
+MODULATION_COST = Cost(cpu_s=20.0, memory_mb=800.0)
+"""Of one front end, a small network; larger ones take as much longer as they compute more."""
 UNTRAINED = "untrained"
 """The control of a network: its architecture with parameters drawn anew."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from cogattn.eeg.encoding import figures
 from cogattn.eeg.encoding.config import BUILT_IN, EncodingSettings
 from cogattn.eeg.encoding.measures import ATTENDED, ATTENTION, ATTENTION_GAIN, ENCODING, GAIN, SHIFTED
 from cogattn.eeg.encoding.plan import observers
-from cogattn.measures import Measure, Row
+from cogattn.eeg.encoding.said import Person, Said
+from cogattn.measures import Row
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import mean_of
 from cogattn.study import Trials
@@ -19,7 +22,22 @@ from cogattn.study import Trials
 ENVELOPE = Observer("envelope", role="control", variant="envelope alone")
 """What features are to add to."""
 LISTENER_COLUMNS = ("listener", "model", "measure", "estimate", "se", "n")
-Person = tuple[str, Measure, float, float, int]
+
+
+def summary(models: Sequence[str], settings: EncodingSettings, trials: Trials) -> Said:
+    """Return all that front ends have to say in the attended-speaker study; nothing where there are none."""
+    table = trials["encoding"]
+    if not models or table.empty:
+        return Said()
+    listeners = listener_table(table)
+    ceilings = {who: r for who, (r, _, _) in _ceilings(trials["ceiling"]).items()}
+    return Said(
+        rows=rows(models, settings, trials),
+        people=people(trials),
+        tables={"encoding": listeners, "encoding_channels": trials["encoding_channel"]},
+        figures={"encoding": partial(figures.encoding_figure, listeners, ceilings)},
+        remarks=tuple(remarks(models, settings, trials)),
+    )
 
 
 def per_trial(trials: pd.DataFrame) -> pd.DataFrame:
