@@ -18,11 +18,12 @@ from cogattn.eeg.recordings.recording import resample
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-LEAST_R = 0.3
-"""Normalised correlation of envelopes at which a sound counts as found."""
+LEAST_R, LEAST_R_SHORT, SHORT_S = 0.3, 0.5, 15.0
+"""Normalised correlation of envelopes at which a sound counts as found, or one that is shorter than so many seconds:
+another talker's reaches .1 in a minute, .35 in ten seconds and .45 in five."""
 COARSE_HZ = 250.0
 """Rate of the search over the whole recording."""
-COARSE_S, SEGMENT_S = 60.0, 10.0
+COARSE_S, SEGMENT_S = 30.0, 10.0
 """Stretch of the sound that is sought in the whole recording, and stretches whose lags make the clock."""
 REACH_S = (0.25, 5.0)
 """How far from the last lag the next is sought: at first, and where nothing is found there."""
@@ -144,7 +145,7 @@ def find_sound(
     Raises
     ------
     DataError
-        If the best correlation stays below `LEAST_R`, that is, if the sound is not there.
+        If the best correlation stays low (see `LEAST_R`), that is, if the sound is not there.
     """
     first = 0 if near_s is None else max(0, round(near_s[0] * sfreq))
     last = len(recorded) if near_s is None else round(near_s[1] * sfreq)
@@ -181,10 +182,13 @@ def _segments(wanted: FloatArray, sfreq: float) -> tuple[NDArray[np.intp], int]:
 
 def _followed(
     taped: FloatArray, wanted: FloatArray, starts: NDArray[np.intp], length: int, sfreq: float
-) -> tuple[FloatArray, FloatArray]:
-    """Lag of each stretch in samples, to a fraction, and the correlation there; stretches of silence have none."""
+) -> tuple[FloatArray, FloatArray, float]:
+    """Lag of each stretch in samples, to a fraction, and the correlation there; that of the first that was sought.
+
+    Stretches of silence have no lag.
+    """
     sd = np.array([wanted[start : start + length].std() for start in starts])
-    anchor, lag = _anchor(taped, wanted, starts, sd, length, sfreq)
+    anchor, lag, best = _anchor(taped, wanted, starts, sd, length, sfreq)
     lags, r = np.full(len(starts), np.nan), np.zeros(len(starts))
     for order in (range(anchor, len(starts)), range(anchor - 1, -1, -1)):
         expected = lag if order.start == anchor else (lags[anchor] if np.isfinite(lags[anchor]) else lag)
@@ -199,7 +203,7 @@ def _followed(
             lags[k] -= starts[k]
             if r[k] >= LEAST_R:
                 expected = lags[k]
-    return lags, r
+    return lags, r, best
 
 
 def _anchor(
@@ -209,16 +213,16 @@ def _anchor(
     sd: FloatArray,
     length: int,
     sfreq: float,
-) -> tuple[int, float]:
-    """A stretch to begin with, and its lag: where the loudest minute of the sound is in the whole recording."""
+) -> tuple[int, float, float]:
+    """A stretch to begin with, its lag, and the correlation there: where its loudest half minute is in the whole recording."""
     step = max(1, round(sfreq / COARSE_HZ))
     n = max(1, min(len(starts), round(COARSE_S * sfreq / length)))
     begin = int(np.argmax(np.convolve(sd, np.ones(n), mode="valid")))
     stop = starts[begin + n - 1] + length if begin + n < len(starts) else wanted.size
     part = wanted[starts[begin] : stop]
-    lag, _ = _best_lag(_thinned(taped, step), _thinned(part, step))
+    lag, r = _best_lag(_thinned(taped, step), _thinned(part, step))
     middle = begin + n // 2
-    return min(middle, len(starts) - 1), lag * step - float(starts[begin])
+    return min(middle, len(starts) - 1), lag * step - float(starts[begin]), r
 
 
 def _thinned(loudness: FloatArray, step: int) -> FloatArray:
