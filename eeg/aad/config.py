@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.eeg.intent.config import IntentSettings
 from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Reference, SimulatedTalkers, Source
 
 DecoderName = Literal["ridge", "ledoit-wolf", "forward", "cca", "cnn", "attention", "classifier"]
@@ -18,6 +19,8 @@ NETWORKS: tuple[DecoderName, ...] = ("cnn", "attention", "classifier")
 """Trained by gradient descent."""
 CORRELATING: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf", "forward", "cnn", "attention")
 """Scores are correlations."""
+RECONSTRUCTING: tuple[DecoderName, ...] = ("ridge", "ledoit-wolf", "cnn", "attention")
+"""Decode the envelope itself."""
 
 
 class AadCleaning(Cleaning):
@@ -104,9 +107,9 @@ class SignificanceSettings(Settings):
     """Each subject's test: the talkers are swapped in random whole trials."""
 
     method: Literal["auto", "refit", "swap"] = "auto"
-    """refit: swap in training and test and fit every decoder again, which is exact; fast for ridge, whose penalty is
-    then Ledoit-Wolf's, slow for the others. swap: only in the test of the finished decoders; too liberal where trials train each other's
-    decoders. auto: refit for ridge, swap for the others."""
+    """refit: swap in training and test and fit every decoder again, which is exact; fast for ridge, whose penalty
+    is then Ledoit-Wolf's, slow for the others. swap: only in the test of the finished decoders; too liberal where
+    trials train each other's decoders. auto: refit for ridge, swap for the others."""
     n_permutations: int = Field(default=999, ge=19)
     """Random swaps."""
 
@@ -151,6 +154,8 @@ class AadConfig(StudyConfig):
     """Each subject's test against chance."""
     switch: SwitchSettings = SwitchSettings()
     """The minimal expected switch duration."""
+    intent: IntentSettings | None = None
+    """What the decoded attention is worth to whatever works on the sound: see docs/intent.md."""
     humans: str = ""
     """Listeners whom the decoders' numbers are set beside, such as another laboratory's: a CSV file of persons
     (columns in docs/aad.md); nobody when empty, as no single listeners have been published with the study."""
@@ -163,4 +168,12 @@ class AadConfig(StudyConfig):
             raise ValueError("features must differ from each other")
         if not all(b > a for a, b in pairwise((0.0, *self.windows_s))):
             raise ValueError("windows_s must be positive and rise")
+        if self.intent is not None:
+            if self.intent.window_s not in self.windows_s:
+                raise ValueError(f"intent.window_s must be one of windows_s; got {self.intent.window_s:g}")
+            if self.intent.enhance and not set(self.decoders) & set(RECONSTRUCTING):
+                raise ValueError(
+                    f"intent.enhance needs one of {', '.join(RECONSTRUCTING)} among decoders; "
+                    f"got {', '.join(self.decoders)}"
+                )
         return self

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName
-from cogattn.eeg.aad.plan import DecodingCell, read_by
+from cogattn.eeg.aad.plan import DecodingCell, EnhancementCell, read_by
 from cogattn.eeg.recordings.size import size
 from cogattn.study import Cell, Cost
 
@@ -18,6 +18,8 @@ SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forw
 """A minute of 32 channels in one of 20 trials, all folds together."""
 EPOCH_S: dict[DecoderName, float] = {"cnn": 0.04, "attention": 0.075, "classifier": 0.05}
 """A minute of 32 channels, once through."""
+ENHANCING_S, ENHANCING_MB = 2.5, 300.0
+"""A minute of a mixture."""
 LIBRARIES_MB, NETWORKS_MB = 500.0, 400.0
 
 
@@ -34,6 +36,12 @@ def cost(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Cost:
     """Estimate what a cell takes on one core without a GPU."""
     length = _length(config, read_by(config, cell, listeners))
     memory_mb = LIBRARIES_MB + 6 * length.megabytes
+    if isinstance(cell, EnhancementCell):
+        training_s = (
+            EPOCH_S.get(cell.decoder, 0.0) * config.training.n_epochs * length.n_trials * length.minutes
+        )
+        one = size(config.recordings, cell.observer).duration_s / 60
+        return Cost(cpu_s=0.5 + training_s + ENHANCING_S * one, memory_mb=memory_mb + ENHANCING_MB)
     if not isinstance(cell, DecodingCell):
         return Cost(cpu_s=0.1 + 0.015 * length.minutes, memory_mb=memory_mb)
     if cell.decoder not in NETWORKS:

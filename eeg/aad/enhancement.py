@@ -20,9 +20,10 @@ from cogattn.eeg.intent.conditioning import si_sdr
 from cogattn.eeg.intent.config import IntentSettings
 from cogattn.eeg.intent.enhancing import LOUDNESS_ONLY, EnvelopeEnhancer, Prior
 from cogattn.eeg.intent.tracking import Band, Tracking, side_by_side
+from cogattn.eeg.recordings.config import Simulated
 from cogattn.eeg.recordings.intake import intake_rows
 from cogattn.eeg.recordings.recording import Recording, Trial, resample
-from cogattn.eeg.recordings.sources import sound
+from cogattn.eeg.recordings.sources import load, sound
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 from cogattn.study import Outcome
@@ -38,9 +39,8 @@ def enhance(config: AadConfig, cell: EnhancementCell) -> Outcome:
     band = Band(step.low_hz, step.high_hz, pool.sfreq)
     found = reconstructions(config, pool, cell.decoder)
     decoded = {k: first_feature(found[k]) for k in pool.own}
-    talkers = {
-        k: _talkers(config, recording, trial) for k, trial in zip(pool.own, recording.trials, strict=True)
-    }
+    heard = _heard(config, recording)
+    talkers = {k: _talkers(config, heard, trial) for k, trial in zip(pool.own, heard.trials, strict=True)}
     parts = {k: side_by_side(decoded[k], *talkers[k], band) for k in pool.own}
     prior = Prior() if settings.method == "components" else LOUDNESS_ONLY
     rows = []
@@ -64,6 +64,19 @@ def enhance(config: AadConfig, cell: EnhancementCell) -> Outcome:
     table = pd.DataFrame(rows, columns=columns).assign(listener=cell.observer, decoder=cell.reader.id)
     return Outcome(
         {"enhancement": table[list(TABLES["enhancement"])], "recording": intake_rows(recording, cell.task)}
+    )
+
+
+def _heard(config: AadConfig, recording: Recording) -> Recording:
+    """The recording whose trials tell what was heard: of a simulation the unfiltered one, whose envelopes make it."""
+    if not isinstance(config.recordings, Simulated):
+        return recording
+    return load(
+        config.recordings,
+        recording.subject,
+        cleaning=config.cleaning,
+        envelope=config.envelope,
+        seed=config.seed,
     )
 
 

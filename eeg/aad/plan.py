@@ -13,6 +13,7 @@ from typing import Any, Literal
 from cogattn.eeg.aad.config import (
     LINEAR,
     NETWORKS,
+    RECONSTRUCTING,
     AadConfig,
     CcaSettings,
     DecoderName,
@@ -20,6 +21,7 @@ from cogattn.eeg.aad.config import (
     SignificanceSettings,
     TrainingSettings,
 )
+from cogattn.eeg.intent.config import IntentSettings
 from cogattn.eeg.recordings.config import Simulated, Source
 from cogattn.eeg.recordings.intake import CONTENT, INTAKE
 from cogattn.eeg.recordings.relevant import everybody, of_envelope, own
@@ -63,6 +65,16 @@ TABLES: dict[str, Schema] = {
         "r": "float64",  # forward model of all features, mean over channels, in a trial that it has not seen
         "without": "float64",  # the same without this feature
     },
+    "enhancement": {
+        "listener": "str",
+        "decoder": "str",
+        "trial": "str",
+        "duration_s": "float64",  # of the mixture
+        "r": "float64",  # correlation of the held-out reconstruction with what was attended
+        "contrast": "float64",  # how much more it follows the attended talker, by the other trials; 0 where it does not
+        "si_sdr_mixture_db": "float64",  # of the attended talker in the mixture
+        "si_sdr_enhanced_db": "float64",
+    },
     "recording": INTAKE,
     "content": CONTENT,
 }
@@ -103,7 +115,25 @@ class FeatureCell(Cell):
     """What each feature of the attended talker adds to one listener's forward model."""
 
 
-def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | ResponseCell | FeatureCell]:
+@dataclass(frozen=True, kw_only=True)
+class EnhancementCell(Cell):
+    """One listener's mixtures, enhanced by what was decoded.
+
+    Parameters
+    ----------
+    decoder : str
+        Whose reconstructions.
+    """
+
+    decoder: DecoderName
+
+    @property
+    def reader(self) -> Observer:
+        """The decoder as an observer."""
+        return Observer(self.decoder, role="decoder")
+
+
+def plan(config: AadConfig, listeners: Sequence[str]) -> list[Cell]:
     """Return a cell per decoder and listener, the control among them, and one per listener's response.
 
     Of several features a cell per listener says what each adds.
@@ -125,7 +155,22 @@ def plan(config: AadConfig, listeners: Sequence[str]) -> list[DecodingCell | Res
     responses = [ResponseCell(label=f"{who}, response", task="response", observer=who) for who in listeners]
     several = listeners if len(config.features) > 1 else ()
     features = [FeatureCell(label=f"{who}, features", task="features", observer=who) for who in several]
-    return [*decoding, *responses, *features]
+    return [*decoding, *responses, *features, *_enhancements(config, listeners)]
+
+
+def enhancing_decoder(config: AadConfig) -> DecoderName:
+    """Return the first of the decoders that reconstructs."""
+    return next(name for name in config.decoders if name in RECONSTRUCTING)
+
+
+def _enhancements(config: AadConfig, listeners: Sequence[str]) -> list[EnhancementCell]:
+    if config.intent is None or not config.intent.enhance:
+        return []
+    decoder = enhancing_decoder(config)
+    return [
+        EnhancementCell(label=f"{who}, enhancement", task="enhancement", observer=who, decoder=decoder)
+        for who in listeners
+    ]
 
 
 def decoders_of(config: AadConfig) -> list[Observer]:
@@ -136,7 +181,7 @@ def decoders_of(config: AadConfig) -> list[Observer]:
 
 def read_by(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Sequence[str]:
     """Return the listeners whose recordings a cell reads: its own, or all where decoders come from the others."""
-    everybody = config.validation == "subject" and isinstance(cell, DecodingCell)
+    everybody = config.validation == "subject" and isinstance(cell, DecodingCell | EnhancementCell)
     return listeners if everybody else [cell.observer]
 
 
@@ -146,6 +191,8 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     Other listeners matter only where decoders come from them, other decoders and the switch settings never. Of
     settings that do the same under this cell's decoder, the default stands for all.
     """
+    if isinstance(cell, EnhancementCell):
+        return _relevant_to_enhancement(config, cell)
     if not isinstance(cell, DecodingCell):
         source = own(config.recordings, cell.observer)
         chosen: dict[str, Any] = {}
@@ -175,6 +222,24 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
         cca=config.cca if cell.decoder == "cca" else CcaSettings(),
         training=config.training if cell.decoder in NETWORKS else TrainingSettings(),
         significance=_significance(config, cell.decoder),
+    )
+
+
+def _relevant_to_enhancement(config: AadConfig, cell: EnhancementCell) -> AadConfig:
+    source, intent = _source(config, cell), config.intent or IntentSettings()
+    network = cell.decoder in NETWORKS
+    return AadConfig(
+        seed=config.seed,
+        recordings=source,
+        cleaning=config.cleaning,
+        envelope=of_envelope(config.envelope, source),
+        preprocessing=config.preprocessing,
+        lags=_lags(config.lags, cell.decoder),
+        validation=config.validation,
+        shared_sounds=config.shared_sounds,
+        features=config.features[:1] if network else config.features,
+        training=config.training if network else TrainingSettings(),
+        intent=IntentSettings(method=intent.method, n_components=intent.n_components),
     )
 
 

@@ -108,6 +108,10 @@ class AadStudy(Study[AadConfig]):
             return trials.respond(config, cell)
         if isinstance(cell, plan.FeatureCell):
             return trials.weigh(config, cell)
+        if isinstance(cell, plan.EnhancementCell):
+            from cogattn.eeg.aad.enhancement import enhance
+
+            return enhance(config, cell)
         return trials.run(config, cast(plan.DecodingCell, cell), rng, checkpoint)
 
     def summarise(self, config: AadConfig, trials: Trials) -> Results:

@@ -15,50 +15,68 @@ import pandas as pd
 
 from cogattn.eeg.aad import figures
 from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.intent_summary import error_table, intent_remarks, intent_rows
+from cogattn.eeg.aad.listeners import (
+    accuracy_table,
+    feature_table,
+    finite,
+    fitted_curves,
+    listener_table,
+    switch_duration,
+    trial_sums,
+    usual_window,
+)
 from cogattn.eeg.aad.measures import (
     D_PRIME,
-    INFORMATION,
     MEDIAN_SWITCH_DURATION,
     RANK,
     SWITCH_DURATION,
     accuracy_at,
+    information_at,
     share_interval,
 )
-from cogattn.eeg.aad.metrics import attention_index, information_rate, mesd
+from cogattn.eeg.aad.metrics import information_rate
 from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
 from cogattn.eeg.recordings.intake import intake_remarks
-from cogattn.eeg.types import FloatArray
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
 from cogattn.statistics.intervals import mean_interval, median_interval
 from cogattn.study import Results, Trials
 
-USUAL_WINDOW_S = 5.0
-"""Accuracy is given at the window nearest to this, and at the longest."""
 MOST_WARNINGS = 4
 """Findings of the guards that are printed."""
 LEVEL = 0.05
 """A listener with p at most this is called significant."""
 
-CURVE_COLUMNS = ("decoder", "window_s", "accuracy", "lo", "hi", "n_listeners", "bits_per_minute")
+CURVE_COLUMNS = ("decoder", "window_s", "accuracy", "lo", "hi", "fitted", "n_listeners", "bits_per_minute")
 Chance = Mapping[float, tuple[float, float]]
 
 
 def summarise(config: AadConfig, trials: Trials) -> Results:
     """Build the summary, tables and figures of a run."""
-    counts = trials.counts("window", by=["decoder", "listener", "window_s"], totals=["correct"])
+    sums = trial_sums(trials)
+    counts = (
+        sums.groupby(["decoder", "listener", "window_s"], sort=False)[["n", "correct"]].sum().reset_index()
+    )
     by_trial = trials["trial"]
-    listeners = _listener_table(config, counts, by_trial)
-    curves = _curve_table(counts)
+    fitted = fitted_curves(config, sums)
+    accuracies = accuracy_table(config, sums, fitted)
+    listeners = listener_table(config, accuracies, fitted, by_trial)
+    curves = _curve_table(accuracies, counts)
+    features = feature_table(trials["feature"])
     chance = _chance(config, counts)
     rows = [
         row
         for decoder in decoders_of(config)
-        for row in _rows(config, decoder, _of(curves, decoder), _of(listeners, decoder))
+        for row in (
+            *_rows(config, decoder, _of(curves, decoder), _of(listeners, decoder)),
+            *intent_rows(config, decoder, _of(curves, decoder), trials),
+        )
     ]
+    expected = {} if config.intent is None else {"expected_error": error_table(config.intent, curves)}
     people = read_people(config)
     rows = beside(rows, people)
     beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
@@ -72,22 +90,18 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         drawn["response"] = partial(figures.response_figure, response, in_volts=in_volts)
     return Results(
         summary_table(rows),
-        {"accuracy": curves, "listeners": listeners},
+        {"accuracy": curves, "listeners": listeners, **expected},
         drawn,
         (
             *intake_remarks(trials["recording"]),
             *_warnings(by_trial),
-            *_remarks(config, curves, listeners, by_trial, chance),
+            *_remarks(curves, listeners, chance),
+            *_feature_remarks(features),
+            *intent_remarks(config, trials),
             *beside_whom,
         ),
         persons(config, counts) if people is None else people,
     )
-
-
-def switch_duration(config: AadConfig, windows_s: FloatArray, accuracies: FloatArray) -> float:
-    """MESD of one curve in seconds; infinite where no accuracy exceeds one half."""
-    settings = config.switch
-    return mesd(windows_s, accuracies, p0=settings.p0, c=settings.c, n_min=settings.n_min)
 
 
 def _of(table: pd.DataFrame, decoder: Observer) -> pd.DataFrame:
@@ -102,47 +116,21 @@ def _chance(config: AadConfig, counts: pd.DataFrame) -> Chance:
     return {float(w): chance_interval(int(n), dispersion=spread) for w, n in totals.items()}
 
 
-def _curve_table(counts: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of each decoder at each window, mean over listeners."""
+def _curve_table(accuracies: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of each decoder at each window, mean over listeners; of a single one, with the interval over trials."""
     rows = []
-    for key, own in counts.groupby(["decoder", "window_s"], sort=False):
+    for key, own in accuracies.groupby(["decoder", "window_s"], sort=False):
         decoder, window_s = cast(tuple[str, float], key)
-        found = share_interval(own["correct"].to_numpy(float), own["n"].to_numpy(float))
+        if len(own) == 1:
+            found = Estimate(*own[["accuracy", "lo", "hi"]].iloc[0].to_list(), 1)
+        else:
+            same = counts[(counts["decoder"] == decoder) & (counts["window_s"] == window_s)]
+            found = share_interval(same["correct"].to_numpy(float), same["n"].to_numpy(float))
         rate = float(information_rate(found.estimate, window_s))
-        rows.append((decoder, window_s, found.estimate, found.lo, found.hi, found.n, rate))
-    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
-
-
-def _listener_table(config: AadConfig, counts: pd.DataFrame, by_trial: pd.DataFrame) -> pd.DataFrame:
-    """One row per decoder and listener."""
-    rows = []
-    scores_of = dict(list(by_trial.groupby(["decoder", "listener"], sort=False)))
-    for key, own in counts.groupby(["decoder", "listener"], sort=False):
-        decoder, listener = cast(tuple[str, str], key)
-        windows_s = own["window_s"].to_numpy(float)
-        accuracies = own["correct"].to_numpy(float) / own["n"].to_numpy(float)
-        scores = scores_of[decoder, listener]
         rows.append(
-            {
-                "decoder": decoder,
-                "listener": listener,
-                "mesd_s": switch_duration(config, windows_s, accuracies),
-                "bits_per_minute": float(information_rate(accuracies, windows_s).max()),
-                "d_prime": _d_prime(scores),
-                "foreign_rank": float(scores["rank"].mean()),
-                "p": float(scores["p"].iloc[0]),
-                "test": scores["test"].iloc[0],
-                "n_trials": len(scores),
-                **{f"accuracy_{w:g}s": v for w, v in zip(windows_s, accuracies, strict=True)},
-            }
+            (decoder, window_s, found.estimate, found.lo, found.hi, own["fitted"].mean(), found.n, rate)
         )
-    constant = ["mesd_s", "bits_per_minute", "d_prime", "foreign_rank", "p", "test", "n_trials"]
-    return pd.DataFrame(rows, columns=None if rows else ["decoder", "listener", *constant])
-
-
-def _d_prime(scores: pd.DataFrame) -> float:
-    """d' over a listener's trials; NaN for a single one, which does not scatter."""
-    return attention_index(scores["attended"], scores["unattended"]) if len(scores) > 1 else math.nan
+    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
 
 
 def _rows(
@@ -153,28 +141,34 @@ def _rows(
         return
     windows_s = curve["window_s"].to_numpy(float)
     n = int(curve["n_listeners"].max())
-    for i in sorted({int(np.argmin(np.abs(windows_s - USUAL_WINDOW_S))), len(windows_s) - 1}):
-        at = curve.iloc[i]
-        value = Estimate(at["accuracy"], at["lo"], at["hi"], int(at["n_listeners"]))
-        yield Row(decoder, accuracy_at(windows_s[i]), value, note="mean over listeners")
-    rates = mean_interval(listeners["bits_per_minute"].to_numpy(float), lowest=0.0)
-    yield Row(decoder, INFORMATION, rates, note="at each listener's best window, so biased upwards")
-    yield Row(decoder, D_PRIME, _mean_of_finite(listeners["d_prime"]), note="mean over listeners")
+    over = "mean over listeners" if n > 1 else "one listener: interval over trials"
+    usual = int(np.argmin(np.abs(windows_s - usual_window(config))))
+    for i in sorted({usual, len(windows_s) - 1}):
+        yield Row(decoder, accuracy_at(windows_s[i]), _accuracy(curve.iloc[i]), note=over)
+    share = _accuracy(curve.iloc[usual])
+    rates = (float(information_rate(v, windows_s[usual])) for v in (share.estimate, share.lo, share.hi))
+    yield Row(decoder, information_at(windows_s[usual]), Estimate(*rates, n), note="of the accuracy there")
+    yield Row(decoder, D_PRIME, mean_interval(finite(listeners["d_prime"])), note="mean over listeners")
     if listeners["foreign_rank"].notna().any():
-        rank = mean_interval(listeners["foreign_rank"].dropna().to_numpy(float), lowest=0.0, highest=1.0)
+        rank = mean_interval(finite(listeners["foreign_rank"]), lowest=0.0, highest=1.0)
         yield Row(decoder, RANK, rank, note="mean over listeners")
-    of_mean = _duration_of_curve(config, curve, n)
+    if n > 1:
+        of_mean, note = _duration_of_curve(config, curve, n), "MESD of the mean curve"
+    else:
+        own = listeners.iloc[0]
+        of_mean = Estimate(own["mesd_s"], own["mesd_lo"], own["mesd_hi"], 1)
+        note = "MESD of the fitted curve; interval over trials"
     if math.isfinite(of_mean.estimate):
-        yield Row(decoder, SWITCH_DURATION, of_mean, note="MESD of the mean curve")
+        yield Row(decoder, SWITCH_DURATION, of_mean, note=note)
     median = median_interval(listeners["mesd_s"].to_numpy(float))
-    if math.isfinite(median.estimate):
-        yield Row(decoder, MEDIAN_SWITCH_DURATION, median, note="median of the listeners' MESD")
+    if math.isfinite(median.estimate) and n > 1:
+        yield Row(
+            decoder, MEDIAN_SWITCH_DURATION, median, note="median of the MESD of the listeners' fitted curves"
+        )
 
 
-def _mean_of_finite(values: pd.Series) -> Estimate:
-    """Mean over the listeners who have a finite value."""
-    each = values.to_numpy(float)
-    return mean_interval(each[np.isfinite(each)])
+def _accuracy(row: pd.Series) -> Estimate:
+    return Estimate(row["accuracy"], row["lo"], row["hi"], int(row["n_listeners"]))
 
 
 def _duration_of_curve(config: AadConfig, curve: pd.DataFrame, n: int) -> Estimate:
@@ -192,13 +186,7 @@ def _duration_of_curve(config: AadConfig, curve: pd.DataFrame, n: int) -> Estima
     return Estimate(duration, fastest, switch_duration(config, windows_s, lowest), n)
 
 
-def _remarks(
-    config: AadConfig,
-    curves: pd.DataFrame,
-    listeners: pd.DataFrame,
-    by_trial: pd.DataFrame,
-    chance: Chance,
-) -> Iterator[str]:
+def _remarks(curves: pd.DataFrame, listeners: pd.DataFrame, chance: Chance) -> Iterator[str]:
     control = _of(curves, CONTROL)
     if len(control):
         shortest = control.iloc[0]
@@ -206,25 +194,39 @@ def _remarks(
             found = f"{shortest['accuracy']:.2f}"
             yield f"the control decodes attention ({found}): a leak, or responses of equal form"
     for name, rows in listeners.groupby("decoder", sort=False):
-        hits = int((rows["p"] <= LEVEL).sum())
+        hits, able = (rows["p"] <= LEVEL).sum(), (rows["least_p"] <= LEVEL).sum()
         test = rows["test"].iloc[0]
-        yield f"{name}: {hits} of {len(rows)} listeners significant (talkers of whole trials swapped; {test})"
-    yield from _tests_without_power(config, listeners)
+        few = f", {len(rows) - able} with too few trials to be" if able < len(rows) else ""
+        yield (
+            f"{name}: {hits} of {able} listeners significant{few} (talkers of whole trials swapped; {test})"
+        )
+    yield from _tests_without_power(listeners)
     for name, curve in curves.groupby("decoder", sort=False):
         if not (curve["accuracy"] > 0.5).any():
             yield f"{name}: no accuracy above chance, so no switch duration"
 
 
-def _tests_without_power(config: AadConfig, listeners: pd.DataFrame) -> Iterator[str]:
-    """Say which tests could not have become significant: swapping all trials does as well as swapping none."""
+def _tests_without_power(listeners: pd.DataFrame) -> Iterator[str]:
+    """Say whose tests could not have become significant, and what their least p is."""
     if listeners.empty:
         return
-    fewest = int(listeners["n_trials"].min())
-    least = max(2.0**-fewest, 1 / (config.significance.n_permutations + 1))
-    if (listeners["test"] == "refit").any():
-        least = max(least, 2.0 ** (1 - fewest))
-    if least > LEVEL:
-        yield f"with {fewest} trials no p falls below {least:.3g}: a listener who has so few cannot be significant"
+    weak = listeners[listeners["least_p"] > LEVEL]
+    for (n, least), rows in weak.groupby(["n_trials", "least_p"]):
+        who = list(dict.fromkeys(rows["listener"]))
+        names = ", ".join(who[:MOST_WARNINGS]) + (
+            f" and {len(who) - MOST_WARNINGS} more" if who[MOST_WARNINGS:] else ""
+        )
+        tests = " and ".join(dict.fromkeys(test.split(" ")[0].strip(",") for test in rows["test"]))
+        yield f"with {n} trials no p falls below {least:.3g} ({tests}): {names} cannot be significant"
+
+
+def _feature_remarks(features: pd.DataFrame) -> Iterator[str]:
+    for row in features.itertuples():
+        ends = f" [{row.lo:.4f}, {row.hi:.4f}]" if math.isfinite(row.lo) else ""
+        yield (
+            f"{row.feature}: adds {row.gain:.4f}{ends} to the forward model's r of {row.r:.4f} in unseen trials "
+            f"(n = {row.n_listeners} listeners)"
+        )
 
 
 def _warnings(by_trial: pd.DataFrame) -> list[str]:

@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from cogattn.eeg.recordings.clock import Clock
-from cogattn.eeg.recordings.config import Bids, Files, Folder, Kul, Simulated, Source, Table
+from cogattn.eeg.recordings.config import (
+    Bids,
+    Files,
+    Folder,
+    Kul,
+    Simulated,
+    SimulatedTalkers,
+    Source,
+    Table,
+)
 from cogattn.eeg.recordings.heard import holds_envelope
 from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.eeg.types import FloatArray
@@ -32,7 +41,7 @@ def sound(
     role : str
         ``attended``, ``unattended`` or ``stimulus``.
     seed : int
-        Of a simulation, whose sounds are noise with the stream for its envelope.
+        Of a simulation, whose sounds are noise with the stream for its envelope unless it was told speech.
 
     Returns
     -------
@@ -48,6 +57,8 @@ def sound(
     """
     seconds = len(trial.eeg) / recording.sfreq
     where = f"subject {recording.subject}, {trial.name}"
+    if isinstance(source, SimulatedTalkers) and source.speech is not None:
+        return _spoken(source, trial, role, seconds)
     if isinstance(source, Simulated):
         return _carrier(recording, trial, role, seed, where), CARRIER_SFREQ
     path = sound_file(source, trial, role, where)
@@ -94,6 +105,18 @@ def _found(source: Source, name: str) -> Path:
     if isinstance(source, Folder):
         raise DataError(f"{source.kind} holds envelopes only; got no folder of sounds for {name}")
     raise TypeError(f"source must be one of the kinds of recordings; got {source}")
+
+
+def _spoken(source: SimulatedTalkers, trial: Trial, role: str, seconds: float) -> tuple[FloatArray, float]:
+    """A simulated listener's piece of the speech that the settings name: trials take successive parts."""
+    from cogattn.eeg.recordings.envelope import read_audio
+
+    attended = "AB".index(trial.labels["speaker"])
+    files = source.speech or ()
+    samples, rate = read_audio(files[attended if role == "attended" else 1 - attended])
+    part = int(trial.labels["story"].removeprefix("part ")) - 1
+    start = round((part * source.trial_s + trial.start_s) * rate)
+    return samples[start : start + round(seconds * rate)], rate
 
 
 def _carrier(recording: Recording, trial: Trial, role: str, seed: int, where: str) -> FloatArray:
