@@ -322,7 +322,7 @@ class _Windows:
         self._first = 0  # the grid's number of the first row held
         self._settling = self._n_settling
         self._next_end = decoder.n_window + math.ceil(self._n_settling / n_hop) * n_hop
-        self._probability, self._reason = 0.5, ""
+        self._log_odds, self._reason = 0.0, ""
         self._skipped = 0
 
     @property
@@ -365,7 +365,7 @@ class _Windows:
         time_s = self._time_s()
         self._next_end += self._decoder.n_hop
         if self._decoder.switches is not None:
-            self._probability = self._decoder.switches.update(self._probability, None)
+            self._log_odds = self._decoder.switches.update(self._log_odds, None)
         return Decision(time_s, math.nan, math.nan, math.nan, stamp_s, self._reason)
 
     def _decide(self, rows: FloatArray) -> Decision:
@@ -373,11 +373,11 @@ class _Windows:
         self._next_end += self._decoder.n_hop
         ((first, second),) = window_correlations(rows[:, 0], rows[:, 1:3], [len(rows)], len(rows))
         margin = float(first - second)
-        if self._decoder.switches is None:
-            self._probability = 0.5 + 0.5 * float(np.sign(margin))
-        else:
-            self._probability = self._decoder.switches.update(self._probability, margin)
-        return Decision(time_s, float(first), float(second), self._probability, float(rows[-1, 3]))
+        probability = 0.5 + 0.5 * float(np.sign(margin))
+        if self._decoder.switches is not None:
+            self._log_odds = self._decoder.switches.update(self._log_odds, margin)
+            probability = self._decoder.switches.probability(self._log_odds)
+        return Decision(time_s, float(first), float(second), probability, float(rows[-1, 3]))
 
 
 def features(

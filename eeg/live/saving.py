@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,8 @@ class _Switches(Settings):
     gain: float = Field(ge=0)
     hop_s: float = Field(gt=0)
     switch_per_s: float = Field(gt=0)
+    slope: float = Field(gt=0)
+    ahead_s: float = Field(ge=0)
 
 
 class _Facts(Settings):
@@ -141,9 +144,7 @@ def _facts_of(decoder: LiveDecoder) -> _Facts:
         window_s=decoder.window_s,
         hop_s=decoder.hop_s,
         penalty=decoder.penalty if np.isfinite(decoder.penalty) else None,
-        switches=None
-        if switches is None
-        else _Switches(gain=switches.gain, hop_s=switches.hop_s, switch_per_s=switches.switch_per_s),
+        switches=None if switches is None else _Switches(**asdict(switches)),
         trained_on=decoder.trained_on,
         made_by=f"cogattn {__version__}",
     )
@@ -167,9 +168,7 @@ def _decoder_of(facts: _Facts, weights: FloatArray) -> LiveDecoder:
         preprocessing=preprocessing,
         window_s=facts.window_s,
         hop_s=facts.hop_s,
-        switches=None
-        if switches is None
-        else SwitchFilter(switches.gain, switches.hop_s, switches.switch_per_s),
+        switches=None if switches is None else SwitchFilter(**switches.model_dump()),
         penalty=float("nan") if facts.penalty is None else facts.penalty,
         trained_on=facts.trained_on,
     )

@@ -1,10 +1,11 @@
 """From differences of correlations to the probability of who is attended: a hidden Markov model of two states.
 
 Windows overlap, and a brain's following comes and goes for many seconds, so that the margins of successive
-windows repeat each other. Their evidence is therefore not computed from mean and spread but learned: one number,
-the log odds that a window's margin of 1 is worth (``gain``), chosen so that the filter's own probabilities are the
-likeliest on held-out trials in which attention switches at random times. Such trials are made from real ones:
-talkers exchange places at each switch, EEG and reconstruction stay.
+windows repeat each other. Their evidence is therefore not computed from mean and spread but learned: the log odds
+that a margin of 1 is worth (``gain``), and how much of the odds so collected is to be believed (``slope``), chosen
+so that the probabilities are the likeliest on held-out trials in which attention switches at random times. Such
+trials are made from real ones: talkers exchange places at each switch, EEG and reconstruction stay. A window tells
+of its middle: that attention may have switched since is counted in (``ahead_s``).
 
 References
 ----------
@@ -41,37 +42,39 @@ class SwitchFilter:
         Time between windows.
     switch_per_s : float
         Rate at which attention switches (default: once in a minute).
+    slope : float
+        Factor of the collected log odds; 1 where windows are independent.
+    ahead_s : float
+        From what a window tells of, its middle, to its end, which the probability is about.
     """
 
     gain: float
     hop_s: float
     switch_per_s: float = SWITCH_PER_S
+    slope: float = 1.0
+    ahead_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.gain) and self.gain >= 0 and self.hop_s > 0 and self.switch_per_s > 0):
+        given = (self.gain, self.hop_s, self.switch_per_s, self.slope, self.ahead_s)
+        least = (self.gain >= 0, self.hop_s > 0, self.switch_per_s > 0, self.slope > 0, self.ahead_s >= 0)
+        if not all(map(math.isfinite, given)) or not all(least):
             raise DataError(
-                "gain must be finite and at least 0, hop_s and switch_per_s above 0; "
-                f"got {self.gain:g}, {self.hop_s:g} and {self.switch_per_s:g}"
+                "gain and ahead_s must be at least 0, hop_s, switch_per_s and slope above 0; "
+                f"got {self.gain:g}, {self.ahead_s:g}, {self.hop_s:g}, {self.switch_per_s:g} and {self.slope:g}"
             )
 
-    def update(self, probability: float, margin: float | None) -> float:
-        """Return the probability of the first talker one hop on; a `margin` of None is a hop without a window."""
-        moved = probability * (1 - self._switch) + (1 - probability) * self._switch
-        moved = min(max(moved, 1e-12), 1 - 1e-12)
-        return moved if margin is None else _logistic(math.log(moved / (1 - moved)) + self.gain * margin)
+    def update(self, log_odds: float, margin: float | None) -> float:
+        """Return the log odds of the first talker one hop on; a `margin` of None is a hop without a window."""
+        moved = float(_moved(np.array(log_odds), _odd(self.switch_per_s, self.hop_s)))
+        return moved if margin is None else moved + self.gain * margin
+
+    def probability(self, log_odds: float) -> float:
+        """Return the probability that the first talker is attended now."""
+        return float(_believed(np.array(log_odds), self))
 
     def filter(self, margins: ArrayLike) -> FloatArray:
         """Causal probabilities of a sequence of windows, starting from 0.5; NaN is a hop without a window."""
-        probabilities, current = [], 0.5
-        for margin in np.asarray(margins, dtype=np.float64):
-            current = self.update(current, None if np.isnan(margin) else float(margin))
-            probabilities.append(current)
-        return np.array(probabilities)
-
-    @property
-    def _switch(self) -> float:
-        """Probability of an odd number of switches within a hop."""
-        return 0.5 * (1 - math.exp(-2 * self.switch_per_s * self.hop_s))
+        return _believed(_collected(np.asarray(margins, dtype=np.float64)[None], self)[0], self)
 
 
 @dataclass(frozen=True)
@@ -108,35 +111,36 @@ def calibrated(
     DataError
         If no window fits into a trial, or the decoder is at or below chance: then nothing can be said.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize
 
-    margins, truths = [], []
-    for trial in trials:
-        for _ in range(N_DRAWS):
-            m, truth = switching_margins(
-                trial, rng, sfreq=sfreq, window_s=window_s, hop_s=hop_s, switch_per_s=switch_per_s
-            )
-            margins.append(m)
-            truths.append(truth)
-    n = max((len(m) for m in margins), default=0)
+    heard = [
+        switching_margins(trial, rng, sfreq=sfreq, window_s=window_s, hop_s=hop_s, switch_per_s=switch_per_s)
+        for trial in trials
+        for _ in range(N_DRAWS)
+    ]
+    n = max((len(margins) for margins, _ in heard), default=0)
     if not n:
         raise DataError(f"a window must fit into a held-out trial; got {window_s:g} s in none")
-    padded = np.stack([np.pad(m, (0, n - len(m)), constant_values=np.nan) for m in margins])
-    signs = np.stack([np.pad(t, (0, n - len(t))) for t in truths])
-    scale = 1 / float(np.nanstd(padded))
+    margins = np.stack([np.pad(m, (0, n - len(m)), constant_values=np.nan) for m, _ in heard])
+    sides = np.stack([np.pad(side, (0, n - len(side))) for _, side in heard])
+    spread = float(np.nanstd(margins))
 
-    def loss(log_gain: float) -> float:
-        p = _filtered(padded, math.exp(log_gain) * scale, hop_s, switch_per_s)
-        return -float(np.sum(np.log(np.where(signs > 0, p, 1 - p))[signs != 0]))
+    def of(logs: FloatArray) -> SwitchFilter:
+        gain, slope = np.exp(np.clip(logs, -6, 6))
+        return SwitchFilter(float(gain) / spread, hop_s, switch_per_s, float(slope), window_s / 2)
 
-    found = minimize_scalar(loss, bounds=(math.log(1e-3), math.log(1e2)), method="bounded")
-    n_said = int(np.sum(signs != 0))
-    if not found.fun < n_said * math.log(2):
+    def loss(logs: FloatArray) -> float:
+        model = of(logs)
+        p = _believed(_collected(margins, model), model)
+        return -float(np.mean(np.log(np.where(sides > 0, p, 1 - p))[sides != 0]))
+
+    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6})
+    if not found.fun < math.log(2) - 1e-3:
         raise DataError(
             "held-out trials must be decoded above chance for probabilities to be learned; "
-            f"got none of {len(trials)} trials' windows to be worth anything"
+            f"those of {len(trials)} trials were not"
         )
-    return SwitchFilter(math.exp(float(found.x)) * scale, hop_s, switch_per_s)
+    return of(found.x)
 
 
 def switching_margins(
@@ -183,18 +187,29 @@ def switch_delay(times_s: Sequence[float], probabilities: ArrayLike, *, switch_s
     return float(times[hits[0]] - switch_s) if hits.size else math.inf
 
 
-def _filtered(margins: FloatArray, gain: float, hop_s: float, switch_per_s: float) -> FloatArray:
-    """`SwitchFilter.filter` of many sequences side by side, (n_sequences, n_windows)."""
-    switch = 0.5 * (1 - math.exp(-2 * switch_per_s * hop_s))
-    current = np.full(len(margins), 0.5)
+def _odd(switch_per_s: float, duration_s: float) -> float:
+    """Probability of an odd number of switches."""
+    return 0.5 * (1 - math.exp(-2 * switch_per_s * duration_s))
+
+
+def _moved(log_odds: FloatArray, switch: float) -> FloatArray:
+    """Log odds after a time in which attention switches with probability `switch`."""
+    x = np.clip(log_odds, -30, 30)
+    return np.log((1 - switch) * np.exp(x) + switch) - np.log((1 - switch) + switch * np.exp(x))
+
+
+def _collected(margins: FloatArray, model: SwitchFilter) -> FloatArray:
+    """Log odds after each window of many sequences, (n_sequences, n_windows)."""
+    switch, current = _odd(model.switch_per_s, model.hop_s), np.zeros(len(margins))
     out = np.empty_like(margins)
-    for i in range(margins.shape[1]):
-        moved = np.clip(current * (1 - switch) + (1 - current) * switch, 1e-12, 1 - 1e-12)
-        logit = np.log(moved / (1 - moved)) + gain * np.nan_to_num(margins[:, i])
-        current = 1 / (1 + np.exp(-np.clip(logit, -500, 500)))
-        out[:, i] = np.clip(current, 1e-12, 1 - 1e-12)
+    for i, column in enumerate(margins.T):
+        current = _moved(current, switch) + model.gain * np.nan_to_num(column)
+        out[:, i] = current
     return out
 
 
-def _logistic(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+def _believed(log_odds: FloatArray, model: SwitchFilter) -> FloatArray:
+    """Probability of the first talker at the windows' ends."""
+    p = 1 / (1 + np.exp(-np.clip(model.slope * log_odds, -30, 30)))
+    switch = _odd(model.switch_per_s, model.ahead_s)
+    return p * (1 - switch) + (1 - p) * switch
