@@ -18,7 +18,7 @@ from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.crossval import Split
 from cogattn.eeg.aad.features import first_feature, with_features
 from cogattn.eeg.aad.splits import By, Sharing, TrialFacts, facts_of, folds, sharing_of, with_sound_names
-from cogattn.eeg.recordings.audit import Prints
+from cogattn.eeg.recordings.audit import Prints, check_listeners, prints_of
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.sources import listeners, load
 from cogattn.eeg.types import FloatArray
@@ -42,7 +42,9 @@ class Pool:
     sfreq : float
         Rate in Hz.
     sharing : sequence of collections of int, optional
-        For each piece those of other trials that share a sound with it; they stay out of its training.
+        For each piece those of other trials that share a sound with it.
+    apart : bool
+        Whether they stay out of its training.
     """
 
     eeg: list[FloatArray]
@@ -52,6 +54,7 @@ class Pool:
     own: range
     sfreq: float
     sharing: Sharing | None = None
+    apart: bool = True
 
     @cached_property
     def trials(self) -> list[list[int]]:
@@ -88,8 +91,14 @@ class Pool:
 
     def splits(self, by: By) -> list[Split]:
         """Pieces to train on and to test in each fold that tests the subject's own trials."""
-        every = folds(self.facts, by, self.sharing)
+        every = folds(self.facts, by, self.sharing if self.apart else None)
         return [(train, test) for train, test in every if set(test) <= set(self.own)]
+
+    def leaks(self, by: By) -> bool:
+        """Whether a tested trial shares a sound with one that trains its decoder."""
+        return self.sharing is not None and any(
+            not set(train).isdisjoint(self.sharing[k]) for train, test in self.splits(by) for k in test
+        )
 
     def trial_splits(self, by: By) -> list[Split]:
         """The same as indices into `trials`."""
@@ -143,7 +152,15 @@ def pooled(recordings: Sequence[Recording], subject: str, *, apart: bool = True)
     """Put the trials of prepared recordings side by side; the tested subject's are `Pool.own`.
 
     Where `apart`, trials that share a sound with a tested one, by its samples, do not train its decoder.
+
+    Raises
+    ------
+    DataError
+        If two listeners share EEG.
     """
+    prints = _prints(recordings)
+    if len(recordings) > 1:
+        check_listeners(prints)
     facts = [fact for recording in recordings for fact in facts_of(recording)]
     own = [k for k, fact in enumerate(facts) if fact.subject == subject]
     eeg, attended, unattended = (
@@ -151,13 +168,13 @@ def pooled(recordings: Sequence[Recording], subject: str, *, apart: bool = True)
         for part in (lambda r: r.eeg, lambda r: r.stream("attended"), lambda r: r.stream("unattended"))
     )
     facts = with_sound_names(facts, *([first_feature(s) for s in role] for role in (attended, unattended)))
-    sharing = sharing_of(facts, _prints(recordings)) if apart else None
-    return Pool(eeg, attended, unattended, facts, range(own[0], own[-1] + 1), recordings[0].sfreq, sharing)
+    sharing, sfreq = sharing_of(facts, prints), recordings[0].sfreq
+    return Pool(eeg, attended, unattended, facts, range(own[0], own[-1] + 1), sfreq, sharing, apart)
 
 
 def _prints(recordings: Sequence[Recording]) -> Prints:
-    """What the sounds of all recordings are known by, as they came in."""
-    return sum((r.intake.prints for r in recordings if r.intake.prints is not None), start=Prints())
+    """What EEG and sounds are known by, as they came in, or as they are where they came in otherwise."""
+    return sum((r.intake.prints or prints_of(r) for r in recordings), start=Prints())
 
 
 def _power(recording: Recording) -> float:

@@ -178,10 +178,13 @@ def audit_split(facts: Sequence[TrialFacts], train: Sequence[int], test: Sequenc
     return audit_splits(facts, [(list(train), list(test))])
 
 
-def audit_labels(facts: Sequence[TrialFacts]) -> list[Finding]:
-    """List confounds of a design: a side or talker that is always attended, and labels that nobody has told."""
+def audit_labels(facts: Sequence[TrialFacts], *, told: bool = False) -> list[Finding]:
+    """List confounds of a design: a side or talker that is always attended, and labels that nobody has told.
+
+    Where `told`, all labels that there are have been told.
+    """
     findings = []
-    for name, risk in UNTOLD.items():
+    for name, risk in () if told else UNTOLD.items():
         untold = sum(getattr(f, name) == "" for f in facts)
         if untold == len(facts):
             findings.append(Finding("warn", f"no {name} is told: {risk}"))

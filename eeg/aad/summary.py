@@ -6,6 +6,7 @@ Listeners who are missing (their cells failed) are left out of every mean; n say
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import cast
@@ -39,6 +40,7 @@ from cogattn.eeg.aad.metrics import information_rate
 from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
+from cogattn.eeg.recordings.content import check_content
 from cogattn.eeg.recordings.intake import intake_remarks
 from cogattn.measures import Estimate, Row, summary_table
 from cogattn.observers.observer import Observer
@@ -47,7 +49,9 @@ from cogattn.statistics.intervals import mean_interval, median_interval
 from cogattn.study import Results, Trials
 
 MOST_WARNINGS = 4
-"""Findings of the guards that are printed."""
+"""Listeners of a kind that are named."""
+NUMBERS = re.compile(r"\(.*?\)|\d+")
+"""What differs between listeners in a finding of the guards: examples and numbers."""
 LEVEL = 0.05
 """A listener with p at most this is called significant."""
 
@@ -56,7 +60,14 @@ Chance = Mapping[float, tuple[float, float]]
 
 
 def summarise(config: AadConfig, trials: Trials) -> Results:
-    """Build the summary, tables and figures of a run."""
+    """Build the summary, tables and figures of a run.
+
+    Raises
+    ------
+    DataError
+        If two listeners share EEG.
+    """
+    check_content(trials["content"])
     sums = trial_sums(trials)
     counts = (
         sums.groupby(["decoder", "listener", "window_s"], sort=False)[["n", "correct"]].sum().reset_index()
@@ -194,9 +205,14 @@ def _remarks(curves: pd.DataFrame, listeners: pd.DataFrame, chance: Chance) -> I
             found = f"{shortest['accuracy']:.2f}"
             yield f"the control decodes attention ({found}): a leak, or responses of equal form"
     for name, rows in listeners.groupby("decoder", sort=False):
-        hits, able = (rows["p"] <= LEVEL).sum(), (rows["least_p"] <= LEVEL).sum()
-        test = rows["test"].iloc[0]
-        few = f", {len(rows) - able} with too few trials to be" if able < len(rows) else ""
+        tested, withheld = rows[rows["p"].notna()], rows[rows["p"].isna()]
+        if len(withheld):
+            yield f"{name}: no test of {len(withheld)} of {len(rows)} listeners ({withheld['test'].iloc[0]})"
+        if tested.empty:
+            continue
+        hits, able = (tested["p"] <= LEVEL).sum(), (tested["least_p"] <= LEVEL).sum()
+        test = tested["test"].iloc[0]
+        few = f", {len(tested) - able} with too few trials to be" if able < len(tested) else ""
         yield (
             f"{name}: {hits} of {able} listeners significant{few} (talkers of whole trials swapped; {test})"
         )
@@ -229,10 +245,17 @@ def _feature_remarks(features: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _warnings(by_trial: pd.DataFrame) -> list[str]:
-    """What the guards said about split and design, the first few."""
-    said = by_trial["warnings"].unique()
-    reasons = list(dict.fromkeys(reason for text in said for reason in text.split("\n") if reason))
-    shown = [f"guard: {reason}" for reason in reasons[:MOST_WARNINGS]]
-    more = len(reasons) - len(shown)
-    return [*shown, f"guard: {more} more such findings (column warnings of the trials)"] if more else shown
+def _warnings(by_trial: pd.DataFrame) -> Iterator[str]:
+    """What the guards said about split and design: each kind of finding once, with one listener's numbers."""
+    said: dict[str, dict[str, str]] = {}
+    for listener, text in by_trial[["listener", "warnings"]].drop_duplicates().itertuples(index=False):
+        for reason in filter(None, text.split("\n")):
+            said.setdefault(NUMBERS.sub("", reason), {}).setdefault(listener, reason)
+    everybody = by_trial["listener"].nunique()
+    for found in said.values():
+        listener, reason = next(iter(found.items()))
+        if len(set(found.values())) == 1 and len(found) == everybody:
+            yield f"guard: {reason}"
+        else:
+            more = f"; likewise {len(found) - 1} of {everybody - 1} other listeners" if len(found) > 1 else ""
+            yield f"guard: {listener}: {reason}{more}"

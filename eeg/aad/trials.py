@@ -6,6 +6,7 @@ score is the mean of its pieces' by their lengths, and significance swaps the ta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ from cogattn.eeg.aad.pool import Pool, pool_and_recording, prepared
 from cogattn.eeg.aad.pool import pool_of as pool_of
 from cogattn.eeg.aad.scorers import RESPONSE_S, Scorer
 from cogattn.eeg.aad.significance import permutation_p, permuted_p, refit_p, trial_score
-from cogattn.eeg.aad.splits import SAME_ENVELOPE_R, audit_labels, audit_splits, enforce
+from cogattn.eeg.aad.splits import SAME_ENVELOPE_R, Finding, audit_labels, audit_splits, enforce
+from cogattn.eeg.recordings.config import SimulatedTalkers
 from cogattn.eeg.recordings.content import content_rows
 from cogattn.eeg.recordings.intake import intake_rows
 from cogattn.eeg.recordings.recording import Recording
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from cogattn.eeg.aad.penalties import Problem
     from cogattn.running.checkpoints import Checkpoint
 
+WITHHELD = "withheld: tested sounds are in training"
+"""Test of listeners whose p would not be one."""
 SHORTEST_Z = 1 - 1e-9
 """Largest correlation of which Fisher's z is taken."""
 
@@ -95,8 +99,14 @@ def weigh(config: AadConfig, cell: FeatureCell) -> Outcome:
 
 def audited(config: AadConfig, pool: Pool) -> tuple[str, ...]:
     """What the guards say about every split and about the design; DataError for what they refuse."""
-    findings = audit_labels([pool.facts[pieces[0]] for pieces in pool.own_trials])
+    simulated = isinstance(config.recordings, SimulatedTalkers)  # nobody looks anywhere
+    findings = audit_labels([pool.facts[pieces[0]] for pieces in pool.own_trials], told=simulated)
     findings += audit_splits(pool.facts, pool.splits(config.validation), pool.sharing)
+    heard = pool.sharing or [()] * len(pool.facts)
+    recurring = sum(any(heard[k] for k in pieces) for pieces in pool.own_trials)
+    if recurring and pool.apart:
+        reason = f"sounds of {recurring} of {len(pool.own_trials)} trials recur in other trials, which are left out of"
+        findings.append(Finding("warn", f"{reason} their training (shared_sounds = leave_out)"))
     return enforce(findings)
 
 
@@ -139,7 +149,13 @@ def _significance(
     problem: Problem | None,
     rng: np.random.Generator,
 ) -> tuple[float, str]:
-    """One-sided p over the subject's trials, and which test gave it."""
+    """One-sided p over the subject's trials, and which test gave it; none where training holds tested sounds.
+
+    Every test swaps the talkers of trials one by one. Trials that share sounds would have to be swapped together: a
+    decoder that follows what is played knows the sound again, whoever is listened to.
+    """
+    if pool.leaks(config.validation):
+        return math.nan, WITHHELD
     method, n = config.significance.method, config.significance.n_permutations
     if config.validation == "subject":  # no tested trial teaches: swapping finished decodings is exact
         return permutation_p([m[None] for m in _trial_margins(pool, scorers)], rng, n_permutations=n), "swap"
