@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SIMULATED = "simulated"
 Validation = Literal["trial", "subject"]
+MOST_S = 999.0
 TRAINED_ON: Mapping[Validation, str] = {"trial": "own", "subject": "others"}
 """What a published decoder was trained on to be set beside each way of leaving out."""
 COLUMNS = ("data_set", "decoder", "whose", "measure", "estimate", "lo", "hi", "n", "note")
@@ -208,7 +209,10 @@ def wide(table: pd.DataFrame, windows_s: Sequence[float]) -> list[tuple[str, ...
 def _cell(row) -> str:
     """Estimate and interval of one row, accuracies in percent."""
     scale = 100.0 if row.measure.startswith("accuracy") else 1.0
-    text = f"{scale * row.estimate:.1f}" if math.isfinite(row.estimate) else "-"
-    if math.isfinite(row.lo) and math.isfinite(row.hi):
-        text += f" [{scale * row.lo:.1f}, {scale * row.hi:.1f}]"
-    return text
+    shown = [_number(scale * value) for value in (row.estimate, row.lo, row.hi)]
+    return shown[0] if math.isnan(row.lo) or math.isnan(row.hi) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def _number(value: float) -> str:
+    """One decimal; a duration of more than a quarter of an hour is as good as endless."""
+    return "-" if math.isnan(value) else f"{value:.1f}" if value < MOST_S else f">{MOST_S:g}"

@@ -35,8 +35,8 @@ SOURCES = {
 """Who published it, in words."""
 DIFFERS = {
     "aadnet": "own folds, filters and envelopes of its authors; windows may come from trials that share a story",
-    "thornton": "trained on other data of the listener, 0.5-8 Hz at 125 Hz; both conditions (attended man or woman)",
-    "kuleuven": "1-9 Hz at 20 Hz, minutes left out one by one, so that other minutes of a presentation train",
+    "thornton": "trained on other recordings of the listener, at 125 Hz; a man or a woman attended, taken together",
+    "kuleuven": "1-9 Hz at 20 Hz; how its folds were made is not told with the numbers",
 }
 """In what a published number's conditions differ from ours; it says how near "comparable" is."""
 TRAINED_ON = {"own": "the listener's other trials", "others": "other listeners"}

@@ -132,3 +132,13 @@ def test_the_command_prints_one_table_and_says_what_is_left_out(small, capsys) -
     assert benchmark_command.benchmark(out=small / "runs", workers=1, json=True) == 0  # from the store
     rows = json.loads(capsys.readouterr().out)
     assert [row["estimate"] for row in rows] == pytest.approx(table["estimate"].tolist(), nan_ok=True)
+
+
+def test_a_cell_shows_what_there_is() -> None:
+    rows = [
+        ("x", "ridge", "run", "accuracy.5s", 0.5, 0.25, 0.75, 3, ""),
+        ("x", "ridge", "run", "accuracy.10s", 0.875, np.nan, np.nan, 3, ""),
+        ("x", "ridge", "run", "mesd", 20.0, 15.0, np.inf, 3, ""),
+    ]
+    (line,) = benchmark.wide(pd.DataFrame(rows, columns=list(benchmark.COLUMNS)), [5, 10, 20])
+    assert line == ("x", "ridge", "run", "3", "50.0 [25.0, 75.0]", "87.5", "", "20.0 [15.0, >999]")
