@@ -157,10 +157,9 @@ def find_sound(
             f"in {taped.size / sfreq:g} s"
         )
     starts, length = _segments(wanted, sfreq)
-    lags, r = _followed(taped, wanted, starts, length, sfreq)
+    lags, r, best = _followed(taped, wanted, starts, length, sfreq)
     good = r >= LEAST_R
-    if not good.any():
-        best = float(r.max()) if r.size else 0.0
+    if best < (LEAST_R if wanted.size >= SHORT_S * sfreq else LEAST_R_SHORT) or not good.any():
         raise DataError(f"the sound must be found in the audio channel; got a best correlation of {best:.2f}")
     clock = _clock(lags[good], starts[good], length, taped, wanted, sfreq)
     return replace(clock, onset_s=clock.onset_s + first / sfreq, r=float(np.median(r[good])))
@@ -214,7 +213,7 @@ def _anchor(
     length: int,
     sfreq: float,
 ) -> tuple[int, float, float]:
-    """A stretch to begin with, its lag, and the correlation there: where its loudest half minute is in the whole recording."""
+    """A stretch to begin with, its lag and correlation: where the loudest half minute is in the whole recording."""
     step = max(1, round(sfreq / COARSE_HZ))
     n = max(1, min(len(starts), round(COARSE_S * sfreq / length)))
     begin = int(np.argmax(np.convolve(sd, np.ones(n), mode="valid")))
