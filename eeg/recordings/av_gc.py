@@ -68,7 +68,7 @@ def read_av_gc(path: Path, *, unit: Unit = "uV") -> Recording:
         return Recording(
             found[0] if found else Path(path).stem,
             float(np.ravel(_field(content, "fs", path))[0]),
-            _channels(content, trials[0].eeg.shape[-1]),
+            _channels(content, len(eeg), trials[0].eeg.shape[-1]),
             trials,
             "arbitrary" if unit == "arbitrary" else "V",
         )
@@ -90,10 +90,10 @@ def _labels(content: Mapping, index: int, n_trials: int) -> dict[str, str]:
     return {name: text for name, text in labels.items() if text}
 
 
-def _channels(content: Mapping, n_channels: int) -> tuple[str, ...]:
+def _channels(content: Mapping, n_trials: int, n_channels: int) -> tuple[str, ...]:
     """Names that the file's headers tell, else the BioSemi cap's and those of the EOG."""
-    metadata = content.get("metadata")
-    first = metadata[0] if isinstance(metadata, Sequence) and metadata else metadata
+    metadata = _each(content.get("metadata"), n_trials)
+    first = metadata[0] if metadata else None
     header = first.get("FileHeader") if isinstance(first, Mapping) else None
     told = header.get("Channels") if isinstance(header, Mapping) else None
     if isinstance(told, Mapping):  # a structure array: its fields hold a list each
@@ -114,13 +114,15 @@ def _field(content: object, name: str, path: Path) -> Any:
 
 def _list(value: Any) -> list:
     """A cell array as a list; MATLAB readers unwrap one of one matrix."""
-    return [value] if isinstance(value, np.ndarray) and value.dtype != object else list(value)
+    whole = isinstance(value, np.ndarray) and value.dtype != object
+    return [value] if whole or not isinstance(value, Sequence | np.ndarray) else list(value)
 
 
 def _each(value: object, n_trials: int) -> list:
     """A structure array as a list of structures, however the reader gives it."""
     if isinstance(value, Mapping):
-        lists = {key: _list(v) for key, v in value.items() if not isinstance(v, str)}
+        lists = {key: list(v) for key, v in value.items() if isinstance(v, Sequence | np.ndarray)}
+        lists = {key: v for key, v in lists.items() if not isinstance(value[key], str)}
         if n_trials > 1 and lists and all(len(v) == n_trials for v in lists.values()):
             return [{key: v[i] for key, v in lists.items()} for i in range(n_trials)]
         return [value]

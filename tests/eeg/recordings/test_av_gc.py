@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from cogattn.eeg.recordings.av_gc import read_av_gc
 from cogattn.eeg.recordings.config import AvGc
@@ -71,6 +72,45 @@ def test_it_is_read_from_either_version(file, eeg_files, rng, version):
         "R, then L",
     )
     assert (second["attended_audio"], second["unattended_audio"]) == ("d.wav", "c.wav")
+
+
+def cell(values):
+    out = np.empty((1, len(values)), dtype=object)
+    for i, value in enumerate(values):
+        out[0, i] = value
+    return out
+
+
+def struct(rows):
+    out = np.empty((1, len(rows)), dtype=[(key, object) for key in rows[0]])
+    for i, row in enumerate(rows):
+        for key, value in row.items():
+            out[0, i][key] = value
+    return out
+
+
+@pytest.mark.parametrize("n_trials", [1, 2, 3])
+def test_structure_arrays_are_read_however_many_trials_there_are(file, rng, n_trials):
+    """As MATLAB writes them; readers unwrap what holds one thing."""
+    header = {"FileHeader": {"Channels": struct([{"Label": name} for name in NAMES])}, "RawData": 1.0}
+    drawn = [{"left": f"a{i}.wav", "right": f"b{i}.wav", "switch_times": 300.0} for i in range(n_trials)]
+    told = content(rng)
+    told |= {
+        "data": cell([rng.standard_normal((400, 5)).astype("f4") for _ in range(n_trials)]),
+        "stimulus": {
+            role: cell([rng.random((400, 1)) for _ in range(n_trials)]) for role in told["stimulus"]
+        },
+        "conditionID": cell(["NoVisuals1"] * n_trials),
+        "initAttention": cell(["right"] * n_trials),
+        "metadata": struct([header] * n_trials),
+        "randomization": struct(drawn),
+    }
+    savemat(file, told)
+    found = read_av_gc(file)
+    assert found.channels == tuple(NAMES)
+    assert [trial.eeg.shape for trial in found.trials] == [(400, 5)] * n_trials
+    assert [trial.labels["story"] for trial in found.trials] == [f"b{i}.wav" for i in range(n_trials)]
+    assert found.trials[-1].labels["gaze"] == "centre"
 
 
 def test_files_without_headers_have_the_channels_of_the_cap_and_the_eyes(file, eeg_files, rng):
