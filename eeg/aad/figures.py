@@ -27,7 +27,7 @@ DODGE = 0.018
 
 
 def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, float]]) -> Figure:
-    """Accuracy against window length, a curve a decoder, over the 95 % of chance (beta-binomial)."""
+    """Accuracy against window length over the 95 % of chance (beta-binomial): dots, and the fitted curves."""
     figure, panels = new_figure(width_in=4.6, height_in=3.4)
     axes = panels[0, 0]
     windows = np.array(sorted(chance))
@@ -38,9 +38,10 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
             windows, low, high, color=COLOURS["reference"], alpha=0.25, linewidth=0, label="chance, 95 %"
         )
         for i, name in enumerate(names):
-            rows = table.loc[table["decoder"] == name, ["window_s", "accuracy", "lo", "hi"]].to_numpy(float)
+            columns = ["window_s", "accuracy", "lo", "hi", "fitted"]
+            rows = table.loc[table["decoder"] == name, columns].to_numpy(float)
             shift = 10 ** (DODGE * (i - (len(names) - 1) / 2))
-            _draw_curve(axes, rows * [shift, 1, 1, 1], i, name)
+            _draw_curve(axes, rows * [shift, 1, 1, 1, 1], i, name)
         axes.set_xscale("log")
         axes.set_xticks(windows, [f"{w:g}" for w in windows])
         axes.minorticks_off()
@@ -49,19 +50,28 @@ def accuracy_figure(table: pd.DataFrame, chance: Mapping[float, tuple[float, flo
         axes.set_xlabel("decision window (s)")
         axes.set_ylabel("accuracy")
         axes.legend(loc="best")
-        bars = "; bars: 95 % intervals over listeners" if table["lo"].notna().any() else ""
-        caption(figure, f"n = {count_text(table['n_listeners'])} listeners, mean{bars}")
+        over = "listeners" if table["n_listeners"].max() > 1 else "trials"
+        bars = f"; bars: 95 % intervals over {over}" if table["lo"].notna().any() else ""
+        caption(figure, f"n = {count_text(table['n_listeners'])} listeners, mean; lines: fitted curves{bars}")
     return figure
 
 
 def _draw_curve(axes: Axes, rows: np.ndarray, i: int, name: str) -> None:
-    """One decoder's window, accuracy, lower and upper end, (n_windows, 4)."""
-    window_s, accuracy, lo, hi = rows.T
+    """One decoder's window, accuracy, lower and upper end, fitted accuracy, (n_windows, 5)."""
+    window_s, accuracy, lo, hi, fitted = rows.T
     bars = np.nan_to_num(np.abs(np.stack([accuracy - lo, hi - accuracy])))  # 1 and an end of 1 - 2e-16
+    mark, line = _mark(i, name)[0], _mark(i, name)[1:]
+    axes.plot(window_s, fitted, line, color=_colour(i, name), linewidth=1.2)
     axes.errorbar(
-        window_s, accuracy, yerr=bars, fmt=_mark(i, name), color=_colour(i, name), elinewidth=1, markersize=3.5,
-        linewidth=1.2, label=name,
-    )  # fmt: skip
+        window_s,
+        accuracy,
+        yerr=bars,
+        fmt=mark,
+        color=_colour(i, name),
+        elinewidth=1,
+        markersize=3.5,
+        label=name,
+    )
 
 
 def _colour(i: int, name: str) -> str:
@@ -90,7 +100,10 @@ def switch_figure(listeners: pd.DataFrame) -> Figure:
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.set_ylabel("switch duration, MESD (s)")
         n = count_text(listeners.groupby("decoder")["listener"].nunique().tolist())
-        caption(figure, f"n = {n} listeners; lines: medians; open triangles: above {LONGEST_S:g} s or never")
+        caption(
+            figure,
+            f"n = {n} listeners, of fitted curves; lines: medians; open triangles: above {LONGEST_S:g} s or never",
+        )
     return figure
 
 

@@ -29,7 +29,7 @@ SWITCH_DURATION = Measure("mesd", "s", "switch duration", scale="log")
 MEDIAN_SWITCH_DURATION = Measure("mesd.median", "s", "switch duration, median", scale="log")
 """Median of the listeners' own durations."""
 INFORMATION = Measure("bits_per_minute", "bits/min", "bits per minute")
-"""Information transfer rate at each listener's best window."""
+"""Information transfer rate of the accuracy at a window; see `information_at`."""
 D_PRIME = Measure("d_prime", "SD", "d'")
 """Distance between the two talkers' scores."""
 RANK = Measure("foreign_rank", "share", "rank among foreign sounds", scale="share")
@@ -42,6 +42,11 @@ ALL = (ACCURACY, SWITCH_DURATION, MEDIAN_SWITCH_DURATION, INFORMATION, D_PRIME, 
 def accuracy_at(window_s: float) -> Measure:
     """Return accuracy in windows of this many seconds."""
     return ACCURACY.at(f"{window_s:g}s", label=f"accuracy at {window_s:g} s")
+
+
+def information_at(window_s: float) -> Measure:
+    """Return bits per minute in windows of this many seconds."""
+    return INFORMATION.at(f"{window_s:g}s", label=f"bits per minute at {window_s:g} s")
 
 
 def share_interval(right: FloatArray, n_decisions: FloatArray, *, confidence: float = 0.95) -> Estimate:

@@ -16,7 +16,8 @@ from cogattn.eeg.aad.measures import (
     share_interval,
 )
 from cogattn.eeg.aad.significance import LEAVE_ONE_OUT_DISPERSION, dispersion_of
-from cogattn.eeg.aad.summary import _curve_table, _duration_of_curve, switch_duration
+from cogattn.eeg.aad.listeners import switch_duration
+from cogattn.eeg.aad.summary import _curve_table, _duration_of_curve
 
 N_LISTENERS = (3, 8, 16)
 WINDOWS_S = np.array([1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0])
@@ -62,7 +63,8 @@ def test_intervals_of_the_switch_duration_hold_that_of_the_populations_curve(n: 
                 "window_s": np.tile(WINDOWS_S, n), "n": np.tile(DECISIONS, n), "correct": right.ravel(),
             }
         )  # fmt: skip
-        found = _duration_of_curve(config, _curve_table(counts), n)
+        accuracies = counts.assign(accuracy=counts["correct"] / counts["n"], lo=0.0, hi=1.0, fitted=0.5)
+        found = _duration_of_curve(config, _curve_table(accuracies, counts), n)
         assert found.lo <= found.estimate <= found.hi  # it falls with every accuracy
         hits += found.lo <= truth <= found.hi
     assert hits / 120 >= LEAST_COVERAGE

@@ -15,6 +15,7 @@ from cogattn.eeg.aad.figures import response_figure
 from cogattn.eeg.aad.plan import CONTROL, DecodingCell, ResponseCell
 from cogattn.eeg.aad.trials import decode, pool_of, prepared
 from cogattn.eeg.recordings import sources
+from cogattn.eeg.recordings.config import Cleaning
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
 from cogattn.errors import DataError
@@ -74,7 +75,8 @@ def test_every_cell_fills_the_declared_columns_with_the_declared_types(aad, fini
                 assert rows[column].dtype == kind or (
                     kind == "str" and pd.api.types.is_string_dtype(rows[column])
                 )
-            assert set(rows["listener"]) == {cell.observer}
+            if len(rows):
+                assert set(rows[rows.columns[0]]) == {cell.observer}
 
 
 def test_every_decoder_gets_all_measures_with_their_keys(aad, finished) -> None:
@@ -86,11 +88,12 @@ def test_every_decoder_gets_all_measures_with_their_keys(aad, finished) -> None:
     assert (decoded["bits_per_minute"] > 0.3).all()
     assert np.isfinite(decoded["mesd_s"]).all()
     assert listeners.loc[IGNORED, "d_prime"].mean() < decoded.loc["ridge", "d_prime"].mean() - 1
-    assert set(listeners.loc["ridge", "test"]) == {"refit"}
+    assert set(listeners.loc["ridge", "test"]) == {"refit with Ledoit-Wolf's penalty"}
+    assert set(listeners.loc["ledoit-wolf", "test"]) == {"refit"}
     assert set(listeners.loc["cca", "test"]) == {"swap, approximate"}
     keys = results.summary.groupby("observer")["measure"].agg(set)["ridge"]
     accuracies = {"accuracy.2s", "accuracy.30s"}
-    assert keys == accuracies | {"mesd", "mesd.median", "d_prime", "bits_per_minute", "foreign_rank"}
+    assert keys == accuracies | {"mesd", "mesd.median", "d_prime", "bits_per_minute.2s", "foreign_rank"}
 
 
 def test_decoders_have_the_rows_and_listeners_are_the_persons(aad, finished) -> None:
@@ -141,7 +144,10 @@ def test_a_listener_whose_cells_failed_is_left_out_of_every_number(aad, finished
     alone = {cell: outcome for cell, outcome in finished.done.items() if cell.observer == "listener 2"}
     results = aad.summarised(finished.config, alone)
     assert set(results.summary["n"]) == {1}
-    assert results.summary[["lo", "hi"]].isna().all().all()  # one listener says nothing of others
+    over_trials = results.summary["measure"].str.match("accuracy|bits|mesd")
+    missing = results.summary[["lo", "hi"]].isna().any(axis=1)
+    np.testing.assert_array_equal(missing, ~over_trials)  # one listener says nothing of others
+    assert results.summary.loc[over_trials, "note"].str.contains("interval over trials|of the accuracy").all()
     assert set(results.tables["listeners"]["listener"]) == set(results.people["person"]) == {"listener 2"}
     both = aad.STUDY.summarise(finished.config, finished.trials).tables["listeners"]
     own = both[both["listener"] == "listener 2"].reset_index(drop=True)
@@ -167,9 +173,8 @@ def test_d_prime_and_rank_are_those_of_the_reconstruction(finished) -> None:
     decoding = cross_validate(
         own.eeg, own.stream("attended"), own.stream("unattended"), sfreq=own.sfreq, subject="listener 1"
     )
-    # the study chooses the penalty over other blocks of trials; the same penalty gives the same numbers
-    np.testing.assert_allclose(rows["attended"], decoding.r_attended, atol=0.02)
-    np.testing.assert_allclose(rows["unattended"], decoding.r_unattended, atol=0.02)
+    np.testing.assert_allclose(rows["attended"], decoding.r_attended, atol=1e-9)
+    np.testing.assert_allclose(rows["unattended"], decoding.r_unattended, atol=1e-9)
     assert ((rows["rank"] * 10) % 0.5 < 1e-9).all()  # five other trials of two sounds each
 
 
@@ -327,7 +332,7 @@ def test_continuous_recordings_and_sounds_in_a_table_are_decoded(aad, tmp_path, 
     aad.table_folder(tmp_path, onsets=onsets)
     config = aad.table_config(tmp_path)
     aad.STUDY.check(config)
-    recording = load(config, "S1")
+    recording = load(config.model_copy(update={"cleaning": Cleaning()}), "S1")
     assert recording.trials[1].labels["speaker"] == "B"
     assert recording.channels == ("Fz", "Cz", "Pz", "Oz")  # and not the sound itself
     with mne.use_log_level("error"):
