@@ -85,7 +85,8 @@ def benchmark(
         trained = "the listener's other trials" if validation == "trial" else "other listeners"
         title = f"cogattn aad benchmark {version}: decoders of {trained}"
         text = "\n".join([title, *_lines(outcome, missing)])
-    sys.stdout.write(text + "\n")
+    if json or outcome.remarks:
+        sys.stdout.write(text + "\n")
     for sentence in outcome.failed:
         sys.stderr.write(f"failed: {sentence}\n")
     return 1 if outcome.failed else 0

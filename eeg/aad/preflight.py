@@ -186,7 +186,8 @@ def _check_validation(config: AadConfig, known: Sequence[Outline]) -> None:
                 raise ConfigError(
                     f"validation = subject must have the same channels in all recordings; got "
                     f"{len(other.channels)} ({other.subject}) and {len(first.channels)} ({first.subject}), "
-                    "or other names"
+                    "or other names; cleaning.bad_channels = interpolate keeps bad ones where places are known, "
+                    "recordings.subjects leaves listeners out"
                 )
         return
     for outline in known:

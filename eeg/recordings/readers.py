@@ -38,6 +38,8 @@ NOT_EEG = re.compile(r"^(aux|bip|eog|veog|heog|ecg|ekg|emg|digi|status|trig|sti|
 """Names of channels that are not EEG, whatever type a file gives them (EDF gives none)."""
 CONTINUOUS_SUFFIXES = (".bdf", ".edf", ".vhdr", ".set", ".fif", ".gdf")
 EEG_FILE, EPOCHS_FILE = "path must be a readable EEG file", "path must be a readable file of epochs"
+DTU_MASTOIDS = ("M2", "M1")
+"""Right and left, behind the 64 channels of the cap."""
 LOOSE_DURATION_S = 1.0
 """How much shorter than its sidecar says a BIDS recording may be: some writers round."""
 
@@ -187,7 +189,8 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
     """Read one subject of the preprocessed DTU layout: cells ``data.eeg``, ``data.wavA``, ``data.wavB``.
 
     ``wavA`` is the attended envelope, ``wavB`` the ignored one; ``data.fsample.eeg`` the rate of all. Label:
-    ``speaker``, male or female, where ``data.event.eeg.value`` tells 1 or 2 for each trial.
+    ``speaker``, male or female, where ``data.event.eeg.value`` tells 1 or 2 for each trial. The files name no
+    channel; 66 of them are the BioSemi cap's, in its order, and the mastoids M2 (right) and M1.
 
     References
     ----------
@@ -209,7 +212,9 @@ def read_dtu(path: Path, *, unit: Unit = "uV") -> Recording:
             Trial(_float(x), f"trial {i + 1}", {"attended": _column(a), "unattended": _column(u)}, told)
             for i, (x, a, u, told) in enumerate(zip(eeg, attended, unattended, speakers, strict=True))
         ]
-        return _trial_recording(trials, {float(rate)}, Path(path).stem.split("_")[0], unit)
+        known = (*standard_channels(64), *DTU_MASTOIDS)
+        names = known if trials and trials[0].eeg.shape[-1] == len(known) else None
+        return _trial_recording(trials, {float(rate)}, Path(path).stem.split("_")[0], unit, names)
 
 
 def read_cnd(

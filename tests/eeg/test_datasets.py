@@ -68,6 +68,9 @@ def test_frozen_settings_read_what_lies_there(tmp_path, eeg_files) -> None:
 
     rng = np.random.default_rng(0)
     eeg = [rng.standard_normal((1280, 64)) * 20 for _ in range(2)]
+    with_mastoids = [rng.standard_normal((1280, 66)) * 20 for _ in range(2)]
+    for trial in with_mastoids:
+        trial[:, 31] = 0  # a flat channel is interpolated, for the places of the cap are known
     sounds = [rng.random((1280, 1)) for _ in range(4)]
     bands = [np.stack([sounds[2 * k], sounds[2 * k + 1]], axis=2) for k in range(2)]
     av_gc = {
@@ -79,7 +82,7 @@ def test_frozen_settings_read_what_lies_there(tmp_path, eeg_files) -> None:
     }
     contents = {
         "kul-aad": eeg_files.kul_content(eeg, bands, sfreq=128.0),
-        "dtu-aad": eeg_files.dtu_content(eeg, sounds[:2], sounds[2:], sfreq=128.0),
+        "dtu-aad": eeg_files.dtu_content(with_mastoids, sounds[:2], sounds[2:], sfreq=128.0),
         "av-gc-aad": av_gc,
     }
     for name, content in contents.items():
@@ -92,7 +95,8 @@ def test_frozen_settings_read_what_lies_there(tmp_path, eeg_files) -> None:
             config.recordings, listener, cleaning=config.cleaning, envelope=config.envelope, seed=config.seed
         )
         assert set(found.trials[0].streams) == {"attended", "unattended"}
-        assert len(found.channels) == 64
+        assert len(found.channels) == (66 if name == "dtu-aad" else 64)
+        assert found.intake.bads == ((found.channels[31],) if name == "dtu-aad" else ())
         np.testing.assert_allclose(sum(trial.eeg.sum(axis=1) for trial in found.trials), 0, atol=1e-12)
 
 
