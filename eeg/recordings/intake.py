@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cogattn.study import Schema
@@ -75,7 +75,7 @@ class Intake:
     drift_ppm: float = math.nan
     bads: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    prints: Prints | None = None
+    prints: Prints | None = field(default=None, repr=False)
 
 
 def intake_rows(recording: Recording, task: str = "") -> pd.DataFrame:
