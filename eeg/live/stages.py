@@ -67,9 +67,9 @@ class BandPass:
 
     @property
     def settling_s(self) -> float:
-        """Seconds after which one part in a hundred of the impulse response's energy is still to come."""
+        """Seconds after which one thousandth of the impulse response's energy is still to come."""
         energy = np.cumsum(self.impulse_response() ** 2)
-        return float(np.searchsorted(energy, 0.99 * energy[-1]) / self._sfreq)
+        return float(np.searchsorted(energy, 0.999 * energy[-1]) / self._sfreq)
 
 
 class Picked:
