@@ -127,6 +127,8 @@ def locked_rates(
             for own in _as_tested(phasors[name]):
                 mean, rest, locked = _timing(own, tried_hz)
                 for rate_hz, noise_at, seen_by in zip(rates_hz, power.T, carriers, strict=True):
+                    if abs(line_hz - rate_hz) * sweep_s >= FARTHEST_BINS:
+                        continue
                     leak = _leak(seen_by, tried_hz, sfreq)
                     gain = locked * _gain(len(own) * mean * leak, rest * leak, above, unsure, noise_at)
                     best, key = int(np.argmax(gain)), (name, float(rate_hz))
@@ -226,10 +228,10 @@ def _line_power(sweeps: FloatArray, lines_hz: FloatArray, sfreq: float) -> tuple
     n_sweeps, n_channels, n_times = sweeps.shape
     spacing = 2 * sfreq / n_times
     places = np.concatenate([lines_hz, lines_hz - spacing, lines_hz + spacing])
-    carriers = np.exp(-2j * np.pi * np.outer(np.arange(n_times) / sfreq, places)) * (2 / n_times)
-    power = np.zeros((n_channels, len(places)))
-    for sweep in sweeps:  # one at a time: all at once would hold several copies of a long recording
-        power += np.abs(sweep @ carriers) ** 2 / n_sweeps
+    phase = 2 * np.pi * np.outer(np.arange(n_times) / sfreq, places)
+    rows = sweeps.reshape(-1, n_times)
+    squared = ((rows @ np.cos(phase)) ** 2 + (rows @ np.sin(phase)) ** 2) * (2 / n_times) ** 2
+    power = squared.reshape(n_sweeps, n_channels, -1).mean(axis=0)
     at, below, above = np.split(power, 3, axis=1)
     beside = (below + above) / 2
     return at - beside, beside * np.sqrt(1.5 / n_sweeps)
@@ -251,7 +253,7 @@ def _carrier(rate_hz: float, n_times: int, sfreq: float) -> ComplexArray:
 
 def _leak(carrier: ComplexArray, tried_hz: FloatArray, sfreq: float) -> FloatArray:
     """Power at a rate of a sinusoid of unit amplitude at each frequency, (tried,)."""
-    some_hz = np.linspace(tried_hz[0], tried_hz[-1], 65)  # it changes little from one to the next
+    some_hz = np.linspace(tried_hz[0], tried_hz[-1], 17)  # it changes little from one to the next
     waves = np.exp(2j * np.pi * np.outer(some_hz, np.arange(len(carrier)) / sfreq))
     return np.interp(tried_hz, some_hz, np.abs(waves @ carrier)) ** 2
 

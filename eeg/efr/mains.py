@@ -129,7 +129,8 @@ def _stands_out(offset_hz: FloatArray, level: FloatArray, half_width: float, fla
     at = np.abs(offset_hz) <= half_width / 2
     if beside.sum() < 8 or not at.any():
         return False
-    slope, mean = np.polyfit(offset_hz[beside], level[beside], 1)
+    both = min(np.count_nonzero(offset_hz[beside] < 0), np.count_nonzero(offset_hz[beside] > 0)) >= 4
+    slope, mean = np.polyfit(offset_hz[beside], level[beside], 1) if both else (0.0, 0.0)
     rest = level - slope * offset_hz - mean
     scatter = 1.4826 * np.median(np.abs(rest[beside] - np.median(rest[beside])))
     return bool(rest[at].max() - np.median(rest[beside]) > STANDS_OUT * scatter)

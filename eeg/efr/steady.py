@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cogattn.eeg.efr.config import SteadyStateSettings
 from cogattn.eeg.efr.detectors import (
@@ -36,6 +37,7 @@ from cogattn.eeg.efr.sweep_cutting import (
     AS_RECORDED,
     ENVELOPE,
     FINE_STRUCTURE,
+    Sweeps,
     by_polarity,
     cut_sweeps,
     sweep_samples,
@@ -88,9 +90,17 @@ def tables_of(
     DataError
         If there are too few sweeps, or the rate does not complete whole cycles in one.
     """
-    if recording.intake.how == "averages":
-        return _of_averages(recording, settings)
-    sweeps = cut_sweeps(recording, settings, reject_uv=reject_uv, flat_uv=flat_uv)
+    with threadpool_limits(1, user_api="blas"):  # many small products: more threads only wait for each other
+        if recording.intake.how == "averages":
+            return _of_averages(recording, settings)
+        sweeps = cut_sweeps(recording, settings, reject_uv=reject_uv, flat_uv=flat_uv)
+        return _of_sweeps(recording, sweeps, settings, rng)
+
+
+def _of_sweeps(
+    recording: Recording, sweeps: Sweeps, settings: SteadyStateSettings, rng: np.random.Generator
+) -> dict[str, pd.DataFrame]:
+    """Every test of sweeps, and what becomes of the rates that mains could pass for."""
     rates = _rates(recording, settings)
     parted = by_polarity(sweeps.eeg, sweeps.inverted, recording.subject)
     values = {name: _amplitudes(own, recording.sfreq, rates) for name, own in parted.items()}

@@ -56,8 +56,11 @@ def values_at(
                 f"frequencies_hz must fall on a DFT bin; got {frequency:g} Hz, {count:.3f} cycles in "
                 f"{n_times / sfreq:g} s; cut sweeps at {round(count) / frequency:.6g} s"
             )
-    carrier = np.exp(-2j * np.pi * np.outer(np.arange(n_times) / n_times, np.round(cycles)))
-    return data @ carrier * (2 / n_times)
+    phase = 2 * np.pi * np.outer(np.arange(n_times) / n_times, np.round(cycles))
+    # Real products: a complex carrier would have all sweeps copied as complex numbers.
+    rows = data.reshape(-1, n_times)
+    values = (rows @ np.cos(phase) - 1j * (rows @ np.sin(phase))) * (2 / n_times)
+    return values.reshape(*data.shape[:-1], len(frequencies))
 
 
 @dataclass(frozen=True)

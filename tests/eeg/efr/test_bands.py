@@ -69,10 +69,28 @@ def band_at(peak: float, half: float = 0.5) -> Band:
 
 def test_published_bands_are_reproduced_missed_or_not_testable():
     usable = np.abs(F - 54) > 1.5
-    verdicts = compare_reported("response", [band_at(9.0), band_at(70.0)], F, usable)
+    verdicts = compare_reported("response", [band_at(9.0), band_at(70.0)], F, usable, ALL)
     assert [v.verdict for v in verdicts] == ["reproduced", "not testable", "not reproduced"]
     low = F < 60
-    assert compare_reported("csd", [], F[low], ALL[low])[2].verdict == "not testable"
+    assert compare_reported("csd", [], F[low], ALL[low], ALL[low])[2].verdict == "not testable"
+
+
+def test_a_band_in_which_nothing_follows_the_envelope_is_not_reproduced():
+    alpha, other = band_at(9.0), band_at(40.0)
+    idle = F > 30
+    first = compare_reported("response", [alpha, other], F, ALL, idle)[0]
+    assert (first.verdict, first.band) == ("not reproduced", alpha)
+    assert "followed at 0 % of its frequencies" in first.reason
+    half = idle | ((F >= 8) & (F < 9.01))  # of 8 to 10 Hz, where ours and theirs meet
+    assert compare_reported("response", [alpha], F, ALL, half)[0].verdict == "reproduced"
+    fewer = idle | ((F >= 8) & (F < 8.8))
+    assert compare_reported("response", [alpha], F, ALL, fewer)[0].verdict == "not reproduced"
+
+
+def test_of_two_bands_the_one_that_follows_is_compared():
+    low, high = Band(7.5, 8.5, 8, 7.9, 8.1, 2.0, 1, 3, at_mask=False), band_at(10.5)
+    first = compare_reported("response", [low, high], F, ALL, F > 9)[0]
+    assert (first.verdict, first.band) == ("reproduced", high)
 
 
 def noisy_recording(seed: int) -> np.ndarray:
@@ -80,30 +98,67 @@ def noisy_recording(seed: int) -> np.ndarray:
     return coloured_noise(rng, (256 * 120, 4), sfreq=256)
 
 
-def lines_of(x: np.ndarray):
-    spectra = welch_segments([x], sfreq=256, segment_s=4, band_hz=(1, 120))
-    return spectra.frequencies_hz, mains_lines(spectra.frequencies_hz, spectra.power, mains_hz=50)
+def lines_of(x: np.ndarray, mains_hz=50):
+    spectra = welch_segments([x], sfreq=256, segment_s=4, band_hz=(1, 121))
+    return spectra.frequencies_hz, mains_lines(spectra.frequencies_hz, spectra.power, mains_hz=mains_hz)
+
+
+def hum(frequency_hz: float, size: float = 0.3, n_times: int = 256 * 120) -> np.ndarray:
+    return size * np.cos(2 * np.pi * frequency_hz * np.arange(n_times) / 256)[:, None]
 
 
 def test_mains_pickup_is_measured_and_only_the_line_masked():
-    x = noisy_recording(3)
-    hum = np.cos(2 * np.pi * 50 * np.arange(len(x)) / 256)
-    frequencies, lines = lines_of(x + 0.3 * hum[:, None])
-    assert [line.center_hz for line in lines] == [50, 100]
-    assert lines[0].line_db > 10 > abs(lines[1].line_db)
-    assert not any(line.notched for line in lines)
+    frequencies, lines = lines_of(noisy_recording(3) + hum(50))
+    assert [line.center_hz for line in lines] == [50, 60, 100, 120]
+    assert lines[0].line_db > 10 > max(abs(line.line_db) for line in lines[1:])
+    assert [line.kind for line in lines] == ["line", "none", "none", "none"]
     assert frequencies[~usable_bins(frequencies, lines)].tolist() == [
         *np.arange(49, 51.1, 0.25), *np.arange(99, 101.1, 0.25)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("picked_up", "mains_hz", "masked"),
+    [
+        ((), "auto", [50, 60, 100, 120]),
+        ((50,), "auto", [50, 100]),
+        ((60,), "auto", [60, 120]),
+        ((100,), "auto", [50, 100]),
+        ((50, 120), "auto", [50, 60, 100, 120]),
+        ((60,), 50, [50, 60, 100]),
+        ((120,), 50, [50, 100, 120]),
+        ((), 60, [60, 120]),
+        ((50, 60), 0, []),
+    ],
+)
+def test_lines_of_both_countries_are_looked_for_whatever_is_set(picked_up, mains_hz, masked):
+    x = noisy_recording(7)
+    for frequency in picked_up:
+        x = x + hum(frequency, 0.1)
+    _, lines = lines_of(x, mains_hz)
+    assert [line.center_hz for line in lines if line.kind == "line"] == list(picked_up)
+    assert [line.center_hz for line in lines if line.masked] == masked
+
+
+def test_clean_recordings_show_no_lines():
+    found = [line.kind for seed in range(40) for line in lines_of(noisy_recording(100 + seed))[1]]
+    assert sum(kind != "none" for kind in found) <= 3  # of 160
+
+
+def test_a_response_that_peaks_at_mains_without_being_a_line_is_none():
+    rng = np.random.default_rng(8)
+    band = scipy.signal.butter(2, (54, 66), "bandpass", fs=256, output="sos")
+    wide = scipy.signal.sosfilt(band, rng.standard_normal((256 * 120, 1)), axis=0)
+    assert [line.kind for line in lines_of(noisy_recording(9) + wide)[1]] == ["none"] * 4
 
 
 def test_a_notch_is_found_with_its_edges():
     x = noisy_recording(4)
     band_stop = scipy.signal.butter(4, (46, 54), "bandstop", fs=256, output="sos")
     frequencies, lines = lines_of(scipy.signal.sosfiltfilt(band_stop, x, axis=0))
-    notch, harmonic = lines
-    assert notch.notched
-    assert not harmonic.notched
+    notch, harmonic = lines[0], lines[2]
+    assert notch.kind == "notch"
+    assert harmonic.kind == "none"
     assert notch.low_hz == pytest.approx(45, abs=0.8)
     assert notch.high_hz == pytest.approx(55, abs=0.8)
     assert not usable_bins(frequencies, lines)[(frequencies > 45.8) & (frequencies < 54.2)].any()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cogattn.eeg.efr import steady
-from cogattn.eeg.efr.config import EfrConfig, SteadyStateSettings
-from cogattn.eeg.efr.pitch import without_mains
+from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SteadyStateSettings
+from cogattn.eeg.efr.locking import without_lines
 from cogattn.eeg.recordings.config import SimulatedSweeps
 from cogattn.eeg.recordings.simulate_path import simulate_steady_state
 from cogattn.errors import ConfigError, DataError
@@ -64,7 +64,7 @@ def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv
     results, trials = run_efr(sweeps_only(source, n_harmonics=5, **told))
     notes = results.summary.set_index("label")["note"]
     (best,) = (note for label, note in notes.items() if label.endswith("fine structure"))
-    assert "(times 5 harmonics)" in best
+    assert "(times 4 harmonics)" in best
     rows = trials["detection"]
     tests = rows[(rows["channel"] == steady.FILTERED) & (rows["detector"] == "t2circ")]
     p = tests.set_index(["response", "frequency_hz"])["p"]
@@ -76,9 +76,9 @@ def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv
 
 def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_efr):
     made = {
-        "n_sweeps": 300,
-        "modulation_hz": 100,
-        "glide_hz": 20,
+        "n_sweeps": 160,
+        "modulation_hz": 90,
+        "glide_hz": 18,
         "sfreq": 2048,
         "sweep_s": 0.5,
         "n_channels": 4,
@@ -100,16 +100,17 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_ef
     assert silent["pitch_score"].set_index("score")["p"]["correlation"] > 0.02
 
 
-def test_mains_are_taken_out_before_pitch_is_tracked_but_harmonics_of_f0_stay():
+def test_lines_are_taken_out_in_any_phase_and_the_rest_stays():
     time_s = np.arange(1024) / 2048
-    tones = {f: np.cos(2 * np.pi * f * time_s) for f in (50, 80, 100, 150, 400)}
-    cleaned = without_mains(sum(tones.values()), sfreq=2048, mains_hz=50, keep_hz=80)
-    np.testing.assert_allclose(cleaned, tones[80] + tones[400], atol=1e-9)
+    tones = {f: np.cos(2 * np.pi * f * time_s + f) for f in (50, 80, 101, 150, 400)}
+    cleaned = without_lines(sum(tones.values()), np.array([50.0, 101.0, 150.0]), sfreq=2048)
+    np.testing.assert_allclose(cleaned, tones[80] + tones[400], atol=0.1)  # half a cycle of 101 Hz is cut off
+    np.testing.assert_array_equal(without_lines(tones[80], np.array([]), sfreq=2048), tones[80])
 
 
 def test_a_steady_pitch_has_no_correlation_but_an_error(run_efr):
     source = SimulatedSweeps(
-        n_sweeps=300, modulation_hz=100, sfreq=2000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
+        n_sweeps=300, modulation_hz=85, sfreq=2000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
     )
     _, trials = run_efr(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
     scores = trials["pitch_score"].set_index("score")["value"]
@@ -117,10 +118,27 @@ def test_a_steady_pitch_has_no_correlation_but_an_error(run_efr):
     assert scores["error_hz"] < 3
 
 
-def test_mains_that_break_off_within_a_sweep_are_warned_of(run_efr):
-    source = SimulatedSweeps(n_sweeps=40, modulation_hz=40, sfreq=256, sweep_s=0.25)
-    results, _ = run_efr(sweeps_only(source))
-    assert any("12.5 cycles of mains" in remark for remark in results.remarks)
+def test_f0_at_mains_is_tracked_without_p_and_said_to_be_untestable(run_efr):
+    source = SimulatedSweeps(
+        n_sweeps=60, modulation_hz=100, sfreq=1000, sweep_s=0.2, n_channels=2, envelope_uv=2.0
+    )
+    results, trials = run_efr(sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140))
+    assert trials["pitch_score"]["p"].isna().all()
+    rows = results.summary.set_index("measure")
+    assert rows.loc[["f0.strength", "f0.error"], "estimate"].isna().all()
+    assert rows.loc["f0.error", "note"].startswith("not testable here: mains at 100 Hz")
+    assert rows.loc["sweeps_needed", "note"].startswith("not testable here")
+
+
+def test_a_p_that_cannot_be_reached_is_said(run_efr):
+    source = SimulatedSweeps(
+        n_sweeps=40, modulation_hz=85, sfreq=1000, sweep_s=0.2, n_channels=1, envelope_uv=2.0
+    )
+    config = sweeps_only(source, n_harmonics=1, f0_low_hz=70, f0_high_hz=140)
+    said = "the least p that the tracking of F0 can reach is 0.005"
+    for alpha, expected in ((0.05, False), (0.001, True)):
+        strict = config.model_copy(update={"significance": SignificanceSettings(alpha=alpha)})
+        assert any(said in remark for remark in run_efr(strict)[0].remarks) == expected
 
 
 def test_growth_is_mapped_over_frequency(run_efr):
@@ -183,7 +201,7 @@ def test_recordings_without_a_stimulus_are_tested_at_a_rate(run_efr, tmp_path, e
         eeg = 10 * np.random.default_rng(5).standard_normal((3, len(time_s)))
         eeg[1] += amplitude * np.cos(2 * np.pi * 40 * time_s)
         eeg_files.write_edf(tmp_path / f"{name}.bdf", eeg, 256, ("Fz", "Cz", "Pz"))
-    source = {"kind": "files", "recordings": [tmp_path / "with.bdf", tmp_path / "without.bdf"]}
+    source = {"kind": "files", "files": [tmp_path / "with.bdf", tmp_path / "without.bdf"]}
     rate = {"modulation_hz": 40, "n_harmonics": 1}
     results, _ = run_efr(EfrConfig.parse({"recordings": source, "following": False, "steady_state": rate}))
     row = results.summary.set_index("measure").loc["detected.40"]
@@ -208,7 +226,7 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
 def test_inverted_must_be_among_the_triggers():
     source = {
         "kind": "files",
-        "recordings": ["a.bdf"],
+        "files": ["a.bdf"],
         "align": "trigger",
         "triggers": ["1"],
         "stimuli": ["a.wav"],
