@@ -8,6 +8,7 @@ import mne
 import numpy as np
 import pytest
 
+from cogattn.eeg.recordings import sources
 from cogattn.eeg.recordings.bad_channels import bad_channels, held_together
 from cogattn.eeg.recordings.bad_spans import (
     annotated_spans,
@@ -19,8 +20,9 @@ from cogattn.eeg.recordings.bad_spans import (
     within,
 )
 from cogattn.eeg.recordings.cleaning import cleaned, found_bad, needed_channels
-from cogattn.eeg.recordings.config import Cleaning
+from cogattn.eeg.recordings.config import Bids, Cleaning, EnvelopeSettings, Files
 from cogattn.eeg.recordings.eog import BLOCK_S, without_eog
+from cogattn.eeg.recordings.files import listeners
 from cogattn.eeg.recordings.interpolation import interpolated
 from cogattn.eeg.recordings.montage import head_info
 from cogattn.eeg.recordings.recording import Recording, Trial
@@ -386,3 +388,51 @@ def _lines(data):
     time = np.arange(data.shape[-1], dtype=float)
     design = np.column_stack([np.ones_like(time), time])
     return data @ design @ np.linalg.inv(design.T @ design) @ design.T
+
+
+class TestTheWayIn:
+    """What files mark as bad, through `sources.load`."""
+
+    def load(self, source, **cleaning):
+        return sources.load(
+            source, listeners(source)[0], cleaning=Cleaning(**cleaning), envelope=EnvelopeSettings(), seed=0
+        )
+
+    def test_a_fif_file_tells_bad_channels_and_places(self, tmp_path, eeg):
+        raw = raw_of(eeg).set_montage("standard_1005", verbose="error")
+        raw.rename_channels({name: f"E{i}" for i, name in enumerate(NAMES)})  # no montage knows these
+        raw.info["bads"] = ["E2"]
+        raw.save(tmp_path / "x_raw.fif", verbose="error")
+        source = Files(files=(tmp_path / "x_raw.fif",), align="start")
+        dropped = self.load(source)
+        assert "E2" not in dropped.channels
+        assert dropped.intake.remarks[-1] == "1 of 12 channels is left out: E2 (marked bad)"
+        whole = self.load(source, bad_channels="interpolate")
+        raw.interpolate_bads(verbose="error")
+        np.testing.assert_allclose(whole.trials[0].eeg, raw.get_data().T, rtol=0, atol=1e-9)
+        with pytest.raises(DataError, match=r"no channel may be bad; got E2 \(marked bad\)"):
+            self.load(source, bad_channels="refuse")
+
+    def test_a_bids_table_of_channels_marks_them(self, tmp_path, eeg_files):
+        root = tmp_path / "bids"
+        values = np.random.default_rng(0).standard_normal((4, 2_560)) * 20
+        eeg_files.write_bids(root, values, 128, ["Fz", "Cz", "Pz", "Oz"])
+        (table,) = root.rglob("*_channels.tsv")
+        lines = [line.split("\t") for line in table.read_text().splitlines()]
+        status = lines[0].index("status")
+        for line in lines[1:]:
+            line[status] = "bad" if line[0] == "Pz" else "good"
+        table.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+        found = self.load(Bids(root=root, subjects=("01",), task="listen", align="start"))
+        assert found.channels == ("Fz", "Cz", "Oz")
+        assert "Pz (marked bad)" in found.intake.remarks[-1]
+
+    def test_annotations_count_unless_they_are_not_to(self, tmp_path, eeg):
+        raw = raw_of(eeg)
+        raw.set_annotations(mne.Annotations([100.0], [10.0], ["Bad_muscle"]))
+        raw.save(tmp_path / "x_raw.fif", verbose="error")
+        source = Files(files=(tmp_path / "x_raw.fif",), align="start")
+        cut = self.load(source)
+        assert [(t.start_s, len(t.eeg)) for t in cut.trials] == [(0.0, 10_000), (110.0, 19_000)]
+        assert cut.intake.lost_s == 10.0
+        assert [len(t.eeg) for t in self.load(source, reject_annotations=False).trials] == [30_000]
