@@ -216,7 +216,7 @@ def _numbers(path: Path) -> tuple[dict[str, FloatArray], float | None]:
         if name.lower() in RATES:
             told = float(array)
         elif name.lower() in TIMES and array.ndim == 1 and array.size > 1:
-            told = told or float(1 / np.median(np.diff(array)))
+            told = told or round(float(1 / np.median(np.diff(array))), 6)
         elif array.ndim in (1, 2) and max(array.shape, default=0) > 1:
             rows = array if array.ndim == 1 or array.shape[0] < array.shape[1] else array.T
             rows_of[name] = _finite(rows, path)
