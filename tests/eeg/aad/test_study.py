@@ -65,9 +65,8 @@ def test_windows_have_a_row_each_and_their_decision_follows_the_margin(finished)
 
 def test_every_cell_fills_the_declared_columns_with_the_declared_types(aad, finished) -> None:
     for cell, outcome in finished.done.items():
-        assert set(outcome.trials) == (
-            {"window", "trial"} if isinstance(cell, DecodingCell) else {"response"}
-        )
+        own = {"window", "trial", "content"} if isinstance(cell, DecodingCell) else {"response"}
+        assert set(outcome.trials) == own | {"recording"}
         for name, rows in outcome.trials.items():
             schema = aad.STUDY.tables[name]
             assert list(rows.columns) == list(schema)
@@ -347,17 +346,21 @@ def test_the_guards_speak_in_the_remarks(aad, tmp_path) -> None:
     pytest.importorskip("pymatreader")
     aad.dtu_folder(tmp_path, damage="repeated sound")
     config = aad.folder_config(tmp_path)
-    remarks = aad.summarised(config, aad.run(config)).remarks
-    assert any(
-        "guard" in r and "in training and test" in r and "ignored in S1, trial 1" in r for r in remarks
-    )
+    allowed = config.model_copy(update={"shared_sounds": "allow"})
+    remarks = aad.summarised(allowed, aad.run(allowed)).remarks
+    assert any("guard" in r and "in their training data" in r and "trial 1 of S1" in r for r in remarks)
     splits = pool_of(config.model_copy(update={"validation": "envelope"}), "S1").splits("envelope")
     assert [len(train) for train, _ in splits] == [2, 3, 2, 3]
 
 
 def test_a_listener_of_one_trial_has_no_d_prime_and_stops_nobody(aad, finished) -> None:
     def cut(outcome: Outcome) -> Outcome:
-        return Outcome({name: rows[rows["trial"] == "trial 1"] for name, rows in outcome.trials.items()})
+        return Outcome(
+            {
+                name: rows[rows["trial"] == "trial 1"] if name in ("window", "trial") else rows
+                for name, rows in outcome.trials.items()
+            }
+        )
 
     done = {
         cell: cut(outcome) if cell.observer == "listener 1" and isinstance(cell, DecodingCell) else outcome
