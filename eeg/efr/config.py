@@ -15,6 +15,7 @@ from cogattn.eeg.encoding.config import EncodingSettings, FrontEnds
 from cogattn.eeg.recordings.config import (
     Cleaning,
     EnvelopeSettings,
+    Files,
     Played,
     SimulatedPath,
     SimulatedSweeps,
@@ -188,7 +189,8 @@ class EfrConfig(StudyConfig):
                 f"spectrum.high_hz must lie below half of the sampling rate, {rate / 2:g} Hz; got {got}"
             )
         inverted = self.steady_state.inverted if self.steady_state else ()
-        if isinstance(source, Played) and not set(inverted) <= set(source.triggers):
+        averages = isinstance(source, Files) and source.content == "averages"
+        if isinstance(source, Played) and not averages and not set(inverted) <= set(source.triggers):
             raise ValueError(
                 f"steady_state.inverted must be among recordings.triggers; got {', '.join(inverted)}"
             )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cogattn.eeg.recordings.audit import Prints
     from cogattn.eeg.recordings.recording import Recording
 
+SAID_PPM = 5.0
+"""A smaller drift is applied without a word: a few minutes of sound tell it no better."""
 INTAKE: Schema = {
     "observer": "str",
     "task": "str",
@@ -123,7 +125,7 @@ def _where(row) -> list[str]:
             "audio": "the sound is found in the audio channel",
         }.get(row.how, "they name no sound")
         said.append(f"its events ({row.ignored}) are ignored: {why}")
-    if row.how == "audio" and math.isfinite(row.drift_ppm) and abs(row.drift_ppm) >= 1:
+    if row.how == "audio" and math.isfinite(row.drift_ppm) and abs(row.drift_ppm) >= SAID_PPM:
         said.append(f"the recorder's clock drifts by {row.drift_ppm:.1f} ppm, which is taken out")
     return said
 
