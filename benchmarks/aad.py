@@ -46,7 +46,7 @@ def run_ours(n_trials: int, dtype: str) -> dict:
     eeg, envelope = task(n_trials)
     eeg, envelope = [x.astype(dtype) for x in eeg], [y.astype(dtype) for y in envelope]
     before = time.process_time()
-    found = leave_one_out(eeg, envelope, sfreq=SFREQ, tmax=TMAX_S)
+    found = leave_one_out(eeg, envelope, sfreq=SFREQ, tmax=TMAX_S, overlap="allow")  # drawn apart
     seconds = time.process_time() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {
@@ -63,7 +63,7 @@ def gate(eeg, envelope) -> float:
 
     from cogattn.eeg.aad import leave_one_out
 
-    found = leave_one_out(eeg, envelope, sfreq=SFREQ, tmax=TMAX_S)
+    found = leave_one_out(eeg, envelope, sfreq=SFREQ, tmax=TMAX_S, overlap="allow")
     eeg = [x.astype(float) - x.mean(axis=0, dtype=float) for x in eeg]
     envelope = [y.astype(float) - y.mean(dtype=float) for y in envelope]
     n_lags = round(TMAX_S * SFREQ) + 1

@@ -21,6 +21,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.eeg.aad.apart import Overlap, check_overlap
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, Moments, lagged, predict
 from cogattn.eeg.aad.metrics import correlation, window_correlation
@@ -84,13 +85,22 @@ class CcaDecoder:
         self.window_s = window_s
 
     def fit(
-        self, eeg: Sequence[FloatArray], attended: Sequence[FloatArray], unattended: Sequence[FloatArray]
+        self,
+        eeg: Sequence[FloatArray],
+        attended: Sequence[FloatArray],
+        unattended: Sequence[FloatArray],
+        *,
+        overlap: Overlap = "refuse",
     ) -> CcaDecoder:
-        """Fit components on the attended talker and the discriminant on both; lists of trials."""
+        """Fit components on the attended talker and the discriminant on both; lists of trials.
+
+        Trials that share EEG are refused, unless ``overlap="allow"``.
+        """
         longest = self.eeg_context_s, self.stimulus_context_s
         task = Task.checked(
             eeg, attended, unattended, sfreq=self.sfreq, longest=longest, window_s=self.window_s
         )
+        check_overlap(eeg, overlap, sfreq=self.sfreq)
         fitted = task.fit(range(len(task.pieces)), self._constants)
         self.__dict__.update(fitted.__dict__)
         return self

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from cogattn.eeg.aad import metrics
+from cogattn.eeg.aad.apart import Overlap, SharedSounds, apart, check_overlap
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import predict
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
@@ -85,8 +86,12 @@ def cross_validate(
     groups: Sequence[Hashable] | None = None,
     subject: str | None = None,
     channels: Sequence[str] | None = None,
+    overlap: Overlap = "refuse",
+    shared_sounds: SharedSounds = "leave_out",
 ) -> Decoding:
     """Decode each trial with a decoder of the other trials; the penalty is chosen on those trials too.
+
+    Trials that share a sound with the tested one, in whatever role and at whatever lag, are left out with it.
 
     Parameters
     ----------
@@ -107,6 +112,11 @@ def cross_validate(
         with it. Each trial is its own group when absent.
     subject, channels : optional
         Names for error messages.
+    overlap : {"refuse", "allow"}
+        What to do where trials of different groups share EEG (they overlap, or one occurs twice). ``allow`` where
+        they were looked through already: such a decoding says nothing.
+    shared_sounds : {"leave_out", "allow"}
+        ``allow`` lets trials that share a sound with the tested one train its decoder.
 
     Returns
     -------
@@ -116,7 +126,8 @@ def cross_validate(
     Raises
     ------
     DataError
-        If there are fewer than two trials or groups, or the data are damaged; with names.
+        If there are fewer than two trials or groups, nothing is left to train on, trials share EEG, or the data are
+        damaged; with names.
 
     Examples
     --------
@@ -135,7 +146,11 @@ def cross_validate(
     if train_on not in streams:
         raise DataError(f"train_on must be attended or unattended; got {train_on!r}")
     lags = checked_lags(tmin, tmax, sfreq, x)
-    splits = [(_complement(test, len(x)), test) for test in _folds(len(x), groups, subject)]
+    _check_groups(len(x), groups, subject)
+    check_overlap(eeg, overlap, sfreq=sfreq, subject=subject, groups=groups)
+    splits = apart(
+        attended, unattended, sfreq=sfreq, groups=groups, subject=subject, shared_sounds=shared_sounds
+    )
     found, penalty = reconstruct_left_out(Problem.of(x, streams[train_on], lags), alphas, splits)
     decoded = [found[k][:, 0] for k in range(len(x))]
     first, second = ([s[:, 0] for s in streams[name]] for name in ("attended", "unattended"))
@@ -158,6 +173,7 @@ def leave_one_out(
     tmin: float = 0.0,
     tmax: float = 0.25,
     alphas: Sequence[float] | None = None,
+    overlap: Overlap = "refuse",
 ) -> LeaveOneOut:
     """Correlation of every left-out trial at every penalty: the curve, not a choice.
 
@@ -165,6 +181,7 @@ def leave_one_out(
     would choose on test data; `cross_validate` does not.
     """
     problem = Problem.checked(eeg, envelope, sfreq=sfreq, tmin=tmin, tmax=tmax, least=2)
+    check_overlap(eeg, overlap, sfreq=sfreq)
     candidates = grid(alphas, problem.parts[0].cross.shape[0])
     n_alphas = len(candidates(1.0))
     r, used = np.empty((len(eeg), n_alphas)), np.empty((len(eeg), n_alphas))
@@ -211,13 +228,11 @@ def _complement(train: Sequence[int], n_trials: int) -> list[int]:
     return sorted(set(range(n_trials)) - set(train))
 
 
-def _folds(n_trials: int, groups: Sequence[Hashable] | None, subject: str | None) -> list[list[int]]:
-    """Test trials of each fold: one group at a time."""
+def _check_groups(n_trials: int, groups: Sequence[Hashable] | None, subject: str | None) -> None:
+    """There is a label per trial, and two groups."""
     labels = list(range(n_trials)) if groups is None else list(groups)
     if len(labels) != n_trials:
         raise DataError(f"groups must hold one label per trial; got {len(labels)} for {n_trials} trials")
-    folds = [[k for k in range(n_trials) if labels[k] == label] for label in dict.fromkeys(labels)]
-    if len(folds) < 2:
+    if len(set(labels)) < 2:
         where = "" if subject is None else f" (subject {subject})"
         raise DataError(f"groups must name at least two groups; got only {labels[0]!r}{where}")
-    return folds

@@ -17,6 +17,7 @@ from typing import overload
 
 import numpy as np
 
+from cogattn.eeg.aad.apart import Overlap, check_overlap
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags
 from cogattn.eeg.aad.lagged import Moments, predict
 from cogattn.eeg.aad.leave_out import solve
@@ -62,9 +63,16 @@ class RidgeDecoder:
         self.tmax = tmax
         self.alphas = alphas
 
-    def fit(self, eeg: Sequence[FloatArray], envelope: Sequence[FloatArray]) -> RidgeDecoder:
-        """Fit on a list of trials: eeg (n_times, n_channels), envelope (n_times,)."""
+    def fit(
+        self, eeg: Sequence[FloatArray], envelope: Sequence[FloatArray], *, overlap: Overlap = "refuse"
+    ) -> RidgeDecoder:
+        """Fit on a list of trials: eeg (n_times, n_channels), envelope (n_times,).
+
+        Trials that share EEG are refused, for the penalty is chosen on trials that are left out; ``overlap="allow"``
+        where they are to share it.
+        """
         problem = Problem.checked(eeg, envelope, sfreq=self.sfreq, tmin=self.tmin, tmax=self.tmax)
+        check_overlap(eeg, overlap, sfreq=self.sfreq)
         choose = best_penalties(problem, self.alphas, [()])
         total = Moments.total(problem.parts)
         self.alpha_ = choose(0, total.trace)

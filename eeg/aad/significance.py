@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.eeg.aad.apart import Overlap, apart, check_overlap
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.leave_out import solve_left_out
 from cogattn.eeg.aad.metrics import accuracy
@@ -134,6 +135,7 @@ def refit_permutation_p(
     train_on: Literal["attended", "unattended"] = "attended",
     folds: Sequence[tuple[Sequence[int], Sequence[int]]] | None = None,
     n_permutations: int = 1000,
+    overlap: Overlap = "refuse",
 ) -> float:
     """One-sided p of the number of trials whose attended talker is decoded, refitted to every swap of talkers.
 
@@ -151,10 +153,12 @@ def refit_permutation_p(
     train_on : {"attended", "unattended"}
         Which talker the decoder learns to reconstruct; the second is a control.
     folds : sequence of (train, test), optional
-        Trials of each fold, as from `leave_one_out_folds`; one trial at a time when absent. They stay as they
-        are when talkers are swapped.
+        Trials of each fold, as from `folds`; when absent one trial at a time is tested, and those that share a sound
+        with it are left out. They stay as they are when talkers are swapped.
     n_permutations : int
         How many.
+    overlap : {"refuse", "allow"}
+        As in `cross_validate`.
 
     Returns
     -------
@@ -164,8 +168,8 @@ def refit_permutation_p(
     x = checked_eeg(eeg, least=2)
     first = checked_streams(attended, x, name="attended")
     checked_streams(unattended, x, name="unattended")
-    each = range(len(x))
-    splits = folds or [([j for j in each if j != k], [k]) for k in each]
+    check_overlap(eeg, overlap, sfreq=sfreq)
+    splits = folds or apart(attended, unattended, sfreq=sfreq)
     problem = Problem.of(x, first, checked_lags(tmin, tmax, sfreq, x))
     return refit_p(
         problem,

@@ -19,7 +19,7 @@ What was measured (`tests/eeg/recordings/test_audit.py` holds a part of it; fixe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -154,11 +154,18 @@ def check_apart(recording: Recording) -> None:
         _refuse_shared(prints_of(recording, kinds=("eeg",)))
 
 
-def check_trials(eeg: Sequence[FloatArray], *, sfreq: float, subject: str = "") -> None:
-    """As `check_apart`, for a list of trials (n_times, n_channels)."""
+def check_trials(
+    eeg: Sequence[FloatArray],
+    *,
+    sfreq: float,
+    subject: str = "",
+    groups: Sequence[Hashable] | None = None,
+) -> None:
+    """As `check_apart`, for a list of trials (n_times, n_channels); those of one group are not compared."""
     names = [f"trial {i + 1}" for i in range(len(eeg))]
     trials = tuple(Trial(x, name) for x, name in zip(eeg, names, strict=True))
-    check_apart(Recording(subject, sfreq, (), trials))
+    prints = prints_of(Recording(subject, sfreq, (), trials), kinds=("eeg",))
+    _refuse_shared(prints, None if groups is None else dict(zip(names, groups, strict=True)))
 
 
 def check_listeners(prints: Prints) -> None:
@@ -173,8 +180,10 @@ def check_listeners(prints: Prints) -> None:
         )
 
 
-def _refuse_shared(prints: Prints) -> None:
+def _refuse_shared(prints: Prints, groups: Mapping[str, Hashable] | None = None) -> None:
     found = shared(prints.of("eeg"))
+    if groups is not None:
+        found = [s for s in found if groups[s.first[1]] != groups[s.second[1]]]
     if found:
         raise DataError(
             f"trials must not share EEG; got {_listed(found)}; a decoder would know it again and certify noise: cut "
