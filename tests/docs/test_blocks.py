@@ -56,31 +56,31 @@ COMMANDS = {
     "--controls no_fovea pixels ideal chance",
     # aad
     "aad": DRY,
-    "aad --recordings.kind folder --recordings.layout dtu --recordings.path DATA_preproc "
-    "--windows-s 1 2 5 10 20 40": FEW_SHUFFLES,
-    "aad --recordings.kind folder --recordings.layout kul --recordings.path KUL "
-    "--recordings.audio KUL/stimuli": FEW_SHUFFLES,
-    "aad --recordings.kind folder --recordings.layout table --recordings.path SESSIONS": "--windows-s 1 5 20 "
-    f"{FEW_SHUFFLES}",
-    "aad --validation subject --decoders ridge attention": "--recordings.n-subjects 2 --recordings.n-trials 4 "
+    "aad --recordings.kind dtu --recordings.path DATA_preproc --windows-s 1 2 5 10 20 40": FEW_SHUFFLES,
+    "aad --recordings.kind kul --recordings.path KUL --recordings.audio KUL/stimuli": FEW_SHUFFLES,
+    "aad --recordings.kind table --recordings.path SESSIONS": f"--windows-s 1 5 20 {FEW_SHUFFLES}",
+    "aad --validation subject --decoders ridge attention": "--recordings.n-listeners 2 --recordings.n-trials 4 "
     f"--recordings.n-channels 4 --training.n-epochs 1 {FEW_SHUFFLES}",
     "aad --recordings.speech talker_a.wav talker_b.wav --recordings.n-trials 10": f"--recordings.trial-s 10 "
     f"--windows-s 1 5 10 {DRY}",
     # efr
     "efr": DRY,
-    "efr --input.kind files --input.recordings s1.bdf s2.bdf --input.stimuli story.wav "
-    "--input.align trigger --input.triggers 7 --positions Fz Cz Pz Oz": FEW_SAMPLES,
-    "efr --input.kind files --input.recordings s1.vhdr --input.stimuli speech.wav music.wav "
-    "--input.stimuli-by trigger --input.align trigger --input.triggers 1 2": FEW_SAMPLES,
-    "efr --input.kind files --input.recordings s1.edf --input.stimuli story.wav --input.align audio "
-    "--input.audio-channel AUX1": FEW_SAMPLES,
-    "efr --input.kind files --input.recordings S1.mat --input.layout kul": FEW_SAMPLES,
-    "efr --input.kind bids --input.root study --input.subjects 01 02 --input.task listen "
-    "--input.stimuli story.wav": FEW_SAMPLES,
+    "efr --recordings.kind files --recordings.files s1.bdf s2.bdf --recordings.stimuli story.wav "
+    "--recordings.triggers 7 --cleaning.channels Fz Cz Pz Oz": FEW_SAMPLES,
+    "efr --recordings.kind files --recordings.files s1.vhdr --recordings.stimuli speech.wav music.wav "
+    "--recordings.stimuli-by trigger --recordings.triggers 1 2": FEW_SAMPLES,
+    "efr --recordings.kind files --recordings.files s1.edf --recordings.stimuli story.wav "
+    "--recordings.audio-channel AUX1": FEW_SAMPLES,
+    "efr --recordings.kind kul --recordings.path S1.mat": FEW_SAMPLES,
+    "efr --recordings.kind bids --recordings.root study --recordings.subjects 01 02 --recordings.task listen "
+    "--recordings.stimuli story.wav": FEW_SAMPLES,
     "efr --steady-state.modulation-hz 40 --steady-state.sweep-s 1": DRY,
-    "efr --no-following --sfreq 2000 --input.kind files --input.recordings ffr.bdf --input.stimuli da.wav "
-    "--input.align trigger --input.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
+    "efr --no-following --sfreq 2000 --recordings.kind files --recordings.files ffr.bdf --recordings.stimuli da.wav "
+    "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
+    # recordings
+    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": DRY,
+    "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": FEW_SAMPLES,
     # compare
     'compare subramanian2023-networks --against people --where "accuracy.clean>=0.95"': "",
     "compare subramanian2023-networks scores.csv --explain shape_accuracy "

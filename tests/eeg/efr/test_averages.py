@@ -57,5 +57,5 @@ def test_spectra_of_averages_are_refused(export) -> None:
     from cogattn.eeg.efr.study import EfrStudy
 
     config = export(0.1).model_copy(update={"following": True})
-    with pytest.raises(ConfigError, match="following must be off when recordings.content is averages"):
+    with pytest.raises(ConfigError, match=r"following must be off when recordings\.content is averages"):
         EfrStudy().check(config)
