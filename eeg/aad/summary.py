@@ -101,7 +101,13 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
         drawn["response"] = partial(figures.response_figure, response, in_volts=in_volts)
     return Results(
         summary_table(rows),
-        {"accuracy": curves, "listeners": listeners, **expected},
+        {
+            "accuracy": curves,
+            "listeners": listeners,
+            "listener_accuracy": accuracies,
+            **({"features": features} if len(features) else {}),
+            **expected,
+        },
         drawn,
         (
             *intake_remarks(trials["recording"]),
