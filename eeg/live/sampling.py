@@ -52,8 +52,8 @@ class Sampler:
         self.half = max(2, math.ceil(half_s * sfreq))
         self._beta = 0.1102 * (ATTENUATION_DB - 8.7)
         self._sfreq = sfreq
-        self._rows: FloatArray | None = None
-        self._first = 0  # position of the first row held
+        self._columns: FloatArray | None = None  # (n_columns, n_times): windows lie together in memory
+        self._first = 0  # position of the first sample held
         self._tables: dict[float, FloatArray] = {}
 
     @property
@@ -64,7 +64,7 @@ class Sampler:
     @property
     def n_pushed(self) -> int:
         """Samples that have come."""
-        return 0 if self._rows is None else self._first + len(self._rows)
+        return 0 if self._columns is None else self._first + self._columns.shape[1]
 
     @property
     def ready(self) -> int:
@@ -74,37 +74,38 @@ class Sampler:
     @property
     def memory_bytes(self) -> int:
         """Bytes held between chunks."""
-        return 0 if self._rows is None else self._rows.nbytes
+        return 0 if self._columns is None else self._columns.nbytes
 
     def push(self, rows: FloatArray) -> None:
         """Take a chunk of shape (n_times, n_columns); before its start the stream is taken to be constant."""
         if not len(rows):
             return
-        if self._rows is None:
-            self._rows, self._first = np.repeat(rows[:1], self.half, axis=0), -self.half
-        self._rows = np.concatenate([self._rows, rows])
+        if self._columns is None:
+            self._columns, self._first = np.repeat(rows[:1].T, self.half, axis=1), -self.half
+        self._columns = np.concatenate([self._columns, rows.T], axis=1)
 
     def at(self, positions: FloatArray) -> FloatArray:
         """Values at these positions, (n_positions, n_columns); none may lie beyond `ready` or before 0."""
         parts = [self._at(positions[i : i + _AT_ONCE]) for i in range(0, len(positions), _AT_ONCE)]
-        n_columns = 0 if self._rows is None else self._rows.shape[1]
+        n_columns = 0 if self._columns is None else len(self._columns)
         return np.concatenate(parts) if parts else np.zeros((0, n_columns))
 
     def forget(self, position: float) -> None:
         """Drop what no position from `position` on needs."""
         drop = math.floor(position) - self.half - self._first
-        if self._rows is not None and drop > 0:
-            drop = min(drop, len(self._rows))
-            self._rows, self._first = self._rows[drop:].copy(), self._first + drop
+        if self._columns is not None and drop > 0:
+            drop = min(drop, self._columns.shape[1])
+            self._columns, self._first = self._columns[:, drop:].copy(), self._first + drop
 
     def _at(self, positions: FloatArray) -> FloatArray:
-        if self._rows is None:
+        if self._columns is None:
             raise DataError("a stream must have samples before it is asked for values; got none")
         whole = np.floor(positions).astype(int)
         fractions, which = np.unique(np.round((positions - whole) * _PHASES) / _PHASES, return_inverse=True)
         weights = np.stack([self._weights(fraction) for fraction in fractions.tolist()])[which]
-        rows = whole[:, None] - self.half + 1 + np.arange(2 * self.half) - self._first
-        return np.einsum("pk,pkc->pc", weights, self._rows[rows])
+        windows = np.lib.stride_tricks.sliding_window_view(self._columns, 2 * self.half, axis=1)
+        near = windows[:, whole - self.half + 1 - self._first]  # (n_columns, n_positions, taps)
+        return np.einsum("pk,cpk->pc", weights, near)
 
     def _weights(self, fraction: float) -> FloatArray:
         """Weights of the samples -half + 1 ... half around a position with this fraction."""

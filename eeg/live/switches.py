@@ -2,10 +2,10 @@
 
 Windows overlap, and a brain's following comes and goes for many seconds, so that the margins of successive
 windows repeat each other. Their evidence is therefore not computed from mean and spread but learned: the log odds
-that a margin of 1 is worth (``gain``), and how much of the odds so collected is to be believed (``slope``), chosen
-so that the probabilities are the likeliest on held-out trials in which attention switches at random times. Such
-trials are made from real ones: talkers exchange places at each switch, EEG and reconstruction stay. A window tells
-of its middle: that attention may have switched since is counted in (``ahead_s``).
+that a margin of 1 is worth (``gain``), how much of the odds so collected is to be believed (``slope``), and how
+long before its end a window tells of (``ahead_s``), since when attention may have switched. They are chosen so that
+the probabilities are the likeliest on held-out trials in which attention switches at random times. Such trials are
+made from real ones: talkers exchange places at each switch, EEG and reconstruction stay.
 
 References
 ----------
@@ -45,7 +45,7 @@ class SwitchFilter:
     slope : float
         Factor of the collected log odds; 1 where windows are independent.
     ahead_s : float
-        From what a window tells of, its middle, to its end, which the probability is about.
+        From what a window tells of to its end, which the probability is about.
     """
 
     gain: float
@@ -126,15 +126,16 @@ def calibrated(
     spread = float(np.nanstd(margins))
 
     def of(logs: FloatArray) -> SwitchFilter:
-        gain, slope = np.exp(np.clip(logs, -6, 6))
-        return SwitchFilter(float(gain) / spread, hop_s, switch_per_s, float(slope), window_s / 2)
+        gain, slope, ahead = np.exp(np.clip(logs, -6, 6))
+        ahead_s = window_s * float(ahead / (1 + ahead))
+        return SwitchFilter(float(gain) / spread, hop_s, switch_per_s, float(slope), ahead_s)
 
     def loss(logs: FloatArray) -> float:
         model = of(logs)
         p = _believed(_collected(margins, model), model)
         return -float(np.mean(np.log(np.where(sides > 0, p, 1 - p))[sides != 0]))
 
-    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6})
+    found = minimize(loss, np.zeros(3), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6})
     if not found.fun < math.log(2) - 1e-3:
         raise DataError(
             "held-out trials must be decoded above chance for probabilities to be learned; "
