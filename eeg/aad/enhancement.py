@@ -45,7 +45,7 @@ def enhance(config: AadConfig, cell: EnhancementCell) -> Outcome:
     prior = Prior() if settings.method == "components" else LOUDNESS_ONLY
     rows = []
     for pieces in pool.own_trials:
-        known = _known(pool, pieces)
+        known = known_pieces(pool, pieces)
         if len(known) < 2:
             raise DataError(
                 f"two other trials at least must share no sound with a trial that is enhanced; got {len(known)} "
@@ -80,7 +80,7 @@ def _heard(config: AadConfig, recording: Recording) -> Recording:
     )
 
 
-def _known(pool: Pool, tested: list[int]) -> list[int]:
+def known_pieces(pool: Pool, tested: list[int]) -> list[int]:
     """The subject's pieces of other trials that share no sound with the tested one."""
     shared = {j for k in tested for j in pool.sharing[k]} if pool.sharing is not None else set()
     return [k for k in pool.own if k not in tested and k not in shared]

@@ -14,7 +14,7 @@ from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.splits import folds, sharing_of
-from cogattn.eeg.recordings.config import Folder, Played, Source
+from cogattn.eeg.recordings.config import AvGc, Cnd, Dtu, Folder, Kul, Played, Source
 from cogattn.eeg.recordings.files import listeners
 from cogattn.eeg.recordings.outline import Outline, check_people, check_triggers, outlines
 from cogattn.eeg.recordings.presence import check_presence
@@ -40,6 +40,7 @@ def check(config: AadConfig) -> None:
     _check_filter(config, known)
     _check_lengths(config, known)
     _check_validation(config, known)
+    _check_intent(config, known)
 
 
 def _check_settings(config: AadConfig) -> None:
@@ -61,6 +62,25 @@ def _check_settings(config: AadConfig) -> None:
             f"training.window_s must hold at least {LEAST_SAMPLES} samples at preprocessing.sfreq; got "
             f"{config.training.window_s:g} s at {sfreq:g} Hz"
         )
+
+
+def _check_intent(config: AadConfig, known: Sequence[Outline]) -> None:
+    """Mixtures are made of sounds, and what a decoder is worth is learned on two other trials at least."""
+    if config.intent is None or not config.intent.enhance:
+        return
+    source = config.recordings
+    if isinstance(source, Dtu | AvGc | Cnd) or (isinstance(source, Kul) and source.audio is None):
+        raise ConfigError(
+            f"intent.enhance needs the sounds, which recordings of kind {source.kind} do not hold"
+            f"{'; name recordings.audio' if isinstance(source, Kul) else ''}; --intent.no-enhance leaves it out"
+        )
+    for outline in known:
+        n_trials = len({fact.trial for fact in outline.facts})
+        if n_trials < 3:
+            raise DataError(
+                f"intent.enhance needs three trials of each listener; got {n_trials} "
+                f"(subject {outline.subject})"
+            )
 
 
 def _known(config: AadConfig) -> list[Outline]:
