@@ -23,6 +23,9 @@ LONG_SHARE = 0.01
 """A channel that holds values for more than this share of the recording (and for `LONG_S`) is bad."""
 CLIPPED_SHARE = 0.005
 """A channel with more than this share of its samples cut off is bad."""
+TOGETHER_S, TOGETHER_SAMPLES = 0.1, 10
+"""Most channels do not hold their values for so long, and so many samples, at once: the amplifier dropped out, or
+a file's last record was padded."""
 CUT_OFF = 3
 """Samples in a row at the largest or smallest value: rounding makes two equal, and a pure tone may."""
 
@@ -95,9 +98,9 @@ def equal_columns(eeg: FloatArray) -> list[tuple[int, int]]:
 
 
 def held_together(pieces: Sequence[FloatArray], sfreq: float) -> list[_Bools]:
-    """Where more than half of several channels hold their values for `LONG_S`: dropouts of the amplifier.
+    """Where more than half of the channels hold their values for `TOGETHER_S`: no EEG, whatever the channel.
 
-    A channel that does so for more than half of the recording has no vote; where most do, there is no dropout.
+    A channel that does so for more than half of the recording has no vote; where most do, there is no such place.
 
     Parameters
     ----------
@@ -114,11 +117,11 @@ def held_together(pieces: Sequence[FloatArray], sfreq: float) -> list[_Bools]:
     n_times, n_channels = sum(piece.shape[0] for piece in pieces), pieces[0].shape[1] if pieces else 0
     counts = [np.zeros(piece.shape[0], dtype=np.int32) for piece in pieces]
     for column in range(n_channels):
-        held = [_held(piece[:, column], LONG_S * sfreq) for piece in pieces]
+        held = [_held(piece[:, column], max(TOGETHER_S * sfreq, TOGETHER_SAMPLES)) for piece in pieces]
         if sum(int(there.sum()) for there in held) <= n_times / 2:
             for count, there in zip(counts, held, strict=True):
                 count += there
-    return [count > max(1, n_channels / 2) for count in counts]
+    return [count > n_channels / 2 for count in counts]
 
 
 def runs(mask: _Bools) -> NDArray[np.intp]:

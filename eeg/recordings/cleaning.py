@@ -94,7 +94,12 @@ def cleaned(
     """
     spans = [union(own) for own in bad] if bad is not None else [[] for _ in recording.trials]
     dropouts = held_together(recording.eeg, recording.sfreq)
+    held_s = sum(int(held.sum()) for held in dropouts) / recording.sfreq
     spans = [union([*own, *true_spans(held)]) for own, held in zip(spans, dropouts, strict=True)]
+    if held_s:
+        remark = f"most channels hold their values for {held_s:.3g} s in all, which are left out"
+        intake = replace(recording.intake, remarks=(*recording.intake.remarks, remark))
+        recording = replace(recording, intake=intake)
     out = cleaned_channels(recording, cleaning, marked=marked, bad=spans, info=info)
     if cleaning.reject_uv is not None or cleaning.flat_uv is not None:
         spans = [union([*own, *more]) for own, more in zip(spans, rejected(out, cleaning), strict=True)]

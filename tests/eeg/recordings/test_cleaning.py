@@ -374,13 +374,27 @@ class TestEog:
             )
 
 
-def test_one_channel_alone_may_be_clean_or_is_refused(eeg):
+def test_one_channel_alone_loses_the_seconds_in_which_it_is_held_or_is_refused(eeg):
     alone = recording_of(eeg[:, :1])
     assert cleaned(alone, Cleaning()).channels == ("Fz",)
     railed = eeg[:, :1].copy()
     railed[2_000:8_000] = railed.max()
-    with pytest.raises(DataError, match=r"a channel to analyse must be good; got Fz \(railed at"):
-        cleaned(replace(alone, trials=(Trial(railed, "trial 1"),)), Cleaning())
+    out = cleaned(replace(alone, trials=(Trial(railed, "trial 1"),)), Cleaning())
+    assert [len(trial.eeg) for trial in out.trials] == [2_000, 22_000]
+    with pytest.raises(
+        DataError, match=r"a channel to analyse must be good; got Fz \(clipped at -5 and 5 uV"
+    ):
+        cleaned(replace(alone, trials=(Trial(np.clip(eeg[:, :1], -5e-6, 5e-6), "trial 1"),)), Cleaning())
+
+
+@pytest.mark.parametrize("value", [0.0, None])
+def test_the_padding_of_a_last_record_is_no_fault_of_channels(eeg, value):
+    """Half a second at the end that EDF's records of a second ask for: zeros, or the last value again."""
+    eeg[-50:] = eeg[-51] if value is None else value
+    out = cleaned(recording_of(eeg), Cleaning())
+    assert out.channels == NAMES
+    assert 29_940 <= len(out.trials[0].eeg) <= 29_950
+    assert out.intake.remarks[0].startswith("most channels hold their values for 0.5")
 
 
 def _lines(data):
