@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig, DecoderName
-from cogattn.eeg.aad.plan import DecodingCell, EnhancementCell, read_by
+from cogattn.eeg.aad.features import columns_of
+from cogattn.eeg.aad.plan import DecodingCell, EnhancementCell, FeatureCell, read_by
+from cogattn.eeg.encoding.plan import EncodingCell, encoding_cost
 from cogattn.eeg.recordings.size import size
 from cogattn.study import Cell, Cost
 
-SOLVING_S: dict[DecoderName, float] = {"ridge": 0.08, "ledoit-wolf": 0.06, "forward": 0.13, "cca": 0.2}
+SOLVING_S: dict[DecoderName, float] = {"ridge": 0.03, "ledoit-wolf": 0.025, "forward": 0.05, "cca": 0.15}
 """A minute of 32 channels in one of 20 trials, all folds together."""
 EPOCH_S: dict[DecoderName, float] = {"cnn": 0.04, "attention": 0.075, "classifier": 0.05}
 """A minute of 32 channels, once through."""
@@ -42,6 +44,11 @@ def cost(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Cost:
         )
         one = size(config.recordings, cell.observer).duration_s / 60
         return Cost(cpu_s=0.5 + training_s + ENHANCING_S * one, memory_mb=memory_mb + ENHANCING_MB)
+    if isinstance(cell, EncodingCell):
+        return encoding_cost(cell, length.minutes, length.n_trials, memory_mb=memory_mb)
+    if isinstance(cell, FeatureCell):
+        columns = len(columns_of(config.features))
+        return Cost(cpu_s=0.3 + 0.03 * columns * length.minutes, memory_mb=memory_mb)
     if not isinstance(cell, DecodingCell):
         return Cost(cpu_s=0.1 + 0.015 * length.minutes, memory_mb=memory_mb)
     if cell.decoder not in NETWORKS:

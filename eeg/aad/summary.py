@@ -40,6 +40,8 @@ from cogattn.eeg.aad.metrics import information_rate
 from cogattn.eeg.aad.people import persons, read_people
 from cogattn.eeg.aad.plan import CONTROL, decoders_of
 from cogattn.eeg.aad.significance import chance_interval, dispersion_of
+from cogattn.eeg.encoding.rows import summary as encoding_summary
+from cogattn.eeg.encoding.said import with_persons
 from cogattn.eeg.recordings.content import check_content
 from cogattn.eeg.recordings.intake import intake_remarks
 from cogattn.measures import Estimate, Row, summary_table
@@ -89,7 +91,8 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
     ]
     expected = {} if config.intent is None else {"expected_error": error_table(config.intent, curves)}
     people = read_people(config)
-    rows = beside(rows, people)
+    heard = encoding_summary(config.models, config.encoding, trials)
+    rows = beside([*rows, *heard.rows], people)
     beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     drawn: dict[str, Callable] = {}
     if len(curves):
@@ -99,6 +102,7 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
     if len(response):
         in_volts = getattr(config.recordings, "unit", None) != "arbitrary"
         drawn["response"] = partial(figures.response_figure, response, in_volts=in_volts)
+    drawn |= heard.figures
     return Results(
         summary_table(rows),
         {
@@ -107,6 +111,7 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
             "listener_accuracy": accuracies,
             **({"features": features} if len(features) else {}),
             **expected,
+            **heard.tables,
         },
         drawn,
         (
@@ -115,9 +120,10 @@ def summarise(config: AadConfig, trials: Trials) -> Results:
             *_remarks(curves, listeners, chance),
             *_feature_remarks(features),
             *intent_remarks(config, trials),
+            *heard.remarks,
             *beside_whom,
         ),
-        persons(config, counts) if people is None else people,
+        with_persons(persons(config, counts), heard.people) if people is None else people,
     )
 
 
@@ -219,9 +225,15 @@ def _remarks(curves: pd.DataFrame, listeners: pd.DataFrame, chance: Chance) -> I
         hits, able = (tested["p"] <= LEVEL).sum(), (tested["least_p"] <= LEVEL).sum()
         test = tested["test"].iloc[0]
         few = f", {len(tested) - able} with too few trials to be" if able < len(tested) else ""
-        yield (
-            f"{name}: {hits} of {able} listeners significant{few} (talkers of whole trials swapped; {test})"
-        )
+        if "approximate" in test:
+            yield (
+                f"{name}: p at most {LEVEL:g} in {hits} of {able} listeners{few}, by a test that is too liberal where "
+                f"trials train each other's decoders ({test}); significance.method = refit is exact"
+            )
+        else:
+            yield (
+                f"{name}: {hits} of {able} listeners significant{few} (talkers of whole trials swapped; {test})"
+            )
     yield from _tests_without_power(listeners)
     for name, curve in curves.groupby("decoder", sort=False):
         if not (curve["accuracy"] > 0.5).any():
