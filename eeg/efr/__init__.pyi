@@ -4,7 +4,6 @@ from .detectors import f_test as f_test
 from .detectors import hotelling_t2 as hotelling_t2
 from .detectors import magnitude_squared_coherence as magnitude_squared_coherence
 from .detectors import pairwise_phase_consistency as pairwise_phase_consistency
-from .detectors import phase_locking_value as phase_locking_value
 from .detectors import rayleigh as rayleigh
 from .detectors import snr_db as snr_db
 from .detectors import t2circ as t2circ
@@ -18,7 +17,6 @@ __all__ = [
     "hotelling_t2",
     "magnitude_squared_coherence",
     "pairwise_phase_consistency",
-    "phase_locking_value",
     "rayleigh",
     "snr_db",
     "t2circ",

@@ -18,6 +18,7 @@ from cogattn.eeg.efr.response import (
     PathResponse,
     Resampled,
     block_labels,
+    drawn,
     path_over_time,
     path_response,
     resample_response,
@@ -276,10 +277,9 @@ def _curves(
     significance: SignificanceSettings,
 ) -> dict[str, Curve]:
     """Curves over frequency and their dominant bands."""
-    f = spectra.frequencies_hz
-    power, csd = resampled_levels(
-        spectra, rng, n_samples=significance.n_bootstrap, block_s=significance.block_s
-    )
+    f, block_s = spectra.frequencies_hz, _block_s(spectra, significance)
+    n_blocks = int(block_labels(spectra, block_s)[-1]) + 1
+    power, csd = resampled_levels(spectra, rng, n_samples=significance.n_bootstrap, block_s=block_s)
     following = np.vstack([response.debiased.mean(axis=0), resampled.debiased.mean(axis=1)])
     gain = np.concatenate([np.abs(response.transfer)[None], resampled.gain])
     gain_level = np.exp(2 * np.log(gain).mean(axis=1))  # squared, as power is
@@ -292,7 +292,13 @@ def _curves(
     curves = {}
     for name, (rows, eligible) in sources.items():
         bands = dominant_bands(
-            f, rows[0], rows[1:], usable=usable, eligible=eligible, alpha=significance.alpha
+            f,
+            rows[0],
+            rows[1:],
+            usable=usable,
+            eligible=eligible,
+            alpha=significance.alpha,
+            degrees_of_freedom=n_blocks - 1,
         )
         lo, hi = np.percentile(rows[1:], [2.5, 97.5], axis=0)
         curves[name] = Curve(rows[0], lo, hi, tuple(bands))
@@ -313,7 +319,7 @@ def resampled_levels(
     starts = np.flatnonzero(np.diff(label, prepend=-1))
     n_blocks, n = len(starts), spectra.values.shape[1]
     weights = np.ones((1 + n_samples, n_blocks), dtype=np.float32)
-    weights[1:] = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples)
+    weights[1:] = drawn(rng, n_blocks, n_samples)
     weights /= weights @ np.bincount(label).astype(np.float32)[:, None]
     one, other = np.triu_indices(n, 1)
     power, csd = np.empty((2, len(weights), len(spectra.frequencies_hz)))

@@ -20,6 +20,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from cogattn.eeg.types import FloatArray
+from cogattn.statistics.intervals import widened
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def dominant_bands(
     confidence : float
         Of the intervals of peak and height.
     degrees_of_freedom : int, optional
-        Of the scatter of `resampled`; the critical height is then Student's and not the normal distribution's.
+        Of the scatter of `resampled`, one less than the blocks behind it; the critical height is then Student's and
+        not the normal distribution's, and intervals are widened alike.
 
     Returns
     -------
@@ -120,6 +122,8 @@ def dominant_bands(
     n_places = max(1.0, usable.sum() * spacing / smooth_hz)
     null = norm if degrees_of_freedom is None else student(degrees_of_freedom)
     critical = null.isf(alpha / n_places**2)
+    if degrees_of_freedom is not None:  # percentiles of few blocks reach less far than they say
+        confidence = widened(confidence, degrees_of_freedom + 1)
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     bands = []
     for peak, left, right, low, high in zip(

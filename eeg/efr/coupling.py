@@ -56,11 +56,6 @@ class Coupling:
         """Imaginary coherency, -1 to 1; positive where i leads j by less than half a period."""
         return self.coherency.imag
 
-    @property
-    def p_coherence(self) -> FloatArray:
-        """p of the coherence if nothing is shared, (1 - C^2)^(n - 1); volume conduction makes it small."""
-        return (1 - np.minimum(self.coherence, 1)) ** (self.n_effective - 1)
-
 
 def pair_coupling(spectra: SegmentSpectra) -> Coupling:
     """Coupling between all pairs of signals.

@@ -175,11 +175,6 @@ def rayleigh(x: ArrayLike) -> Detection:
     return Detection(locking, np.minimum(np.exp(exponent), 1.0))
 
 
-def phase_locking_value(x: ArrayLike) -> FloatArray:
-    """Return |mean(x / |x|)| over sweeps, shape ``x.shape[1:]``; biased upwards (see `rayleigh`)."""
-    return np.abs(_phasors(x).mean(axis=0))
-
-
 def pairwise_phase_consistency(x: ArrayLike) -> FloatArray:
     """Mean cosine of the phase difference between two sweeps: an unbiased square of the phase-locking value.
 

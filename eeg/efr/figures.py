@@ -5,6 +5,7 @@ Grey stretches are masked mains and notches.
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,102 +26,95 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from cogattn.eeg.efr.spectra import FloatArray
     from cogattn.study import Trials
 
-MASK_COLOUR = "#DDDDDD"
-CALLED_COLOUR = figures.SERIES[1]
+MASK_COLOUR, CALLED_COLOUR = "#DDDDDD", figures.SERIES[1]
+MOST = 3
+"""Recordings that have a panel of their own."""
+CAPTION_WIDTH = 118
+"""Letters that fit under a page-wide figure."""
 
 
 def spectra(trials: Trials, alpha: float) -> Figure:
     """Power with its background, and coherence with the envelope over chance; a column for each recording."""
-    spectrum, mains = trials["spectrum"], trials["mains"]
-    observers = list(dict.fromkeys(spectrum["observer"]))[:3]
-    figure, panels = figures.new_figure(2, max(2, len(observers)), height_in=5.4)
+    spectrum = trials["spectrum"]
+    names = _names(spectrum)
+    figure, panels = figures.new_figure(2, max(2, len(names)), height_in=5.4)
     with figures.style():
-        for column, observer in enumerate(observers):
-            rows = _of(spectrum, observer)
-            _draw_power(panels[0, column], rows)
-            _draw_coherence(panels[1, column], rows, alpha)
-            panels[0, column].set_title(observer)
-            for axes in panels[:, column]:
-                _shade_mask(axes, _of(mains, observer))
-        for axes in panels[:, len(observers) :].flat:
+        for column, name in zip(panels.T, names, strict=False):
+            _draw_power(column[0], _of(spectrum, name))
+            _draw_coherence(column[1], _of(spectrum, name), alpha)
+            column[0].set_title(name)
+            for axes in column:
+                _shade_mask(axes, _of(trials["mains"], name))
+            column[1].set_xlabel("frequency (Hz)")
+        labels = ("power density (dB re 1 µV²/Hz)", "squared coherence with envelope")
+        for axes, label in zip(panels[:, 0], labels, strict=True):
+            axes.set_ylabel(label)
+            axes.legend(loc="upper right", fontsize=6)
+        for axes in panels[:, len(names) :].flat:
             axes.set_visible(False)
-        panels[0, 0].set_ylabel("power density (dB re 1 µV²/Hz)")
-        panels[1, 0].set_ylabel("squared coherence with envelope")
-        for axes in panels[1]:
-            axes.set_xlabel("frequency (Hz)")
-        panels[0, 0].legend(loc="upper right", fontsize=6)
-        panels[1, 0].legend(loc="upper right", fontsize=6)
-        figures.caption(figure, _caption(spectrum, "band: 95 % bootstrap interval of the best channel"))
+        _caption(
+            figure, f"{_n(spectrum)}; band: 95 % bootstrap interval of the best channel; grey: masked mains"
+        )
     return figure
 
 
 def transfer(trials: Trials, alpha: float) -> Figure:
     """Gain and phase of the best followed channels, and gain over time, of the first recording."""
-    observer = trials["spectrum"]["observer"].iloc[0]
-    rows, over_time = (_of(trials[name], observer) for name in ("spectrum", "over_time"))
-    figure, panels = figures.new_figure(1, 3, height_in=3.1)
+    (name,) = _names(trials["spectrum"])[:1]
+    rows, (figure, panels) = _of(trials["spectrum"], name), figures.new_figure(1, 3, height_in=3.1)
     with figures.style():
-        channels, _, coherence = grid(rows, "coherence")
-        _, _, q = grid(rows, "q")
+        left, middle, right = panels[0]
+        (channels, _, coherence), (_, _, q) = grid(rows, "coherence"), grid(rows, "q")
         best = _best(coherence)[:2]
         for index, colour, marker in zip(best, figures.SERIES, ("o", "s"), strict=False):
-            _draw_transfer(panels[0, :2], rows, index, channels[index], q[index] <= alpha, colour, marker)
-        _limit_gain(panels[0, 0], rows, q <= alpha, best)
-        panels[0, 0].set(xlabel="frequency (Hz)", ylabel="gain (µV per unit of envelope)")
-        panels[0, 1].set(xlabel="frequency (Hz)", ylabel="phase (rad), where followed", ylim=(-3.3, 3.3))
-        _legend_above(panels[0, 0])
-        _draw_over_time(figure, panels[0, 2], over_time)
-        for axes in panels[0, :2]:
-            _shade_mask(axes, _of(trials["mains"], observer))
-        text = f"{observer}; bands: 95 % bootstrap intervals; thin: not followed, so noise"
-        figures.caption(figure, _caption(rows, text))
+            _draw_transfer((left, middle), rows, index, channels[index], q[index] <= alpha, colour, marker)
+        _limit_gain(left, rows, q <= alpha, best)
+        left.set(xlabel="frequency (Hz)", ylabel="gain (µV per unit of envelope)")
+        middle.set(xlabel="frequency (Hz)", ylabel="phase (rad), where followed", ylim=(-3.3, 3.3))
+        _legend_above(left)
+        _draw_over_time(right, _of(trials["over_time"], name))
+        for axes in (left, middle):
+            _shade_mask(axes, _of(trials["mains"], name))
+        text = "bands: 95 % bootstrap intervals; thin: not followed, so noise; grey: masked mains"
+        _caption(figure, f"{name}; {_n(rows)}; {text}")
     return figure
 
 
 def coupling(trials: Trials, alpha: float) -> Figure:
     """Coherence of all pairs beside what lags, in the strongest band, and where the envelope is followed."""
-    observer = trials["pair"]["observer"].iloc[0]
-    rows, pairs, bands = (_of(trials[name], observer) for name in ("spectrum", "pair", "band"))
+    (name,) = _names(trials["pair"])[:1]
+    rows, pairs, bands = (_of(trials[table], name) for table in ("spectrum", "pair", "band"))
     low, high = _shown_band(bands, pairs)
-    figure, panels = figures.new_figure(1, 3, height_in=2.6)
+    figure, panels = figures.new_figure(1, 3, height_in=2.7)
     with figures.style():
         shown = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)]
         channels, _, _ = grid(rows, "coherence")
-        for axes, measure, title in (
-            (panels[0, 0], "coherence", "coherence"),
-            (panels[0, 1], "imaginary", "|imaginary part|"),
-        ):
+        titles = {"coherence": "coherence", "imaginary": "|imaginary part|"}
+        for axes, (measure, title) in zip(panels[0], titles.items(), strict=False):
             matrix = np.abs(_matrix(shown, measure, channels))
             image = axes.imshow(matrix, vmin=0, vmax=1 if measure == "coherence" else None)
-            _name_channels(axes, channels)
+            places = np.arange(0, len(channels), max(1, len(channels) // 16))
+            axes.set_xticks(places, [channels[i] for i in places], rotation=90, fontsize=6)
+            axes.set_yticks(places, [channels[i] for i in places], fontsize=6)
             axes.set_title(title)
-            _colour_bar(figure, axes, image)
-        _draw_topography(figure, panels[0, 2], rows, low, high)
-        lagged = (shown["q"] <= alpha).mean()
-        text = (
-            f"left: raised by volume conduction and reference; middle: by lags only ({100 * lagged:.0f} % of pairs "
-            f"with q <= {alpha:g})"
-        )
-        n = figures.count_text(rows["n"])
-        figures.caption(figure, f"{observer}, {low:.1f}-{high:.1f} Hz; n = {n} segments; {text}")
+            _colour_bar(axes, image)
+        _draw_topography(panels[0, 2], rows, low, high)
+        lagged = f"{100 * (shown['q'] <= alpha).mean():.0f} % of pairs with q <= {alpha:g}"
+        text = f"left: raised by volume conduction and reference; middle: by lags only ({lagged})"
+        _caption(figure, f"{name}, {low:.1f}-{high:.1f} Hz; {_n(rows)}; {text}")
     return figure
 
 
 def group(trials: Trials, alpha: float) -> Figure:
     """What listeners share: their curves, the mean and, from three on, its interval over listeners."""
     figure, panels = figures.new_figure(1, 2, height_in=2.9)
-    labels = {
-        "following": "squared coherence with envelope",
-        "response": "power over background (dB)",
-    }
+    labels = {"following": "squared coherence with envelope", "response": "power over background (dB)"}
     n = trials["curve"]["observer"].nunique()
     with figures.style():
         for axes, (measure, label) in zip(panels[0], labels.items(), strict=True):
-            curves = trials["curve"]
-            curves = curves[curves["measure"] == measure]
+            curves = trials["curve"][trials["curve"]["measure"] == measure]
             shown = curves.assign(value=curves["value"].where(curves["usable"]))
             table = shown.pivot(index="frequency_hz", columns="observer", values="value")
             _draw_group(axes, table.index.to_numpy(), table.to_numpy())
@@ -131,61 +125,61 @@ def group(trials: Trials, alpha: float) -> Figure:
             "band: 95 % t interval" if n >= LEAST_LISTENERS else "no interval of fewer than three listeners"
         )
         text = f"mean over channels, debiased; thin: each listener; {interval}; grey: masked mains"
-        figures.caption(figure, f"n = {n} listeners; {text}")
+        _caption(figure, f"n = {n} listeners; {text}")
     return figure
 
 
 def steady_state(trials: Trials, alpha: float) -> Figure:
     """T2circ at each harmonic, signal to noise as sweeps add up, and the same over frequency."""
     detection = trials["detection"]
-    observers = list(dict.fromkeys(detection["observer"]))
+    names = _names(detection, most=None)
     figure, panels = figures.new_figure(1, 3, height_in=3.2)
     with figures.style():
         figure.set_layout_engine("constrained", wspace=0.08)
         left, middle, right = panels[0]
-        for colour, observer in zip(figures.SERIES, observers, strict=False):
-            tests = _of(detection[detection["detector"] == "t2circ"], observer)
+        for colour, name in zip(figures.SERIES, names, strict=False):
+            tests = _of(detection[detection["detector"] == "t2circ"], name)
             for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
-                label = observer if response == AS_RECORDED else f"{observer}, {response}"
-                strength = -np.log10(np.maximum(own["p"], 1e-300))
+                label = name if response == AS_RECORDED else f"{name}, {response}"
+                strength = -np.log10(np.maximum(own["p"], 1e-300))  # NaN where not testable: no dot
                 left.plot(own["frequency_hz"], strength, marker, color=colour, alpha=0.5, label=label)
-            grown = _of(trials["growth"], observer)
-            rate = _draw_growth(middle, grown, colour, ranged=len(observers) <= 2)
-        left.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
+            rate = _draw_growth(middle, _of(trials["growth"], name), colour, ranged=len(names) <= 2)
+        for axes, height in ((left, -np.log10(alpha)), (middle, 0)):
+            axes.axhline(height, color=figures.COLOURS["reference"], linewidth=0.8)
         left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
         _tick_harmonics(left, detection)
-        middle.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
-        middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
         middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=f"at {rate:g} Hz")
+        middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
         figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", fontsize=6, ncols=4)
-        _draw_growth_map(figure, right, _of(trials["growth_map"], observers[0]))
-        n = figures.count_text(detection["n"])
+        _draw_growth_map(right, _of(trials["growth_map"], names[0]))
+        grey = "" if detection["testable"].all() else " (grey: not testable, mains would pass for a response)"
         text = (
-            f"left: a dot a channel, line: p = {alpha:g}; middle: median of channels (pale: range); right: power over "
-            f"channels, {observers[0]}"
+            f"left: a dot a channel, line: p = {alpha:g}{grey}; middle: median of channels (pale: range); right: "
+            f"power over channels, {names[0]}"
         )
-        figures.caption(figure, f"n = {n} sweeps; {text}")
+        _caption(figure, f"n = {figures.count_text(detection['n'])} sweeps; {text}")
     return figure
 
 
 def pitch(trials: Trials, alpha: float) -> Figure:
     """F0 of the sound and of the average response, a panel for each of the first recordings."""
     tracks = trials["pitch"]
-    observers = list(dict.fromkeys(tracks["observer"]))[:3]
-    figure, panels = figures.new_figure(1, max(2, len(observers)), height_in=2.8)
+    names = _names(tracks)
+    figure, panels = figures.new_figure(1, max(2, len(names)), height_in=2.8)
     with figures.style():
-        for axes, observer in zip(panels[0], observers, strict=False):
-            rows = _of(tracks, observer)
-            for name, colour in (("stimulus", "#000000"), ("response", figures.COLOURS["model"])):
-                own = rows[rows["track"] == name]
-                axes.plot(1e3 * own["time_s"], own["f0_hz"], color=colour, label=name)
-            axes.set(xlabel="time (ms)", title=observer)
-        for axes in panels[0, len(observers) :]:
+        for axes, name in zip(panels[0], names, strict=False):
+            for track, colour in (("stimulus", "#000000"), ("response", figures.COLOURS["model"])):
+                own = _of(tracks[tracks["track"] == track], name)
+                axes.plot(1e3 * own["time_s"], own["f0_hz"], color=colour, label=track)
+            axes.set(xlabel="time (ms)", title=name)
+        for axes in panels[0, len(names) :]:
             axes.set_visible(False)
         panels[0, 0].set_ylabel("F0 (Hz)")
-        panels[0, 0].legend(loc="upper right")
+        figure.legend(
+            *panels[0, 0].get_legend_handles_labels(), loc="outside upper right", fontsize=6, ncols=2
+        )
         n = figures.count_text(trials["pitch_score"]["n"])
-        figures.caption(figure, f"n = {n} sweeps; spatial filter fitted on the others; the response lags")
+        _caption(figure, f"n = {n} sweeps; spatial filter fitted on the others; the response lags")
     return figure
 
 
@@ -216,7 +210,7 @@ def _draw_growth(axes: Axes, rows: pd.DataFrame, colour: str, *, ranged: bool) -
     return rate
 
 
-def _draw_growth_map(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
+def _draw_growth_map(axes: Axes, rows: pd.DataFrame) -> None:
     """Signal to noise at every frequency (down) and number of sweeps (across)."""
     grown = rows[rows["response"] != FINE_STRUCTURE]
     table = grown.pivot(index="frequency_hz", columns="n", values="snr_db")
@@ -226,16 +220,18 @@ def _draw_growth_map(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
     top = max(6.0, float(np.percentile(table, 98)))
     image = axes.imshow(table, aspect="auto", origin="lower", extent=edges, vmin=-3, vmax=top)
     axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
-    _colour_bar(figure, axes, image)
+    _colour_bar(axes, image)
 
 
 def _tick_harmonics(axes: Axes, detection: pd.DataFrame) -> None:
-    """Ticks where something was tested, as many as there is room for."""
+    """Ticks where something was tested, as many as there is room for; grey where it could not be."""
     rates = np.unique(detection["frequency_hz"])
     shown = rates[:: -(-len(rates) // 5)]
     axes.set_xticks(shown, [f"{rate:.4g}" for rate in shown])
     margin = 0.5 * rates[0]
     axes.set_xlim(rates[0] - margin, rates[-1] + margin)
+    for rate in np.unique(detection.loc[~detection["testable"], "frequency_hz"]):
+        axes.axvspan(rate - margin / 4, rate + margin / 4, color=MASK_COLOUR, linewidth=0, zorder=0)
 
 
 def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
@@ -254,47 +250,33 @@ def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
     channels, f, coherence = grid(rows, "coherence")
-    names = ("coherence_lo", "coherence_hi", "chance", "chance_mean", "q")
-    low, high, critical, mean, q = (grid(rows, name)[2] for name in names)
+    columns = ("coherence_lo", "coherence_hi", "chance", "chance_mean", "q")
+    low, high, critical, mean, q = (grid(rows, column)[2] for column in columns)
     best = _best(coherence)[0]
-    figures.draw_band(
-        axes, f, coherence[best], low[best], high[best], label=f"best channel, {channels[best]}"
-    )
+    label = f"best channel, {channels[best]}"
+    figures.draw_band(axes, f, coherence[best], low[best], high[best], label=label)
     floor = (critical - mean)[best]
     axes.plot(f, floor, color=figures.COLOURS["reference"], linewidth=1, label="chance, 95 %")
-    top = max(float(high[best].max()), 1e-3)
-    share = (q <= alpha).mean(axis=0)
-    called = share > 0
-    axes.scatter(
-        f[called],
-        np.full(called.sum(), -0.08 * top),
-        c=CALLED_COLOUR,
-        s=8 * share[called] + 1,
-        marker="s",
-        label=f"channels with q <= {alpha:g} (size: share)",
-    )
+    top, share = max(float(high[best].max()), 1e-3), (q <= alpha).mean(axis=0)
+    sizes, level = 8 * share[share > 0] + 1, np.full(np.count_nonzero(share), -0.08 * top)
+    label = f"channels with q <= {alpha:g} (size: share)"
+    axes.scatter(f[share > 0], level, c=CALLED_COLOUR, s=sizes, marker="s", label=label)
     axes.set_ylim(-0.14 * top, 1.35 * top)
 
 
 def _draw_transfer(
-    panels: np.ndarray,
-    rows: pd.DataFrame,
-    index: int,
-    channel: str,
-    followed: np.ndarray,
-    colour: str,
+    panels: tuple[Axes, Axes], rows: pd.DataFrame, index: int, channel: str, followed: np.ndarray, colour: str,
     marker: str,
-) -> None:
+) -> None:  # fmt: skip
     """Gain with its interval, and phase, of one channel where it follows; the rest of the gain is thin and pale."""
     _, f, _ = grid(rows, "gain")
-    gain, low, high = (1e6 * grid(rows, name)[2][index] for name in ("gain", "gain_lo", "gain_hi"))
+    gain, low, high = (1e6 * grid(rows, column)[2][index] for column in ("gain", "gain_lo", "gain_hi"))
     panels[0].semilogy(f, gain, color=colour, linewidth=0.5, alpha=0.3)
     shown = (np.where(followed, values, np.nan) for values in (gain, low, high))
     figures.draw_band(panels[0], f, *shown, colour=colour, label=channel)
-    phase = grid(rows, "phase_rad")[2][index]
-    filled = {"markerfacecolor": colour if marker == "o" else "none", "markeredgewidth": 0.7}
-    size = 2.0 if marker == "o" else 4.0
-    panels[1].plot(f[followed], phase[followed], marker, color=colour, markersize=size, **filled)
+    phase, round_ = grid(rows, "phase_rad")[2][index], marker == "o"
+    filled = {"markerfacecolor": colour if round_ else "none", "markersize": 2.0 if round_ else 4.0}
+    panels[1].plot(f[followed], phase[followed], marker, color=colour, markeredgewidth=0.7, **filled)
 
 
 def _limit_gain(axes: Axes, rows: pd.DataFrame, followed: np.ndarray, best: np.ndarray) -> None:
@@ -307,7 +289,7 @@ def _limit_gain(axes: Axes, rows: pd.DataFrame, followed: np.ndarray, best: np.n
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_over_time(figure: Figure, axes: Axes, gain: pd.DataFrame) -> None:
+def _draw_over_time(axes: Axes, gain: pd.DataFrame) -> None:
     times = np.unique(gain["time_s"])
     f = gain.loc[gain["time_s"] == times[0], "frequency_hz"].to_numpy()
     power = (1e6 * gain["gain"].where(gain["usable"]).to_numpy().reshape(len(times), len(f)).T) ** 2
@@ -320,10 +302,10 @@ def _draw_over_time(figure: Figure, axes: Axes, gain: pd.DataFrame) -> None:
     low, high = np.nanpercentile(image, [2, 98])
     shown = axes.imshow(image, aspect="auto", origin="lower", extent=edges, vmin=low, vmax=high)
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")
-    _colour_bar(figure, axes, shown)
+    _colour_bar(axes, shown)
 
 
-def _draw_topography(figure: Figure, axes: Axes, rows: pd.DataFrame, low: float, high: float) -> None:
+def _draw_topography(axes: Axes, rows: pd.DataFrame, low: float, high: float) -> None:
     """Mean coherence with the envelope within a band: on the scalp where electrodes are known, else as bars."""
     channels, f, coherence = grid(rows, "coherence")
     inside = (f >= low) & (f <= high)
@@ -341,12 +323,12 @@ def _draw_topography(figure: Figure, axes: Axes, rows: pd.DataFrame, low: float,
     image, _ = plot_topomap(values[known], info, axes=axes, show=False, cmap="cividis", contours=4)
     centre, half = np.mean(axes.get_ylim()), np.ptp([*axes.get_xlim(), *axes.get_ylim()]) / 2
     axes.set(xlim=(-half, half), ylim=(centre - half, centre + half))  # a square, like the matrices
-    _colour_bar(figure, axes, image)
+    _colour_bar(axes, image)
 
 
-def _colour_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
+def _colour_bar(axes: Axes, image: AxesImage) -> None:
     """A bar beside the panel, exactly as high as what is drawn in it."""
-    figure.colorbar(image, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
+    axes.get_figure().colorbar(image, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
 
 
 def _legend_above(axes: Axes) -> None:
@@ -401,13 +383,14 @@ def _matrix(pairs: pd.DataFrame, measure: str, channels: list[str]) -> FloatArra
     return matrix
 
 
-def _name_channels(axes: Axes, channels: list[str]) -> None:
-    step = max(1, len(channels) // 16)
-    places = np.arange(0, len(channels), step)
-    names = [channels[i] for i in places]
-    axes.set_xticks(places, names, rotation=90, fontsize=6)
-    axes.set_yticks(places, names, fontsize=6)
+def _names(rows: pd.DataFrame, most: int | None = MOST) -> list[str]:
+    """Recordings in order, the first few of them."""
+    return list(dict.fromkeys(rows["observer"]))[:most]
 
 
-def _caption(spectrum: pd.DataFrame, text: str) -> str:
-    return f"n = {figures.count_text(spectrum['n'])} segments; {text}; grey: masked mains"
+def _n(rows: pd.DataFrame) -> str:
+    return f"n = {figures.count_text(rows['n'])} segments"
+
+
+def _caption(figure: Figure, text: str) -> None:
+    figures.caption(figure, textwrap.fill(text, CAPTION_WIDTH))

@@ -13,10 +13,12 @@ from scipy import signal
 
 from cogattn.eeg.efr.config import SteadyStateSettings
 from cogattn.eeg.efr.locking import without_lines
+from cogattn.eeg.efr.response import drawn
 from cogattn.eeg.efr.spatial import dss, held_out
 from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
+from cogattn.statistics.intervals import widened
 
 N_DRAWS = 199
 """Bootstrap samples, and sign-flipped averages."""
@@ -80,7 +82,7 @@ def pitch_tables(
     stimulus, response = track(heard), track(activity.mean(axis=0))
     signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
     observed = score(np.ones(n))
-    resampled = [score(rng.multinomial(n, np.full(n, 1 / n)).astype(float)) for _ in range(N_DRAWS)]
+    resampled = [score(weights) for weights in drawn(rng, n, N_DRAWS)]
     chance = [score(rng.permutation(signs)) for _ in range(N_DRAWS)]
     tracks = [
         pd.DataFrame({"track": name, "time_s": t.time_s, "f0_hz": t.f0_hz, "strength": t.strength, "n": n})
@@ -103,7 +105,8 @@ def _score_row(
     """Estimate, bootstrap interval, and p: how often noise alone does as well (small errors, else large values)."""
     value = getattr(observed, name)
     draws, noise = (np.array([getattr(score, name) for score in scores]) for scores in (resampled, chance))
-    lo, hi = np.nanpercentile(draws, [2.5, 97.5]) if np.isfinite(draws).any() else (np.nan, np.nan)
+    tail = (1 - widened(0.95, n)) / 2  # percentiles of few sweeps reach less far than 95 %
+    lo, hi = np.nanquantile(draws, [tail, 1 - tail]) if np.isfinite(draws).any() else (np.nan, np.nan)
     as_good = noise <= value if name == "error_hz" else noise >= value
     p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if testable and np.isfinite(value) else np.nan
     return {"score": name, "value": value, "lo": lo, "hi": hi, "p": p, "n": n}

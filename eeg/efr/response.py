@@ -204,7 +204,7 @@ def resample_response(
         )
     cross, power_y, power_e = _block_sums(stimulus, eeg, label)
     counts = np.bincount(label)
-    weights = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_samples).astype(np.float64)
+    weights = drawn(rng, n_blocks, n_samples)
     totals = weights @ counts
     kept = weights.sum(axis=1) ** 2 / (n_blocks * (weights**2).sum(axis=1))
     mean_e = weights @ power_e.T / totals[:, None]  # (sample, frequency)
@@ -219,6 +219,11 @@ def resample_response(
         debiased[:, :, f] = (n_effective * coherence - 1) / (n_effective - 1)
         transfer[:, :, f] = mean_cross / (mean_e[:, f] + eps)[:, None]
     return Resampled(debiased, transfer)
+
+
+def drawn(rng: np.random.Generator, n_units: int, n_samples: int) -> FloatArray:
+    """How often each unit is in each bootstrap sample, (n_samples, n_units)."""
+    return rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_samples).astype(np.float64)
 
 
 def block_labels(spectra: SegmentSpectra, block_s: float) -> NDArray[np.intp]:

@@ -1,9 +1,8 @@
-"""Spatial filters that gather one response from many channels: DSS and RESS.
+"""Spatial filters that gather one response from many channels: DSS.
 
-Both solve one generalised eigenproblem: find the weights w that maximise w' S w / w' N w, with S the
-covariance of what is wanted (what repeats over sweeps; one narrow frequency) and N that of everything (its
-neighbours). Written here because it is one call of scipy's; meegkit, which has both, brings eight more
-packages.
+It solves a generalised eigenproblem: find the weights w that maximise w' S w / w' N w, with S the covariance of
+what repeats over sweeps and N that of everything. Written here because it is one call of scipy's; meegkit, which has
+it too, brings eight more packages.
 
 Weights must be fitted on other sweeps than those that are tested: a filter that has seen the test data finds
 a response in noise. `held_out` does that.
@@ -32,7 +31,7 @@ class SpatialFilters:
     patterns : array, shape (n_components, n_channels)
         How each component projects to the channels: what to draw as a topography (Haufe et al. 2014).
     scores : array, shape (n_components,)
-        Wanted over total (DSS, 0-1) or over neighbouring power (RESS).
+        Wanted over total, 0-1.
     """
 
     weights: FloatArray
@@ -73,43 +72,6 @@ def dss(sweeps: ArrayLike, *, rank: int | None = None) -> SpatialFilters:
     wanted = (mean @ mean.conj().T).real
     total = np.einsum("sct,sdt->cd", data, data.conj(), optimize=True).real / len(data)
     return generalised_filters(wanted, total, rank=rank)
-
-
-def ress(
-    spectrum: ComplexArray, bin: int, *, n_side: int, n_skip: int = 1, rank: int | None = None
-) -> SpatialFilters:
-    """Filters for one frequency: its power against that of the neighbouring frequencies.
-
-    Parameters
-    ----------
-    spectrum : complex array, shape (n_sweeps, n_channels, n_bins)
-        DFT of each sweep (or of one long average, n_sweeps 1).
-    bin : int
-        Index of the response's frequency.
-    n_side, n_skip : int
-        Neighbours on each side that are noise, and bins next to `bin` that are left out.
-    rank : int, optional
-        As `dss`.
-
-    Raises
-    ------
-    DataError
-        If bins are missing on a side.
-
-    References
-    ----------
-    Cohen and Gulbinaite (2017), NeuroImage 147, 43-56.
-    """
-    reach = n_side + n_skip
-    # A response leaks into the bins beside it, so those nearest are neither signal nor noise.
-    if n_side < 1 or not reach <= bin < spectrum.shape[-1] - reach:
-        raise DataError(f"bin must have {reach} bins on each side; got bin {bin} of {spectrum.shape[-1]}")
-    sides = [*range(bin - reach, bin - n_skip), *range(bin + n_skip + 1, bin + reach + 1)]
-
-    def covariance(values: ComplexArray) -> FloatArray:
-        return np.einsum("scf,sdf->cd", values, values.conj(), optimize=True).real / values.shape[-1]
-
-    return generalised_filters(covariance(spectrum[..., [bin]]), covariance(spectrum[..., sides]), rank=rank)
 
 
 def generalised_filters(wanted: FloatArray, noise: FloatArray, *, rank: int | None = None) -> SpatialFilters:

@@ -22,7 +22,7 @@ FOLLOWED_COLUMNS = (
     "observer", "channel", "frequency_hz", "coherence", "coherence_lo", "coherence_hi", "p", "q", "n",
 )  # fmt: skip
 FIGURES = {
-    "spectra": "spectrum", "transfer": "spectrum", "coupling": "pair", "steady_state": "detection", "pitch": "pitch",
+    "spectra": "spectrum", "transfer": "spectrum", "coupling": "pair", "steady_state": "growth", "pitch": "pitch",
     "group": "curve",
 }  # fmt: skip
 """Each figure, and the table without which it is not drawn."""

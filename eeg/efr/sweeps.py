@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from cogattn.eeg.efr.detectors import t2circ
 from cogattn.eeg.types import ComplexArray, FloatArray
 from cogattn.errors import DataError
 
@@ -124,7 +124,7 @@ class Growth:
         20 log10(amplitude / noise).
     p : array
         Of T2circ at that count. Looking at every count and stopping at the first p <= .05 finds responses in
-        noise; see `first_detection`.
+        noise: correct for the looks.
     """
 
     n_sweeps: NDArray[np.intp]
@@ -156,53 +156,16 @@ def growth(x: ArrayLike, counts: Sequence[int] | NDArray[np.intp]) -> Growth:
         raise DataError(f"x must be complex, one amplitude per sweep; got {values.dtype}")
     if n.size == 0 or n.min() < 2 or n.max() > len(values):
         raise DataError(f"counts must lie between 2 and the {len(values)} sweeps; got {list(counts)}")
-    last = n - 1
-    n = n.reshape(-1, *[1] * (values.ndim - 1))
-    mean = np.cumsum(values, axis=0)[last] / n
-    power = np.cumsum(np.abs(values) ** 2, axis=0)[last] / n
-    mean_power = np.abs(mean) ** 2
-    noise_power = np.maximum(power - mean_power, 1e-15 * power) / (n - 1)
+    found = [t2circ(values[:count]) for count in n]
+    amplitude = np.stack([np.abs(values[:count].mean(axis=0)) for count in n])
+    ratio = np.stack([count * one.statistic for count, one in zip(n, found, strict=True)])
     return Growth(
-        n_sweeps=last + 1,
-        amplitude=np.abs(mean),
-        noise=np.sqrt(noise_power),
-        snr_db=10 * np.log10(mean_power / noise_power),
-        p=stats.f.sf(mean_power / noise_power, 2, 2 * n - 2),
+        n_sweeps=n,
+        amplitude=amplitude,
+        noise=amplitude / np.sqrt(ratio),
+        snr_db=10 * np.log10(ratio),
+        p=np.stack([one.p for one in found]),
     )
-
-
-def first_detection(result: Growth, *, alpha: float = 0.05) -> NDArray[np.float64]:
-    """Sweeps needed: first count with p <= alpha / n_counts (Bonferroni over looks); infinity where never."""
-    detected = result.p <= alpha / len(result.n_sweeps)
-    first = result.n_sweeps[np.argmax(detected, axis=0)]
-    return np.where(detected.any(axis=0), first, np.inf)
-
-
-def noise_floor(x: ArrayLike, rng: np.random.Generator, *, n_draws: int = 200) -> FloatArray:
-    """Amplitudes of averages in which half of the sweeps, drawn anew each time, are turned upside down.
-
-    Parameters
-    ----------
-    x : complex array, shape (n_sweeps, ...)
-        Amplitude of each sweep.
-    rng : numpy.random.Generator
-        Draws the halves.
-    n_draws : int
-        Averages.
-
-    Returns
-    -------
-    array, shape (n_draws, ...)
-        Their magnitudes: a response cancels, noise stays.
-
-    References
-    ----------
-    Zhu et al. (2013), J. Acoust. Soc. Am. 134, 384-395.
-    """
-    values = np.asarray(x)
-    signs = np.where(np.arange(len(values)) < len(values) // 2, -1.0, 1.0)
-    flips = rng.permuted(np.tile(signs, (n_draws, 1)), axis=1)
-    return np.abs(np.tensordot(flips, values, axes=1)) / len(values)
 
 
 @dataclass(frozen=True)
