@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.eeg.encoding.config import EncodingSettings, FrontEnds
 from cogattn.eeg.intent.config import IntentSettings
 from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings, Reference, SimulatedTalkers, Source
 
@@ -156,6 +157,11 @@ class AadConfig(StudyConfig):
     """The minimal expected switch duration."""
     intent: IntentSettings | None = None
     """What the decoded attention is worth to whatever works on the sound: see docs/intent.md."""
+    models: FrontEnds = ()
+    """Audio front ends of which is asked what they explain of the EEG beyond the envelope: ``gammatone``,
+    ``spectrogram``, names of timm's networks, ``module:factory`` of your own (docs/encoding.md)."""
+    encoding: EncodingSettings = EncodingSettings()
+    """How front ends hear, and how their features are set against EEG."""
     humans: str = ""
     """Listeners whom the decoders' numbers are set beside, such as another laboratory's: a CSV file of persons
     (columns in docs/aad.md); nobody when empty, as no single listeners have been published with the study."""

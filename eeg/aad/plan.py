@@ -21,8 +21,9 @@ from cogattn.eeg.aad.config import (
     SignificanceSettings,
     TrainingSettings,
 )
+from cogattn.eeg.encoding import plan as encoding
 from cogattn.eeg.intent.config import IntentSettings
-from cogattn.eeg.recordings.config import Simulated, Source
+from cogattn.eeg.recordings.config import Simulated, SimulatedTalkers, Source
 from cogattn.eeg.recordings.intake import CONTENT, INTAKE
 from cogattn.eeg.recordings.relevant import everybody, of_envelope, own
 from cogattn.observers.observer import Observer
@@ -75,6 +76,7 @@ TABLES: dict[str, Schema] = {
         "si_sdr_mixture_db": "float64",  # of the attended talker in the mixture
         "si_sdr_enhanced_db": "float64",
     },
+    **encoding.TABLES,
     "recording": INTAKE,
     "content": CONTENT,
 }
@@ -136,7 +138,7 @@ class EnhancementCell(Cell):
 def plan(config: AadConfig, listeners: Sequence[str]) -> list[Cell]:
     """Return a cell per decoder and listener, the control among them, and one per listener's response.
 
-    Of several features a cell per listener says what each adds.
+    Of several features a cell per listener says what each adds; a cell per front end and listener, what it explains.
     """
     readers: list[tuple[DecoderName, TrainOn]] = [(name, "attended") for name in config.decoders]
     if config.control:
@@ -155,7 +157,15 @@ def plan(config: AadConfig, listeners: Sequence[str]) -> list[Cell]:
     responses = [ResponseCell(label=f"{who}, response", task="response", observer=who) for who in listeners]
     several = listeners if len(config.features) > 1 else ()
     features = [FeatureCell(label=f"{who}, features", task="features", observer=who) for who in several]
-    return [*decoding, *responses, *features, *_enhancements(config, listeners)]
+    fronts = encoding.encoding_cells(
+        config.models, config.encoding, listeners, ceiling=_may_share_sounds(config.recordings)
+    )
+    return [*decoding, *responses, *features, *_enhancements(config, listeners), *fronts]
+
+
+def _may_share_sounds(source: Source) -> bool:
+    """Simulated talkers say something else to everybody, unless they read from files."""
+    return not isinstance(source, SimulatedTalkers) or source.speech is not None
 
 
 def enhancing_decoder(config: AadConfig) -> DecoderName:
@@ -182,7 +192,7 @@ def decoders_of(config: AadConfig) -> list[Observer]:
 def read_by(config: AadConfig, cell: Cell, listeners: Sequence[str]) -> Sequence[str]:
     """Return the listeners whose recordings a cell reads: its own, or all where decoders come from the others."""
     everybody = config.validation == "subject" and isinstance(cell, DecodingCell | EnhancementCell)
-    return listeners if everybody else [cell.observer]
+    return listeners if everybody or isinstance(cell, encoding.CeilingCell) else [cell.observer]
 
 
 def relevant(config: AadConfig, cell: Cell) -> AadConfig:
@@ -193,6 +203,8 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     """
     if isinstance(cell, EnhancementCell):
         return _relevant_to_enhancement(config, cell)
+    if isinstance(cell, encoding.EncodingCell | encoding.CeilingCell):
+        return _relevant_to_encoding(config, cell)
     if not isinstance(cell, DecodingCell):
         source = own(config.recordings, cell.observer)
         chosen: dict[str, Any] = {}
@@ -240,6 +252,24 @@ def _relevant_to_enhancement(config: AadConfig, cell: EnhancementCell) -> AadCon
         features=config.features[:1] if network else config.features,
         training=config.training if network else TrainingSettings(),
         intent=IntentSettings(method=intent.method, n_components=intent.n_components),
+    )
+
+
+def _relevant_to_encoding(config: AadConfig, cell: encoding.EncodingCell | encoding.CeilingCell) -> AadConfig:
+    alone = isinstance(cell, encoding.EncodingCell)
+    source = own(config.recordings, cell.observer) if alone else everybody(config.recordings)
+    chosen: dict[str, Any] = {}
+    if isinstance(cell, encoding.EncodingCell):
+        validation = "trial" if config.validation == "subject" else config.validation
+        chosen = {"models": (cell.model,), "encoding": encoding.relevant(config.encoding, cell)}
+        chosen |= {"validation": validation, "shared_sounds": config.shared_sounds}
+    return AadConfig(
+        seed=config.seed,
+        recordings=source,
+        cleaning=config.cleaning,
+        envelope=of_envelope(config.envelope, source),
+        preprocessing=config.preprocessing,
+        **chosen,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from cogattn.eeg.aad import plan
 from cogattn.eeg.aad.config import AadConfig, SignificanceSettings
+from cogattn.eeg.encoding import plan as encoding
 from cogattn.eeg.recordings.config import SimulatedTalkers
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
@@ -52,13 +53,19 @@ class AadStudy(Study[AadConfig]):
     def check(self, config: AadConfig) -> None:
         """Refuse what cannot be decoded: see `cogattn.eeg.aad.preflight`."""
         from cogattn.eeg.aad.preflight import check
+        from cogattn.eeg.encoding.preflight import check as check_models
+        from cogattn.eeg.encoding.preflight import check_sounds
 
         check(config)
+        taken = [*(decoder.id for decoder in plan.decoders_of(config)), *_listeners(config)]
+        check_sounds(config.models, config.recordings)
+        check_models(config.models, config.encoding, seed=config.seed, taken=taken)
 
     def observers(self, config: AadConfig) -> Sequence[Observer]:
-        """Return the decoders, the control last of them, then the listeners."""
+        """Return the decoders, the control last of them, then front ends, then the listeners."""
+        fronts = encoding.observers(config.models, config.encoding)
         listeners = [Observer(name, role="listener") for name in _listeners(config)]
-        return [*plan.decoders_of(config), *listeners]
+        return [*plan.decoders_of(config), *fronts, *listeners]
 
     def cells(self, config: AadConfig) -> Sequence[Cell]:
         """Return one cell per listener and decoder, the control among them, and one per listener's response.
@@ -75,10 +82,15 @@ class AadStudy(Study[AadConfig]):
         return plan.relevant(config, cell)
 
     def contents(self, config: AadConfig, cell: Cell) -> Mapping[str, str]:
-        """Digest the recordings that the cell reads, and the sounds."""
+        """Digest the recordings that the cell reads, the sounds, and the front end's weights and code."""
         from cogattn.eeg.recordings.files import digests
 
-        return digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
+        read = digests(config.recordings, plan.read_by(config, cell, _listeners(config)))
+        if not isinstance(cell, encoding.EncodingCell):
+            return read
+        from cogattn.eeg.encoding.fronts import content
+
+        return {**read, **content(cell.model, config.encoding, seed=config.seed, untrained=cell.untrained)}
 
     def inputs(self, config: AadConfig) -> Mapping[str, str]:
         """Return the digest of the table of persons, where there is one: all else the summary has from the trials."""
@@ -112,6 +124,10 @@ class AadStudy(Study[AadConfig]):
             from cogattn.eeg.aad.enhancement import enhance
 
             return enhance(config, cell)
+        if isinstance(cell, encoding.EncodingCell | encoding.CeilingCell):
+            from cogattn.eeg.encoding.attending import run
+
+            return run(config, cell)
         return trials.run(config, cast(plan.DecodingCell, cell), rng, checkpoint)
 
     def summarise(self, config: AadConfig, trials: Trials) -> Results:

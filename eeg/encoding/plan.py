@@ -60,6 +60,8 @@ MODULATION: Schema = {
 
 MODULATION_COST = Cost(cpu_s=20.0, memory_mb=800.0)
 """Of one front end, a small network; larger ones take as much longer as they compute more."""
+SOLVING_S, HEARING_S, NETWORK_S, NETWORK_MB = 0.3, 0.8, 3.0, 400.0
+"""A minute of 32 channels in one of 20 trials, and a minute of two talkers, by bands and by a small network."""
 UNTRAINED = "untrained"
 """The control of a network: its architecture with parameters drawn anew."""
 
@@ -146,6 +148,13 @@ def modulation_cells(models: Sequence[str], settings: EncodingSettings) -> list[
             )
         )
     return cells
+
+
+def encoding_cost(cell: EncodingCell, minutes: float, n_trials: int, *, memory_mb: float) -> Cost:
+    """Estimate what a front end takes for one listener: hearing both talkers, and the fits."""
+    network = cell.model not in BUILT_IN
+    seconds = minutes * (SOLVING_S * (0.5 + n_trials / 40) + (NETWORK_S if network else HEARING_S))
+    return Cost(cpu_s=1 + seconds, memory_mb=memory_mb + (NETWORK_MB if network else 0.0))
 
 
 def has_control(name: str, settings: EncodingSettings) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cogattn.eeg.encoding.config import BUILT_IN, EncodingSettings
 from cogattn.eeg.encoding.fronts import build, content
+from cogattn.eeg.recordings.config import AvGc, Cnd, Dtu, Kul, Source
 from cogattn.errors import ConfigError
 
 PROBE_S = 4.0
@@ -49,3 +50,13 @@ def check(models: Sequence[str], settings: EncodingSettings, *, seed: int, taken
         seconds = max(PROBE_S, 2 * settings.window_s if settings.hears == "waveform" else 0.0)
         noise = np.random.default_rng(0).standard_normal(round(seconds * rate))
         build(name, settings, seed=seed)(noise, rate)
+
+
+def check_sounds(models: Sequence[str], source: Source) -> None:
+    """Raise ConfigError where front ends are to hear recordings that hold envelopes only."""
+    silent = isinstance(source, Dtu | AvGc | Cnd) or (isinstance(source, Kul) and source.audio is None)
+    if models and silent:
+        hint = "; name recordings.audio" if isinstance(source, Kul) else ""
+        raise ConfigError(
+            f"models must hear the sounds, which recordings of kind {source.kind} do not hold; got {models[0]}{hint}"
+        )
