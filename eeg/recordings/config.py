@@ -262,8 +262,8 @@ class Cleaning(Settings):
     bads: tuple[str, ...] = ()
     """Channels known to be bad, beside those that the file marks."""
     bad_channels: Literal["drop", "interpolate", "refuse"] = "drop"
-    """What is done to bad channels, and to those found flat or railed: leave them out, compute them from their
-    neighbours (where the electrodes' places are known), or stop."""
+    """What is done to bad channels, and to those found flat, equal to another, railed or clipped: leave them out,
+    compute them from their neighbours (where the electrodes' places are known), or stop."""
     reference: Reference = "none"
     """Leave as recorded, or subtract the average of all EEG channels or of `reference_channels`."""
     reference_channels: tuple[str, ...] = ()
