@@ -350,7 +350,7 @@ def test_the_guards_speak_in_the_remarks(aad, tmp_path) -> None:
     remarks = aad.summarised(allowed, aad.run(allowed)).remarks
     assert any("guard" in r and "in their training data" in r and "trial 1 of S1" in r for r in remarks)
     splits = pool_of(config.model_copy(update={"validation": "envelope"}), "S1").splits("envelope")
-    assert [len(train) for train, _ in splits] == [2, 3, 2, 3]
+    assert [(len(train), test) for train, test in splits] == [(2, [0, 2]), (3, [1]), (3, [3])]
 
 
 def test_a_listener_of_one_trial_has_no_d_prime_and_stops_nobody(aad, finished) -> None:
