@@ -68,7 +68,7 @@ def train(
         f"{trained.r_unattended:.3f} ignored; {trained.accuracy:.0%} of {trained.n_windows} windows of "
         f"{decoder.window_s:g} s right"
     )
-    say(f"decoder: {out}")
+    say(f"written: {out}")
     return 0
 
 
@@ -123,7 +123,9 @@ def play(
     speed: Annotated[float, _flag("How many times faster than real time.")] = 1.0,
     sound: Annotated[bool, _flag("Send the sounds themselves, not their envelopes.")] = False,
     trials: Annotated[int | None, _flag("How many trials; all by default.")] = None,
-    wait: Annotated[float, _flag("Longest wait for somebody to listen, in seconds.")] = 600.0,
+    wait: Annotated[
+        float, _flag("Longest wait for somebody to listen, in seconds; 0 begins at once.")
+    ] = 600.0,
     config: Config = None,
     **flags: object,
 ) -> int:
@@ -145,9 +147,11 @@ def play(
 
 def _played(player: Player, session: list[Played], wait: float) -> int:
     try:
-        say("waiting for somebody to listen to both")
-        player.wait(wait)
+        if wait > 0:
+            say("waiting for somebody to listen to both")
+            player.wait(wait)
         player.play(session, on_trial=lambda trial: say(f"{trial.name}: attended {trial.attended}"))
+        say("finished")
     except Terminated:
         raise
     except KeyboardInterrupt:
@@ -202,7 +206,7 @@ def _follow(session: LiveSession, table: IO[str] | None, seconds: float | None, 
         raise
     except KeyboardInterrupt:
         ended = "interrupted"
-    say(f"ended: {ended or session.ended}; {n_decided} decisions, {n_due - n_decided} windows not decided")
+    say(f"finished: {ended or session.ended}; {n_decided} decisions, {n_due - n_decided} windows not decided")
     say(session.chain.delay.text())
     return 0
 

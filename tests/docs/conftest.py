@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -81,6 +83,8 @@ class Lab:
             "ffr.bdf": self._ffr,
             "da.wav": _syllable,
             "scores.csv": _scores,
+            "decoder.safetensors": _live_decoder,
+            "live": _live_streams,
         }
         self.makers |= dict.fromkeys(SOUNDS, _wav)
 
@@ -121,24 +125,25 @@ class Lab:
         self.listeners.table_folder(folder, onsets="onset_s")
 
     def _bdf(self, path: Path) -> None:
-        eeg = _scalp()
+        eeg = _scalp(path.name)
         self.files.write_edf(path, eeg, EEG_HZ, SCALP, status=_pulses(eeg.shape[1], [(3.0, 7)]))
 
     def _brainvision(self, path: Path) -> None:
-        eeg = np.concatenate([_scalp(), _scalp()], axis=1)
+        eeg = np.concatenate([_scalp("first"), _scalp("second")], axis=1)
         markers = [("S  1", 3 * EEG_HZ), ("S  2", (3 + SOUND_S + 5) * EEG_HZ)]
         self.files.write_brainvision(path, eeg, EEG_HZ, SCALP, markers=markers)
 
     def _edf_with_audio(self, path: Path) -> None:
         """What is heard from 3 s on is also in the last channel."""
-        eeg = np.vstack([_scalp(), np.zeros(_scalp().shape[1])])
+        eeg = np.vstack([_scalp(path.name), np.zeros((SOUND_S + 5) * EEG_HZ)])
         heard = _sound("story.wav", EEG_HZ)
         eeg[-1, 3 * EEG_HZ :][: len(heard)] = 100 * heard
         self.files.write_edf(path, eeg, EEG_HZ, (*SCALP, "AUX1"))
 
     def _bids(self, folder: Path) -> None:
         for subject in ("01", "02"):
-            self.files.write_bids(folder, _scalp(), EEG_HZ, SCALP, subject=subject, events=[("story", 3.0)])
+            eeg = _scalp(subject)
+            self.files.write_bids(folder, eeg, EEG_HZ, SCALP, subject=subject, events=[("story", 3.0)])
 
     def _ffr(self, path: Path) -> None:
         """Eighty short sounds, every other upside down."""
@@ -152,6 +157,28 @@ class Lab:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _live_decoder(path: Path) -> None:
+    from cogattn.eeg.live import LiveDecoder, Preprocessing, save
+
+    weights = np.random.default_rng(0).standard_normal((17, len(SCALP)))
+    save(LiveDecoder(weights, 0.0, 0.25, Preprocessing(SCALP)), path)
+
+
+def _live_streams(path: Path) -> None:
+    """Twelve seconds for the decoder above, under this process's own names, once somebody listens."""
+    from cogattn.eeg.live.player import Played, Player
+
+    rng = np.random.default_rng(0)
+    player = Player(64.0, 64.0, SCALP, name=f"docs{os.getpid()}", speed=20.0)
+    trial = Played("1", "first", rng.standard_normal((768, len(SCALP))), rng.random((768, 2)))
+
+    def play() -> None:
+        player.wait(60.0)
+        player.play([trial])
+
+    threading.Thread(target=play, daemon=True).start()
 
 
 def _scores(path: Path) -> None:
@@ -222,9 +249,9 @@ def _syllable(path: Path) -> None:
     wavfile.write(path, SOUND_HZ, np.cos(np.pi * (95 * time_s + 50 * time_s**2)).astype(np.float32) ** 5)
 
 
-def _scalp() -> np.ndarray:
-    """Microvolts, (4, n_times): room for a sound that begins after 3 s."""
-    return 10 * np.random.default_rng(1).standard_normal((len(SCALP), (SOUND_S + 5) * EEG_HZ))
+def _scalp(name: str) -> np.ndarray:
+    """Microvolts, (4, n_times), of a recording of this name: room for a sound that begins after 3 s."""
+    return 10 * _rng(name).standard_normal((len(SCALP), (SOUND_S + 5) * EEG_HZ))
 
 
 def _pulses(n_times: int, events: list[tuple[float, int]], sfreq: int = EEG_HZ) -> np.ndarray:

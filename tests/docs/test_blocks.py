@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import doctest
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -63,6 +64,15 @@ COMMANDS = {
     f"--recordings.n-channels 4 --training.n-epochs 1 {FEW_SHUFFLES}",
     "aad --recordings.speech talker_a.wav talker_b.wav --recordings.n-trials 10": f"--recordings.trial-s 10 "
     f"--windows-s 1 5 10 {DRY}",
+    "aad --intent.on-target 6.6 --intent.on-other 90 --intent.on-mixture 50": "--recordings.n-listeners 2 "
+    "--recordings.n-trials 3 --recordings.trial-s 12 --recordings.n-channels 4 --windows-s 1 5 --decoders ridge "
+    f"--intent.n-components 4 {FEW_SHUFFLES}",
+    # live
+    "aad train --out decoder.safetensors --recordings.kind table --recordings.path SESSIONS": "",
+    "aad train --out decoder.safetensors": "--recordings.n-trials 4 --recordings.trial-s 30 --recordings.snr-db -20",
+    "aad play": f"--wait 0 --speed 60 --trials 1 --recordings.trial-s 12 --name docs{os.getpid()}",
+    "aad live --decoder decoder.safetensors": f"--eeg docs{os.getpid()}-eeg --sounds docs{os.getpid()}-sounds "
+    "--patience 1",
     # efr
     "efr": DRY,
     "efr --recordings.kind files --recordings.files s1.bdf s2.bdf --recordings.stimuli story.wav "
@@ -79,8 +89,9 @@ COMMANDS = {
     "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
     # recordings
-    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": DRY,
-    "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": FEW_SAMPLES,
+    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": "--windows-s 1 5 "
+    f"{DRY}",
+    "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": f"--spectrum.high-hz 25 {FEW_SAMPLES}",
     # compare
     'compare subramanian2023-networks --against people --where "accuracy.clean>=0.95"': "",
     "compare subramanian2023-networks scores.csv --explain shape_accuracy "
@@ -180,7 +191,8 @@ def test_a_line_of_the_shell_runs(
 
 
 def one_worker(line: str) -> list[str]:
-    return [] if line.startswith(("cogattn runs", "cogattn compare")) else ["--workers", "1"]
+    other = ("runs", "compare", "aad train", "aad play", "aad live")
+    return [] if line.removeprefix("cogattn ").startswith(other) else ["--workers", "1"]
 
 
 def changed(words: list[str], added: list[str]) -> list[str]:
@@ -226,6 +238,17 @@ fixations, patches = torch.randn(2, 5, 64), torch.randn(2, 196, 64)
 gaze_deg, patch_deg = torch.randn(2, 5, 2), torch.randn(1, 196, 2)
 objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.ones(2, 9, dtype=torch.bool)
 """,
+    "intent.md": "",
+    "live.md": """
+import numpy as np
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
+rng = np.random.default_rng(0)
+listener = draw_listener(rng, name="S1", n_channels=5, sfreq=64.0, snr_db=-18)
+recording = simulate_recording(rng, listener, n_trials=4, duration_s=30, sfreq=64.0)
+eeg_chunk, envelopes_chunk = rng.standard_normal((640, 5)), rng.random((640, 2))
+eeg_stamps = envelope_stamps = np.arange(640) / 64
+""",
+    "recordings.md": "import numpy as np\n",
     "search.md": "",
     "compare.md": "",
     "people.md": "",

@@ -78,7 +78,7 @@ def test_the_command_decodes_and_writes_a_table(decoder, recording, tmp_path, ca
     out = capsys.readouterr().out
     assert "EEG: " in out
     assert "envelope: " in out
-    assert "ended: " in out
+    assert "finished: " in out
     assert out.count("P(first)") == 19
     assert "delay" in out.splitlines()[-1]
     rows = (tmp_path / "out.csv").read_text().splitlines()
