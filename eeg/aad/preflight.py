@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cogattn.eeg.aad.cca import CcaDecoder
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
@@ -191,7 +190,7 @@ def _contexts(config: AadConfig) -> Iterator[tuple[str, float]]:
     if config.control or set(LINEAR) & set(config.decoders):
         yield "the lags", max(lags.tmax_s - lags.tmin_s, abs(lags.tmin_s), abs(lags.tmax_s))
     if "cca" in config.decoders:
-        yield "what cca looks at", CcaDecoder(1.0).stimulus_context_s
+        yield "what cca looks at", max(*config.cca.eeg_contexts_s, *config.cca.stimulus_contexts_s)
     yield "the delays of the response", RESPONSE_S[1] + 0.1
 
 
@@ -225,12 +224,12 @@ def _check_validation(config: AadConfig, known: Sequence[Outline]) -> None:
 
 def _check_cca(config: AadConfig, outline: Outline, training: Sequence[Sequence[int]]) -> None:
     """The discriminant of canonical correlation needs two windows of training data."""
-    length = round(CcaDecoder(1.0).window_s * config.preprocessing.sfreq)
+    length = round(config.cca.window_s * config.preprocessing.sfreq)
     n_times = _resampled(outline, config.preprocessing.sfreq)
     fewest = min(sum(n_times[k] // length for k in train) for train in training)
     if fewest < 2:
         raise ConfigError(
-            f"decoders = cca must have two windows of {CcaDecoder(1.0).window_s:g} s to learn from; got {fewest} "
+            f"decoders = cca must have two windows of {config.cca.window_s:g} s to learn from; got {fewest} "
             f"({outline.subject})"
         )
 
