@@ -74,7 +74,8 @@ def main() -> int:
     print("|---|---|---|---|---|---|---|")
     for decoder, n_channels, sfreq, old_s, new_s, error in rows:
         print(
-            f"| {decoder} | {n_channels} | {sfreq:g} | {old_s:.2f} | {new_s:.2f} | {old_s / new_s:.1f} x | {error:.0e} |"
+            f"| {decoder} | {n_channels} | {sfreq:g} | {old_s:.2f} | {new_s:.2f} "
+            f"| {old_s / new_s:.1f} x | {error:.0e} |"
         )
     return 0
 
