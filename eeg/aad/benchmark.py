@@ -168,16 +168,14 @@ def _ours(entry: Entry, folder: RunFolder) -> pd.DataFrame:
     import pandas as pd
 
     curves, summary = folder.table("accuracy"), folder.summary()
-    rows = [
-        (entry.name, r.decoder, "run", accuracy_at(r.window_s).key, r.accuracy, r.lo, r.hi, r.n_listeners, "")
-        for r in curves.itertuples()
-    ]
-    durations = summary[summary["measure"].isin((SWITCH_DURATION.key, MEDIAN_SWITCH_DURATION.key))]
-    rows += [
-        (entry.name, r.observer, "run", r.measure, r.estimate, r.lo, r.hi, int(r.n), "")
-        for r in durations.itertuples()
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    accuracies = curves.rename(columns={"accuracy": "estimate", "n_listeners": "n"})
+    accuracies["measure"] = [accuracy_at(float(window_s)).key for window_s in curves["window_s"]]
+    keys = (SWITCH_DURATION.key, MEDIAN_SWITCH_DURATION.key)
+    durations = (
+        summary[summary["measure"].isin(keys)].drop(columns="note").rename(columns={"observer": "decoder"})
+    )
+    both = pd.concat([accuracies, durations], ignore_index=True)
+    return both.assign(data_set=entry.name, whose="run", note="")[list(COLUMNS)]
 
 
 def _place(name: str, cache: Path) -> Path:
@@ -196,21 +194,22 @@ def wide(table: pd.DataFrame, windows_s: Sequence[float]) -> list[tuple[str, ...
     A cell holds estimate and 95 % interval, or nothing where there is no number.
     """
     lines = []
-    for (name, whose, decoder, _), own in table.fillna({"note": ""}).groupby(
-        ["data_set", "whose", "decoder", "note"], sort=False
-    ):
-        cells = {row.measure: _cell(row) for row in own.itertuples()}
+    told = ["data_set", "whose", "decoder", "note"]
+    for _, own in table.fillna({"note": ""}).groupby(told, sort=False):
+        rows = own.to_dict("records")
+        cells = {row["measure"]: _cell(row) for row in rows}
         shown = [cells.get(accuracy_at(window_s).key, "") for window_s in windows_s]
-        duration = cells.get(SWITCH_DURATION.key, "")
-        lines.append((str(name), str(decoder), str(whose), str(int(own["n"].max())), *shown, duration))
+        first = (rows[0]["data_set"], rows[0]["decoder"], rows[0]["whose"], str(int(own["n"].max())))
+        lines.append((*first, *shown, cells.get(SWITCH_DURATION.key, "")))
     return lines
 
 
-def _cell(row) -> str:
+def _cell(row: Mapping) -> str:
     """Estimate and interval of one row, accuracies in percent."""
-    scale = 100.0 if row.measure.startswith("accuracy") else 1.0
-    shown = [_number(scale * value) for value in (row.estimate, row.lo, row.hi)]
-    return shown[0] if math.isnan(row.lo) or math.isnan(row.hi) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+    scale = 100.0 if row["measure"].startswith("accuracy") else 1.0
+    shown = [_number(scale * row[name]) for name in ("estimate", "lo", "hi")]
+    bare = math.isnan(row["lo"]) or math.isnan(row["hi"])
+    return shown[0] if bare else f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
 def _number(value: float) -> str:
