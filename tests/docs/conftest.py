@@ -106,16 +106,21 @@ class Lab:
 
     def _kul(self, folder: Path) -> None:
         (folder / "stimuli").mkdir(parents=True)
-        for track in (1, 2):
-            _wav(folder / "stimuli" / f"part1_track{track}_dry.wav")
+        for part, track in ((1, 1), (1, 2), (2, 1), (2, 2)):
+            _wav(folder / "stimuli" / f"part{part}_track{track}_dry.wav")
         self._kul_file(folder / "S1.mat", sounds=True)
 
     def _kul_file(self, path: Path, *, sounds: bool) -> None:
         """Two trials; the file names its sounds, or holds their envelopes."""
         rng = np.random.default_rng(0)
         eeg = [20 * rng.standard_normal((SOUND_S * EEG_HZ, 3)) for _ in range(2)]
-        heard = np.stack([_loudness("left", EEG_HZ), _loudness("right", EEG_HZ)], axis=-1)
-        content = self.files.kul_content(eeg, [heard[:, None]] * 2, EEG_HZ)
+        heard = [
+            np.stack([_loudness(f"left {part}", EEG_HZ), _loudness(f"right {part}", EEG_HZ)], axis=-1)
+            for part in (1, 2)
+        ]
+        content = self.files.kul_content(eeg, [both[:, None] for both in heard], EEG_HZ)
+        for part, trial in enumerate(content["trials"], start=1):
+            trial["stimuli"] = [name.replace("part1", f"part{part}") for name in trial["stimuli"]]
         for trial in content["trials"] if sounds else ():
             del trial["Envelope"]
         self.files.save["v7"](path, content)

@@ -89,9 +89,9 @@ COMMANDS = {
     "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
     # recordings
-    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": "--windows-s 1 5 "
-    f"{DRY}",
-    "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": f"--spectrum.high-hz 25 {FEW_SAMPLES}",
+    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": f"--windows-s 1 5 {DRY}",
+    "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": "--spectrum.high-hz 25 "
+    f"{FEW_SAMPLES}",
     # compare
     'compare subramanian2023-networks --against people --where "accuracy.clean>=0.95"': "",
     "compare subramanian2023-networks scores.csv --explain shape_accuracy "
