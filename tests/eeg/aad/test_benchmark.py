@@ -109,7 +109,13 @@ def small(monkeypatch, tmp_path):
             "trial_s": 30,
             "n_channels": 8,
         }
-        change = {"recordings": talkers, "decoders": ["ridge"], "windows_s": [5, 10], "control": False}
+        change = {
+            "recordings": talkers,
+            "decoders": ["ridge"],
+            "windows_s": [5, 10],
+            "control": False,
+            "significance": {"n_permutations": 19},
+        }
         return AadConfig.parse({**config.model_dump(mode="json"), **change})
 
     monkeypatch.setattr(benchmark, "frozen_config", tiny)
