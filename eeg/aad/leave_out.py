@@ -10,6 +10,7 @@ does not converge (a left-out trial unlike all others) is solved by its own eige
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -134,10 +135,20 @@ def _diagonalise(total: Moments) -> tuple[FloatArray, FloatArray]:
 
 
 def _solve_directly(total: Moments, left: Moments, ridge: FloatArray) -> FloatArray:
-    """One eigendecomposition of the training Gram matrix serves all penalties."""
+    """A Cholesky factor for a single penalty; else one eigendecomposition of the training Gram matrix serves all."""
     gram = total.gram() - left.gram()
+    cross = total.cross - left.cross
+    if ridge.size == 1:
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        diagonal = np.arange(gram.shape[0])
+        shifted = gram.copy()
+        shifted[diagonal, diagonal] += ridge[0]
+        with suppress(LinAlgError):  # singular to rounding: eigenvalues can be cut at 0
+            factor = cho_factor(shifted, overwrite_a=True, check_finite=False)
+            return cho_solve(factor, cross, check_finite=False)[:, None, :]  # (features, 1, targets)
     values, vectors = np.linalg.eigh(gram)
-    rotated = vectors.T @ (total.cross - left.cross)  # (features, targets)
+    rotated = vectors.T @ cross  # (features, targets)
     # (features, penalties, targets)
     scaled = rotated[:, None, :] / (np.maximum(values, 0)[:, None, None] + ridge[None, :, None])
     return np.tensordot(vectors, scaled, axes=(1, 0))
