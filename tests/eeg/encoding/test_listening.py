@@ -11,25 +11,20 @@ from cogattn.eeg.encoding.config import EncodingSettings
 from cogattn.eeg.encoding.fronts import build
 from cogattn.eeg.encoding.listening import by_name, ceiling, encode
 from cogattn.eeg.encoding.plan import TABLES, encoding_cells, observers, relevant
+from cogattn.eeg.encoding.simulate import RATE, SFREQ, Talker, recording_of, respond
 from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.eeg.recordings.simulate_talkers import coloured_noise, convolve, speech_kernel
 from cogattn.errors import DataError
-
-from .conftest import RATE, SFREQ, Talker, listener
 
 CHANNELS = tuple(f"E{k}" for k in range(6))
 SETTINGS = EncodingSettings(sound_hz=RATE)
 
 
-def recording_of(talkers: list[Talker], seed: int = 0) -> Recording:
+def low_band(talkers: list[Talker], seed: int = 0) -> Recording:
     """Half of the talkers attended; the EEG follows the low band alone."""
     attended, ignored = talkers[: len(talkers) // 2], talkers[len(talkers) // 2 :]
-    eeg = listener(np.random.default_rng(seed), [t.bands[:, 0] for t in attended], snr_db=-3.0)
-    trials = tuple(
-        Trial(e, f"trial {k}", {"attended": a.envelope, "unattended": u.envelope})
-        for k, (e, a, u) in enumerate(zip(eeg, attended, ignored, strict=True))
-    )
-    return Recording(f"listener {seed}", SFREQ, CHANNELS, trials, "arbitrary")
+    eeg = respond(np.random.default_rng(seed), [t.bands[:, 0] for t in attended], snr_db=-3.0)
+    return recording_of(eeg, attended, ignored, subject=f"listener {seed}")
 
 
 def sound_of(talkers: list[Talker]):
@@ -41,7 +36,7 @@ def sound_of(talkers: list[Talker]):
 
 
 def test_a_listener_to_the_low_band_is_explained_by_bands_beyond_the_envelope(talkers: list[Talker]) -> None:
-    raw = recording_of(talkers)
+    raw = low_band(talkers)
     recording = raw.filtered(1.0, 9.0, streams=("attended", "unattended"))
     front = build("gammatone", SETTINGS, seed=0)
     rows, channels = encode(recording, raw, front, sound_of(talkers), SETTINGS, band_hz=(1.0, 9.0))
@@ -54,7 +49,7 @@ def test_a_listener_to_the_low_band_is_explained_by_bands_beyond_the_envelope(ta
 
 
 def test_trials_that_were_not_loaded_and_sounds_that_end_early_are_refused(talkers: list[Talker]) -> None:
-    raw = recording_of(talkers)
+    raw = low_band(talkers)
     recording = raw.filtered(1.0, 9.0, streams=("attended", "unattended"))
     front = build("gammatone", SETTINGS, seed=0)
     fewer = replace(raw, trials=raw.trials[1:])

@@ -10,10 +10,11 @@ from torch import nn
 from cogattn.eeg.encoding.config import EncodingSettings
 from cogattn.eeg.encoding.fronts import FrontEnd, aligned, build, of_module
 from cogattn.eeg.encoding.model import SCALES, Heard, explain
+from cogattn.eeg.encoding.simulate import RATE, SFREQ, Talker, two_bands
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
-from .conftest import RATE, SFREQ, Talker, filtered, two_bands
+from .conftest import filtered
 
 N = 8
 
