@@ -109,3 +109,21 @@ def test_a_session_can_be_stopped_by_time(decoder, recording) -> None:
         finally:
             session.close()
     assert session.ended == "0.3 s have passed"
+
+
+def test_ctrl_c_ends_the_command_in_order(decoder, recording, tmp_path, capsys, monkeypatch) -> None:
+    save(decoder, tmp_path / "d.safetensors")
+    closed = []
+
+    def interrupted(self: LiveSession, **_: object):
+        raise KeyboardInterrupt
+        yield
+
+    leave = LiveSession.close
+    monkeypatch.setattr(LiveSession, "run", interrupted)
+    monkeypatch.setattr(LiveSession, "close", lambda self: (closed.append(True), leave(self)))
+    with playing(trials_of(recording)[:1], recording.channels, speed=1.0) as name:
+        words = ["aad", "live", "--decoder", str(tmp_path / "d.safetensors")]
+        assert main([*words, "--eeg", f"{name}-eeg", "--sounds", f"{name}-sounds"]) == 0
+    assert "finished: interrupted; 0 decisions" in capsys.readouterr().out
+    assert closed
