@@ -44,9 +44,7 @@ def test_intervals_of_peak_and_height_hold_the_truth_when_few_blocks_are_resampl
         rng = np.random.default_rng(seed)
         blocks = bump(30, 8) + 0.4 * rng.standard_normal((12, len(F)))
         weights = rng.multinomial(12, np.full(12, 1 / 12), size=200) / 12
-        (band,) = dominant_bands(
-            F, blocks.mean(axis=0), weights @ blocks, usable=ALL, degrees_of_freedom=11
-        )
+        (band,) = dominant_bands(F, blocks.mean(axis=0), weights @ blocks, usable=ALL, degrees_of_freedom=11)
         held.append(band.peak_lo_hz <= 30 <= band.peak_hi_hz)
     assert np.mean(held) > 0.88  # 95 % less two and a half standard errors
 
@@ -55,6 +53,19 @@ def test_featureless_curves_yield_bands_in_at_most_five_percent():
     curves = (noisy_curves(np.zeros(len(F)), 1.0, seed) for seed in range(200))
     found = [bool(dominant_bands(F, *curve, usable=ALL)) for curve in curves]
     assert np.mean(found) <= 0.08  # 5 % and two standard errors of 200 curves
+
+
+@pytest.mark.parametrize("n_blocks", [12, 30])
+def test_few_blocks_do_not_make_bands_of_noise(n_blocks):
+    """Of 12 blocks the normal distribution's critical height finds a band in half of such curves."""
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        blocks = rng.standard_normal((n_blocks, len(F)))
+        weights = rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=100) / n_blocks
+        curves = blocks.mean(axis=0), weights @ blocks
+        found.append(bool(dominant_bands(F, *curves, usable=ALL, degrees_of_freedom=n_blocks - 1)))
+    assert np.mean(found) <= 0.1
 
 
 def test_a_peak_in_a_masked_stretch_is_not_a_band():

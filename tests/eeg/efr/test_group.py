@@ -68,7 +68,7 @@ def test_two_listeners_are_too_few_for_a_band():
 def several(run_efr):
     config = EfrConfig(
         recordings=SimulatedPath(n_listeners=8, n_channels=6, strength=3.0, duration_s=120),
-        significance=SignificanceSettings(n_bootstrap=50),
+        significance=SignificanceSettings(n_bootstrap=50, block_s=2.0),
     )
     return run_efr(config)[0]
 
