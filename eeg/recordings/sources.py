@@ -147,7 +147,7 @@ def simulated_path(source: SimulatedPath) -> AuditoryPath:
 def read_folder(source: Folder, listener: str) -> Recording:
     """Read one listener's file of a MATLAB layout; the sounds that a KU Leuven file only names stay names."""
     from cogattn.eeg.recordings.av_gc import read_av_gc
-    from cogattn.eeg.recordings.readers import read_cnd, read_dtu, read_kul
+    from cogattn.eeg.recordings.layouts import read_cnd, read_dtu, read_kul
 
     file = folder_files(source)[listener]
     unit = unit_of(source, "uV")

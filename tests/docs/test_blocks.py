@@ -74,6 +74,9 @@ COMMANDS = {
     "aad live --decoder decoder.safetensors": f"--eeg docs{os.getpid()}-eeg --sounds docs{os.getpid()}-sounds "
     "--patience 1",
     # efr
+    "aad --models gammatone spectrogram test_resnet": DRY,
+    "aad --models my_networks:rotated --encoding.layer layer2": DRY,
+    "efr --models gammatone spectrogram --encoding.frame-hz 250": DRY,
     "efr": DRY,
     "efr --recordings.kind files --recordings.files s1.bdf s2.bdf --recordings.stimuli story.wav "
     "--recordings.triggers 7 --cleaning.channels Fz Cz Pz Oz": FEW_SAMPLES,
@@ -89,7 +92,8 @@ COMMANDS = {
     "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
     # recordings
-    "aad --recordings.kind table --recordings.path SESSIONS --cleaning.bad-channels interpolate": f"--windows-s 1 5 {DRY}",
+    "aad --recordings.kind table --recordings.path SESSIONS "
+    "--cleaning.bad-channels interpolate": f"--windows-s 1 5 {DRY}",
     "efr --recordings.kind table --recordings.path SESSIONS --talker unattended": "--spectrum.high-hz 25 "
     f"{FEW_SAMPLES}",
     # compare

@@ -18,7 +18,8 @@ pytest.importorskip("pymatreader")
 pytest.importorskip("soundfile")
 
 from cogattn.eeg.recordings.envelope import read_audio
-from cogattn.eeg.recordings.readers import read_cnd, read_dtu, read_kul, read_raw
+from cogattn.eeg.recordings.layouts import read_cnd, read_dtu, read_kul
+from cogattn.eeg.recordings.readers import read_raw
 from cogattn.errors import DataError
 
 N_CASES = 60

@@ -17,8 +17,9 @@ pytest.importorskip("pymatreader")
 
 import h5py
 
+from cogattn.eeg.recordings.layouts import read_cnd, read_dtu, read_kul
 from cogattn.eeg.recordings.matlab import DEEPEST, check_mat, read_mat
-from cogattn.eeg.recordings.readers import read_cnd, read_dtu, read_kul, read_raw
+from cogattn.eeg.recordings.readers import read_raw
 from cogattn.errors import DataError
 
 HEAD = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"

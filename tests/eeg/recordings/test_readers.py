@@ -12,7 +12,8 @@ pytest.importorskip("pymatreader")
 
 from cogattn.eeg.recordings.config import EnvelopeSettings
 from cogattn.eeg.recordings.cutting import Heard, with_sounds
-from cogattn.eeg.recordings.readers import read_bids, read_cnd, read_dtu, read_kul, read_raw
+from cogattn.eeg.recordings.layouts import read_cnd, read_dtu, read_kul
+from cogattn.eeg.recordings.readers import read_bids, read_raw
 from cogattn.errors import DataError
 
 

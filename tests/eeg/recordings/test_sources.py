@@ -62,7 +62,7 @@ def sound(path: Path, seconds: float, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("kind", "settings", "streams"),
     [
-        ("simulated_talkers", {"n_listeners": 2, "n_trials": 2, "trial_s": 10, "n_channels": 4}, {"attended", "unattended"}),
+        ("simulated_talkers", {"n_trials": 2, "trial_s": 10, "n_channels": 4}, {"attended", "unattended"}),
         ("simulated_path", {"n_channels": 4, "duration_s": 20, "sfreq": 64}, {"stimulus"}),
         ("simulated_sweeps", {"n_sweeps": 10, "sfreq": 256, "n_channels": 3}, {"stimulus"}),
     ],
@@ -189,10 +189,11 @@ def bids(tmp_path, eeg_files) -> Path:
 
 
 def test_bids_events_that_name_both_sounds_are_the_trials_with_their_labels(bids) -> None:
+    story = {"trial_type": "story"}
     rows = [
         {"onset": 1.0, "duration": None, "trial_type": "fixation"},
-        {"onset": 3.0, "duration": 9.0, "trial_type": "story", "attended": "a.wav", "unattended": "b.wav", "side": "L"},
-        {"onset": 20.0, "duration": None, "trial_type": "story", "attended": "c.wav", "unattended": "d.wav", "side": "R"},
+        {"onset": 3.0, "duration": 9.0, **story, "attended": "a.wav", "unattended": "b.wav", "side": "L"},
+        {"onset": 20.0, "duration": None, **story, "attended": "c.wav", "unattended": "d.wav", "side": "R"},
     ]  # fmt: skip
     bids_events(bids, rows)
     source = source_of("bids", root=bids, subjects=["01"], task="listen")
