@@ -42,12 +42,12 @@ def drawn(rng: np.random.Generator, slope: float, n_trials: int) -> pd.DataFrame
 @pytest.mark.parametrize(("n_trials", "slope"), [(20, 0.0), (20, 0.15), (20, 0.4), (5, 0.0), (5, 0.15)])
 def test_the_interval_of_a_single_listeners_slope_holds_the_truth(n_trials: int, slope: float) -> None:
     rng, found = np.random.default_rng(0), []
-    for _ in range(300):
+    for _ in range(200):
         curve = fit_curve(drawn(rng, slope, n_trials), validation="subject")
         found.append((curve.slope, curve.lo <= slope <= curve.hi))
     mean, share = np.mean(found, axis=0)
     assert mean == pytest.approx(slope, abs=0.02)
-    assert 0.915 <= share <= 0.985  # three standard errors about .95
+    assert 0.9 <= share <= 0.995  # three standard errors about .95
 
 
 def test_the_interval_holds_in_pure_noise_where_trials_teach_each_other() -> None:
@@ -70,11 +70,11 @@ def test_the_interval_holds_in_pure_noise_where_trials_teach_each_other() -> Non
         }
         return fit_curve(sums_of(margins), validation="trial")
 
-    curves = [listener(seed) for seed in range(100)]
-    assert np.mean([c.lo <= 0 <= c.hi for c in curves]) >= 0.89
+    curves = [listener(seed) for seed in range(70)]
+    assert np.mean([c.lo <= 0 <= c.hi for c in curves]) >= 0.87
     # the inflation is what the slopes scatter by: without it the mean error would be a fifth too small
     half = np.mean([c.hi - c.slope for c in curves]) / 2.093
-    assert half == pytest.approx(np.std([c.slope for c in curves]), rel=0.15)
+    assert half == pytest.approx(np.std([c.slope for c in curves]), rel=0.2)
 
 
 def test_the_curve_is_phi_of_the_root_of_the_window() -> None:
@@ -142,13 +142,13 @@ def test_published_decodings_lie_on_one_curve_a_listener(shared_data, decoder: s
 @pytest.mark.parametrize("spread", [0.0, 0.1])
 def test_the_interval_of_a_single_listeners_accuracy_holds_the_truth(share, n_trials, each, spread) -> None:
     rng, hits = np.random.default_rng(1), 0
-    for _ in range(400):
+    for _ in range(200):
         own = share + spread * math.sqrt(3) * rng.uniform(-1, 1, n_trials) * (share < 0.8)
         right = rng.binomial(each, own)
         found = listeners_share(right, np.full(n_trials, each), dispersion=1.0)
         assert found.lo <= found.estimate <= found.hi
         hits += found.lo <= share <= found.hi
-    assert hits / 400 >= 0.915
+    assert hits / 200 >= 0.9
 
 
 def test_one_trial_has_no_interval_and_none_wrong_leaves_room_for_an_error() -> None:
