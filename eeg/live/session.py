@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogattn.eeg.live.chain import Chain, Decision, EegSource, SoundSource
+from cogattn.eeg.live.chain import Chain
+from cogattn.eeg.live.front import EegSource, SoundSource
 from cogattn.eeg.live.lsl import Inlet, now_s
 from cogattn.eeg.live.model import LiveDecoder
 from cogattn.eeg.live.timeline import GAP_S
+from cogattn.eeg.live.windows import Decision
 from cogattn.eeg.recordings.envelope import BANK_SFREQ
 from cogattn.errors import DataError
 
