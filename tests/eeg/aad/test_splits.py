@@ -176,6 +176,7 @@ def test_a_side_that_is_always_attended_is_reported() -> None:
     assert "always L (subject S1)" in finding.reason
     assert "gaze" in finding.reason
     assert audit_labels(always[:1]) == []
+    assert len(audit_labels(always[::2])) == 2  # of two trials: the side, and the talker
 
 
 def test_labels_that_nobody_told_are_said_to_be_missing_once() -> None:
