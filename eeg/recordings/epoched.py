@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -153,7 +153,7 @@ def averages_part(path: Path, sfreq: float, unit: Unit) -> Part:
 def _of_evoked(path: Path) -> Part:
     import mne
 
-    evoked = mne.read_evokeds(path, verbose="error")
+    evoked = cast("list[mne.Evoked]", mne.read_evokeds(path, verbose="error"))
     picks = mne.pick_types(evoked[0].info, eeg=True, exclude=())
     channels = tuple(evoked[0].ch_names[i] for i in picks)
     trials = tuple(

@@ -111,7 +111,7 @@ def _from_mat(path: Path, state: tuple[int, ...]) -> tuple[FloatArray, float | N
 
     with reading(path, "an envelope must be a readable mat file"):
         content = {k: v for k, v in read_mat(path).items() if not k.startswith("__")}
-    told = [float(np.squeeze(content[name])) for name in RATES if name in content]
+    told = [float(np.squeeze(np.asarray(content[name]))) for name in RATES if name in content]
     rows = {
         name: np.squeeze(np.asarray(value))
         for name, value in content.items()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cogattn.study import Schema
 
@@ -109,31 +110,31 @@ def intake_rows(recording: Recording, task: str = "") -> pd.DataFrame:
 def intake_remarks(table: pd.DataFrame) -> tuple[str, ...]:
     """Sentences to print above a summary: from all rows of the table ``recording``, each listener's once."""
     found: dict[str, None] = {}
-    for row in table.drop_duplicates("observer").itertuples(index=False):
-        for remark in (*_where(row), *_lost(row), *str(row.remarks).splitlines()):
-            found[f"{row.observer}: {remark}"] = None
+    for row in table.drop_duplicates("observer").to_dict("records"):
+        for remark in (*_where(row), *_lost(row), *str(row["remarks"]).splitlines()):
+            found[f"{row['observer']}: {remark}"] = None
     return tuple(found)
 
 
-def _where(row) -> list[str]:
+def _where(row: Mapping[Hashable, Any]) -> list[str]:
     said = []
-    if row.how in ("trigger", "events") and row.events:
-        said.append(f"{row.n_trials} trials begin at the events {row.events}")
-    if row.ignored:
+    if row["how"] in ("trigger", "events") and row["events"]:
+        said.append(f"{row['n_trials']} trials begin at the events {row['events']}")
+    if row["ignored"]:
         why = {
             "start": "sounds are taken to begin with the recording",
             "audio": "the sound is found in the audio channel",
-        }.get(row.how, "they name no sound")
-        said.append(f"its events ({row.ignored}) are ignored: {why}")
-    if row.how == "audio" and math.isfinite(row.drift_ppm) and abs(row.drift_ppm) >= SAID_PPM:
-        said.append(f"the recorder's clock drifts by {row.drift_ppm:.1f} ppm, which is taken out")
+        }.get(row["how"], "they name no sound")
+        said.append(f"its events ({row['ignored']}) are ignored: {why}")
+    if row["how"] == "audio" and math.isfinite(row["drift_ppm"]) and abs(row["drift_ppm"]) >= SAID_PPM:
+        said.append(f"the recorder's clock drifts by {row['drift_ppm']:.1f} ppm, which is taken out")
     return said
 
 
-def _lost(row) -> list[str]:
+def _lost(row: Mapping[Hashable, Any]) -> list[str]:
     said = []
-    if row.lost_s > 0.0005 or row.lost_trials:
-        whole_s = row.duration_s + row.lost_s
-        trials = f", {row.lost_trials} trials wholly" if row.lost_trials else ""
-        said.append(f"{row.lost_s:.4g} of {whole_s:.4g} s are left out of the analysis{trials}")
+    if row["lost_s"] > 0.0005 or row["lost_trials"]:
+        whole_s = row["duration_s"] + row["lost_s"]
+        trials = f", {row['lost_trials']} trials wholly" if row["lost_trials"] else ""
+        said.append(f"{row['lost_s']:.4g} of {whole_s:.4g} s are left out of the analysis{trials}")
     return said

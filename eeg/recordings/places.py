@@ -129,7 +129,7 @@ def sounds_at(source: Played, code: str) -> dict[str, Path]:
     return {ATTENDED: source.stimuli[index], UNATTENDED: source.unattended[index]}
 
 
-def check_audio_channel(raw: mne.io.BaseRaw, channel: str, subject: str) -> None:
+def check_audio_channel(raw: mne.io.BaseRaw | mne.BaseEpochs, channel: str, subject: str) -> None:
     """Raise DataError where an audio channel is named that the recording does not have."""
     if channel and channel not in raw.ch_names:
         raise DataError(

@@ -25,34 +25,39 @@ from cogattn.eeg.recordings.config import (
 
 S = TypeVar("S", bound=Settings)
 P = TypeVar("P", bound=Played)
+F = TypeVar("F", bound=Folder)
+K = TypeVar("K", bound=Settings)
 NUMBERS = (".npy", ".mat")
 """Endings of files that hold an envelope in place of a sound."""
 MATLAB = Kul | Dtu | AvGc | Cnd
 
 
-def own(source: Source, listener: str) -> Source:
+def own(source: K, listener: str) -> K:
     """The source with this listener's recording, and what was heard in it, alone.
 
     Settings that do not matter to it, such as who else takes part, are at their defaults.
     """
+    alone = source
     if isinstance(source, SimulatedTalkers | SimulatedPath | SimulatedSweeps):
-        return with_defaults(source, "n_listeners")
-    if isinstance(source, Bids):
+        alone = with_defaults(source, "n_listeners")
+    elif isinstance(source, Bids):
         index = [f"sub-{subject}" for subject in source.subjects].index(listener)
-        return _heard_alone(source, index, subjects=(source.subjects[index],))
-    if isinstance(source, Files):
+        alone = _heard_alone(source, index, subjects=(source.subjects[index],))
+    elif isinstance(source, Files):
         index = [path.stem for path in source.files].index(listener)
         alone = _heard_alone(source, index, files=(source.files[index],))
-        return alone if alone.content == "averages" else with_defaults(alone, "averages_sfreq")
-    return of_folder(source, subjects=(listener,))
+        alone = alone if source.content == "averages" else with_defaults(alone, "averages_sfreq")
+    elif isinstance(source, Folder):
+        alone = of_folder(source, subjects=(listener,))
+    return alone
 
 
-def everybody(source: Source) -> Source:
+def everybody(source: K) -> K:
     """The source with all its listeners, and unit told as it is by default."""
     return of_folder(source, subjects=source.subjects) if isinstance(source, Folder) else source
 
 
-def of_folder(source: Folder, subjects: Sequence[str]) -> Folder:
+def of_folder(source: F, subjects: Sequence[str]) -> F:
     """A folder's settings without those that say what is taken for granted anyway."""
     unread = []
     if source.unit == ("uV" if isinstance(source, MATLAB) else "V"):

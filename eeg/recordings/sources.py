@@ -158,7 +158,7 @@ def read_folder(source: Folder, listener: str) -> Recording:
     if isinstance(source, AvGc):
         return read_av_gc(file, unit=unit)
     if not isinstance(source, Cnd):
-        raise TypeError(f"source must be a MATLAB layout; got {source.kind}")
+        raise TypeError(f"source must be a MATLAB layout; got {type(source).__name__}")
     streams = {"attended": source.attended, "unattended": source.unattended}
     return read_cnd(file, cnd_stimuli(source), streams=streams, optional=("unattended",), unit=unit)
 
