@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from cogattn.eeg.aad import cross_validate
 from cogattn.eeg.aad.metrics import information_rate, mesd, window_correlation
@@ -165,3 +165,30 @@ def test_null_listeners_carry_no_information() -> None:
     slopes = [fit_curve(drawn(rng, 0.0, 20), validation="trial").slope for _ in range(200)]
     rates = [float(information_rate(PerformanceCurve(k, k, k).accuracy(5.0).estimate, 5.0)) for k in slopes]
     assert np.mean(rates) < 0.02
+
+
+def test_decisions_alike_have_wilsons_interval_with_students_quantile() -> None:
+    right = np.array([8.0, 9, 8, 9, 8, 9, 8, 9])  # less scattered than coins: never narrower for it
+    found = listeners_share(right, np.full(8, 12.0), dispersion=1.0)
+    share, n, quantile = 68 / 96, 96, t.ppf(0.975, 7)
+    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile / (1 + quantile**2 / n) * math.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2))
+    assert (found.lo, found.hi) == pytest.approx((centre - half, centre + half))
+    unlike = listeners_share(np.array([2.0, 12, 4, 12, 3, 12, 11, 12]), np.full(8, 12.0), dispersion=1.0)
+    assert unlike.hi - unlike.lo > 1.5 * (found.hi - found.lo)
+
+
+def test_few_windows_do_not_make_the_slope_too_steep() -> None:
+    rng, k = np.random.default_rng(0), 0.15
+    found = []
+    for _ in range(1500):
+        margins = {60.0: list(k + rng.standard_normal((6, 1)) / math.sqrt(60))}
+        found.append(fit_curve(sums_of(margins), validation="trial").slope)
+    assert np.mean(found) == pytest.approx(k, rel=0.05)  # without the correction a fifth too steep
+
+
+def test_degrees_of_freedom_are_trials_less_one() -> None:
+    curve = fit_curve(drawn(np.random.default_rng(0), 0.2, 5), validation="subject")
+    narrow = fit_curve(drawn(np.random.default_rng(0), 0.2, 5), validation="subject", confidence=0.5)
+    ratio = (curve.hi - curve.slope) / (narrow.hi - narrow.slope)
+    assert ratio == pytest.approx(t.ppf(0.975, 4) / t.ppf(0.75, 4))
