@@ -165,6 +165,16 @@ def test_lines_of_both_countries_are_looked_for_whatever_is_set(picked_up, mains
     assert [line.center_hz for line in lines if line.masked] == masked
 
 
+def test_a_line_stands_out_of_a_steep_slope_and_a_slope_is_no_line():
+    """A filter's flank of 1 dB per Hz; a line of 4 dB; bins that scatter by .3 dB."""
+    level = -F + 0.3 * np.random.default_rng(10).standard_normal(len(F))
+    for size, kind in ((0.0, "none"), (4.0, "line")):
+        power = 10 ** ((level + size * (np.abs(F - 60) < 0.3)) / 10)
+        lines = {line.center_hz: line.kind for line in mains_lines(F, power[None], flank_hz=8.0)}
+        assert lines[60] in (kind, "notch")
+        assert (lines[60] == "line") == (kind == "line")
+
+
 def test_clean_recordings_show_no_lines():
     found = [line.kind for seed in range(40) for line in lines_of(noisy_recording(100 + seed))[1]]
     assert sum(kind != "none" for kind in found) <= 3  # of 160
