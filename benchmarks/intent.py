@@ -46,6 +46,7 @@ from cogattn.eeg.intent.enhancing import TakenApart, take_apart
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.recording import resample
 from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_eeg
+from cogattn.figures import SERIES, draw_estimate, new_figure, render
 from cogattn.statistics.intervals import mean_interval
 
 BAND = Band(1.0, 9.0, 32.0)
@@ -286,9 +287,34 @@ def table(rows: pd.DataFrame, column: str, by: str = "r") -> str:
 
 
 def draw(folder: Path, to: Path) -> None:
-    from cogattn.figures import new_figure
-
-    raise SystemExit(new_figure)
+    """Left: no separation model; right: one whose talkers stand 12 dB apart."""
+    figure, axes = new_figure(1, 2, height_in=2.9)
+    left, right = axes[0]
+    panels = (
+        (left, "components", "gain_db", "components"),
+        (left, "loudness", "gain_db", "gain of the whole"),
+        (right, "separated", "soft_db", "blend by probability"),
+        (right, "separated", "hard_db", "pick"),
+    )
+    for panel, part, column, name in panels:
+        rows = pd.read_csv(folder / f"{part}.csv")
+        for i, (corpus, own) in enumerate(rows.groupby("corpus", sort=False)):
+            means = [mean_interval(one[column].to_numpy(float)) for _, one in own.groupby("r")]
+            first = name in ("components", "blend by probability")
+            draw_estimate(
+                panel, sorted(own["r"].unique()), *zip(*((m.estimate, m.lo, m.hi) for m in means), strict=True),
+                label=f"{corpus}: {name}", colour=SERIES[2 * i + (0 if first else 1)], line=True,
+            )  # fmt: skip
+    decoded = pd.read_csv(folder / "eeg.csv")
+    for i, (corpus, own) in enumerate(decoded.groupby("corpus", sort=False)):
+        means = own.groupby("snr_db")[["r", "gain_db"]].mean()
+        left.plot(means["r"], means["gain_db"], "x", color=SERIES[2 * i], label=f"{corpus}: decoded from EEG")
+    for panel, title in ((left, "mixture alone"), (right, "with a separation model, 5-s decisions")):
+        panel.axhline(0.0, color="#7F7F7F", linewidth=0.8)
+        panel.axvspan(0.05, 0.2, color="#7F7F7F", alpha=0.15, linewidth=0)
+        panel.set(title=title, xlabel="correlation of decoded envelope", ylabel="gain in SI-SDR (dB)")
+        panel.legend(fontsize=6)
+    to.write_bytes(render(figure, "png"))
 
 
 def main() -> None:

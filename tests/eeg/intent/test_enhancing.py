@@ -102,6 +102,16 @@ def test_blocks_of_a_long_mixture_follow_each_other_without_gap(scenes) -> None:
     assert si_sdr(found, scenes[0].mixture) > 60
 
 
+def test_each_block_is_weighed_by_its_own_stretch_of_the_envelope(scenes) -> None:
+    *known, scene = scenes
+    parts = take_apart(scene.mixture, audio_sfreq=SOUND_SFREQ, n_components=12, block_s=7.0)
+    enhance = EnvelopeEnhancer(tracking_at(0.99, known))
+    found = enhance.enhance(parts, scene.decoded(0.99, np.random.default_rng(0)))
+    last = slice(-round(6 * SOUND_SFREQ), None)
+    gain = si_sdr(found[last], scene.attended[last]) - si_sdr(scene.mixture[last], scene.attended[last])
+    assert gain > 3
+
+
 def test_silence_and_what_does_not_last_as_long_are_refused(scenes) -> None:
     enhance = EnvelopeEnhancer(Tracking(BAND, 1.0, 0.0, np.ones(64)))
     with pytest.raises(DataError, match="mixture must be finite and vary"):
