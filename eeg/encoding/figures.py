@@ -41,7 +41,7 @@ def encoding_figure(listeners: pd.DataFrame, ceilings: Mapping[str, float]) -> F
     features = [model for model in models if (listeners["model"] == model).sum() and model != "envelope"]
     _dots(right, listeners, SHIFTED.key, features, COLOURS["reference"], below=0.25)
     _dots(right, listeners, GAIN.key, features, COLOURS["model"])
-    right.set(xlabel="gain in r beyond the envelope", title="Beyond the envelope (grey: moved in time)")
+    right.set(xlabel="gain in r (grey: features moved in time)", title="Beyond the envelope")
     return figure
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from cogattn.measures import Measure
 
-ATTENDED = Measure("encoding.attended", "r", "EEG predicted, attended talker", scale="correlation")
+ATTENDED = Measure("explained.attended", "r", "EEG predicted, attended talker", scale="correlation")
 """By the features alone. Of people: one listener's EEG predicted from the others' mean."""
-ATTENTION = Measure("encoding.attention", "r", "EEG predicted, attended less ignored talker")
+ATTENTION = Measure("explained.attention", "r", "EEG predicted, attended less ignored talker")
 """By the features alone."""
-GAIN = Measure("encoding.gain", "r", "gain beyond the envelope")
+GAIN = Measure("explained.gain", "r", "gain beyond the envelope")
 """Of the attended talker: envelope and features less envelope."""
 ATTENTION_GAIN = Measure(
-    "encoding.attention_gain", "r", "gain beyond the envelope, attended less ignored talker"
+    "explained.attention_gain", "r", "gain beyond the envelope, attended less ignored talker"
 )
 """How much more features add for the attended talker than for the ignored one."""
-SHIFTED = Measure("encoding.gain.shifted", "r", "gain of features moved in time")
+SHIFTED = Measure("explained.gain.shifted", "r", "gain of features moved in time")
 """The null: about 0."""
 
 SHAPE = Measure("modulation.shape", "r", "shape of the modulation transfer", scale="correlation")

@@ -91,24 +91,24 @@ def encoding_trials(gain: float, *, n_listeners: int = 5, ceiling: float | None 
 def test_rows_are_means_over_listeners_with_the_ceiling_beside_what_is_predicted() -> None:
     said = rows.summary(("test_vit",), EncodingSettings(), encoding_trials(0.05))
     found = {(row.observer.id, row.measure.key): row for row in said.rows}
-    gain = found["test_vit", "encoding.gain"]
+    gain = found["test_vit", "explained.gain"]
     assert gain.value.estimate == pytest.approx(0.05, abs=0.001)
     assert gain.value.lo < 0.05 < gain.value.hi
     assert gain.value.n == 5
     assert gain.human is None
-    assert found["test_vit", "encoding.gain.shifted"].value.estimate == pytest.approx(0)
-    assert found["test_vit", "encoding.attention_gain"].value.estimate == pytest.approx(0.05, abs=0.001)
-    attended = found["test_vit", "encoding.attended"]
+    assert found["test_vit", "explained.gain.shifted"].value.estimate == pytest.approx(0)
+    assert found["test_vit", "explained.attention_gain"].value.estimate == pytest.approx(0.05, abs=0.001)
+    attended = found["test_vit", "explained.attended"]
     assert attended.human is not None
     assert attended.human.estimate == pytest.approx(0.32, abs=0.001)
     assert attended.human.n == 5
     assert "untrained" in attended.note
-    assert found["envelope", "encoding.attended"].value.estimate == pytest.approx(0.12, abs=0.001)
+    assert found["envelope", "explained.attended"].value.estimate == pytest.approx(0.12, abs=0.001)
     assert any("untrained, with random weights" in remark for remark in said.remarks)
     assert any("1.10 s after" in remark for remark in said.remarks)
     persons = {(who, measure.key): value for who, measure, value, *_ in said.people}
-    assert persons["listener 3", "encoding.attended"] == pytest.approx(0.33)
-    assert persons["listener 3", "encoding.gain.test_vit"] == pytest.approx(0.05, abs=0.002)
+    assert persons["listener 3", "explained.attended"] == pytest.approx(0.33)
+    assert persons["listener 3", "explained.gain.test_vit"] == pytest.approx(0.05, abs=0.002)
     said.figures["encoding"]()
 
 
