@@ -222,6 +222,15 @@ def test_whole_copies_in_short_trials_are_found_by_their_bits() -> None:
     check_trials(eeg, sfreq=100.0)
     with pytest.raises(DataError, match=r"0\.2 s of trial 3 also in trial 51 \(equal bit for bit\)"):
         check_trials([*eeg, eeg[2]], sfreq=100.0)
+    (pair,) = shared(prints_of(recording([eeg[0], eeg[0]], sfreq=100.0)))
+    assert (pair.lag_s, pair.overlap_s, pair.exact) == (0.0, 0.2, True)
+
+
+def test_trials_of_one_group_are_not_held_against_each_other() -> None:
+    eeg = cut(scalp(0, duration_s=70), trial_s=40, hop_s=10)
+    check_trials(eeg, sfreq=SFREQ, groups="aaaa")
+    with pytest.raises(DataError, match=r"20 s earlier\); 9\.\d+ s of .*; a decoder"):
+        check_trials([eeg[0], eeg[2], eeg[3]], sfreq=SFREQ, groups="abb")
 
 
 def test_averages_may_be_alike_and_simulations_are_not_looked_at() -> None:
