@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 
+from cogattn.eeg.encoding.measures import ENCODING
 from cogattn.eeg.types import FloatArray
 from cogattn.measures import Estimate, Measure
 from cogattn.statistics.intervals import mean_interval
@@ -35,7 +36,7 @@ D_PRIME = Measure("d_prime", "SD", "d'")
 RANK = Measure("foreign_rank", "share", "rank among foreign sounds", scale="share")
 """Share of foreign sounds that match worse than the attended one."""
 
-ALL = (ACCURACY, SWITCH_DURATION, MEDIAN_SWITCH_DURATION, INFORMATION, D_PRIME, RANK)
+ALL = (ACCURACY, SWITCH_DURATION, MEDIAN_SWITCH_DURATION, INFORMATION, D_PRIME, RANK, *ENCODING)
 """What listeners may have been measured by, each as it is or under parameters."""
 
 

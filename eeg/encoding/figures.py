@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.eeg.encoding.measures import ATTENDED, GAIN, SHIFTED
-from cogattn.figures import COLOURS, SERIES, WIDE_IN, new_figure
+from cogattn.figures import COLOURS, SERIES, WIDE_IN, caption, new_figure, style
 from cogattn.people.tables import mean_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def encoding_figure(listeners: pd.DataFrame, ceilings: Mapping[str, float]) -> F
     ceilings : mapping of str to float
         What other listeners predict of each, if anything.
     """
+    with style():
+        return _encoding(listeners, ceilings)
+
+
+def _encoding(listeners: pd.DataFrame, ceilings: Mapping[str, float]) -> Figure:
     models = list(dict.fromkeys(listeners["model"]))
     figure, axes = new_figure(1, 2, width_in=WIDE_IN, height_in=1.2 + 0.35 * len(models))
     left, right = axes.ravel()
@@ -34,14 +39,16 @@ def encoding_figure(listeners: pd.DataFrame, ceilings: Mapping[str, float]) -> F
     if ceilings:
         mean = mean_of(list(ceilings.values()), "correlation").estimate
         left.axvline(mean, color=COLOURS["human"], linewidth=1.2)
-        left.text(
-            mean, len(models) - 0.45, "other listeners", color=COLOURS["human"], ha="center", fontsize=8
-        )
+        left.annotate(
+            "other listeners", (mean, 0.5), xytext=(3, 0), textcoords="offset points", rotation=90,
+            color=COLOURS["human"], va="bottom", fontsize=7,
+        )  # fmt: skip
     left.set(xlabel="r of predicted and recorded EEG", title="Features alone, attended talker")
     features = [model for model in models if (listeners["model"] == model).sum() and model != "envelope"]
     _dots(right, listeners, SHIFTED.key, features, COLOURS["reference"], below=0.25)
     _dots(right, listeners, GAIN.key, features, COLOURS["model"])
     right.set(xlabel="gain in r (grey: features moved in time)", title="Beyond the envelope")
+    caption(figure, f"n = {listeners['listener'].nunique()} listeners (dots); means with 95 % intervals")
     return figure
 
 
@@ -55,6 +62,11 @@ def modulation_figure(layers: pd.DataFrame, listeners: pd.DataFrame) -> Figure:
     listeners : DataFrame
         Columns listener, frequency_hz, gain, followed.
     """
+    with style():
+        return _modulation(layers, listeners)
+
+
+def _modulation(layers: pd.DataFrame, listeners: pd.DataFrame) -> Figure:
     models = list(dict.fromkeys(layers["observer"]))
     figure, axes = new_figure(1, max(len(models), 1), width_in=WIDE_IN, height_in=2.8)
     for axis, model in zip(axes.ravel(), models, strict=True):
