@@ -26,6 +26,9 @@ from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
 
 SWITCH_PER_S = 1 / 60
+USUAL, USUAL_SD = np.array([-0.5, 0.5]), 0.4
+"""Log of the slope, log odds of the time ahead as a share of the window, and how far listeners lie from them; ten
+minutes cannot tell a listener's own well."""
 N_DRAWS = 8
 """How often each held-out trial is heard again, with other switches."""
 
@@ -135,8 +138,15 @@ def calibrated(
         p = _believed(_collected(margins, model), model)
         return -float(np.mean(np.log(np.where(sides > 0, p, 1 - p))[sides != 0]))
 
-    found = minimize(loss, np.zeros(3), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6})
-    if not found.fun < math.log(2) - 1e-3:
+    n_windows = sum(len(trial.reconstruction) for trial in trials) / sfreq / window_s
+
+    def penalised(logs: FloatArray) -> float:
+        return loss(logs) + float(np.sum(((logs[1:] - USUAL) / USUAL_SD) ** 2)) / 2 / n_windows
+
+    found = minimize(
+        penalised, np.array([0.0, *USUAL]), method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6}
+    )
+    if not loss(found.x) < math.log(2) - 1e-3:
         raise DataError(
             "held-out trials must be decoded above chance for probabilities to be learned; "
             f"those of {len(trials)} trials were not"
