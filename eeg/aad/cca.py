@@ -68,6 +68,11 @@ class CcaDecoder:
         The discriminant.
     """
 
+    eeg_filters_: FloatArray
+    stimulus_filters_: FloatArray
+    canonical_: FloatArray
+    weights_: FloatArray
+
     def __init__(
         self,
         sfreq: float,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import Lags, predict
@@ -192,7 +193,7 @@ def gains_left_out(
     own = np.asarray(groups)
     n_features = int(own.max()) + 1
 
-    def predicted(columns: FloatArray) -> FloatArray:
+    def predicted(columns: NDArray[np.intp]) -> FloatArray:
         chosen = [trial[:, columns] for trial in x]
         problem = Problem.of(chosen, y, Lags.forward(*delays_s, sfreq), pieces)
         several = banded and len(set(own[columns])) > 1

@@ -34,12 +34,11 @@ ERROR_COLUMNS = ("decoder", "window_s", "accuracy", "expected_error", "lo", "hi"
 
 def error_table(settings: IntentSettings, curves: pd.DataFrame) -> pd.DataFrame:
     """Expected error of each decoder at each window, from the accuracies of the table ``accuracy``."""
+    known = curves[["decoder", "window_s", "accuracy", "lo", "hi", "n_listeners"]]
     rows = []
-    for row in curves.itertuples():
-        found = _expected(settings, Estimate(row.accuracy, row.lo, row.hi, int(row.n_listeners)))
-        rows.append(
-            (row.decoder, row.window_s, row.accuracy, found.estimate, found.lo, found.hi, row.n_listeners)
-        )
+    for decoder, window_s, accuracy, lo, hi, n in known.itertuples(index=False, name=None):
+        found = _expected(settings, Estimate(accuracy, lo, hi, int(n)))
+        rows.append((decoder, window_s, accuracy, found.estimate, found.lo, found.hi, n))
     return pd.DataFrame(rows, columns=list(ERROR_COLUMNS))
 
 

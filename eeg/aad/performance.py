@@ -105,8 +105,8 @@ def fit_curve(sums: pd.DataFrame, *, validation: By, confidence: float = 0.95) -
     Notes
     -----
     Of 2,000 simulated listeners of 20 trials of a minute the 95 % interval held .95-.96 at slopes from 0 to .4; of
-    5 trials .94-.95. Of 500 listeners decoded by leave-one-out it held the truth for .96 in pure noise and .95-.97 where
-    there is a response, .98 where both talkers are answered alike.
+    5 trials .94-.95. Of 500 listeners decoded by leave-one-out it held the truth for .96 in pure noise, .95-.97
+    where there is a response and .98 where both talkers are answered alike.
     """
     from scipy.stats import t
 
@@ -173,7 +173,8 @@ def _by_window_and_trial(sums: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     windows_s, row = np.unique(sums["window_s"].to_numpy(float), return_inverse=True)
     column, trials = pd.factorize(sums["trial"])
     parts = np.zeros((3, windows_s.size, len(trials)))
-    np.add.at(parts, (slice(None), row, column), sums[["n", "margin", "square"]].to_numpy(float).T)
+    for part, name in zip(parts, ("n", "margin", "square"), strict=True):
+        np.add.at(part, (row, column), sums[name].to_numpy(float))
     return parts, windows_s
 
 

@@ -255,11 +255,12 @@ def _tests_without_power(listeners: pd.DataFrame) -> Iterator[str]:
 
 
 def _feature_remarks(features: pd.DataFrame) -> Iterator[str]:
-    for row in features.itertuples():
-        ends = f" [{row.lo:.4f}, {row.hi:.4f}]" if math.isfinite(row.lo) else ""
+    known = features[["feature", "gain", "lo", "hi", "r", "n_listeners"]]
+    for name, gain, lo, hi, r, n in known.itertuples(index=False, name=None):
+        ends = f" [{lo:.4f}, {hi:.4f}]" if math.isfinite(lo) else ""
         yield (
-            f"{row.feature}: adds {row.gain:.4f}{ends} to the forward model's r of {row.r:.4f} in unseen trials "
-            f"(n = {row.n_listeners} listeners)"
+            f"{name}: adds {gain:.4f}{ends} to the forward model's r of {r:.4f} in unseen trials "
+            f"(n = {n} listeners)"
         )
 
 

@@ -166,7 +166,7 @@ def _bands(analysis: Analysis) -> pd.DataFrame:
 
 def _shown(analysis: Analysis) -> tuple[FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
     """Frequencies, which of them are not masked, and at which some channel follows the envelope."""
-    return analysis.response.frequencies_hz, analysis.usable, analysis.followed.any(axis=0)
+    return analysis.response.frequencies_hz, analysis.usable, np.asarray(analysis.followed.any(axis=0))
 
 
 def _reported(analysis: Analysis, alpha: float) -> pd.DataFrame:
