@@ -47,8 +47,9 @@ def _encoding(listeners: pd.DataFrame, ceilings: Mapping[str, float]) -> Figure:
     features = [model for model in models if (listeners["model"] == model).sum() and model != "envelope"]
     _dots(right, listeners, SHIFTED.key, features, COLOURS["reference"], below=0.25)
     _dots(right, listeners, GAIN.key, features, COLOURS["model"])
-    right.set(xlabel="gain in r (grey: features moved in time)", title="Beyond the envelope")
-    caption(figure, f"n = {listeners['listener'].nunique()} listeners (dots); means with 95 % intervals")
+    right.set(xlabel="gain in r", title="Beyond the envelope")
+    n = listeners["listener"].nunique()
+    caption(figure, f"n = {n} listeners (dots), means with 95 % intervals; grey: features moved in time")
     return figure
 
 
