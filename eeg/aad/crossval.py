@@ -18,11 +18,9 @@ from cogattn.eeg.aad.apart import Overlap, SharedSounds, apart, check_overlap
 from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
 from cogattn.eeg.aad.lagged import predict
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
+from cogattn.eeg.aad.splits import Split
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-
-Split = tuple[Sequence[int], Sequence[int]]
-"""Trials to learn from, and trials to decode."""
 
 EXACT = 1e-11
 """Relative residual at which reconstructions agree with those of directly solved decoders to 1e-8."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cogattn.eeg.aad.cca import Task, combinations
 from cogattn.eeg.aad.checks import checked_lags, checked_streams
 from cogattn.eeg.aad.config import LINEAR, AadConfig, DecoderName
-from cogattn.eeg.aad.crossval import Split, reconstruct_left_out
+from cogattn.eeg.aad.crossval import reconstruct_left_out
 from cogattn.eeg.aad.features import columns_of, first_feature
 from cogattn.eeg.aad.forward import fit_left_out
 from cogattn.eeg.aad.lagged import Lags
@@ -28,6 +28,7 @@ from cogattn.eeg.aad.scorers import (
     by_prediction,
     by_reconstruction,
 )
+from cogattn.eeg.aad.splits import Split
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import ConfigError
 

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 
 from cogattn.eeg.aad.checks import checked_eeg
 from cogattn.eeg.aad.config import AadConfig
-from cogattn.eeg.aad.crossval import Split
 from cogattn.eeg.aad.features import first_feature, with_features
-from cogattn.eeg.aad.splits import By, Sharing, TrialFacts, facts_of, folds, sharing_of, with_sound_names
+from cogattn.eeg.aad.splits import (
+    By,
+    Sharing,
+    Split,
+    TrialFacts,
+    facts_of,
+    folds,
+    sharing_of,
+    with_sound_names,
+)
 from cogattn.eeg.recordings.audit import Prints, check_listeners, prints_of
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.sources import listeners, load

@@ -26,7 +26,7 @@ from cogattn.eeg.recordings.facts import with_sound_names as with_sound_names
 from cogattn.errors import DataError
 
 By = Literal["trial", "story", "speaker", "subject", "envelope"]
-Split = tuple[list[int], list[int]]
+Split = tuple[Sequence[int], Sequence[int]]
 """Trials, or windows or pieces of them, to train on and to test."""
 Sharing = Sequence[Collection[int]]
 """For each trial the others that share a sound with it, in whatever role and at whatever lag."""
