@@ -198,7 +198,7 @@ def gains_left_out(
         problem = Problem.of(chosen, y, Lags.forward(*delays_s, sfreq), pieces)
         several = banded and len(set(own[columns])) > 1
         left_out = [sorted(set(range(len(problem.parts))) - set(train)) for train, _ in splits]
-        fitted = fit_left_out(problem, left_out, bands=own[columns] if several else None)
+        fitted = fit_left_out(problem, left_out, bands=own[columns].tolist() if several else None)
         found = np.full(len(problem.parts), np.nan)
         for response, (_, test) in zip(fitted, splits, strict=True):
             for trial in test:

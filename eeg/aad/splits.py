@@ -62,7 +62,7 @@ def leave_one_out_folds(facts: Sequence[TrialFacts], by: By) -> list[Split]:
         sounds = [{f.attended, f.unattended} for f in facts]
         if any("" in pair for pair in sounds):
             raise DataError("every trial must name its attended and unattended sound for by='envelope'")
-        pairs = [
+        pairs: list[Split] = [
             ([j for j, other in enumerate(sounds) if not other & own], [i]) for i, own in enumerate(sounds)
         ]
     else:

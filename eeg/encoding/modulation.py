@@ -175,10 +175,8 @@ def _of_layer(
     heard = (heard - heard.mean(axis=0)) / heard.std(axis=0)
     slow = resample(envelope, rate, _grid_rate(columns_hz))
     modulation = make_interp_spline(np.arange(len(slow)) / _grid_rate(columns_hz), slow, k=3)(grid_s)
-    how = {"sfreq": columns_hz, "segment_s": segment_s, "band_hz": (band_hz[0], high)}
-    response = path_response(
-        welch_segments([modulation[:, None]], **how), eeg := welch_segments([heard], **how)
-    )
+    segments = partial(welch_segments, sfreq=columns_hz, segment_s=segment_s, band_hz=(band_hz[0], high))
+    response = path_response(segments([modulation[:, None]]), eeg := segments([heard]))
     # what noise adds to |H|^2 is in the coherence, too: less its bias there is less its bias here
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.abs(response.transfer) ** 2 * response.debiased / response.coherence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,8 @@ def per_trial(trials: pd.DataFrame) -> pd.DataFrame:
 def listener_table(trials: pd.DataFrame) -> pd.DataFrame:
     """Return each listener's mean over trials under each front end, with its standard error: `LISTENER_COLUMNS`."""
     records = []
-    for (who, model), own in per_trial(trials).groupby(["listener", "model"], sort=False):
+    for key, own in per_trial(trials).groupby(["listener", "model"], sort=False):
+        who, model = cast(tuple[str, str], key)
         for measure in ENCODING:
             values = own[measure.key].dropna().to_numpy(float)
             if len(values):
@@ -103,11 +105,10 @@ def people(trials: Trials) -> list[Person]:
         (who, ATTENDED, r, se, n) for who, (r, se, n) in _ceilings(trials["ceiling"]).items()
     ]
     by_key = {measure.key: measure for measure in ENCODING}
-    for row in listener_table(trials["encoding"]).itertuples():
-        measure = by_key[str(row.measure)].at(
-            str(row.model), label=f"{by_key[str(row.measure)].label}, {row.model}"
-        )
-        persons.append((str(row.listener), measure, float(row.estimate), float(row.se), int(row.n)))
+    table = listener_table(trials["encoding"])[list(LISTENER_COLUMNS)]
+    for who, model, key, estimate, se, n in table.itertuples(index=False, name=None):
+        measure = by_key[key].at(model, label=f"{by_key[key].label}, {model}")
+        persons.append((who, measure, float(estimate), float(se), int(n)))
     return persons
 
 

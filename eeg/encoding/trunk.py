@@ -8,7 +8,7 @@ moments it is not zero. Attention and squeeze-and-excitation see the whole windo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -236,7 +236,7 @@ def _is_kept(middles: FloatArray, window: int) -> np.ndarray:
 
 
 @contextmanager
-def _listening(module: nn.Module, layers: Sequence[str], name: str) -> Iterator[dict[str, object]]:
+def _listening(module: nn.Module, layers: Sequence[str], name: str) -> Generator[dict[str, object]]:
     """Collect the outputs of some layers while the module runs."""
     known, heard, hooks = dict(module.named_modules()), dict[str, object](), []
 

@@ -110,7 +110,9 @@ class SeparatedTalkers:
         self, mixture: FloatArray, decoded: FloatArray, *, audio_sfreq: float
     ) -> tuple[list[FloatArray], Intent]:
         """Separate and weigh; DataError where the separator returns fewer than two sounds, or of other length."""
-        talkers = [np.asarray(s, dtype=np.float64) for s in self.separator(mixture, sfreq=audio_sfreq)]
+        talkers: list[FloatArray] = [
+            np.asarray(s, dtype=np.float64) for s in self.separator(mixture, sfreq=audio_sfreq)
+        ]
         if len(talkers) < 2 or any(t.shape != mixture.shape for t in talkers):
             raise DataError(
                 f"separator must return two sounds or more of shape {mixture.shape}; "

@@ -21,7 +21,14 @@ from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_reco
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.executors import one_thread
 
-FEW = {"kind": "simulated_talkers", "n_listeners": 1, "n_trials": 3, "trial_s": 12, "n_channels": 3, "snr_db": -5}
+FEW = {
+    "kind": "simulated_talkers",
+    "n_listeners": 1,
+    "n_trials": 3,
+    "trial_s": 12,
+    "n_channels": 3,
+    "snr_db": -5,
+}
 TRAINING = {"n_epochs": 3, "learning_rates": [1e-3, 3e-3], "batch_size": 2}
 N_EPOCHS = 2 * 3
 """Of one fold: every learning rate has its own."""

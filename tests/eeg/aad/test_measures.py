@@ -10,13 +10,13 @@ import pytest
 from scipy.stats import norm
 
 from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.listeners import switch_duration
 from cogattn.eeg.aad.measures import (
     accuracy_at,
     share_error,
     share_interval,
 )
 from cogattn.eeg.aad.significance import LEAVE_ONE_OUT_DISPERSION, dispersion_of
-from cogattn.eeg.aad.listeners import switch_duration
 from cogattn.eeg.aad.summary import _curve_table, _duration_of_curve
 
 N_LISTENERS = (3, 8, 16)
