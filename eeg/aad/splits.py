@@ -58,11 +58,12 @@ def leave_one_out_folds(facts: Sequence[TrialFacts], by: By) -> list[Split]:
     DataError
         If a trial lacks the label, or a fold has nothing to train on.
     """
+    pairs: list[Split]
     if by == "envelope":
         sounds = [{f.attended, f.unattended} for f in facts]
         if any("" in pair for pair in sounds):
             raise DataError("every trial must name its attended and unattended sound for by='envelope'")
-        pairs: list[Split] = [
+        pairs = [
             ([j for j, other in enumerate(sounds) if not other & own], [i]) for i, own in enumerate(sounds)
         ]
     else:

@@ -14,6 +14,8 @@ Chi, Ru and Shamma (2005), J. Acoust. Soc. Am. 118, 887-906 (modulation transfer
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy.interpolate import make_interp_spline
