@@ -46,7 +46,7 @@ from cogattn.eeg.intent.enhancing import TakenApart, take_apart
 from cogattn.eeg.recordings.envelope import Envelope, read_audio
 from cogattn.eeg.recordings.recording import resample
 from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_eeg
-from cogattn.figures import SERIES, draw_estimate, new_figure, render
+from cogattn.figures import SERIES, draw_estimate, new_figure, render, style
 from cogattn.statistics.intervals import mean_interval
 
 BAND = Band(1.0, 9.0, 32.0)
@@ -191,9 +191,9 @@ def tune() -> pd.DataFrame:
     """Mean gain on the tuning mixtures, the worth of the decoder learned on the same."""
     trials, rows = tuning(), []
     grid = [
-        Prior(lasting=lasting, passing=passing, kinship=kinship)
-        for lasting, passing in ((0.03, 0.08), (0.06, 0.08), (0.12, 0.04), (0.12, 0.08), (0.2, 0.08))
-        for kinship in (0.0, 0.5)
+        Prior(lasting=lasting, kinship=kinship, gain=gain)
+        for lasting in (0.03, 0.06, 0.12, 0.2)
+        for kinship, gain in ((0.0, 0.0), (0.5, 0.0), (0.5, 0.08))
     ]
     for prior in grid:
         for r in (0.6, 0.3, 0.1):
@@ -309,12 +309,17 @@ def draw(folder: Path, to: Path) -> None:
     for i, (corpus, own) in enumerate(decoded.groupby("corpus", sort=False)):
         means = own.groupby("snr_db")[["r", "gain_db"]].mean()
         left.plot(means["r"], means["gain_db"], "x", color=SERIES[2 * i], label=f"{corpus}: decoded from EEG")
+    with style():
+        _label(left, right)
+    to.write_bytes(render(figure, "png"))
+
+
+def _label(left, right) -> None:
     for panel, title in ((left, "mixture alone"), (right, "with a separation model, 5-s decisions")):
         panel.axhline(0.0, color="#7F7F7F", linewidth=0.8)
         panel.axvspan(0.05, 0.2, color="#7F7F7F", alpha=0.15, linewidth=0)
         panel.set(title=title, xlabel="correlation of decoded envelope", ylabel="gain in SI-SDR (dB)")
         panel.legend(fontsize=6)
-    to.write_bytes(render(figure, "png"))
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ class Prior:
     lasting, passing : float
         Variance of what a component keeps over a block, and of what changes with time.
     passing_s : float
-        For how long it lasts: SD of a Gaussian.
+        For how long it and `gain` last: SD of a Gaussian.
     kinship : float
         Between 0, components are independent, and 1, those whose activations correlate belong together.
     gain : float
@@ -56,9 +56,9 @@ class Prior:
 
     lasting: float = 0.12
     passing: float = 0.08
-    passing_s: float = 0.15
+    passing_s: float = 0.08
     kinship: float = 0.5
-    gain: float = 0.0
+    gain: float = 0.08
 
 
 LOUDNESS_ONLY = Prior(lasting=0.0, passing=0.0, passing_s=0.08, gain=0.06)
