@@ -7,6 +7,7 @@ and all keep the trial's name.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 WINDOW_S = 1.0
 """Peak-to-peak amplitudes are those of such stretches."""
+
+
+EDIT = re.compile(r"^(edge|boundary)", re.I)
+"""Annotations at which EEGLAB took a stretch out, or mne joined two recordings."""
+
+
+def edits(raw: mne.io.BaseRaw) -> list[int]:
+    """Samples, from the first one, before which something was cut out or another recording was joined, rising."""
+    offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
+    onsets = [mark["onset"] for mark in raw.annotations if EDIT.match(str(mark["description"]))]
+    return sorted({math.ceil((onset - offset) * raw.info["sfreq"] - 1e-6) for onset in onsets})
 
 
 def annotated_spans(raw: mne.io.BaseRaw, channels: Sequence[str] = ()) -> list[Span]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogattn.eeg.recordings.bad_spans import Span, annotated_spans, union, within
+from cogattn.eeg.recordings.bad_spans import Span, annotated_spans, edits, union, within
 from cogattn.eeg.recordings.cleaning import needed_channels
 from cogattn.eeg.recordings.clock import Clock, heard
 from cogattn.eeg.recordings.config import Cleaning, EnvelopeSettings
@@ -113,7 +113,8 @@ def cut(
     spans = annotated_spans(raw, channels) if cleaning.reject_annotations else []
     known: dict[str, np.ndarray] = {}
     envelopes: dict[Path, FloatArray] = {}
-    trials, bad, clocks, taken = [], [], [], []
+    cuts = edits(raw)
+    trials, bad, clocks, taken, said = [], [], [], [], []
     for place in found.trials:
         where = f"subject {subject}, {place.name}"
         clock = clock_of(raw, place, how.envelope_sfreq, where, known)
@@ -130,6 +131,11 @@ def cut(
             for j in clock.jumps
         ]
         own = [*within((start, start + n_times), spans), *within((0, n_times), jumps)]
+        edited = [] if place.audio_channel else [e - start for e in cuts if 0 < e - start < n_times]
+        if edited:  # the sound went on while samples were taken out
+            own.append((edited[0], n_times))
+            lost = f"the recording was edited {edited[0] / sfreq:g} s into {place.name}"
+            said.append(f"{lost}: what follows is at an unknown time in its sound and was left out")
         bad.append(union(own))
         clocks.append((clock, n_times / sfreq))
         taken.append((onset_s, onset_s + n_times / sfreq, place.name))
@@ -142,7 +148,7 @@ def cut(
         n_trials=len(trials),
         duration_s=sum(len(trial.eeg) for trial in trials) / sfreq,
         drift_ppm=_drift(clocks),
-        remarks=(*remarks, *_of_clocks(clocks, found.trials)),
+        remarks=(*remarks, *_of_clocks(clocks, found.trials), *said),
     )
     volts: Literal["V", "arbitrary"] = "arbitrary" if unit == "arbitrary" else "V"
     recording = Recording(subject, sfreq, tuple(channels), tuple(trials), volts, intake)

@@ -87,6 +87,18 @@ def test_bad_spans_leave_pieces_that_know_their_place() -> None:
     assert intake_remarks(intake_rows(whole)) == ()
 
 
+@pytest.mark.parametrize("mark", ["boundary", "EDGE boundary"])
+def test_a_trial_ends_where_the_recording_was_edited(mark: str) -> None:
+    raw = marked((10.0, 0.0, mark), (18.0, 0.0, mark), (80.0, 0.0, mark))
+    for cleaning in (AS_IS, Cleaning(reject_annotations=False)):
+        cut = from_raw(raw, [10.0, 50.0], duration_s=20.0, cleaning=cleaning)
+        assert [(t.name, t.start_s, len(t.eeg) / SFREQ) for t in cut.trials] == [
+            ("trial 1", 0.0, 8.0),
+            ("trial 2", 0.0, 20.0),
+        ]
+        assert "the recording was edited 8 s into trial 1" in " ".join(intake_remarks(intake_rows(cut)))
+
+
 def test_a_trial_that_is_all_bad_is_gone_and_counted() -> None:
     cut = from_raw(marked((9.0, 25.0, "BAD")), [10.0, 50.0], duration_s=20.0)
     assert [trial.name for trial in cut.trials] == ["trial 2"]
