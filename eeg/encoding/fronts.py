@@ -181,11 +181,6 @@ def content(
     return content_of(known, name, seed=seed, untrained=untrained)
 
 
-def is_untrained(name: str, settings: EncodingSettings) -> bool:
-    """Tell whether a front end is a network of timm whose weights are random."""
-    return name not in BUILT_IN and ":" not in name and settings.weights == "random"
-
-
 def aligned(columns: Columns, n_times: int, sfreq: float, *, causal: bool = True) -> FloatArray:
     """Return features on the EEG's samples, (n_times, n_features).
 

@@ -83,11 +83,6 @@ class Explained:
         """What features add to the envelope, (n_trials, n_channels)."""
         return self.both - self.envelope
 
-    @property
-    def shifted_gain(self) -> FloatArray:
-        """What features at other times add: about 0."""
-        return self.shifted - self.envelope
-
 
 def explain(
     eeg: Sequence[FloatArray],

@@ -57,13 +57,6 @@ def probe(
     return envelope * rng.standard_normal(n), envelope
 
 
-def modulated(envelope: FloatArray, sfreq: float, rng: np.random.Generator, *, rate: float) -> FloatArray:
-    """Return noise at `rate` Hz that has this envelope; what is below zero of the envelope is silent."""
-    return np.maximum(resample(envelope, sfreq, rate), 0.0) * rng.standard_normal(
-        round(len(envelope) * rate / sfreq)
-    )
-
-
 def measure(front: FrontEnd, rng: np.random.Generator) -> pd.DataFrame:
     """Return the transfers of all layers of a front end that hears the probe (`layer_transfers`)."""
     sound, envelope = probe(rng, duration_s=PROBE_S, rate=PROBE_HZ, high_hz=BAND_HZ[1])

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     import mne
 
 
-def trigger_onsets(
-    raw: mne.io.BaseRaw, codes: Sequence[int | str], *, stim_channel: str | None = None
-) -> list[float]:
-    """Seconds from the first sample at which any of `codes` occurs, rising (see `trigger_events`)."""
-    return [onset_s for onset_s, _ in trigger_events(raw, codes, stim_channel=stim_channel)]
-
-
 def trigger_events(
     raw: mne.io.BaseRaw, codes: Sequence[int | str], *, stim_channel: str | None = None
 ) -> list[tuple[float, int | str]]:

@@ -236,7 +236,6 @@ class Cnd(Folder):
 
 
 Simulated = SimulatedTalkers | SimulatedPath | SimulatedSweeps
-Layout = Table | Kul | Dtu | AvGc | Cnd
 Source = Annotated[
     SimulatedTalkers | SimulatedPath | SimulatedSweeps | Files | Bids | Table | Kul | Dtu | AvGc | Cnd,
     Field(discriminator="kind"),

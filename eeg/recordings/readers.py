@@ -109,22 +109,6 @@ def eeg_names(raw: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
     return [name for name in names if not NOT_EEG.match(name)]
 
 
-def read_bids(
-    root: Path,
-    *,
-    subject: str,
-    task: str,
-    session: str | None = None,
-    run: str | None = None,
-    unit: Unit = "V",
-    said: list[str] | None = None,
-) -> mne.io.BaseRaw:
-    """Read one recording of a BIDS data set (mne-bids) in volts; events become annotations."""
-    raw = open_bids(root, subject=subject, task=task, session=session, run=run, said=said)
-    with reading(root, f"root must be a BIDS data set with sub-{subject}"):
-        return in_volts(raw.load_data(verbose="error"), unit, where=f"sub-{subject}")
-
-
 def open_bids(
     root: Path,
     *,

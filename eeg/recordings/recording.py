@@ -203,23 +203,6 @@ class Recording:
         every = sorted({name for trial in self.trials for name in trial.streams})
         return replace(self, sfreq=float(sfreq), trials=tuple(_mapped(t, apply, every) for t in self.trials))
 
-    def cropped(self, start_s: float, stop_s: float | None = None) -> Recording:
-        """Keep each trial's samples from `start_s` to before `stop_s` seconds (None: to its end)."""
-        first = round(start_s * self.sfreq)
-        last = None if stop_s is None else round(stop_s * self.sfreq)
-        every = sorted({name for trial in self.trials for name in trial.streams})
-        trials = tuple(
-            replace(_mapped(trial, lambda data, _: data[first:last], every), start_s=trial.start_s + start_s)
-            for trial in self.trials
-        )
-        for trial in trials:
-            if not trial.eeg.shape[0]:
-                raise DataError(
-                    f"start_s must lie within every trial; got {start_s:g} s "
-                    f"(subject {self.subject}, {trial.name})"
-                )
-        return replace(self, trials=trials)
-
     def _with_eeg(self, change: Callable[[FloatArray], FloatArray]) -> Recording:
         return replace(self, trials=tuple(replace(trial, eeg=change(trial.eeg)) for trial in self.trials))
 

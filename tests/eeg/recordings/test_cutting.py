@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cogattn.eeg.recordings import Cleaning, from_epochs, from_raw
-from cogattn.eeg.recordings.alignment import trigger_events, trigger_onsets
+from cogattn.eeg.recordings.alignment import trigger_events
 from cogattn.eeg.recordings.intake import intake_remarks, intake_rows
 from cogattn.errors import DataError
 
@@ -54,8 +54,7 @@ def test_without_a_length_a_trial_lasts_to_the_next() -> None:
 
 def test_annotations_give_the_same_onsets_and_epochs_the_same_samples() -> None:
     raw = marked((10.0, 0, "story"), (50.0, 0, "story"))
-    assert trigger_onsets(raw, ["story"]) == [10.0, 50.0]
-    assert trigger_events(raw, ["story"])[1] == (50.0, "story")
+    assert trigger_events(raw, ["story"]) == [(10.0, "story"), (50.0, "story")]
     events = np.array([[640, 0, 1], [3200, 0, 1]])
     epochs = mne.Epochs(raw, events, {"story": 1}, -0.5, 20 - 1 / SFREQ, baseline=None, verbose="error")
     found = from_epochs(epochs, subject="S1", labels=[{"side": "L"}, {"side": "R"}])

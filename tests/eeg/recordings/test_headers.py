@@ -18,7 +18,7 @@ pytest.importorskip("edfio")
 from cogattn.eeg.recordings.damage import FREE_BYTES, LARGEST_RATIO, check_unpacked, reading
 from cogattn.eeg.recordings.envelope import audio_header, read_audio
 from cogattn.eeg.recordings.files import digest_of, members_of
-from cogattn.eeg.recordings.readers import open_epochs, open_raw, read_bids, read_raw
+from cogattn.eeg.recordings.readers import open_bids, open_epochs, open_raw, read_raw
 from cogattn.errors import ConfigError, DataError
 
 LITTLE = 30 * 2**20
@@ -188,12 +188,12 @@ def test_a_bids_recording_is_held_against_its_sidecar(tmp_path: Path, eeg_files)
     for said_s, is_right in ((10.0, True), (10.9, True), (20.0, False)):
         sidecar.write_text(json.dumps({**content, "RecordingDuration": said_s}), encoding="utf-8")
         if is_right:
-            assert read_bids(tmp_path / "bids", subject="01", task="listen").n_times == 1280
+            assert open_bids(tmp_path / "bids", subject="01", task="listen").n_times == 1280
     with pytest.raises(DataError, match=r"10 s of 20 s \(RecordingDuration"):
-        read_bids(tmp_path / "bids", subject="01", task="listen")
+        open_bids(tmp_path / "bids", subject="01", task="listen")
     sidecar.write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(DataError, match="sub-01"):
-        read_bids(tmp_path / "bids", subject="01", task="listen")
+        open_bids(tmp_path / "bids", subject="01", task="listen")
 
 
 def test_an_edf_whose_recorder_wrote_no_number_is_read_to_its_last_whole_record(write) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("pymatreader")
 from cogattn.eeg.recordings.config import EnvelopeSettings
 from cogattn.eeg.recordings.cutting import Heard, with_sounds
 from cogattn.eeg.recordings.layouts import read_cnd, read_dtu, read_kul
-from cogattn.eeg.recordings.readers import read_bids, read_raw
+from cogattn.eeg.recordings.readers import open_bids, read_raw
 from cogattn.errors import DataError
 
 
@@ -48,10 +48,10 @@ def test_unreadable_files_are_named(tmp_path, name) -> None:
 
 def test_bids_is_read(tmp_path, eeg_files) -> None:
     eeg_files.write_bids(tmp_path / "bids")
-    found = read_bids(tmp_path / "bids", subject="01", task="listen")
+    found = open_bids(tmp_path / "bids", subject="01", task="listen")
     np.testing.assert_allclose(found.get_data(picks="eeg"), eeg_files.MICROVOLTS * 1e-6, atol=5e-9)
     with pytest.raises(DataError, match="sub-02"):
-        read_bids(tmp_path / "bids", subject="02", task="listen")
+        open_bids(tmp_path / "bids", subject="02", task="listen")
 
 
 def kul_trials(eeg_files) -> list[dict]:

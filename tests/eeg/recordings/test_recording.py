@@ -96,12 +96,11 @@ def test_a_sharp_edge_does_not_ring_at_the_ends_when_resampling() -> None:
     np.testing.assert_allclose(resample(np.full(640, 3.0), 64.0, 20.0), 3.0, rtol=1e-3)
 
 
-def test_average_reference_sums_to_zero_and_pick_and_crop_select() -> None:
+def test_average_reference_sums_to_zero_and_pick_selects() -> None:
     out = recording().referenced()
     assert np.abs(out.eeg[0].sum(axis=1)).max() < 1e-18
-    chosen = recording().picked(["Oz", "Fz"]).cropped(1.0, 3.0)
-    np.testing.assert_array_equal(chosen.eeg[0], recording().eeg[0][64:192][:, [3, 0]])
-    assert chosen.stream("attended")[0].shape == (128,)
+    chosen = recording().picked(["Oz", "Fz"])
+    np.testing.assert_array_equal(chosen.eeg[0], recording().eeg[0][:, [3, 0]])
     with pytest.raises(DataError, match="Cx"):
         recording().picked(["Cx"])
 
