@@ -30,6 +30,8 @@ LEAST_LISTENERS = 3
 
 def share_of(called: Sequence[bool | float]) -> Estimate:
     """Proportion of listeners, or mean of a share in each, with its 95 % Wilson interval over listeners."""
+    if not called:
+        return Estimate.bare(np.nan, 0)
     total = float(np.sum(called))
     lo, hi = wilson_interval(total, len(called))
     return Estimate(total / len(called), float(lo), float(hi), len(called))
@@ -54,14 +56,32 @@ def group_bands(curves: pd.DataFrame, bands: pd.DataFrame, *, alpha: float) -> p
     """
     rows = []
     for measure in CURVES:
-        points = curves[curves["measure"] == measure]
+        points, own = curves[curves["measure"] == measure], bands[bands["measure"] == measure]
         if points["observer"].nunique() >= LEAST_LISTENERS:
             table = points.pivot(index="observer", columns="frequency_hz", values="value").dropna(axis=1)
             usable = points.groupby("frequency_hz")["usable"].all().loc[table.columns].to_numpy()
-            rows += [
-                (measure, *row) for row in _bands_of(table, usable, bands[bands["measure"] == measure], alpha)
-            ]
+            rows += [{"measure": measure, **row} for row in _bands_of(table, usable, own, alpha)]
     return pd.DataFrame(rows, columns=list(BAND_COLUMNS))
+
+
+def _bands_of(
+    table: pd.DataFrame, usable: np.ndarray, own: pd.DataFrame, alpha: float
+) -> Iterator[dict[str, float]]:
+    """Bands of one curve, (listener, frequency): columns `BAND_COLUMNS` but for the first."""
+    curves, f, n = table.to_numpy(), table.columns.to_numpy(dtype=np.float64), len(table)
+    mean = curves.mean(axis=0)
+    spread = mean + (curves - mean) / np.sqrt(n - 1)  # its standard deviation is the mean's standard error
+    for band in dominant_bands(f, mean, spread, usable=usable, alpha=alpha, degrees_of_freedom=n - 1):
+        inside = (f >= band.low_hz) & (f <= band.high_hz)
+        peak = peak_interval(curves[:, inside], f[inside])
+        overlapping = set(own[(own["low_hz"] <= band.high_hz) & (own["high_hz"] >= band.low_hz)]["observer"])
+        half = stats.t.isf(0.025, n - 1) * band.height_se
+        yield {
+            **{end: getattr(band, end) for end in ("low_hz", "high_hz", "peak_hz")},
+            **{"peak_lo_hz": peak.lo, "peak_hi_hz": peak.hi, "n": n},
+            **_columns("height", Estimate(band.height, band.height - half, band.height + half, n)),
+            **_columns("listeners", share_of([observer in overlapping for observer in table.index])),
+        }
 
 
 def published_bands(reported: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFrame:
@@ -81,28 +101,13 @@ def published_bands(reported: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFr
     usable, rows = spectrum[spectrum["usable"]], []
     for place, own in reported.groupby(["measure", "reported_low_hz", "reported_high_hz"], sort=False):
         verdicts = own.loc[own["verdict"] != "not testable", "verdict"] == "reproduced"
-        share = share_of(verdicts.tolist()) if len(verdicts) else Estimate.bare(np.nan, 0)
+        share = share_of(verdicts.tolist())
         inside = usable[usable["frequency_hz"].between(*place[1:])].groupby("observer")["coherence"].mean()
         row = dict(zip(("measure", "low_hz", "high_hz"), place, strict=True)) | {"n": share.n}
-        for name, found in (("reproduced", share), ("coherence", mean_interval(inside.to_numpy()))):
-            row |= {name: found.estimate, f"{name}_lo": found.lo, f"{name}_hi": found.hi}
+        row |= _columns("reproduced", share) | _columns("coherence", mean_interval(inside.to_numpy()))
         rows.append(row | {"n_coherence": len(inside)})
     return pd.DataFrame(rows)
 
 
-def _bands_of(
-    table: pd.DataFrame, usable: np.ndarray, own: pd.DataFrame, alpha: float
-) -> Iterator[tuple[float, ...]]:
-    """Bands of one curve, (listener, frequency): columns `BAND_COLUMNS` but for the first."""
-    curves, f, n = table.to_numpy(), table.columns.to_numpy(dtype=np.float64), len(table)
-    mean = curves.mean(axis=0)
-    spread = mean + (curves - mean) / np.sqrt(n - 1)  # its standard deviation is the mean's standard error
-    for band in dominant_bands(f, mean, spread, usable=usable, alpha=alpha, degrees_of_freedom=n - 1):
-        inside = (f >= band.low_hz) & (f <= band.high_hz)
-        peak = peak_interval(curves[:, inside], f[inside])
-        overlapping = set(own[(own["low_hz"] <= band.high_hz) & (own["high_hz"] >= band.low_hz)]["observer"])
-        share = share_of([observer in overlapping for observer in table.index])
-        half = stats.t.isf(0.025, n - 1) * band.height_se
-        height = (band.height, band.height - half, band.height + half)
-        listeners = (share.estimate, share.lo, share.hi)
-        yield (band.low_hz, band.high_hz, band.peak_hz, peak.lo, peak.hi, *height, *listeners, n)
+def _columns(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.estimate, f"{name}_lo": found.lo, f"{name}_hi": found.hi}

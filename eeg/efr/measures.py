@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from cogattn.eeg.efr.sweep_cutting import AS_RECORDED
 from cogattn.eeg.encoding.measures import MODULATION
 from cogattn.measures import Measure
-
-AS_RECORDED = "as recorded"
-"""The response where polarities are not parted."""
 
 FOLLOWED = Measure("followed", "share", "followed", scale="share")
 COHERENCE = Measure("coherence.largest", "squared coherence", "largest coherence", scale="share")
@@ -25,10 +23,8 @@ FOLLOWING = Measure("following", "share of listeners", "following the envelope",
 PUBLISHED = Measure("published", "share of bands", "published bands", scale="share")
 DETECTED = Measure("detected", "share of listeners", "response", scale="share")
 
-ALL = (
-    FOLLOWED, COHERENCE, PEAK, GAIN_ERROR, RESPONSE, SWEEPS, *F0.values(), FOLLOWING, PUBLISHED, DETECTED,
-    *MODULATION,
-)  # fmt: skip
+OF_ONE = (FOLLOWED, COHERENCE, PEAK, GAIN_ERROR, RESPONSE, SWEEPS, *F0.values())
+ALL = (*OF_ONE, FOLLOWING, PUBLISHED, DETECTED, *MODULATION)
 """What listeners may have been measured by, each as it is or under parameters."""
 
 
@@ -43,26 +39,9 @@ def published_of(curve: str) -> Measure:
     return PUBLISHED.at(curve, label=f"published {curve} bands")
 
 
-def response_at(rate_hz: float, response: str) -> Measure:
-    """Channels that respond at a rate: ``response.40``, or ``response.40.envelope`` where polarities are parted."""
-    return RESPONSE.at(rate_hz, *_of(response), label=f"response at {rate_hz:g} Hz{_words(response)}")
-
-
-def detected_at(rate_hz: float | None, response: str) -> Measure:
-    """Listeners who respond at a rate, or at any harmonic where none is given: ``detected.40``."""
-    at = () if rate_hz is None else (rate_hz,)
-    place = "" if rate_hz is None else f" at {rate_hz:g} Hz"
-    return DETECTED.at(*at, *_of(response), label=f"response{place}{_words(response)}")
-
-
-def tracked(score: str, response: str) -> Measure:
-    """Score of the tracked F0: ``f0.tracking``, ``f0.tracking.envelope``."""
-    return F0[score].at(*_of(response), label=f"{F0[score].label}{_words(response)}")
-
-
-def _of(response: str) -> tuple[str, ...]:
-    return () if response == AS_RECORDED else (response,)
-
-
-def _words(response: str) -> str:
-    return "" if response == AS_RECORDED else f", {response}"
+def of_response(measure: Measure, response: str, rate_hz: float | None = None) -> Measure:
+    """Measure at a rate, or at any: ``response.40``; ``detected.40.envelope`` where polarities are parted."""
+    rate = () if rate_hz is None else (rate_hz,)
+    part = () if response == AS_RECORDED else (response,)
+    label = measure.label + "".join(f" at {r:g} Hz" for r in rate) + "".join(f", {p}" for p in part)
+    return measure.at(*rate, *part, label=label)

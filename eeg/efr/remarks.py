@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.findings import is_null
 from cogattn.eeg.efr.pitch import N_DRAWS
@@ -37,43 +35,40 @@ AVERAGED = (
 
 def remarks(config: EfrConfig, trials: Trials) -> Iterator[str]:
     """Yield the sentences, what was lost first."""
-    yield from _of_sweeps(trials["sweeps"])
-    yield from _of_locks(trials["lock"])
+    yield from _of_sweeps(trials)
+    yield from _of_locks(trials)
     if len(trials["detection"]) and (trials["recording"]["how"] == "averages").any():
         yield AVERAGED
     yield from _of_simulation(config)
     yield from intake_remarks(trials["recording"])
     if len(trials["spectrum"]):
         yield NOT_THEIRS
-        yield from _of_mains(config, trials["mains"])
+        yield from _of_mains(config, trials)
         yield from _of_bands(trials)
         yield COUPLED
-    if len(trials["pitch_score"]) and config.significance.alpha < 1 / (1 + N_DRAWS):
-        yield f"the least p that the tracking of F0 can reach is {1 / (1 + N_DRAWS):g}, above alpha"
+    least = 1 / (1 + N_DRAWS)
+    if len(trials["pitch_score"]) and config.significance.alpha < least:
+        yield f"the least p that the tracking of F0 can reach is {least:g}, above alpha"
 
 
-def _of_sweeps(sweeps: pd.DataFrame) -> Iterator[str]:
+def _of_sweeps(trials: Trials) -> Iterator[str]:
     """How many sweeps were lost, and to what."""
-    for row in sweeps.to_dict("records"):
+    for row in trials["sweeps"].to_dict("records"):
         lost = {why: int(row[why]) for why in LOSSES if row[why]}
         if lost:
-            total = int(row["used"]) + sum(lost.values())
-            taken = ", ".join(f"{n} {LOSSES[why]}" for why, n in lost.items())
-            fits = (
-                f"; steady_state.sweep_s = {row['fitting_s']:.6g} would fit them"
-                if row["fitting_s"] > 0
-                else ""
-            )
-            yield f"{row['observer']}: {row['used']} of {total} sweeps are used: {taken}{fits}"
+            total, taken = row["used"] + sum(lost.values()), [f"{n} {LOSSES[why]}" for why, n in lost.items()]
+            length = f"steady_state.sweep_s = {row['fitting_s']:.6g}"
+            fits = f"; {length} would fit them" if row["fitting_s"] > 0 else ""
+            yield f"{row['observer']}: {row['used']} of {total} sweeps are used: {', '.join(taken)}{fits}"
 
 
-def _of_locks(lock: pd.DataFrame) -> Iterator[str]:
+def _of_locks(trials: Trials) -> Iterator[str]:
     """Which rates cannot be told from mains, and what would help."""
-    for (rate, line, response), own in lock.groupby(["rate_hz", "line_hz", "response"]):
-        who, one = ", ".join(dict.fromkeys(own["observer"])), own.iloc[0]
+    for (rate, line, response), own in trials["lock"].groupby(["rate_hz", "line_hz", "response"]):
         yield (
-            f"{who}: {rate:g} Hz ({response}) is not testable here: mains at {line:g} Hz keep their phase from "
-            f"sweep to sweep and would pass for a response; what would help: {one['advice']}"
+            f"{', '.join(dict.fromkeys(own['observer']))}: {rate:g} Hz ({response}) is not testable here: mains at "
+            f"{line:g} Hz keep their phase from sweep to sweep and would pass for a response; what would help: "
+            f"{own['advice'].iloc[0]}"
         )
 
 
@@ -91,33 +86,31 @@ def _of_simulation(config: EfrConfig) -> Iterator[str]:
         yield f"Nothing in the simulation responds to {rate:g} Hz: that row is a null, and the right answer is none."
 
 
-def _of_mains(config: EfrConfig, mains: pd.DataFrame) -> Iterator[str]:
+def _of_mains(config: EfrConfig, trials: Trials) -> Iterator[str]:
     """Notches, lines of the other country, and lines that are left in."""
-    notches = sorted(set(mains.loc[mains["kind"] == "notch", "frequency_hz"]))
-    if notches:
-        yield f"notch filters found at {_listed(notches)} Hz and masked with their edges"
-    lines = mains[mains["kind"] == "line"]
-    unmasked = sorted(set(lines.loc[~lines["masked"], "frequency_hz"]))
-    if unmasked:
-        yield f"mains found at {_listed(unmasked)} Hz and left in, as mains.mains_hz = 0 asks"
-    own = config.mains.mains_hz
-    foreign = sorted(
-        {f for f in lines["frequency_hz"] if own not in ("auto", 0) and f % float(own)} - set(unmasked)
-    )
-    if foreign:
-        yield f"mains found at {_listed(foreign)} Hz too, which are no multiples of mains.mains_hz = {own}, and masked"
+    rows, own = trials["mains"], config.mains.mains_hz
+    notches = set(rows.loc[rows["kind"] == "notch", "frequency_hz"])
+    lines = rows[rows["kind"] == "line"]
+    left = set(lines.loc[~lines["masked"], "frequency_hz"])
+    foreign = {f for f in lines["frequency_hz"] if own not in ("auto", 0) and f % float(own)} - left
+    for what, places, then in (
+        ("notch filters", notches, "and masked with their edges"),
+        ("mains", left, "and left in, as mains.mains_hz = 0 asks"),
+        ("mains", foreign, f"too, which are no multiples of mains.mains_hz = {own}, and masked"),
+    ):
+        if places:
+            yield f"{what} found at {', '.join(f'{f:g}' for f in sorted(places))} Hz {then}"
 
 
 def _of_bands(trials: Trials) -> Iterator[str]:
     """Peaks of power that no sound drives, and a transfer function that is not as smooth as was assumed."""
-    reported = trials["reported"]
+    reported, what = trials["reported"], "a band dominates but does not follow the envelope"
     idle = reported[(reported["verdict"] == "not reproduced") & reported["peak_hz"].notna()]
     for who, own in idle.groupby("observer", sort=False):
         spans = dict.fromkeys(
             f"{r.measure} {r.reported_low_hz:g}-{r.reported_high_hz:g} Hz" for r in own.itertuples()
         )
-        what = "a band dominates but does not follow the envelope, and is not counted as reproduced"
-        yield f"{who}: {what}: {', '.join(spans)}"
+        yield f"{who}: {what}, and is not counted as reproduced: {', '.join(spans)}"
     rough = trials["smoothness"][trials["smoothness"]["misfit"] > LARGEST_MISFIT]
     if len(rough):
         yield (
@@ -125,7 +118,3 @@ def _of_bands(trials: Trials) -> Iterator[str]:
             f"between the lags can (up to {rough['misfit'].max():.2f} times what noise explains); widen "
             "spectrum.lag_low_s and lag_high_s, or turn spectrum.smooth off"
         )
-
-
-def _listed(values: list[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)

@@ -6,26 +6,29 @@ from functools import partial
 
 import pandas as pd
 
-from cogattn.eeg.efr import figures, group, remarks
+from cogattn.eeg.efr import figures, group
 from cogattn.eeg.efr.config import EfrConfig
-from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one, persons
-from cogattn.eeg.efr.measures import ALL
+from cogattn.eeg.efr.findings import Listener, findings_of_group, findings_of_one
+from cogattn.eeg.efr.people import persons, read_people
 from cogattn.eeg.efr.plan import observers
+from cogattn.eeg.efr.remarks import remarks
 from cogattn.eeg.encoding import transfers
 from cogattn.eeg.encoding.said import with_persons
 from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
-from cogattn.people.tables import beside, read_persons, remark_on
+from cogattn.people.tables import beside, remark_on
 from cogattn.study import Results, Trials
 
-FOLLOWED_COLUMNS = (
+FOLLOWED_COLUMNS = [
     "observer", "channel", "frequency_hz", "coherence", "coherence_lo", "coherence_hi", "p", "q", "n",
-)  # fmt: skip
-FIGURES = {
-    "spectra": "spectrum", "transfer": "spectrum", "coupling": "pair", "steady_state": "growth", "pitch": "pitch",
-    "group": "curve",
+]  # fmt: skip
+TABLES = {
+    "spectrum": {"reported_bands": "reported", "dominant_bands": "band", "mains": "mains"},
+    "detection": {
+        "steady_state": "detection", "amplitudes": "amplitude", "sweeps": "sweeps", "not_testable": "lock",
+    },
 }  # fmt: skip
-"""Each figure, and the table without which it is not drawn."""
+"""Trial tables that a reader gets, under the names they get, by the table that tells whether their task was run."""
 
 
 def summarise(config: EfrConfig, trials: Trials) -> Results:
@@ -33,28 +36,26 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
 
     Listeners who left no trials are left out.
     """
+    alpha, several = config.significance.alpha, len(observers(config)) > 1
     listeners = _listeners(config, trials)
     findings = [findings_of_one(config, listener) for listener in listeners]
-    tables = _tables(config, trials)
+    tables = _tables(trials, alpha, several)
     rows = [finding.row for own in findings for finding in own]
-    if len(observers(config)) > 1:
+    if several:
         tables["listeners"] = summary_table(rows)
         rows = findings_of_group(findings, Observer("listeners", f"{len(listeners)} listeners", "listener"))
-    people = read_persons(config.humans, known=ALL) if config.humans else None
-    heard = transfers.summary(config.models, config.encoding, trials, alpha=config.significance.alpha)
-    tables |= heard.tables
+    people = read_people(config)
+    heard = transfers.summary(config.models, config.encoding, trials, alpha=alpha)
     rows = beside([*rows, *heard.rows], people)
-    alpha, several = config.significance.alpha, trials["curve"]["observer"].nunique() > 1
-    drawn = [name for name, table in FIGURES.items() if len(trials[table]) and (name != "group" or several)]
+    drawn = [name for name, (_, table) in figures.FIGURES.items() if len(trials[table])]
+    if trials["curve"]["observer"].nunique() < 2 and "group" in drawn:
+        drawn.remove("group")
+    beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     return Results(
         summary=summary_table(rows),
-        tables=tables,
-        figures={name: partial(getattr(figures, name), trials, alpha) for name in drawn} | heard.figures,
-        remarks=(
-            *remarks.remarks(config, trials),
-            *heard.remarks,
-            *(() if people is None else (remark_on(config.humans, people, rows),)),
-        ),
+        tables=tables | heard.tables,
+        figures={name: partial(figures.draw, name, trials, alpha) for name in drawn} | heard.figures,
+        remarks=(*remarks(config, trials), *heard.remarks, *beside_whom),
         people=with_persons(persons(findings), heard.people) if people is None else people,
     )
 
@@ -62,31 +63,24 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
 def _listeners(config: EfrConfig, trials: Trials) -> list[Listener]:
     """Those who left trials, in the order of the settings."""
     whole = {name: dict(iter(rows.groupby("observer", sort=False))) for name, rows in trials.items()}
-    own = {
-        observer: {name: rows.get(observer.id, trials[name].iloc[:0]) for name, rows in whole.items()}
-        for observer in observers(config)
-    }
     return [
-        Listener(who, rows) for who, rows in own.items() if len(rows["spectrum"]) or len(rows["detection"])
+        Listener(who, {name: rows.get(who.id, trials[name].iloc[:0]) for name, rows in whole.items()})
+        for who in observers(config)
+        if who.id in whole["spectrum"] or who.id in whole["detection"]
     ]
 
 
-def _tables(config: EfrConfig, trials: Trials) -> dict[str, pd.DataFrame]:
+def _tables(trials: Trials, alpha: float, several: bool) -> dict[str, pd.DataFrame]:
     """Tables beside the summary, of the tasks that left rows."""
-    tables: dict[str, pd.DataFrame] = {}
-    spectrum, alpha = trials["spectrum"], config.significance.alpha
+    tables = {"recording": trials["recording"]}
+    for task, shown in TABLES.items():
+        if len(trials[task]):
+            tables |= {name: trials[table] for name, table in shown.items()}
+    spectrum = trials["spectrum"]
     if len(spectrum):
-        followed = spectrum.loc[spectrum["q"] <= alpha, list(FOLLOWED_COLUMNS)].reset_index(drop=True)
-        tables |= {
-            "reported_bands": trials["reported"],
-            "dominant_bands": trials["band"],
-            "followed": followed,
-            "mains": trials["mains"],
-        }
-        if len(observers(config)) > 1:
+        followed = spectrum.loc[spectrum["q"] <= alpha, FOLLOWED_COLUMNS]
+        tables["followed"] = followed.reset_index(drop=True)
+        if several:
             tables["group_bands"] = group.group_bands(trials["curve"], trials["band"], alpha=alpha)
             tables["group_reported_bands"] = group.published_bands(trials["reported"], spectrum)
-    if len(trials["detection"]):
-        tables |= {"steady_state": trials["detection"], "amplitudes": trials["amplitude"]}
-        tables |= {"sweeps": trials["sweeps"], "not_testable": trials["lock"]}
-    return tables | {"recording": trials["recording"]}
+    return tables

@@ -18,92 +18,65 @@ from cogattn.study import Schema
 if TYPE_CHECKING:
     import pandas as pd
 
+TYPES = (
+    dict.fromkeys(("observer", "channel", "other", "measure", "reported", "verdict", "reason", "kind"), "str")
+    | dict.fromkeys(("response", "detector", "advice", "track", "score"), "str")
+    | dict.fromkeys(("usable", "touches_mask", "masked", "testable"), "bool")
+    | dict.fromkeys(("n", "used", "short", "bad", "rejected", "unpaired"), "int64")
+)
+"""Of columns by name; every other column is a float64."""
+
+
+def _schema(columns: str) -> Schema:
+    return {name: TYPES.get(name, "float64") for name in ("observer", *columns.split())}
+
+
 TABLES: Mapping[str, Schema] = {
     "recording": INTAKE,
     "modulation": MODULATION,  # of front ends
     # Channels and frequencies. Power in unit^2 / Hz; coherence is debiased; ``chance`` is what 5 % of surrogates
     # exceed and ``chance_mean`` their mean, neither debiased; n counts segments.
-    "spectrum": {
-        "observer": "str", "channel": "str", "frequency_hz": "float64", "usable": "bool", "power": "float64",
-        "coherence": "float64", "coherence_lo": "float64", "coherence_hi": "float64", "p": "float64",
-        "p_counted": "float64", "q": "float64", "chance": "float64", "chance_mean": "float64", "gain": "float64",
-        "gain_lo": "float64", "gain_hi": "float64", "phase_rad": "float64", "n": "int64",
-    },
+    "spectrum": _schema(
+        "channel frequency_hz usable power coherence coherence_lo coherence_hi p p_counted q chance chance_mean "
+        "gain gain_lo gain_hi phase_rad n"
+    ),
     # Frequencies: ``measure`` response, transfer, csd (dB over background) or following (mean coherence).
-    "curve": {
-        "observer": "str", "measure": "str", "frequency_hz": "float64", "usable": "bool", "value": "float64",
-        "lo": "float64", "hi": "float64", "n": "int64",
-    },
+    "curve": _schema("measure frequency_hz usable value lo hi n"),
     # Dominant bands of each curve; ``followed`` of their usable frequencies some channel follows the envelope.
-    "band": {
-        "observer": "str", "measure": "str", "low_hz": "float64", "high_hz": "float64", "peak_hz": "float64",
-        "peak_lo_hz": "float64", "peak_hi_hz": "float64", "height": "float64", "height_lo": "float64",
-        "height_hi": "float64", "touches_mask": "bool", "followed": "float64", "n": "int64",
-    },
+    "band": _schema(
+        "measure low_hz high_hz peak_hz peak_lo_hz peak_hi_hz height height_lo height_hi touches_mask followed n"
+    ),
     # Published bands beside ours: ``measure`` is our curve, ``reported`` the published one.
-    "reported": {
-        "observer": "str", "measure": "str", "reported": "str", "reported_low_hz": "float64",
-        "reported_high_hz": "float64", "verdict": "str", "reason": "str", "low_hz": "float64", "high_hz": "float64",
-        "peak_hz": "float64", "peak_lo_hz": "float64", "peak_hi_hz": "float64", "channels_following": "float64",
-        "pairs_with_lagged_coupling": "float64", "n": "int64",
-    },
+    "reported": _schema(
+        "measure reported reported_low_hz reported_high_hz verdict reason low_hz high_hz peak_hz peak_lo_hz "
+        "peak_hi_hz channels_following pairs_with_lagged_coupling n"
+    ),
     # Mains of 50 and 60 Hz, harmonics too: ``kind`` line, notch or none; level relative to the surroundings.
-    "mains": {
-        "observer": "str", "kind": "str", "frequency_hz": "float64", "low_hz": "float64", "high_hz": "float64",
-        "level_db": "float64", "masked": "bool",
-    },
+    "mains": _schema("kind frequency_hz low_hz high_hz level_db masked"),
     # See `PathResponse.misfit`; no row where the transfer function was not smoothed.
-    "smoothness": {"observer": "str", "misfit": "float64"},
+    "smoothness": _schema("misfit"),
     # Root mean square over channels of the gain in each stretch.
-    "over_time": {
-        "observer": "str", "time_s": "float64", "frequency_hz": "float64", "usable": "bool", "gain": "float64",
-    },
+    "over_time": _schema("time_s frequency_hz usable gain"),
     # Pairs of channels in each named band; q is of lagged coupling, the least within the band.
-    "pair": {
-        "observer": "str", "channel": "str", "other": "str", "low_hz": "float64", "high_hz": "float64",
-        "coherence": "float64", "imaginary": "float64", "wpli_squared": "float64", "q": "float64", "n": "int64",
-    },
+    "pair": _schema("channel other low_hz high_hz coherence imaginary wpli_squared q n"),
     # Tests of a rate and its harmonics; q over channels and harmonics of one detector and response; n counts sweeps.
-    "detection": {
-        "observer": "str", "response": "str", "detector": "str", "channel": "str", "frequency_hz": "float64",
-        "statistic": "float64", "p": "float64", "q": "float64", "testable": "bool", "n": "int64",
-    },
+    "detection": _schema("response detector channel frequency_hz statistic p q testable n"),
     # Rates that are not testable: the line of mains that would be called a response, how much of its amplitude the
     # average keeps, and what would help.
-    "lock": {
-        "observer": "str", "response": "str", "rate_hz": "float64", "line_hz": "float64", "kept": "float64",
-        "advice": "str",
-    },
+    "lock": _schema("response rate_hz line_hz kept advice"),
     # Sweeps used, and lost (see `Sweeps`).
-    "sweeps": {
-        "observer": "str", "used": "int64", "short": "int64", "bad": "int64", "rejected": "int64",
-        "unpaired": "int64", "fitting_s": "float64",
-    },
+    "sweeps": _schema("used short bad rejected unpaired fitting_s"),
     # What is not a test: amplitude of the mean, its ratio to neighbouring bins, pairwise phase consistency.
-    "amplitude": {
-        "observer": "str", "response": "str", "channel": "str", "frequency_hz": "float64",
-        "amplitude": "float64", "snr_db": "float64", "ppc": "float64", "n": "int64",
-    },
+    "amplitude": _schema("response channel frequency_hz amplitude snr_db ppc n"),
     # T2circ and its signal to noise in the first n sweeps.
-    "growth": {
-        "observer": "str", "response": "str", "channel": "str", "frequency_hz": "float64", "n": "int64",
-        "snr_db": "float64", "p": "float64",
-    },
+    "growth": _schema("response channel frequency_hz n snr_db p"),
     # Signal to noise of the power over all channels at every frequency of a sweep.
-    "growth_map": {
-        "observer": "str", "response": "str", "frequency_hz": "float64", "n": "int64", "snr_db": "float64",
-    },
+    "growth_map": _schema("response frequency_hz n snr_db"),
     # F0 over time: ``track`` stimulus or response.
-    "pitch": {
-        "observer": "str", "response": "str", "track": "str", "time_s": "float64", "f0_hz": "float64",
-        "strength": "float64", "n": "int64",
-    },
+    "pitch": _schema("response track time_s f0_hz strength n"),
     # ``score`` strength, error_hz or correlation; p by sign-flipped averages; n counts sweeps.
-    "pitch_score": {
-        "observer": "str", "response": "str", "score": "str", "value": "float64", "lo": "float64",
-        "hi": "float64", "p": "float64", "n": "int64",
-    },
-}  # fmt: skip
+    "pitch_score": _schema("response score value lo hi p n"),
+}
 """Columns and types of every trial table."""
 
 

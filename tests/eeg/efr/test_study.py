@@ -156,8 +156,9 @@ def test_listeners_are_the_persons_under_the_summarys_keys(small):
 
 
 def test_errors_of_what_is_compared_by_ratios_are_those_of_logarithms():
-    from cogattn.eeg.efr.findings import Listener, persons
+    from cogattn.eeg.efr.findings import Listener
     from cogattn.eeg.efr.measures import COHERENCE, FOLLOWING, peak_of
+    from cogattn.eeg.efr.people import persons
     from cogattn.measures import Estimate
     from cogattn.observers.observer import Observer
 
