@@ -1,4 +1,4 @@
-"""Figures of the envelope-following study, drawn from its tables; details are those of the first recording.
+"""Figures of the envelope-following study, drawn from its tables; details are those of one recording, which they name.
 
 Grey stretches are masked mains and notches.
 """
@@ -6,7 +6,8 @@ Grey stretches are masked mains and notches.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from cogattn.eeg.efr.bands import above_background
 from cogattn.eeg.efr.group import LEAST_LISTENERS
 from cogattn.eeg.efr.sweep_cutting import AS_RECORDED, FINE_STRUCTURE
 from cogattn.eeg.efr.tables import grid
+from cogattn.eeg.recordings.montage import fills_a_map, head_info
 from cogattn.eeg.types import FloatArray
 from cogattn.statistics.intervals import mean_interval
 
@@ -35,10 +37,22 @@ CAPTION_WIDTH = 112
 """Letters that fit under a page-wide figure."""
 
 
-def draw(name: str, trials: Trials, alpha: float) -> Figure:
-    """Draw one of `FIGURES` in the house style."""
+def drawn(trials: Trials, alpha: float) -> dict[str, Callable[[], Figure]]:
+    """Figures of what there is to show, by name; each is drawn in the house style when it is called."""
+    there = {
+        spectra: len(trials["spectrum"]) > 0,
+        transfer: (trials["spectrum"]["q"] <= alpha).any(),
+        coupling: len(trials["pair"]) > 0,
+        steady_state: len(trials["growth"]) > 0,
+        pitch: len(trials["pitch"]) > 0,
+        group: trials["curve"]["observer"].nunique() > 1,
+    }
+    return {make.__name__: partial(_draw, make, trials, alpha) for make, shown in there.items() if shown}
+
+
+def _draw(make: Callable[[Trials, float], Figure], trials: Trials, alpha: float) -> Figure:
     with figures.style():
-        return FIGURES[name][0](trials, alpha)
+        return make(trials, alpha)
 
 
 def spectra(trials: Trials, alpha: float) -> Figure:
@@ -85,31 +99,29 @@ def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
 
 
 def transfer(trials: Trials, alpha: float) -> Figure:
-    """Gain and phase of the best followed channels, and gain over time, of the first recording."""
-    name = trials["spectrum"]["observer"].iloc[0]
-    rows, mains = _of(trials["spectrum"], name), _of(trials["mains"], name)
-    figure, (panels,) = figures.new_figure(1, 3, height_in=3.1)
-    channels, _, coherence = grid(rows, "coherence")
-    followed, best = grid(rows, "q")[2] <= alpha, _best(coherence)[:2]
-    shown = [index for index in best if followed[index].any()]
-    for index, colour, marker in zip(shown, figures.SERIES, "ox", strict=False):
-        _draw_transfer(panels[:2], rows, index, followed[index], colour, marker, channels[index])
-    if shown:
-        _limit_gain(panels[0], 1e6 * grid(rows, "gain")[2][shown][followed[shown]])
-        _legend(figure, panels[0])
-    else:
-        for axes in panels[:2]:
-            axes.text(0.5, 0.5, "nothing is followed", transform=axes.transAxes, ha="center")
-    for axes, what in zip(panels, ("gain (µV per unit of envelope)", "phase (rad)"), strict=False):
-        _over_frequency(axes, mains, ylabel=what)
-    panels[1].set_ylim(-3.3, 3.3)
-    _draw_over_time(panels[2], _of(trials["over_time"], name))
-    text = "dots: where followed, thin: elsewhere; pale: 95 % bootstrap intervals; grey: masked mains"
+    """Gain and phase of the best channels, and gain over time, of the first recording that follows the envelope."""
+    spectrum = trials["spectrum"]
+    name = spectrum.loc[spectrum["q"] <= alpha, "observer"].iloc[0]
+    rows, mains, over_time = (_of(trials[table], name) for table in ("spectrum", "mains", "over_time"))
+    channels, f, coherence = grid(rows, "coherence")
+    followed = grid(rows, "q")[2] <= alpha
+    best = [index for index in _best(coherence) if followed[index].any()][:2]
+    figure, ((left, middle, right),) = figures.new_figure(1, 3, height_in=3.1)
+    for index, colour, marker in zip(best, figures.SERIES, "ox", strict=False):
+        _draw_transfer((left, middle), rows, index, followed[index], channels[index], marker, colour)
+    _limit_gain(left, 1e6 * grid(rows, "gain")[2][best][followed[best]])
+    _draw_over_time(right, over_time, f[followed.any(axis=0)])
+    _over_frequency(left, mains, ylabel="gain (µV per unit of envelope)")
+    _over_frequency(middle, mains, ylabel="phase (rad)")
+    middle.set_ylim(-3.3, 3.3)
+    _legend(figure, left)
+    text = "dots: followed; pale: 95 % bootstrap interval; white: not followed; grey: masked mains"
     return _said(figure, rows, "segments", text, of=name)
 
 
 def _draw_transfer(
-    panels: np.ndarray, rows: pd.DataFrame, index: int, followed: np.ndarray, colour: str, marker: str, name: str
+    panels: tuple[Axes, Axes], rows: pd.DataFrame, index: int, followed: np.ndarray, name: str, marker: str,
+    colour: str,
 ) -> None:  # fmt: skip
     """Gain with its interval, and phase, of one channel: dots where it follows; between, the gain is thin and pale."""
     f = grid(rows, "gain")[1]
@@ -129,19 +141,15 @@ def _limit_gain(axes: Axes, held: FloatArray) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_over_time(axes: Axes, rows: pd.DataFrame) -> None:
-    table = rows.assign(power=(1e6 * rows["gain"].where(rows["usable"])) ** 2)  # NaN: masked
-    table = table.pivot(index="frequency_hz", columns="time_s", values="power")
+def _draw_over_time(axes: Axes, rows: pd.DataFrame, followed_hz: FloatArray) -> None:
+    """Mean power of the gain in bands of 2 Hz, of the frequencies that some channel follows."""
+    table = rows.pivot(index="frequency_hz", columns="time_s", values="gain") ** 2
     f, times = table.index.to_numpy(), table.columns.to_numpy() / 60
-    width = max(1, round(2 / (f[1] - f[0])))  # bins in 2 Hz
-    n_rows = len(f) // width
-    level = 10 * np.log10(table.to_numpy()[: n_rows * width].reshape(n_rows, width, -1).mean(axis=1))
-    extent = (
-        times[0],
-        times[-1] + (times[1] - times[0] if len(times) > 1 else 1),
-        f[0],
-        f[n_rows * width - 1],
-    )
+    width = max(2.0, f[1] - f[0])
+    bands = table.loc[followed_hz].reindex(f).groupby((f / width).round()).mean()
+    edges = (bands.index[0] - 0.5) * width, (bands.index[-1] + 0.5) * width
+    extent = (times[0], times[-1] + (times[1] - times[0] if len(times) > 1 else 1), *edges)
+    level = 120 + 10 * np.log10(bands.to_numpy())
     low, high = np.nanpercentile(level, [2, 98])
     _image(axes, level, extent=extent, vmin=low, vmax=high, origin="lower", aspect="auto")
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")
@@ -173,33 +181,22 @@ def coupling(trials: Trials, alpha: float) -> Figure:
 
 def _draw_topography(axes: Axes, rows: pd.DataFrame, low: float, high: float) -> None:
     """Mean coherence with the envelope within a band: on the scalp where electrodes are known, else as bars."""
+    from mne.viz import plot_topomap
+
     channels, f, coherence = grid(rows, "coherence")
     values = coherence[:, (f >= low) & (f <= high)].mean(axis=1)
     axes.set_title("coherence with envelope")
-    info, known = _electrodes(channels)
-    if len(known) < max(4, 0.6 * len(channels)):
+    known = [i for i, channel in enumerate(channels) if head_info([channel])]
+    info = head_info([channels[i] for i in known]) if len(known) >= max(4, 0.6 * len(channels)) else None
+    if info is None or not fills_a_map(info):
         axes.barh(np.arange(len(channels)), values, color=OURS)
         axes.set_yticks(np.arange(len(channels)), channels, fontsize=6)
         axes.set(xlabel="squared coherence", box_aspect=1)
         return
-    from mne.viz import plot_topomap
-
     image, _ = plot_topomap(values[known], info, axes=axes, show=False, cmap="cividis", contours=4)
     centre, half = np.mean(axes.get_ylim()), np.ptp([*axes.get_xlim(), *axes.get_ylim()]) / 2
     axes.set(xlim=(-half, half), ylim=(centre - half, centre + half))  # a square, like the matrices
     _colour_bar(axes, image)
-
-
-def _electrodes(channels: list[str]) -> tuple[object, list[int]]:
-    """Channels of the 10-05 system as mne knows them, and which of ours they are."""
-    import mne
-
-    name = "colin27_1005" if "colin27_1005" in mne.channels.get_builtin_montages() else "standard_1005"
-    montage = mne.channels.make_standard_montage(name)
-    spelling = {known.lower(): known for known in montage.ch_names}
-    known = [i for i, channel in enumerate(channels) if channel.lower() in spelling]
-    info = mne.create_info([spelling[channels[i].lower()] for i in known], 1.0, "eeg")
-    return info.set_montage(montage, verbose="error"), known
 
 
 def _shown_band(bands: pd.DataFrame, pairs: pd.DataFrame) -> tuple[float, float]:
@@ -246,21 +243,23 @@ def steady_state(trials: Trials, alpha: float) -> Figure:
     detection, growth, power = (trials[table] for table in ("detection", "growth", "growth_map"))
     growth, power = (rows[rows["response"] != FINE_STRUCTURE] for rows in (growth, power))
     rate, names = growth["frequency_hz"].min(), list(dict.fromkeys(detection["observer"]))
-    colours = dict(zip(names, figures.SERIES, strict=False))
+    at_rate, colours = growth[growth["frequency_hz"] == rate], dict(zip(names, figures.SERIES, strict=False))
     figure, ((left, middle, right),) = figures.new_figure(1, 3, height_in=3.2)
     for number, (name, colour) in enumerate(colours.items()):
         beside = 0.1 * rate * (number - (len(colours) - 1) / 2)
         _draw_tests(left, _of(detection[detection["detector"] == "t2circ"], name), beside, colour)
-        at_rate = _of(growth[growth["frequency_hz"] == rate], name).groupby("n")["snr_db"]
-        middle.plot(at_rate.median(), color=colour)
+        grown = _of(at_rate, name).groupby("n")["snr_db"]
+        middle.plot(grown.median(), color=colour)
         if len(names) <= 2:
-            ends = at_rate.quantile(0.25), at_rate.quantile(0.75)
+            ends = grown.quantile(0.25), grown.quantile(0.75)
             middle.fill_between(ends[0].index, *ends, color=colour, alpha=0.18, linewidth=0)
     for axes, height in ((left, -np.log10(alpha)), (middle, 0)):
         axes.axhline(height, color=figures.COLOURS["reference"], linewidth=0.8)
     left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
+    left.set_ylim(bottom=min(0, left.get_ylim()[0]))
     _tick_harmonics(left, detection)
-    middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=f"at {rate:g} Hz")
+    title = f"at {rate:g} Hz" + ("" if at_rate["p"].notna().any() else ", not testable")
+    middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=title)
     middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
     _legend(figure, left)
     _draw_growth_map(right, _of(power, names[0]))
@@ -357,14 +356,3 @@ def _said(figure: Figure, counted: pd.DataFrame | int, unit: str, text: str, *, 
     said = f"{of}; n = {n} {unit}; {text}".removeprefix("; ")
     figures.caption(figure, textwrap.fill(said, CAPTION_WIDTH))
     return figure
-
-
-FIGURES: Mapping[str, tuple[Callable[[Trials, float], Figure], str]] = {
-    "spectra": (spectra, "spectrum"),
-    "transfer": (transfer, "spectrum"),
-    "coupling": (coupling, "pair"),
-    "steady_state": (steady_state, "growth"),
-    "pitch": (pitch, "pitch"),
-    "group": (group, "curve"),
-}
-"""Each figure, and the table without which it is not drawn."""

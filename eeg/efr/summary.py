@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 
 from cogattn.eeg.efr import figures, group
@@ -47,14 +45,11 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
     people = read_people(config)
     heard = transfers.summary(config.models, config.encoding, trials, alpha=alpha)
     rows = beside([*rows, *heard.rows], people)
-    drawn = [name for name, (_, table) in figures.FIGURES.items() if len(trials[table])]
-    if trials["curve"]["observer"].nunique() < 2 and "group" in drawn:
-        drawn.remove("group")
     beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     return Results(
         summary=summary_table(rows),
         tables=tables | heard.tables,
-        figures={name: partial(figures.draw, name, trials, alpha) for name in drawn} | heard.figures,
+        figures=figures.drawn(trials, alpha) | heard.figures,
         remarks=(*remarks(config, trials), *heard.remarks, *beside_whom),
         people=with_persons(persons(findings), heard.people) if people is None else people,
     )
