@@ -17,7 +17,6 @@ from cogattn import figures
 from cogattn.eeg.efr.bands import above_background
 from cogattn.eeg.efr.group import LEAST_LISTENERS
 from cogattn.eeg.efr.sweep_cutting import AS_RECORDED, FINE_STRUCTURE
-from cogattn.eeg.efr.tables import grid
 from cogattn.eeg.recordings.montage import fills_a_map, head_info
 from cogattn.eeg.types import FloatArray
 from cogattn.statistics.intervals import mean_interval
@@ -73,67 +72,63 @@ def spectra(trials: Trials, alpha: float) -> Figure:
 
 
 def _draw_power(axes: Axes, rows: pd.DataFrame) -> None:
-    _, f, power = grid(rows, "power")
-    mean = np.exp(np.log(1e12 * power).mean(axis=0))
-    level = 10 * np.log10(mean)
-    axes.plot(f, 10 * np.log10(1e12 * power.T), color=OURS, alpha=0.15, linewidth=0.6)
-    axes.plot(f, level, color=OURS, label="mean of channels")
-    style = {"color": "#000000", "linestyle": "--", "linewidth": 1}
-    axes.plot(f, level - above_background(f, mean), label="background (noise floor)", **style)
+    power = 1e12 * rows.pivot(index="frequency_hz", columns="channel", values="power")
+    f, mean = power.index.to_numpy(), np.exp(np.log(power.to_numpy()).mean(axis=1))
+    background = 10 * np.log10(mean) - above_background(f, mean)
+    axes.plot(f, 10 * np.log10(power), color=OURS, alpha=0.15, linewidth=0.6)
+    axes.plot(f, 10 * np.log10(mean), color=OURS, label="mean of channels")
+    axes.plot(f, background, "--", color="#000000", linewidth=1, label="background (noise floor)")
 
 
 def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
-    channels, f, coherence = grid(rows, "coherence")
-    best = _best(coherence)[0]
-    low, high, critical, mean = (
-        grid(rows, column)[2][best] for column in ("coherence_lo", "coherence_hi", "chance", "chance_mean")
-    )
-    figures.draw_band(axes, f, coherence[best], low, high, label="best channel")
-    label = "its chance, 95 %"
-    axes.plot(f, critical - mean, color=figures.COLOURS["reference"], linewidth=1, label=label)
-    share, level = (grid(rows, "q")[2] <= alpha).mean(axis=0), -0.08 * max(float(high.max()), 1e-3)
-    called, label = share > 0, f"channels with q <= {alpha:g} (size: share)"
-    sizes, heights = 8 * share[called] + 1, np.full(np.count_nonzero(called), level)
-    axes.scatter(f[called], heights, c=CALLED_COLOUR, s=sizes, marker="s", label=label)
-    axes.set(title=f"best channel: {channels[best]}", ylim=(1.75 * level, None))
+    channel = _best(rows)[0]
+    own = rows[rows["channel"] == channel]
+    f, *ends = (own[column] for column in ("frequency_hz", "coherence", "coherence_lo", "coherence_hi"))
+    figures.draw_band(axes, f, *ends, label="best channel")
+    chance = {"color": figures.COLOURS["reference"], "linewidth": 1, "label": "its chance, 95 %"}
+    axes.plot(f, own["chance"] - own["chance_mean"], **chance)
+    share, level = (rows["q"] <= alpha).groupby(rows["frequency_hz"]).mean(), -0.08 * max(ends[2].max(), 1e-3)
+    share, label = share[share > 0], f"channels with q <= {alpha:g} (size: share)"
+    heights = np.full(len(share), level)
+    axes.scatter(share.index, heights, c=CALLED_COLOUR, s=8 * share + 1, marker="s", label=label)
+    axes.set(title=f"best channel: {channel}", ylim=(1.75 * level, None))
 
 
 def transfer(trials: Trials, alpha: float) -> Figure:
     """Gain and phase of the best channels, and gain over time, of the first recording that follows the envelope."""
-    spectrum = trials["spectrum"]
-    name = spectrum.loc[spectrum["q"] <= alpha, "observer"].iloc[0]
+    followed = trials["spectrum"][trials["spectrum"]["q"] <= alpha]
+    name = followed["observer"].iloc[0]
     rows, mains, over_time = (_of(trials[table], name) for table in ("spectrum", "mains", "over_time"))
-    channels, f, coherence = grid(rows, "coherence")
-    followed = grid(rows, "q")[2] <= alpha
-    best = [index for index in _best(coherence) if followed[index].any()][:2]
+    followed = _of(followed, name)
+    best = [channel for channel in _best(rows) if channel in set(followed["channel"])][:2]
     figure, ((left, middle, right),) = figures.new_figure(1, 3, height_in=3.1)
-    for index, colour, marker in zip(best, figures.SERIES, "ox", strict=False):
-        _draw_transfer((left, middle), rows, index, followed[index], channels[index], marker, colour)
-    _limit_gain(left, 1e6 * grid(rows, "gain")[2][best][followed[best]])
-    _draw_over_time(right, over_time, f[followed.any(axis=0)])
+    for channel, colour, marker in zip(best, figures.SERIES, "ox", strict=False):
+        _draw_transfer(left, middle, rows[rows["channel"] == channel], alpha, colour, marker)
+    _limit_gain(left, 1e6 * followed.loc[followed["channel"].isin(best), "gain"])
+    _draw_over_time(right, over_time, followed["frequency_hz"].unique())
     _over_frequency(left, mains, ylabel="gain (µV per unit of envelope)")
-    _over_frequency(middle, mains, ylabel="phase (rad)")
-    middle.set_ylim(-3.3, 3.3)
+    _over_frequency(middle, mains, ylabel="phase (rad)", ylim=(-3.3, 3.3))
     _legend(figure, left)
     text = "dots: followed; pale: 95 % bootstrap interval; white: not followed; grey: masked mains"
     return _said(figure, rows, "segments", text, of=name)
 
 
 def _draw_transfer(
-    panels: tuple[Axes, Axes], rows: pd.DataFrame, index: int, followed: np.ndarray, name: str, marker: str,
-    colour: str,
-) -> None:  # fmt: skip
+    left: Axes, right: Axes, own: pd.DataFrame, alpha: float, colour: str, marker: str
+) -> None:
     """Gain with its interval, and phase, of one channel: dots where it follows; between, the gain is thin and pale."""
-    f = grid(rows, "gain")[1]
-    gain, low, high = (1e6 * grid(rows, column)[2][index] for column in ("gain", "gain_lo", "gain_hi"))
+    own, followed = own.assign(**(1e6 * own[["gain", "gain_lo", "gain_hi"]])), own["q"] <= alpha
+    f, there = own["frequency_hz"], own[followed]
     dots = {"color": colour, "markersize": 2.0 if marker == "o" else 3.0, "markeredgewidth": 0.6}
-    panels[0].semilogy(f, gain, color=colour, linewidth=0.5, alpha=0.4)
-    panels[0].fill_between(f, low, high, where=followed, color=colour, alpha=0.18, linewidth=0)
-    panels[0].plot(f[followed], gain[followed], marker, label=name, **dots)
-    panels[1].plot(f[followed], grid(rows, "phase_rad")[2][index][followed], marker, **dots)
+    left.semilogy(f, own["gain"], color=colour, linewidth=0.5, alpha=0.4)
+    left.fill_between(
+        f, own["gain_lo"], own["gain_hi"], where=followed, color=colour, alpha=0.18, linewidth=0
+    )
+    left.plot(there["frequency_hz"], there["gain"], marker, label=there["channel"].iloc[0], **dots)
+    right.plot(there["frequency_hz"], there["phase_rad"], marker, **dots)
 
 
-def _limit_gain(axes: Axes, held: FloatArray) -> None:
+def _limit_gain(axes: Axes, held: pd.Series) -> None:
     """Let the axis hold what is followed, and not the noise far below."""
     axes.set_ylim(held.min() / 2, 2 * held.max())
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -143,15 +138,12 @@ def _limit_gain(axes: Axes, held: FloatArray) -> None:
 
 def _draw_over_time(axes: Axes, rows: pd.DataFrame, followed_hz: FloatArray) -> None:
     """Mean power of the gain in bands of 2 Hz, of the frequencies that some channel follows."""
-    table = rows.pivot(index="frequency_hz", columns="time_s", values="gain") ** 2
-    f, times = table.index.to_numpy(), table.columns.to_numpy() / 60
+    power = rows.pivot(index="frequency_hz", columns="time_s", values="gain") ** 2
+    f = power.index.to_numpy()
     width = max(2.0, f[1] - f[0])
-    bands = table.loc[followed_hz].reindex(f).groupby((f / width).round()).mean()
-    edges = (bands.index[0] - 0.5) * width, (bands.index[-1] + 0.5) * width
-    extent = (times[0], times[-1] + (times[1] - times[0] if len(times) > 1 else 1), *edges)
-    level = 120 + 10 * np.log10(bands.to_numpy())
-    low, high = np.nanpercentile(level, [2, 98])
-    _image(axes, level, extent=extent, vmin=low, vmax=high, origin="lower", aspect="auto")
+    bands = power.loc[followed_hz].reindex(f).groupby(width * (f / width).round()).mean()
+    level = 120 + 10 * np.log10(bands.set_axis(bands.columns / 60, axis=1))
+    _image(axes, level, *np.nanpercentile(level, [2, 98]), first=0.0)
     axes.set(xlabel="time (min)", ylabel="frequency (Hz)", title="gain over time (dB)")
 
 
@@ -160,18 +152,17 @@ def coupling(trials: Trials, alpha: float) -> Figure:
     name = trials["pair"]["observer"].iloc[0]
     rows, pairs, bands = (_of(trials[table], name) for table in ("spectrum", "pair", "band"))
     low, high = _shown_band(bands, pairs)
-    pairs, channels = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)], grid(rows, "power")[0]
+    pairs, channels = pairs[(pairs["low_hz"] == low) & (pairs["high_hz"] == high)], rows["channel"].unique()
     figure, (panels,) = figures.new_figure(1, 3, height_in=2.7)
-    for axes, column, title, most in (
-        (panels[0], "coherence", "coherence", 1), (panels[1], "imaginary", "|imaginary part|", None)
-    ):  # fmt: skip
-        matrix = pairs.pivot(index="channel", columns="other", values=column).reindex(
+    shown = np.where(np.arange(len(channels)) % max(1, len(channels) // 16), "", channels)
+    titles = {"coherence": ("coherence", 1), "imaginary": ("|imaginary part|", None)}
+    for axes, (column, (title, most)) in zip(panels, titles.items(), strict=False):
+        half = pairs.pivot(index="channel", columns="other", values=column).reindex(
             channels, columns=channels
         )
-        _image(axes, np.abs(matrix.fillna(matrix.T).to_numpy()), vmin=0, vmax=most)
-        places = np.arange(0, len(channels), max(1, len(channels) // 16))
-        axes.set_xticks(places, [channels[i] for i in places], rotation=90, fontsize=6)
-        axes.set_yticks(places, [channels[i] for i in places], fontsize=6)
+        _colour_bar(axes, axes.imshow(np.abs(half.fillna(half.T)), vmin=0, vmax=most))
+        axes.set_xticks(range(len(channels)), shown, rotation=90, fontsize=6)
+        axes.set_yticks(range(len(channels)), shown, fontsize=6)
         axes.set_title(title)
     _draw_topography(panels[2], rows, low, high)
     lagged = f"{100 * (pairs['q'] <= alpha).mean():.0f} % of pairs with q <= {alpha:g}"
@@ -183,17 +174,17 @@ def _draw_topography(axes: Axes, rows: pd.DataFrame, low: float, high: float) ->
     """Mean coherence with the envelope within a band: on the scalp where electrodes are known, else as bars."""
     from mne.viz import plot_topomap
 
-    channels, f, coherence = grid(rows, "coherence")
-    values = coherence[:, (f >= low) & (f <= high)].mean(axis=1)
+    inside = rows[rows["frequency_hz"].between(low, high)]
+    values = inside.groupby("channel", sort=False)["coherence"].mean()
+    known = [channel for channel in values.index if head_info([channel])]
+    info = head_info(known) if len(known) >= max(4, 0.6 * len(values)) else None
     axes.set_title("coherence with envelope")
-    known = [i for i, channel in enumerate(channels) if head_info([channel])]
-    info = head_info([channels[i] for i in known]) if len(known) >= max(4, 0.6 * len(channels)) else None
     if info is None or not fills_a_map(info):
-        axes.barh(np.arange(len(channels)), values, color=OURS)
-        axes.set_yticks(np.arange(len(channels)), channels, fontsize=6)
+        axes.barh(values.index, values, color=OURS)
+        axes.tick_params(axis="y", labelsize=6)
         axes.set(xlabel="squared coherence", box_aspect=1)
         return
-    image, _ = plot_topomap(values[known], info, axes=axes, show=False, cmap="cividis", contours=4)
+    image, _ = plot_topomap(values[known].to_numpy(), info, axes=axes, show=False, cmap="cividis", contours=4)
     centre, half = np.mean(axes.get_ylim()), np.ptp([*axes.get_xlim(), *axes.get_ylim()]) / 2
     axes.set(xlim=(-half, half), ylim=(centre - half, centre + half))  # a square, like the matrices
     _colour_bar(axes, image)
@@ -213,12 +204,10 @@ def group(trials: Trials, alpha: float) -> Figure:
     figure, (panels,) = figures.new_figure(1, 2, height_in=2.9)
     labels = {"following": "squared coherence with envelope", "response": "power over background (dB)"}
     curves, n = trials["curve"], trials["curve"]["observer"].nunique()
+    curves = curves.assign(value=curves["value"].where(curves["usable"]))  # gaps where mains are masked
     for axes, (measure, label) in zip(panels, labels.items(), strict=True):
-        own = curves[(curves["measure"] == measure) & curves["usable"]]
-        every = np.unique(curves["frequency_hz"])  # with gaps where mains are masked
-        _draw_listeners(
-            axes, own.pivot(index="frequency_hz", columns="observer", values="value").reindex(every)
-        )
+        own = curves[curves["measure"] == measure]
+        _draw_listeners(axes, own.pivot(index="frequency_hz", columns="observer", values="value"))
         _over_frequency(axes, trials["mains"], ylabel=label)
     _legend(figure, panels[0])
     band = "band: 95 % t interval" if n >= LEAST_LISTENERS else "no interval of fewer than three listeners"
@@ -295,11 +284,7 @@ def _tick_harmonics(axes: Axes, detection: pd.DataFrame) -> None:
 def _draw_growth_map(axes: Axes, rows: pd.DataFrame) -> None:
     """Signal to noise at every frequency (down) and number of sweeps (across)."""
     table = rows.pivot(index="frequency_hz", columns="n", values="snr_db")
-    f, counts = table.index.to_numpy(), table.columns.to_numpy()
-    step, half = (counts[1] - counts[0]) / 2, (f[1] - f[0]) / 2
-    extent = (counts[0] - step, counts[-1] + step, f[0] - half, f[-1] + half)
-    top = max(6.0, float(np.percentile(table, 98)))
-    _image(axes, table.to_numpy(), extent=extent, vmin=-3, vmax=top, origin="lower", aspect="auto")
+    _image(axes, table, -3, max(6.0, float(np.percentile(table, 98))))
     axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
 
 
@@ -322,21 +307,28 @@ def _of(rows: pd.DataFrame, observer: str) -> pd.DataFrame:
     return rows[rows["observer"] == observer]
 
 
-def _best(coherence: FloatArray) -> np.ndarray:
+def _best(rows: pd.DataFrame) -> list[str]:
     """Channels by falling largest coherence."""
-    return np.argsort(-coherence.max(axis=1), kind="stable")
+    largest = rows.groupby("channel", sort=False)["coherence"].max()
+    return list(largest.sort_values(ascending=False, kind="stable").index)
 
 
-def _over_frequency(axes: Axes, mains: pd.DataFrame, **labels: str) -> None:
+def _over_frequency(axes: Axes, mains: pd.DataFrame, **settings: object) -> None:
     """Name the axis, and shade what is masked."""
     limits, masked = axes.get_xlim(), mains[mains["masked"]]
     for low_hz, high_hz in zip(masked["low_hz"], masked["high_hz"], strict=True):
         axes.axvspan(low_hz, high_hz, color=MASK_COLOUR, linewidth=0, zorder=0)
-    axes.set(xlim=limits, xlabel="frequency (Hz)", **labels)
+    axes.set(xlim=limits, xlabel="frequency (Hz)", **settings)
 
 
-def _image(axes: Axes, values: FloatArray, **how: object) -> None:
-    _colour_bar(axes, axes.imshow(values, **how))
+def _image(axes: Axes, table: pd.DataFrame, low: float, high: float, *, first: float | None = None) -> None:
+    """A table as colours between two values, each in the middle of its cell, or columns from `first` on."""
+    x, y = table.columns.to_numpy(float), table.index.to_numpy(float)
+    dx, dy = x[1] - x[0] if len(x) > 1 else 1.0, y[1] - y[0]
+    left = x[0] - dx / 2 if first is None else first
+    extent = (left, left + len(x) * dx, y[0] - dy / 2, y[-1] + dy / 2)
+    image = axes.imshow(table, aspect="auto", origin="lower", extent=extent, vmin=low, vmax=high)
+    _colour_bar(axes, image)
 
 
 def _colour_bar(axes: Axes, image: AxesImage) -> None:

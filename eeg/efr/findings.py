@@ -15,7 +15,6 @@ from cogattn.eeg.efr import measures
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.group import share_of
 from cogattn.eeg.efr.steady import FILTERED, FINE_STRUCTURE
-from cogattn.eeg.efr.tables import grid
 from cogattn.eeg.recordings.config import SimulatedPath, SimulatedSweeps
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
@@ -169,11 +168,11 @@ def _against_truth(config: EfrConfig, listener: Listener) -> Iterator[Finding]:
     from cogattn.eeg.recordings.simulate_path import electrode_names
     from cogattn.eeg.recordings.sources import simulated_path
 
-    names = electrode_names(source.n_channels)
-    channels, f, gain = grid(spectrum, "gain")
-    truth = np.abs(simulated_path(source).transfer(f))[[names.index(channel) for channel in channels]]
-    clear = (grid(spectrum, "coherence")[2] > 0.3) & grid(spectrum, "usable")[2].astype(bool)
-    errors = (gain / np.maximum(truth, 1e-30) - 1)[clear]
+    gains = np.abs(simulated_path(source).transfer(spectrum["frequency_hz"].unique()))
+    number = {name: index for index, name in enumerate(electrode_names(source.n_channels))}
+    truth = np.concatenate([gains[number[channel]] for channel in spectrum["channel"].unique()])
+    clear = spectrum["usable"] & (spectrum["coherence"] > 0.3)
+    errors = (spectrum["gain"] / np.maximum(truth, 1e-30) - 1)[clear].to_numpy()
     if errors.size:
         size = Estimate.bare(100 * float(np.sqrt(np.mean(errors**2))), errors.size)
         of = "root mean square departure from the simulated truth where squared coherence exceeds .3"

@@ -1,4 +1,4 @@
-"""Trial tables of the study: what a cell leaves, one table for each kind of estimate, and back into arrays.
+"""Trial tables of the study: what a cell leaves, one table for each kind of estimate.
 
 A cell of task ``following`` fills recording, spectrum, curve, band, reported, mains, smoothness, over_time and pair;
 one of task ``steady_state`` recording, sweeps, detection, amplitude, growth, growth_map, lock where a rate cannot be
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from cogattn.eeg.encoding.plan import MODULATION
 from cogattn.eeg.recordings.intake import INTAKE
-from cogattn.eeg.types import FloatArray
 from cogattn.study import Schema
 
 if TYPE_CHECKING:
@@ -84,10 +83,3 @@ def typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with exactly the columns that `table` declares, in that order and of those types."""
     schema = TABLES[table]
     return rows[list(schema)].astype(dict(schema)).reset_index(drop=True)
-
-
-def grid(spectrum: pd.DataFrame, column: str) -> tuple[list[str], FloatArray, FloatArray]:
-    """Channels, frequencies and a (n_channels, n_frequencies) array of one listener's rows of table spectrum."""
-    channels = list(dict.fromkeys(spectrum["channel"]))
-    values = spectrum[column].to_numpy().reshape(len(channels), -1)
-    return channels, spectrum["frequency_hz"].to_numpy()[: values.shape[1]], values
