@@ -339,7 +339,7 @@ def _colour_bar(axes: Axes, image: AxesImage) -> None:
 def _legend(figure: Figure, *panels: Axes) -> None:
     """One legend above the panels, where it covers no curve and no mask."""
     named = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
-    figure.legend(*zip(*named, strict=True), loc="outside upper left", fontsize=7, ncols=3)
+    figure.legend(*zip(*named, strict=True), loc="outside upper left", fontsize=6, ncols=4)
 
 
 def _said(figure: Figure, counted: pd.DataFrame | int, unit: str, text: str, *, of: str = "") -> Figure:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cogattn import figures
+from cogattn.eeg.efr import figures as efr_figures
 from cogattn.eeg.efr.config import (
     EfrConfig,
     SignificanceSettings,
@@ -101,3 +102,36 @@ def test_gain_is_drawn_where_the_envelope_is_followed_and_channels_are_told_apar
     n_followed = followed.groupby("channel").size()
     for line in bold:
         assert np.isfinite(line.get_ydata()).sum() == n_followed[line.get_label()]
+
+
+def test_gain_is_that_of_the_first_who_follows_and_is_not_drawn_of_nobody(run_efr):
+    results, trials = run_efr(RUNS["two"])
+    silent = trials["spectrum"].assign(
+        q=trials["spectrum"]["q"].where(trials["spectrum"]["observer"] != "listener 1", 1.0)
+    )
+    tables = {**trials, "spectrum": silent}
+    drawn = efr_figures.drawn(tables, 0.05)
+    assert drawn["transfer"]().get_supxlabel().startswith("listener 2")
+    assert "transfer" in results.figures
+    assert "transfer" not in efr_figures.drawn({**trials, "spectrum": silent.assign(q=1.0)}, 0.05)
+
+
+def test_only_frequencies_that_are_followed_have_a_colour_over_time(run_efr):
+    results, trials = run_efr(RUNS["two"])
+    (image,) = results.figures["transfer"]().axes[2].get_images()
+    followed = trials["spectrum"].query("observer == 'listener 1' and q <= 0.05")["frequency_hz"]
+    shown = np.isfinite(np.ma.filled(image.get_array(), np.nan)).all(axis=1)
+    bottom, step = image.get_extent()[2], np.diff(image.get_extent()[2:])[0] / len(shown)
+    assert set(np.flatnonzero(shown)) == set(((followed - bottom) / step).astype(int))
+
+
+def test_a_rate_that_mains_could_pass_for_is_said_to_be_untestable(run_efr):
+    source = SimulatedSweeps(n_listeners=2, n_sweeps=40, modulation_hz=50, sfreq=256, n_channels=2)
+    rate = SteadyStateSettings(modulation_hz=50, n_harmonics=2)
+    figure = run_efr(EfrConfig(recordings=source, following=False, steady_state=rate))[0].figures[
+        "steady_state"
+    ]()
+    left, middle = figure.axes[:2]
+    assert middle.get_title(loc="left") == "at 50 Hz, not testable"
+    assert left.get_ylim()[0] == 0
+    assert "grey: not testable" in figure.get_supxlabel()
