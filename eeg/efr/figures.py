@@ -231,61 +231,54 @@ def steady_state(trials: Trials, alpha: float) -> Figure:
     """T2circ at each harmonic, signal to noise as sweeps add up, and the same over frequency."""
     detection, growth, power = (trials[table] for table in ("detection", "growth", "growth_map"))
     growth, power = (rows[rows["response"] != FINE_STRUCTURE] for rows in (growth, power))
-    rate, names = growth["frequency_hz"].min(), list(dict.fromkeys(detection["observer"]))
-    at_rate, colours = growth[growth["frequency_hz"] == rate], dict(zip(names, figures.SERIES, strict=False))
+    names = list(dict.fromkeys(detection["observer"]))
+    colours = dict(zip(names, figures.SERIES, strict=False))
     figure, ((left, middle, right),) = figures.new_figure(1, 3, height_in=3.2)
-    for number, (name, colour) in enumerate(colours.items()):
-        beside = 0.1 * rate * (number - (len(colours) - 1) / 2)
-        _draw_tests(left, _of(detection[detection["detector"] == "t2circ"], name), beside, colour)
-        grown = _of(at_rate, name).groupby("n")["snr_db"]
-        middle.plot(grown.median(), color=colour)
-        if len(names) <= 2:
-            ends = grown.quantile(0.25), grown.quantile(0.75)
-            middle.fill_between(ends[0].index, *ends, color=colour, alpha=0.18, linewidth=0)
-    for axes, height in ((left, -np.log10(alpha)), (middle, 0)):
-        axes.axhline(height, color=figures.COLOURS["reference"], linewidth=0.8)
-    left.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
-    left.set_ylim(bottom=min(0, left.get_ylim()[0]))
-    _tick_harmonics(left, detection)
-    title = f"at {rate:g} Hz" + ("" if at_rate["p"].notna().any() else ", not testable")
-    middle.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=title)
-    middle.set_ylim(bottom=max(-15, middle.get_ylim()[0]))
+    _draw_tests(left, detection, alpha, colours)
+    _draw_growth(middle, growth[growth["frequency_hz"] == growth["frequency_hz"].min()], colours)
+    table = _of(power, names[0]).pivot(index="frequency_hz", columns="n", values="snr_db")
+    _image(right, table, -3, max(6.0, float(np.percentile(table, 98))))
+    right.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
     _legend(figure, left)
-    _draw_growth_map(right, _of(power, names[0]))
     grey = "" if detection["testable"].all() else " (grey: not testable, mains would pass for a response)"
     pale = " (pale: half of them)" if len(names) <= 2 else ""
     some = f"; the first {len(colours)} of {len(names)} listeners" if len(names) > len(colours) else ""
-    text = (
-        f"left: a dot a channel, line: p = {alpha:g}{grey}; middle: median of channels{pale}; "
-        f"right: power over channels, {names[0]}{some}"
-    )
-    return _said(figure, detection, "sweeps", text)
+    left_said = f"left: a dot a channel, line: p = {alpha:g}{grey}; middle: median of channels{pale}"
+    return _said(figure, detection, "sweeps", f"{left_said}; right: power over channels, {names[0]}{some}")
 
 
-def _draw_tests(axes: Axes, tests: pd.DataFrame, beside_hz: float, colour: str) -> None:
-    """Dots of one listener beside each harmonic; crosses of a second response."""
-    for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
-        label = own["observer"].iloc[0] + (f", {response}" if response != AS_RECORDED else "")
-        strength = -np.log10(np.maximum(own["p"], 1e-300))  # NaN where not testable: no dot
-        dots = {"color": colour, "alpha": 0.5, "markersize": 4, "label": label}
-        axes.plot(own["frequency_hz"] + beside_hz, strength, marker, **dots)
-
-
-def _tick_harmonics(axes: Axes, detection: pd.DataFrame) -> None:
-    """Ticks where something was tested, as many as there is room for; grey where it could not be."""
+def _draw_tests(axes: Axes, detection: pd.DataFrame, alpha: float, colours: dict[str, str]) -> None:
+    """Dots of each listener beside a harmonic, crosses of a second response; grey where nothing could be tested."""
     rates = np.unique(detection["frequency_hz"])
-    shown, margin = rates[:: -(-len(rates) // 5)], 0.5 * rates[0]
+    for number, (name, colour) in enumerate(colours.items()):
+        tests = _of(detection[detection["detector"] == "t2circ"], name)
+        beside = 0.1 * rates[0] * (number - (len(colours) - 1) / 2)
+        for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
+            label = name if response == AS_RECORDED else f"{name}, {response}"
+            strength = -np.log10(np.maximum(own["p"], 1e-300))  # NaN where not testable: no dot
+            dots = {"color": colour, "alpha": 0.5, "markersize": 4, "label": label}
+            axes.plot(own["frequency_hz"] + beside, strength, marker, **dots)
+    axes.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
+    shown, margin = rates[:: -(-len(rates) // 5)], 0.5 * rates[0]  # as many ticks as there is room for
     axes.set_xticks(shown, [f"{rate:.4g}" for rate in shown])
-    axes.set_xlim(rates[0] - margin, rates[-1] + margin)
+    axes.set(xlim=(rates[0] - margin, rates[-1] + margin), ylim=(min(0, axes.get_ylim()[0]), None))
+    axes.set(xlabel="harmonic (Hz)", ylabel="-log10 p of T2circ")
     for rate in np.unique(detection.loc[~detection["testable"], "frequency_hz"]):
         axes.axvspan(rate - margin / 4, rate + margin / 4, color=MASK_COLOUR, linewidth=0, zorder=0)
 
 
-def _draw_growth_map(axes: Axes, rows: pd.DataFrame) -> None:
-    """Signal to noise at every frequency (down) and number of sweeps (across)."""
-    table = rows.pivot(index="frequency_hz", columns="n", values="snr_db")
-    _image(axes, table, -3, max(6.0, float(np.percentile(table, 98))))
-    axes.set(xlabel="sweeps averaged", ylabel="frequency (Hz)", title="signal to noise (dB)")
+def _draw_growth(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Signal to noise at one rate over the number of sweeps: median of channels, and half of them around it."""
+    for name, colour in colours.items():
+        grown = _of(rows, name).groupby("n")["snr_db"]
+        axes.plot(grown.median(), color=colour)
+        if rows["observer"].nunique() <= 2:
+            ends = grown.quantile(0.25), grown.quantile(0.75)
+            axes.fill_between(ends[0].index, *ends, color=colour, alpha=0.18, linewidth=0)
+    axes.axhline(0, color=figures.COLOURS["reference"], linewidth=0.8)
+    title = f"at {rows['frequency_hz'].min():g} Hz{'' if rows['p'].notna().any() else ', not testable'}"
+    axes.set(xlabel="sweeps averaged", ylabel="signal to noise (dB)", title=title)
+    axes.set_ylim(bottom=max(-15, axes.get_ylim()[0]))
 
 
 def pitch(trials: Trials, alpha: float) -> Figure:

@@ -198,10 +198,10 @@ def _detected(config: EfrConfig, listener: Listener) -> Iterator[Finding]:
             yield listener.found(measure, none, listener.locked(response, rate) + null)
             continue
         filtered, channels = tests[tests["channel"] == FILTERED], tests[tests["channel"] != FILTERED]
-        deciding = filtered if len(filtered) else channels
-        where, what, each = "best channel", "the best channel", "tests"
+        deciding, where, what, each = channels, "best channel", "the best channel", "tests"
         if len(filtered):
             where, what, each = "held-out spatial filter", "a spatial filter on held-out sweeps", "harmonics"
+            deciding = filtered
         best, n_tested = deciding.loc[deciding["p"].idxmin()], len(deciding)
         rate, p = float(best["frequency_hz"]), min(1.0, n_tested * float(best["p"]))
         at_rate = channels[np.isclose(channels["frequency_hz"], rate)]
