@@ -77,6 +77,17 @@ def test_the_interval_holds_in_pure_noise_where_trials_teach_each_other() -> Non
     assert half == pytest.approx(np.std([c.slope for c in curves]), rel=0.2)
 
 
+def test_the_error_is_the_jackknifes_over_whole_trials() -> None:
+    sums = drawn(np.random.default_rng(3), 0.2, 6)
+    curve = fit_curve(sums, validation="subject")
+    without = np.array(
+        [fit_curve(sums[sums["trial"] != str(k)], validation="subject").slope for k in range(6)]
+    )
+    error = math.sqrt(5 / 6 * np.sum((without - without.mean()) ** 2))
+    assert (curve.hi - curve.slope) == pytest.approx(t.ppf(0.975, 5) * error, rel=1e-9)
+    assert curve.accuracy(5.0).n == 1
+
+
 def test_the_curve_is_phi_of_the_root_of_the_window() -> None:
     curve = PerformanceCurve(0.2, 0.1, 0.3)
     found = curve.accuracy(25.0)

@@ -42,6 +42,18 @@ def test_the_filter_is_exact_bayes_for_two_windows() -> None:
     np.testing.assert_allclose(model.filter(margins)[1], expected, rtol=1e-9)
 
 
+def test_hop_by_hop_is_the_filter_at_once() -> None:
+    model = SwitchFilter(gain=7.0, hop_s=1.0, switch_per_s=0.1, slope=0.8, ahead_s=2.0)
+    margins = [0.3, -0.05, None, 0.4, -0.6]
+    log_odds, said = 0.0, []
+    for margin in margins:
+        log_odds = model.update(log_odds, margin)
+        said.append(model.probability(log_odds))
+    at_once = model.filter([np.nan if margin is None else margin for margin in margins])
+    np.testing.assert_allclose(said, at_once, rtol=1e-12)
+    assert said[0] > 0.5 > said[-1]
+
+
 def test_a_hop_without_a_window_forgets() -> None:
     model = SwitchFilter(gain=10.0, hop_s=1.0, switch_per_s=0.1)
     p = model.filter([0.3, *[np.nan] * 60])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from cogattn.eeg.recordings.clock import Clock, Jump, find_sound, heard
+from cogattn.eeg.recordings.clock import Clock, Jump, _lasts, find_sound, heard
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
 from cogattn.errors import DataError
 
@@ -104,3 +104,9 @@ def test_behind_a_jump_the_sound_goes_on_where_the_recorder_does() -> None:
     clock = Clock(0.0, 0.0, (Jump(9.0, 11.0, 0.5),))
     np.testing.assert_allclose(clock.sound_s(np.array([5.0, 20.0])), [5.0, 20.5])
     assert clock.recorded_length_s(60.0) == 59.5
+
+
+def test_a_stretch_that_was_found_in_a_wrong_place_is_no_jump() -> None:
+    away_and_back, once = np.array([0.0, 90.0, -88.0, 0.0]), np.array([0.0, 90.0, 2.0, 0.0])
+    assert [_lasts(away_and_back, k, 10.0) for k in (1, 2)] == [False, False]
+    assert _lasts(once, 1, 10.0)
