@@ -89,8 +89,13 @@ COMMANDS = {
     "--recordings.stimuli story.wav": FEW_SAMPLES,
     "efr --steady-state.modulation-hz 40 --steady-state.sweep-s 1": DRY,
     "efr --no-following --sfreq 2000 --recordings.kind files --recordings.files ffr.bdf --recordings.stimuli da.wav "
-    "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 100 "
+    "--recordings.triggers 1 2 --steady-state.inverted 2 --steady-state.modulation-hz 90 "
     "--steady-state.sweep-s 0.1 --steady-state.f0-low-hz 70 --steady-state.f0-high-hz 140": FEW_SAMPLES,
+    "efr --no-following --recordings.kind simulated_sweeps --recordings.n-listeners 2 --recordings.n-sweeps 600 "
+    "--recordings.sweep-s 0.5 --recordings.modulation-hz 80 --recordings.glide-hz 10 "
+    "--recordings.fine-structure-uv 0.2 --recordings.sfreq 1024 --sfreq 1024 --steady-state.modulation-hz 80 "
+    "--steady-state.sweep-s 0.5 --steady-state.n-harmonics 5 --steady-state.alternating "
+    "--steady-state.f0-low-hz 60 --steady-state.f0-high-hz 110": "--recordings.n-sweeps 60",
     # recordings
     "aad --recordings.kind table --recordings.path SESSIONS "
     "--cleaning.bad-channels interpolate": f"--windows-s 1 5 {DRY}",
