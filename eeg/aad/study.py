@@ -29,7 +29,7 @@ class AadStudy(Study[AadConfig]):
     """Attended-speaker decoding from two-talker EEG."""
 
     name: ClassVar[str] = "aad"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: type[AadConfig] = AadConfig
     reference: ClassVar[str] = (
         "@article{geirnaert2021electroencephalography,\n"

@@ -25,7 +25,7 @@ class EfrStudy(Study[EfrConfig]):
     """Envelope-following responses: spectra, transfer function and coherence, each against chance."""
 
     name: ClassVar[str] = "efr"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: type[EfrConfig] = EfrConfig
     reference: ClassVar[str] = (
         "@article{hasan2025envelope,\n"

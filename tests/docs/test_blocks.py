@@ -247,6 +247,7 @@ fixations, patches = torch.randn(2, 5, 64), torch.randn(2, 196, 64)
 gaze_deg, patch_deg = torch.randn(2, 5, 2), torch.randn(1, 196, 2)
 objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.ones(2, 9, dtype=torch.bool)
 """,
+    "encoding.md": "",
     "intent.md": "",
     "live.md": """
 import numpy as np

@@ -104,7 +104,7 @@ def stale(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | Non
     given = json.dumps([STUDIES, [(file, changed_source(file, name)) for file, name in edits]])
     command = [sys.executable, "-c", CHILD, str(copy)]
     environment = os.environ | {"PYTHONPATH": str(copy)}
-    said = subprocess.run(command, recordings=given, capture_output=True, text=True, env=environment, cwd=copy)
+    said = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, cwd=copy)
     assert said.returncode == 0, said.stderr
     return dict(zip(edits, json.loads(said.stdout), strict=True))
 
