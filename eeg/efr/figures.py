@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -85,7 +85,11 @@ def _draw_coherence(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
     own = rows[rows["channel"] == channel]
     f, *ends = (own[column] for column in ("frequency_hz", "coherence", "coherence_lo", "coherence_hi"))
     figures.draw_band(axes, f, *ends, label="best channel")
-    chance = {"color": figures.COLOURS["reference"], "linewidth": 1, "label": "its chance, 95 %"}
+    chance: dict[str, Any] = {
+        "color": figures.COLOURS["reference"],
+        "linewidth": 1,
+        "label": "its chance, 95 %",
+    }
     axes.plot(f, own["chance"] - own["chance_mean"], **chance)
     share, level = (rows["q"] <= alpha).groupby(rows["frequency_hz"]).mean(), -0.08 * max(ends[2].max(), 1e-3)
     share, label = share[share > 0], f"channels with q <= {alpha:g} (size: share)"
@@ -119,7 +123,11 @@ def _draw_transfer(
     """Gain with its interval, and phase, of one channel: dots where it follows; between, the gain is thin and pale."""
     own, followed = own.assign(**(1e6 * own[["gain", "gain_lo", "gain_hi"]])), own["q"] <= alpha
     f, there = own["frequency_hz"], own[followed]
-    dots = {"color": colour, "markersize": 2.0 if marker == "o" else 3.0, "markeredgewidth": 0.6}
+    dots: dict[str, Any] = {
+        "color": colour,
+        "markersize": 2.0 if marker == "o" else 3.0,
+        "markeredgewidth": 0.6,
+    }
     left.semilogy(f, own["gain"], color=colour, linewidth=0.5, alpha=0.4)
     left.fill_between(
         f, own["gain_lo"], own["gain_hi"], where=followed, color=colour, alpha=0.18, linewidth=0
@@ -256,7 +264,7 @@ def _draw_tests(axes: Axes, detection: pd.DataFrame, alpha: float, colours: dict
         for marker, (response, own) in zip("ox", tests.groupby("response", sort=False), strict=False):
             label = name if response == AS_RECORDED else f"{name}, {response}"
             strength = -np.log10(np.maximum(own["p"], 1e-300))  # NaN where not testable: no dot
-            dots = {"color": colour, "alpha": 0.5, "markersize": 4, "label": label}
+            dots: dict[str, Any] = {"color": colour, "alpha": 0.5, "markersize": 4, "label": label}
             axes.plot(own["frequency_hz"] + beside, strength, marker, **dots)
     axes.axhline(-np.log10(alpha), color=figures.COLOURS["reference"], linewidth=0.8)
     shown, margin = rates[:: -(-len(rates) // 5)], 0.5 * rates[0]  # as many ticks as there is room for
@@ -326,7 +334,7 @@ def _image(axes: Axes, table: pd.DataFrame, low: float, high: float, *, first: f
 
 def _colour_bar(axes: Axes, image: AxesImage) -> None:
     """A bar beside the panel, exactly as high as what is drawn in it."""
-    axes.get_figure().colorbar(image, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
+    cast("Figure", axes.get_figure()).colorbar(image, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)))
 
 
 def _legend(figure: Figure, *panels: Axes) -> None:

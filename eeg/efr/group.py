@@ -9,6 +9,7 @@ Where it peaks has the interval of `cogattn.statistics.intervals.peak_interval`,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,8 @@ def published_bands(reported: pd.DataFrame, spectrum: pd.DataFrame) -> pd.DataFr
         and usable bins), with intervals.
     """
     usable, rows = spectrum[spectrum["usable"]], []
-    for place, own in reported.groupby(["measure", "reported_low_hz", "reported_high_hz"], sort=False):
+    for key, own in reported.groupby(["measure", "reported_low_hz", "reported_high_hz"], sort=False):
+        place = cast(tuple[str, float, float], key)
         verdicts = own.loc[own["verdict"] != "not testable", "verdict"] == "reproduced"
         share = share_of(verdicts.tolist())
         inside = usable[usable["frequency_hz"].between(*place[1:])].groupby("observer")["coherence"].mean()

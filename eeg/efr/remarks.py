@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from cogattn.eeg.efr.config import EfrConfig
 from cogattn.eeg.efr.findings import is_null
@@ -64,7 +65,8 @@ def _of_sweeps(trials: Trials) -> Iterator[str]:
 
 def _of_locks(trials: Trials) -> Iterator[str]:
     """Which rates cannot be told from mains, and what would help."""
-    for (rate, line, response), own in trials["lock"].groupby(["rate_hz", "line_hz", "response"]):
+    for key, own in trials["lock"].groupby(["rate_hz", "line_hz", "response"]):
+        rate, line, response = cast(tuple[float, float, str], key)
         yield (
             f"{', '.join(dict.fromkeys(own['observer']))}: {rate:g} Hz ({response}) is not testable here: mains at "
             f"{line:g} Hz keep their phase from sweep to sweep and would pass for a response; what would help: "

@@ -48,8 +48,8 @@ def summarise(config: EfrConfig, trials: Trials) -> Results:
     beside_whom = () if people is None else (remark_on(config.humans, people, rows),)
     return Results(
         summary=summary_table(rows),
-        tables=tables | heard.tables,
-        figures=figures.drawn(trials, alpha) | heard.figures,
+        tables={**tables, **heard.tables},
+        figures={**figures.drawn(trials, alpha), **heard.figures},
         remarks=(*remarks(config, trials), *heard.remarks, *beside_whom),
         people=with_persons(persons(findings), heard.people) if people is None else people,
     )
