@@ -9,7 +9,7 @@ share of p values at most 0.05, for
 - pure noise, each trial decoded by the trials before it alone;
 - EEG that answers both talkers alike, so that only the label is arbitrary, leave-one-out.
 
-    python benchmarks/aad_chance.py --listeners 1000
+    python benchmarks/aad_chance.py --listeners 3000
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--listeners", type=int, default=1000)
+    parser.add_argument("--listeners", type=int, default=3000)
     n = parser.parse_args().listeners
     binomial, corrected = binomial_interval(N_TRIALS), chance_interval(N_TRIALS)
     print(f"{n} listeners of {N_TRIALS} trials; predicted variance ratio {LEAVE_ONE_OUT_DISPERSION:.3f}")
