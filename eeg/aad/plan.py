@@ -212,19 +212,13 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
             chosen = {"features": config.features, "banded": config.banded}
         return AadConfig(
             seed=config.seed if isinstance(source, Simulated) else 0,
-            recordings=source,
-            cleaning=config.cleaning,
-            envelope=of_envelope(config.envelope, source),
-            preprocessing=config.preprocessing,
+            **_prepared(config, source),
             **chosen,
         )
     source = _source(config, cell)
     return AadConfig(
         seed=config.seed,
-        recordings=source,
-        cleaning=config.cleaning,
-        envelope=of_envelope(config.envelope, source),
-        preprocessing=config.preprocessing,
+        **_prepared(config, source),
         lags=_lags(config.lags, cell.decoder),
         windows_s=config.windows_s,
         validation=config.validation,
@@ -237,15 +231,22 @@ def relevant(config: AadConfig, cell: Cell) -> AadConfig:
     )
 
 
+def _prepared(config: AadConfig, source: Source) -> dict[str, Any]:
+    """What every cell's trials depend on: the recordings, and what is done to them."""
+    return {
+        "recordings": source,
+        "cleaning": config.cleaning,
+        "envelope": of_envelope(config.envelope, source),
+        "preprocessing": config.preprocessing,
+    }
+
+
 def _relevant_to_enhancement(config: AadConfig, cell: EnhancementCell) -> AadConfig:
     source, intent = _source(config, cell), config.intent or IntentSettings()
     network = cell.decoder in NETWORKS
     return AadConfig(
         seed=config.seed,
-        recordings=source,
-        cleaning=config.cleaning,
-        envelope=of_envelope(config.envelope, source),
-        preprocessing=config.preprocessing,
+        **_prepared(config, source),
         lags=_lags(config.lags, cell.decoder),
         validation=config.validation,
         shared_sounds=config.shared_sounds,
@@ -265,10 +266,7 @@ def _relevant_to_encoding(config: AadConfig, cell: encoding.EncodingCell | encod
         chosen |= {"validation": validation, "shared_sounds": config.shared_sounds}
     return AadConfig(
         seed=config.seed,
-        recordings=source,
-        cleaning=config.cleaning,
-        envelope=of_envelope(config.envelope, source),
-        preprocessing=config.preprocessing,
+        **_prepared(config, source),
         **chosen,
     )
 

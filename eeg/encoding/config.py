@@ -74,3 +74,8 @@ class EncodingSettings(Settings):
         if self.tmin_s > self.tmax_s:
             raise ValueError("tmin_s must be at most tmax_s")
         return self
+
+
+def has_random_weights(name: str, settings: EncodingSettings) -> bool:
+    """Tell whether a front end is a network of timm whose weights are drawn; a factory brings its own."""
+    return name not in BUILT_IN and ":" not in name and settings.weights == "random"

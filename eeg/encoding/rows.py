@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from cogattn.eeg.encoding import figures
-from cogattn.eeg.encoding.config import BUILT_IN, EncodingSettings
+from cogattn.eeg.encoding.config import EncodingSettings, has_random_weights
 from cogattn.eeg.encoding.measures import ATTENDED, ATTENTION, ATTENTION_GAIN, ENCODING, GAIN, SHIFTED
 from cogattn.eeg.encoding.plan import observers
-from cogattn.eeg.encoding.said import Person, Said
+from cogattn.eeg.encoding.said import Person, Said, of_untrained
 from cogattn.measures import Row
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import mean_of
@@ -117,9 +117,7 @@ def remarks(models: Sequence[str], settings: EncodingSettings, trials: Trials) -
     table = trials["encoding"]
     if not models or table.empty:
         return
-    untrained = [n for n in models if n not in BUILT_IN and ":" not in n and settings.weights == "random"]
-    if untrained:
-        yield f"untrained, with random weights (encoding.weights): {', '.join(untrained)}"
+    yield from of_untrained(models, settings)
     for model, own in table.groupby("model", sort=False):
         past, future = float(own["past_s"].max()), float(own["future_s"].max())
         if future > 0.02:
@@ -159,7 +157,7 @@ def _note(observer: Observer, settings: EncodingSettings) -> str:
         return said
     if observer.role == "control":
         return f"{said}; parameters drawn anew"
-    if observer.id not in BUILT_IN and ":" not in observer.id and settings.weights == "random":
+    if has_random_weights(observer.id, settings):
         return f"{said}; untrained"
     return said
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cogattn.eeg.encoding.config import EncodingSettings, has_random_weights
 from cogattn.measures import Measure, Row, people_table
 
 if TYPE_CHECKING:
@@ -34,3 +35,10 @@ def with_persons(people: pd.DataFrame | None, more: Sequence[Person]) -> pd.Data
         return people
     added = people_table(more)
     return added if people is None else pd.concat([people, added], ignore_index=True)
+
+
+def of_untrained(models: Sequence[str], settings: EncodingSettings) -> Iterator[str]:
+    """Say which networks nobody has trained."""
+    untrained = [name for name in models if has_random_weights(name, settings)]
+    if untrained:
+        yield f"untrained, with random weights (encoding.weights): {', '.join(untrained)}"

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cogattn.eeg.encoding import figures
-from cogattn.eeg.encoding.config import BUILT_IN, EncodingSettings
+from cogattn.eeg.encoding.config import EncodingSettings, has_random_weights
 from cogattn.eeg.encoding.measures import CUTOFF, SHAPE
 from cogattn.eeg.encoding.modulation import cutoff_hz, shape_correlation
 from cogattn.eeg.encoding.plan import observers
-from cogattn.eeg.encoding.said import Person, Said
+from cogattn.eeg.encoding.said import Person, Said, of_untrained
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.people.tables import mean_of
 from cogattn.study import Trials
@@ -114,9 +114,7 @@ def remarks(models: Sequence[str], settings: EncodingSettings, trials: Trials) -
     table = trials["modulation"]
     if not models or table.empty:
         return
-    untrained = [n for n in models if n not in BUILT_IN and ":" not in n and settings.weights == "random"]
-    if untrained:
-        yield f"untrained, with random weights (encoding.weights): {', '.join(untrained)}"
+    yield from of_untrained(models, settings)
     slow = table[table["gain"].isna() & (table["n"] == 0)]
     for who, own in slow.groupby("observer", sort=False):
         yield f"{who}: columns of {', '.join(own['layer'])} come too slowly for any modulation asked about"
@@ -142,4 +140,4 @@ def _at(measure: Measure, layer: str) -> Measure:
 def _note(observer: str, settings: EncodingSettings, rows: pd.DataFrame) -> str:
     span = f"{rows['frequency_hz'].min():.3g}-{rows['frequency_hz'].max():.3g} Hz"
     rate = f"{span}, {rows['rate_hz'].iloc[0]:.4g} columns a second"
-    return f"{rate}; untrained" if observer not in BUILT_IN and settings.weights == "random" else rate
+    return f"{rate}; untrained" if has_random_weights(observer, settings) else rate

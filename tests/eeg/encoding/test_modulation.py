@@ -114,3 +114,17 @@ def test_listeners_follow_where_some_channel_does() -> None:
     found = listener_curves(spectrum, alpha=0.05)
     assert found["gain"].tolist() == pytest.approx([np.sqrt(12.5), 1.0])
     assert found["followed"].tolist() == [True, False]
+
+
+def test_a_factory_is_not_called_untrained() -> None:
+    """It brings its own weights, whatever `encoding.weights` says of timm's networks."""
+    from cogattn.eeg.encoding.config import has_random_weights
+    from cogattn.eeg.encoding.transfers import _note
+
+    rows = pd.DataFrame({"frequency_hz": [1.0, 40.0], "rate_hz": [100.0, 100.0]})
+    drawn, given = EncodingSettings(), EncodingSettings(weights="pretrained")
+    told = [
+        _note(name, drawn, rows).endswith("untrained") for name in ("test_resnet", "my_lab:net", "gammatone")
+    ]
+    assert told == [True, False, False]
+    assert not has_random_weights("test_resnet", given)
