@@ -30,12 +30,12 @@ from torch.nn import functional
 
 from cogattn.observers.build import build_network, timm_network
 from cogattn.observers.config import TimmObserver
-from cogattn.psychophysics.search.displays import MARGIN_DEG, make_display
-from cogattn.psychophysics.search.inline import InlineNetwork, InlineSearcher
-from cogattn.psychophysics.search.matching import MatchingSearcher
-from cogattn.psychophysics.search.searcher import Places
-from cogattn.psychophysics.search.tasks import find_condition
-from cogattn.psychophysics.search.templates import as_rgb
+from cogattn.psychophysics.search.displays.display import MARGIN_DEG, make_display
+from cogattn.psychophysics.search.displays.tasks import find_condition
+from cogattn.psychophysics.search.searchers.inline import InlineNetwork, InlineSearcher
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
+from cogattn.psychophysics.search.searchers.searching import Places
+from cogattn.psychophysics.search.searchers.templates import as_rgb
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 

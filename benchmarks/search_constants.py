@@ -1,7 +1,7 @@
 """How the search study's two constants were chosen: a grid of foveas and gains on three other asymmetries.
 
 For each pair the mean difference of search slopes, hard less easy (for people), over the three tasks of
-`cogattn.psychophysics.search.development`, in fixations per item, and each task's asymmetry index. The six tasks
+`benchmarks/search_development.py`, in fixations per item, and each task's asymmetry index. The six tasks
 of the study are not shown. Ten minutes on one thread.
 
     OMP_NUM_THREADS=1 python benchmarks/search_constants.py [--knows-distractors] [--displays 10]
@@ -14,14 +14,14 @@ import argparse
 import numpy as np
 import pandas as pd
 import torch
+from search_development import DEVELOPMENT_TASKS
 
 from cogattn.observers.build import build_network
 from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.development import DEVELOPMENT_TASKS
-from cogattn.psychophysics.search.displays import make_display
-from cogattn.psychophysics.search.matching import MatchingSearcher
-from cogattn.psychophysics.search.searcher import search
+from cogattn.psychophysics.search.displays.display import make_display
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
+from cogattn.psychophysics.search.searchers.searching import search
 from cogattn.psychophysics.search.slopes import MS_PER_FIXATION, asymmetries, reaction_time_ms
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS

@@ -2,20 +2,20 @@ from .agreement import agreement as agreement
 from .agreement import agreements as agreements
 from .config import SearchConfig as SearchConfig
 from .diet import DIETS as DIETS
-from .displays import Display as Display
-from .displays import make_display as make_display
-from .gaze import densities_along as densities_along
-from .gaze import score_fixations as score_fixations
+from .displays.display import Display as Display
+from .displays.display import make_display as make_display
+from .displays.tasks import TASKS as TASKS
 from .people import human_slopes as human_slopes
 from .people import human_times as human_times
 from .people import published_models as published_models
+from .searchers.gaze import densities_along as densities_along
+from .searchers.gaze import score_fixations as score_fixations
 from .slopes import asymmetries as asymmetries
 from .slopes import asymmetry_index as asymmetry_index
 from .slopes import mean_indices as mean_indices
 from .slopes import reaction_time_ms as reaction_time_ms
 from .slopes import search_slopes as search_slopes
 from .study import SearchStudy as SearchStudy
-from .tasks import TASKS as TASKS
 
 __all__ = [
     "DIETS",

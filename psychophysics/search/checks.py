@@ -11,11 +11,11 @@ from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import FactoryObserver, TimmObserver
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import SearchConfig
-from cogattn.psychophysics.search.inline import InlineNetwork
+from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.people import read_people
 from cogattn.psychophysics.search.plan import n_cells, networks_of
-from cogattn.psychophysics.search.searcher import n_places
-from cogattn.psychophysics.search.tasks import TASKS
+from cogattn.psychophysics.search.searchers.inline import InlineNetwork
+from cogattn.psychophysics.search.searchers.searching import n_places
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 

@@ -18,11 +18,11 @@ from cogattn.observers.config import NetworkObserver, TimmObserver
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.checks import skeleton_of
 from cogattn.psychophysics.search.config import SearchConfig
-from cogattn.psychophysics.search.displays import MARGIN_DEG
+from cogattn.psychophysics.search.displays.display import MARGIN_DEG
+from cogattn.psychophysics.search.displays.tasks import Condition, Task, find_condition
 from cogattn.psychophysics.search.plan import BLIND, SearchCell, model_name
-from cogattn.psychophysics.search.searcher import n_places
-from cogattn.psychophysics.search.tasks import Condition, Task, find_condition
-from cogattn.psychophysics.search.templates import N_SHIFTS
+from cogattn.psychophysics.search.searchers.searching import n_places
+from cogattn.psychophysics.search.searchers.templates import N_SHIFTS
 from cogattn.study import Cost
 from cogattn.vision.fovea import Backbone
 

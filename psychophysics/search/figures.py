@@ -13,11 +13,11 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 from cogattn.figures import COLOURS, SERIES, caption, count_text, draw_estimate, new_figure, style
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.displays.sheet import stimulus_sheet
+from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.people import human_asymmetry, human_times, published_models
 from cogattn.psychophysics.search.plan import copies_of
-from cogattn.psychophysics.search.sheet import stimulus_sheet
 from cogattn.psychophysics.search.slopes import prediction_interval
-from cogattn.psychophysics.search.tasks import TASKS
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ Searching = TimmObserver | FactoryObserver | ModuleObserver
 """Settings of networks that search."""
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.search.tasks import Condition
+    from cogattn.psychophysics.search.displays.tasks import Condition
 
 Variant = Literal["", "no fovea", "untrained", "pixels", "ideal", "chance"]
 
@@ -155,7 +155,9 @@ def n_cells(config: SearchConfig) -> int:
 
 def cells_of(config: SearchConfig) -> list[SearchCell]:
     """Return the plan: searcher by searcher, condition by condition."""
-    from cogattn.psychophysics.search.tasks import TASKS  # loads numpy, which ``--help`` does without
+    from cogattn.psychophysics.search.displays.tasks import (
+        TASKS,
+    )  # loads numpy, which ``--help`` does without
 
     n, shown = config.displays.n_displays, (True, False) if config.displays.target_absent else (True,)
     return [

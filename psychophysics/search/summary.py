@@ -20,6 +20,7 @@ from cogattn.people.tables import beside, remark_on
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.agreement import agreements
 from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.measures import (
     ABSENT_UNANSWERED,
     MEAN_ASYMMETRY,
@@ -36,7 +37,6 @@ from cogattn.psychophysics.search.slopes import (
     prediction_interval,
     search_slopes,
 )
-from cogattn.psychophysics.search.tasks import TASKS
 from cogattn.seeds import Streams
 from cogattn.statistics.stats import wilson_interval
 from cogattn.study import Results, Trials

@@ -16,14 +16,14 @@ from cogattn.observers import build_network
 from cogattn.observers.network import Network
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
-from cogattn.psychophysics.search.controls import ChanceSearcher, IdealSearcher, PixelLevels
-from cogattn.psychophysics.search.displays import Display, make_display
-from cogattn.psychophysics.search.inline import InlineSearcher
-from cogattn.psychophysics.search.matching import LevelsOf, MatchingSearcher
+from cogattn.psychophysics.search.displays.display import Display, make_display
+from cogattn.psychophysics.search.displays.tasks import find_condition
 from cogattn.psychophysics.search.plan import SearchCell, model_name, network_seed
-from cogattn.psychophysics.search.searcher import Search, Searcher, search
+from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, IdealSearcher, PixelLevels
+from cogattn.psychophysics.search.searchers.inline import InlineSearcher
+from cogattn.psychophysics.search.searchers.matching import LevelsOf, MatchingSearcher
+from cogattn.psychophysics.search.searchers.searching import Search, Searcher, search
 from cogattn.psychophysics.search.slopes import reaction_time_ms
-from cogattn.psychophysics.search.tasks import find_condition
 from cogattn.seeds import Streams
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS

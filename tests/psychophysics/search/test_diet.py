@@ -17,10 +17,10 @@ from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search import trials
 from cogattn.psychophysics.search.config import FoveaSettings, MatchingSettings, SearchConfig
 from cogattn.psychophysics.search.diet import DIETS, fish_eyed, lined
-from cogattn.psychophysics.search.displays import draw, make_display
-from cogattn.psychophysics.search.items import ShadedDisc
-from cogattn.psychophysics.search.searcher import Places
-from cogattn.psychophysics.search.tasks import find_condition
+from cogattn.psychophysics.search.displays.display import draw, make_display
+from cogattn.psychophysics.search.displays.items import ShadedDisc
+from cogattn.psychophysics.search.displays.tasks import find_condition
+from cogattn.psychophysics.search.searchers.searching import Places
 
 
 @pytest.mark.parametrize("name", DIETS)

@@ -18,6 +18,7 @@ from cogattn.psychophysics.search.config import (
     RulesSettings,
     SearchConfig,
 )
+from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.plan import (
     TABLES,
     SearchCell,
@@ -32,7 +33,6 @@ from cogattn.psychophysics.search.plan import (
     relevant,
 )
 from cogattn.psychophysics.search.study import SearchStudy
-from cogattn.psychophysics.search.tasks import TASKS
 from cogattn.study import streams_of
 from cogattn.testing.variations import variations
 

@@ -11,11 +11,11 @@ import pytest
 from cogattn.measures import SUMMARY_COLUMNS
 from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.config import DisplaySettings, SearchConfig
+from cogattn.psychophysics.search.displays.tasks import TASKS, find_condition
 from cogattn.psychophysics.search.figures import stimuli
 from cogattn.psychophysics.search.people import human_asymmetry, human_slopes
 from cogattn.psychophysics.search.plan import SearchCell, cells_of
 from cogattn.psychophysics.search.study import SearchStudy
-from cogattn.psychophysics.search.tasks import TASKS, find_condition
 from cogattn.study import Outcome, Results, Trials
 from cogattn.testing.pictures import flaws
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.displays import Display, cell_of
-from cogattn.psychophysics.search.searcher import (
+from cogattn.psychophysics.search.displays.display import Display, cell_of
+from cogattn.psychophysics.search.searchers.searching import (
     Places,
     Searcher,
     inhibition,
@@ -111,7 +111,7 @@ def densities_along(
     Parameters
     ----------
     searcher, display, rules, rng
-        As for `cogattn.psychophysics.search.searcher.search`.
+        As for `cogattn.psychophysics.search.searchers.searching.search`.
     fixations_deg : array, shape (n, 2)
         Somebody's fixations after the start at the centre.
 

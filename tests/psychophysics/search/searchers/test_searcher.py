@@ -9,10 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.controls import ChanceSearcher, IdealSearcher
-from cogattn.psychophysics.search.displays import Display, cell_centers_deg, cell_of, make_display
-from cogattn.psychophysics.search.gaze import densities_along, score_fixations
-from cogattn.psychophysics.search.searcher import (
+from cogattn.psychophysics.search.displays.display import Display, cell_centers_deg, cell_of, make_display
+from cogattn.psychophysics.search.displays.tasks import find_condition
+from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, IdealSearcher
+from cogattn.psychophysics.search.searchers.gaze import densities_along, score_fixations
+from cogattn.psychophysics.search.searchers.searching import (
     Places,
     choose,
     expected_information,
@@ -20,7 +21,6 @@ from cogattn.psychophysics.search.searcher import (
     next_fixation_density,
     search,
 )
-from cogattn.psychophysics.search.tasks import find_condition
 
 GREEDY = RulesSettings(temperature=0)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from cogattn.psychophysics.search.winograd import MIN_CHANNELS, FastConvolution, fits, hasten
+from cogattn.kernels.winograd import MIN_CHANNELS, FastConvolution, fits, hasten
 
 
 def layer(n_in: int = 3, n_out: int = 5, **options) -> nn.Conv2d:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.psychophysics.search.displays import Display
-from cogattn.psychophysics.search.searcher import Places, View
+from cogattn.psychophysics.search.displays.display import Display
+from cogattn.psychophysics.search.searchers.searching import Places, View
 from cogattn.vision.fovea import Level
 
 Array = NDArray[np.float64]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.psychophysics.search.displays import MARGIN_DEG, draw
-from cogattn.psychophysics.search.items import Item
+from cogattn.psychophysics.search.displays.display import MARGIN_DEG, draw
+from cogattn.psychophysics.search.displays.items import Item
 from cogattn.vision.fovea import Level
 
 Array = NDArray[np.float64]

@@ -30,9 +30,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cogattn.psychophysics.search.displays import Display, draw
-from cogattn.psychophysics.search.searcher import Places, View
-from cogattn.psychophysics.search.templates import LevelsOf, Template, as_rgb, learn_templates, match_maps
+from cogattn.psychophysics.search.displays.display import Display, draw
+from cogattn.psychophysics.search.searchers.searching import Places, View
+from cogattn.psychophysics.search.searchers.templates import (
+    LevelsOf,
+    Template,
+    as_rgb,
+    learn_templates,
+    match_maps,
+)
 from cogattn.vision.fovea import FoveatedField
 from cogattn.vision.retina import Integration
 

@@ -29,12 +29,12 @@ from torch import Tensor, nn
 
 from cogattn.errors import ObserverError
 from cogattn.kernels import box_means, box_pool, ring_boxes, ring_windows
+from cogattn.kernels.winograd import hasten
 from cogattn.observers.network import Network
-from cogattn.psychophysics.search.displays import Display
-from cogattn.psychophysics.search.matching import MatchingSearcher, combine
-from cogattn.psychophysics.search.searcher import Places
-from cogattn.psychophysics.search.templates import as_rgb, match_maps
-from cogattn.psychophysics.search.winograd import hasten
+from cogattn.psychophysics.search.displays.display import Display
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher, combine
+from cogattn.psychophysics.search.searchers.searching import Places
+from cogattn.psychophysics.search.searchers.templates import as_rgb, match_maps
 from cogattn.vision.fovea import FoveatedField, Level, image_inputs
 from cogattn.vision.retina import INTEGRATIONS, Integration
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.search.items import Item
-from cogattn.psychophysics.search.tasks import Condition, Task
+from cogattn.psychophysics.search.displays.items import Item
+from cogattn.psychophysics.search.displays.tasks import Condition, Task
 
 Array = NDArray[np.float64]
 

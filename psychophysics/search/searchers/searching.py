@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.displays import Display, cell_of
-from cogattn.psychophysics.search.tasks import Task
+from cogattn.psychophysics.search.displays.display import Display, cell_of
+from cogattn.psychophysics.search.displays.tasks import Task
 
 Array = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cogattn.psychophysics.search.items import BLACK, WHITE, Arc, Strokes, Together, bar
-from cogattn.psychophysics.search.tasks import Condition, Task
+from cogattn.psychophysics.search.displays.items import BLACK, WHITE, Arc, Strokes, Together, bar
+from cogattn.psychophysics.search.displays.tasks import Condition, Task
 
 _BOX, _STROKE = 1.6, 0.15
 _RING = Arc(0.6, 2 * math.pi, _STROKE, box_deg=_BOX, luminance=BLACK)

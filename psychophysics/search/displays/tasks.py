@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cogattn.psychophysics.search.items import BLACK, WHITE, Arc, Item, ShadedDisc, Strokes, bar
+from cogattn.psychophysics.search.displays.items import BLACK, WHITE, Arc, Item, ShadedDisc, Strokes, bar
 
 Role = Literal["easy", "hard"]
 

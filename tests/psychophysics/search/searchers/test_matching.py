@@ -14,13 +14,13 @@ from cogattn.errors import ObserverError
 from cogattn.observers.build import timm_network
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.controls import PixelLevels
-from cogattn.psychophysics.search.displays import Display, make_display
-from cogattn.psychophysics.search.inline import InlineNetwork, InlineSearcher, eccentric_pool
-from cogattn.psychophysics.search.matching import MatchingSearcher
-from cogattn.psychophysics.search.searcher import Places, search
-from cogattn.psychophysics.search.tasks import find_condition
-from cogattn.psychophysics.search.templates import correlate
+from cogattn.psychophysics.search.displays.display import Display, make_display
+from cogattn.psychophysics.search.displays.tasks import find_condition
+from cogattn.psychophysics.search.searchers.controls import PixelLevels
+from cogattn.psychophysics.search.searchers.inline import InlineNetwork, InlineSearcher, eccentric_pool
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
+from cogattn.psychophysics.search.searchers.searching import Places, search
+from cogattn.psychophysics.search.searchers.templates import correlate
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 

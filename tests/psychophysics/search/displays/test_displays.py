@@ -6,11 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.search.displays import Display, cell_centers_deg, cell_of, draw, make_display
-from cogattn.psychophysics.search.items import Arc, ShadedDisc, bar
+from cogattn.psychophysics.search.displays.display import (
+    Display,
+    cell_centers_deg,
+    cell_of,
+    draw,
+    make_display,
+)
+from cogattn.psychophysics.search.displays.items import Arc, ShadedDisc, bar
+from cogattn.psychophysics.search.displays.sheet import stimulus_sheet
+from cogattn.psychophysics.search.displays.tasks import TASKS, find_condition
 from cogattn.psychophysics.search.people import human_times
-from cogattn.psychophysics.search.sheet import stimulus_sheet
-from cogattn.psychophysics.search.tasks import TASKS, find_condition
 from cogattn.seeds import Streams
 
 CONDITIONS = [(task, condition) for task in TASKS.values() for condition in task.conditions]

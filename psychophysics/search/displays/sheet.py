@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import Circle
 
 from cogattn.figures import caption, new_figure, style
-from cogattn.psychophysics.search.displays import Display, make_display
-from cogattn.psychophysics.search.tasks import TASKS, Task
+from cogattn.psychophysics.search.displays.display import Display, make_display
+from cogattn.psychophysics.search.displays.tasks import TASKS, Task
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What is shown: items, the six tasks, displays drawn from a seed."""

@@ -1,0 +1,1 @@
+"""eccNET as its authors run it, each of its rules a switch."""

@@ -1,0 +1,1 @@
+"""Search of photographs and other scenes, people beside it."""

@@ -1,0 +1,1 @@
+"""Who looks, and by what rules: networks through a fovea, controls."""
