@@ -19,14 +19,7 @@ LevelRule = Literal["mean", "reliability", "maximum", "only_1", "only_2", "only_
 Preset = Literal["v1", "v2", "eccnet", "uniform"]
 Knowledge = Literal["one", "all"]
 EccnetRule = Literal[
-    "window",
-    "fovea",
-    "half_scale",
-    "raw_product",
-    "map_scaling",
-    "sharpening",
-    "one_picture",
-    "painting_over",
+    "window", "rings", "half_scale", "map_scaling", "sharpening", "pixels", "painting", "touching"
 ]
 ALL_TASKS: tuple[TaskName, ...] = (
     "curvature", "lighting", "intersection", "letters", "orientation", "orientation_mixed",
@@ -161,7 +154,8 @@ class SearchConfig(StudyConfig):
     scenes: ScenesSettings = ScenesSettings()
     """Photographs instead."""
     searcher: Literal["matching", "eccnet"] = "matching"
-    """``matching``: normalised matches and a posterior; ``eccnet``: the published algorithm, step by step (needs a VGG)."""
+    """``matching``: normalised matches and a posterior; ``eccnet``: the published algorithm, step by step, which needs
+    a VGG network."""
     eccnet: EccnetSettings = EccnetSettings()
     """The published algorithm."""
     displays: DisplaySettings = DisplaySettings()
