@@ -120,7 +120,7 @@ def _matching(config: SearchConfig, levels_of: LevelsOf, name: str, *, preset: s
 
 
 def _trials(name: str, display: Display, number: int, searches: list[Search]) -> pd.DataFrame:
-    present = display.target is not None
+    present = display.target_index is not None
     n_fixations = np.array([s.n_fixations for s in searches])
     response = [RESPONSES[s.outcome] for s in searches]
     return pd.DataFrame(

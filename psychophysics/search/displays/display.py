@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.displays.items import Item
 from cogattn.psychophysics.search.displays.tasks import Condition, Task
+from cogattn.vision.scenes.scene import Scene, SceneObject, Target
 
 Array = NDArray[np.float64]
 
@@ -22,16 +23,12 @@ MARGIN_DEG = 64 / 30
 """Background around the field that is part of the image, as in the reference (64 pixels)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Display:
-    """A search display with its truth.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Display(Scene):
+    """A drawn scene with its truth: ``image``, ``objects``, ``target`` and so on are those of `Scene`.
 
     Parameters
     ----------
-    image : array of float32, shape (size, size)
-        Luminance in [0, 1], the margin included.
-    pixels_per_degree : float
-        Resolution.
     task : Task
         Its geometry.
     condition : Condition
@@ -42,18 +39,24 @@ class Display:
         Their centres.
     cells : array of int, shape (n_items,)
         Their grid cells, counted row by row from the top left.
-    target : int or None
+    target_index : int or None
         Index of the target among the items; None where it is absent.
+    sought : Item
+        The kind of target that is looked for in this display, whether it is there or not.
+
+    Notes
+    -----
+    ``target.picture`` holds the pixels of the target's own box, on its background. Categories of ``objects`` are
+    ``target`` or ``distractor`` and the number of the kind in the condition.
     """
 
-    image: NDArray[np.float32]
-    pixels_per_degree: float
     task: Task
     condition: Condition
     items: tuple[Item, ...]
     centers_deg: Array
     cells: NDArray[np.int64]
-    target: int | None
+    target_index: int | None
+    sought: Item
 
     @property
     def set_size(self) -> int:
@@ -63,13 +66,12 @@ class Display:
     @property
     def target_cell(self) -> int | None:
         """Grid cell of the target, or None where it is absent."""
-        return None if self.target is None else int(self.cells[self.target])
+        return None if self.target_index is None else int(self.cells[self.target_index])
 
     @property
     def boxes_deg(self) -> Array:
         """Left, top, right and bottom of each item's box, shape (n_items, 4)."""
-        half = np.array([item.box_deg / 2 for item in self.items])[:, None]
-        return np.hstack([self.centers_deg - half, self.centers_deg + half])
+        return _boxes(self.items, self.centers_deg)
 
 
 def make_display(
@@ -118,12 +120,12 @@ def make_display(
         raise DataError(f"set size must be from 1 to the {n_cells} grid cells of {task.name}; got {set_size}")
     n_distractors = set_size - 1 if target_present else set_size
     items = _deal(condition.distractors, n_distractors, rng)
+    (sought,) = _deal(condition.targets, 1, rng)
     if target_present:
-        items = (*_deal(condition.targets, 1, rng), *items)
+        items = (sought, *items)
     cells = rng.permutation(n_cells)[:set_size]
     room = np.array([task.cell_deg - item.box_deg for item in items])[:, None]
-    jitter = (rng.random((set_size, 2)) - 0.5) * room
-    centers = cell_centers_deg(task)[cells] + jitter
+    centers = cell_centers_deg(task)[cells] + (rng.random((set_size, 2)) - 0.5) * room
     image = draw(
         items,
         centers,
@@ -131,8 +133,63 @@ def make_display(
         side_deg=task.field_deg + 2 * margin_deg,
         pixels_per_degree=pixels_per_degree,
     )
-    target = 0 if target_present else None
-    return Display(image, pixels_per_degree, task, condition, items, centers, cells, target)
+    boxes = (_boxes(items, centers) * pixels_per_degree + len(image) / 2).tolist()
+    return Display(
+        f"{condition.name}, {set_size} items",
+        image,
+        (len(image), len(image)),
+        pixels_per_degree,
+        objects=_objects(condition, items, boxes),
+        target=_target(task, condition, sought, boxes[0] if target_present else None, image, pixels_per_degree),
+        task=task,
+        condition=condition,
+        items=items,
+        centers_deg=centers,
+        cells=cells,
+        target_index=0 if target_present else None,
+        sought=sought,
+    )
+
+
+def _boxes(items: Sequence[Item], centers_deg: Array) -> Array:
+    """Left, top, right and bottom in degrees, (n_items, 4)."""
+    half = np.array([item.box_deg / 2 for item in items])[:, None]
+    return np.hstack([centers_deg - half, centers_deg + half])
+
+
+def _objects(
+    condition: Condition, items: Sequence[Item], boxes_px: Sequence[Sequence[float]]
+) -> tuple[SceneObject, ...]:
+    return tuple(
+        SceneObject(f"item {number}", (left, top, right, bottom), condition.category(item))
+        for number, (item, (left, top, right, bottom)) in enumerate(zip(items, boxes_px, strict=True))
+    )
+
+
+def _target(
+    task: Task,
+    condition: Condition,
+    sought: Item,
+    box_px: Sequence[float] | None,
+    image: NDArray[np.float32],
+    pixels_per_degree: float,
+) -> Target:
+    """The target told by its picture, cut out of the display, or drawn alone where it is absent."""
+    name, category = condition.name, condition.category(sought)
+    side = round(sought.box_deg * pixels_per_degree)
+    if box_px is not None:
+        left, top, right, bottom = box_px
+        column, row = round(left), round(top)
+        picture = image[row : row + side, column : column + side].copy()
+        return Target(name, picture, (left, top, right, bottom), category)
+    alone = draw(
+        (sought,),
+        np.zeros((1, 2)),
+        background=task.background,
+        side_deg=side / pixels_per_degree,
+        pixels_per_degree=pixels_per_degree,
+    )
+    return Target(name, alone, None, category, present=False)
 
 
 def cell_centers_deg(task: Task) -> Array:
@@ -172,19 +229,30 @@ def draw(
 
     Returns
     -------
-    array of float32, shape (size, size)
-        Luminance in [0, 1].
+    array of float32, shape (size, size), or (size, size, 3) where an item has a colour
+        Luminance, or red, green and blue, in [0, 1].
     """
     size = round(side_deg * pixels_per_degree)
-    image = np.full((size, size), float(background))
     along = (np.arange(size) + 0.5 - size / 2) / pixels_per_degree  # degrees
-    for item, center in zip(items, np.asarray(centers_deg, dtype=float), strict=True):
-        reach = item.box_deg / np.sqrt(2) + 1 / pixels_per_degree
-        columns, rows = (slice(*np.searchsorted(along, [at - reach, at + reach])) for at in center)
-        x, y = np.meshgrid(along[columns] - center[0], along[rows] - center[1])
-        coverage, luminance = item.paint(x, y, pixel_deg=1 / pixels_per_degree)
-        image[rows, columns] += coverage * (luminance - image[rows, columns])
-    return image.astype(np.float32)
+    where = [
+        _around(center, item.box_deg / np.sqrt(2) + 1 / pixels_per_degree, along)
+        for item, center in zip(items, centers_deg, strict=True)
+    ]
+    painted = [
+        item.paint(*np.meshgrid(along[columns] - x, along[rows] - y), pixel_deg=1 / pixels_per_degree)
+        for item, (x, y), (rows, columns) in zip(items, centers_deg, where, strict=True)
+    ]
+    in_colour = any(ink.ndim == 3 for _, ink in painted)
+    image = np.full((size, size, 3 if in_colour else 1), float(background))
+    for (coverage, ink), at in zip(painted, where, strict=True):
+        image[at] += coverage[..., None] * (np.atleast_3d(ink) - image[at])
+    return (image if in_colour else image[..., 0]).astype(np.float32)
+
+
+def _around(center_deg: Array, reach_deg: float, along: Array) -> tuple[slice, slice]:
+    """Rows and columns that an item may reach, however it is turned."""
+    columns, rows = (slice(*np.searchsorted(along, [at - reach_deg, at + reach_deg])) for at in center_deg)
+    return rows, columns
 
 
 def _deal(kinds: tuple[Item, ...], n: int, rng: np.random.Generator) -> tuple[Item, ...]:

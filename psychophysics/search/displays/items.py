@@ -27,7 +27,10 @@ class Item(Protocol):
         ...
 
     def paint(self, x: Array, y: Array, *, pixel_deg: float) -> tuple[Array, Array]:
-        """Return coverage (0 outside to 1 inside) and luminance (0 black to 1 white) at points in degrees."""
+        """Return coverage (0 outside to 1 inside) and luminance (0 black to 1 white) at points in degrees.
+
+        A coloured item returns red, green and blue, a further axis of three, instead of a luminance.
+        """
         ...
 
 
@@ -144,6 +147,32 @@ class Together:
         """Return coverage and luminance; see `Item`."""
         painted = [part.paint(x, y, pixel_deg=pixel_deg) for part in self.parts]
         return np.maximum.reduce([coverage for coverage, _ in painted]), painted[0][1]
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """An item in one colour.
+
+    Parameters
+    ----------
+    shape : Item
+        What is painted.
+    rgb : tuple of float
+        Red, green and blue from 0 to 1.
+    """
+
+    shape: Item
+    rgb: tuple[float, float, float]
+
+    @property
+    def box_deg(self) -> float:
+        """Side of the shape's square."""
+        return self.shape.box_deg
+
+    def paint(self, x: Array, y: Array, *, pixel_deg: float) -> tuple[Array, Array]:
+        """Return coverage and colour (..., 3); see `Item`."""
+        coverage, _ = self.shape.paint(x, y, pixel_deg=pixel_deg)
+        return coverage, np.broadcast_to(np.array(self.rgb), (*coverage.shape, 3))
 
 
 def bar(

@@ -65,9 +65,9 @@ def show(axes: Axes, display: Display, *, mark: bool = True) -> None:
         extent=(-half, half, half, -half),
         interpolation="antialiased",
     )
-    if mark and display.target is not None:
-        radius = 0.62 * display.items[display.target].box_deg
-        center = tuple(display.centers_deg[display.target])
+    if mark and display.target_index is not None:
+        radius = 0.62 * display.items[display.target_index].box_deg
+        center = tuple(display.centers_deg[display.target_index])
         axes.add_patch(Circle(center, radius, fill=False, color=RING, linewidth=1.2))
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():

@@ -46,6 +46,12 @@ class Condition:
     targets: tuple[Item, ...]
     distractors: tuple[Item, ...]
 
+    def category(self, item: Item) -> str:
+        """Return ``target`` or ``distractor`` and the number of the kind."""
+        if item in self.targets:
+            return f"target {self.targets.index(item)}"
+        return f"distractor {self.distractors.index(item)}"
+
 
 @dataclass(frozen=True)
 class Task:

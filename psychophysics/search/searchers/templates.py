@@ -148,8 +148,9 @@ def correlate(maps: Tensor, kernels: Tensor) -> Tensor:
 
 
 def as_rgb(image: NDArray[np.float32]) -> Tensor:
-    """Return a grey image (height, width) as a batch of one with three channels."""
-    return torch.from_numpy(image).expand(1, 3, *image.shape)
+    """Return a grey image (height, width) or one in colour (height, width, 3) as a batch of one with three channels."""
+    tensor = torch.from_numpy(image)
+    return tensor.expand(1, 3, *image.shape) if tensor.ndim == 2 else tensor.movedim(-1, 0)[None]
 
 
 def _average(

@@ -130,7 +130,7 @@ def test_a_network_raised_on_turned_images_searches_turned_displays_as_its_twin_
     left = dataclasses.replace(
         above,
         condition=side_lit,
-        image=np.ascontiguousarray(np.rot90(above.image)),
+        picture=np.ascontiguousarray(np.rot90(above.image)),
         centers_deg=above.centers_deg @ np.array([[0.0, -1.0], [1.0, 0.0]]),
     )
     places = Places.of(above, pitch_deg=0.3)

@@ -41,7 +41,7 @@ def test_all_searchers_see_the_same_displays_and_present_and_absent_ones_differ(
     a, b = (list(displays_of(TINY, "top_lit", 0, 2)) for _ in range(2))
     assert all((x.image == y.image).all() and i == j for (i, x), (j, y) in zip(a, b, strict=True))
     absent = list(displays_of(TINY, "top_lit", 0, 2, target_present=False))
-    assert all(display.target is None for _, display in absent)
+    assert all(display.target_index is None for _, display in absent)
     assert all((x.image != y.image).any() for (_, x), (_, y) in zip(a, absent, strict=True))
     later = list(displays_of(TINY, "top_lit", 1, 2))
     assert (later[0][1].image == a[1][1].image).all()

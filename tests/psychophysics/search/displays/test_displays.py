@@ -18,6 +18,7 @@ from cogattn.psychophysics.search.displays.sheet import stimulus_sheet
 from cogattn.psychophysics.search.displays.tasks import TASKS, find_condition
 from cogattn.psychophysics.search.people import human_times
 from cogattn.seeds import Streams
+from cogattn.vision.scenes.scene import Scene
 
 CONDITIONS = [(task, condition) for task in TASKS.values() for condition in task.conditions]
 
@@ -57,10 +58,10 @@ def test_items_are_counted_kept_apart_and_kept_in_their_cells(display: Display) 
 def test_exactly_one_item_is_a_target_or_none_is(display: Display) -> None:
     targets = [item in display.condition.targets for item in display.items]
     distractors = [item in display.condition.distractors for item in display.items]
-    assert sum(targets) == (display.target is not None)
+    assert sum(targets) == (display.target_index is not None)
     assert all(a != b for a, b in zip(targets, distractors, strict=True))
-    if display.target is not None:
-        assert targets[display.target]
+    if display.target_index is not None:
+        assert targets[display.target_index]
 
 
 @given(displays())
@@ -78,10 +79,34 @@ def test_ink_stays_within_the_boxes(display: Display) -> None:
     assert display.image.max() <= 1
 
 
+@given(displays(pixels_per_degree=10.0))
+@settings(max_examples=40, deadline=None)
+def test_a_display_is_a_scene_whose_target_is_told_by_its_own_picture(display: Display) -> None:
+    assert isinstance(display, Scene)
+    assert display.size_px == display.image.shape[:2]
+    assert len(display.objects) == display.set_size
+    boxes = np.array([display.to_degrees(np.reshape(o.box_px, (2, 2))).ravel() for o in display.objects])
+    assert boxes == pytest.approx(display.boxes_deg, abs=1e-9)
+    target = display.target
+    assert target is not None
+    assert target.present == (display.target_index is not None)
+    assert target.category == display.condition.category(display.sought)
+    assert target.picture.shape[:2] == (round(display.sought.box_deg * 10),) * 2
+    if display.target_index is None:
+        assert target.box_px is None
+        assert sum(o.category.startswith("target") for o in display.objects) == 0
+    else:
+        assert target.box_px == display.objects[display.target_index].box_px
+        left, top = (round(edge) for edge in target.box_px[:2])
+        assert (display.image[top:, left:][: len(target.picture), : len(target.picture)] == target.picture).all()
+    empty = np.full_like(target.picture, display.task.background)
+    assert (target.picture != empty).any()
+
+
 @given(displays())
 @settings(max_examples=60, deadline=None)
 def test_kinds_occur_equally_often_give_or_take_one(display: Display) -> None:
-    shown = [item for i, item in enumerate(display.items) if i != display.target]
+    shown = [item for i, item in enumerate(display.items) if i != display.target_index]
     counts = [shown.count(kind) for kind in display.condition.distractors]
     assert max(counts) - min(counts) <= 1
 
