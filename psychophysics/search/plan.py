@@ -2,14 +2,15 @@
 
 A cell is one searcher before up to ten displays of each set size of one condition, with or without their targets.
 Its condition, its displays and its searcher are fields of the cell, so that a further network, control, task or
-display adds cells and leaves the others as they are. Imports no torch.
+display adds cells and leaves the others as they are. A cell of the multiverse is the same searcher before the same
+displays, once for every combination of choices. Imports no torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from cogattn.observers import roster
 from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
@@ -18,8 +19,11 @@ from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import (
     Control,
     DisplaySettings,
+    EccnetRule,
+    EccnetSettings,
     FoveaSettings,
     MatchingSettings,
+    MultiverseSettings,
     RulesSettings,
     SearchConfig,
 )
@@ -32,9 +36,18 @@ Searching = TimmObserver | FactoryObserver | ModuleObserver
 if TYPE_CHECKING:
     from cogattn.psychophysics.search.displays.tasks import Condition
 
-Variant = Literal["", "no fovea", "untrained", "pixels", "ideal", "chance"]
+Variant = Literal[
+    "", "no fovea", "untrained", "pixels", "ideal", "chance", "without window", "without rings", "without half_scale",
+    "without map_scaling", "without sharpening", "without pixels", "without painting", "without touching",
+]  # fmt: skip
+"""What a searcher is; the last eight are eccNET without one of its rules."""
 
-TABLE = "search"
+ABLATIONS: Mapping[Variant, EccnetRule] = {
+    cast(Variant, f"without {rule}"): rule for rule in get_args(EccnetRule)
+}
+"""Variants of eccNET by the rule that each lacks."""
+
+TABLE, MULTIVERSE = "search", "multiverse"
 TABLES: Mapping[str, Schema] = {
     TABLE: {
         "observer": "str",
@@ -49,11 +62,27 @@ TABLES: Mapping[str, Schema] = {
         "rt_ms": "float64",
         "response": "str",
         "correct": "bool",
-    }
+    },
+    MULTIVERSE: {
+        "observer": "str",
+        "task": "str",
+        "condition": "str",
+        "role": "str",
+        "fovea": "str",
+        "levels": "str",
+        "targets": "str",
+        "temperature": "float64",
+        "set_size": "int64",
+        "display": "int64",
+        "n_searches": "int64",
+        "n_fixations": "float64",
+        "rt_ms": "float64",
+    },
 }
 """One row a search: ``role`` is what the condition is for people (``easy`` or ``hard``), ``display`` the number of the
 display among those of its set size, ``n_fixations`` counts saccades, ``rt_ms`` follows from them, ``response`` is
-``present``, ``absent``, or ``none`` at the limit."""
+``present``, ``absent``, or ``none`` at the limit. In the multiverse a row is a display under one combination of
+choices, means over ``n_searches`` searches."""
 
 DISPLAYS_PER_CELL = 10
 """Of each set size: some seconds of a small network on one core. Cells start at multiples of it, whatever their
@@ -100,10 +129,15 @@ class SearchCell(Cell):
 
 
 def observers_of(config: SearchConfig) -> tuple[Observer, ...]:
-    """Return the networks of a run, then their controls and those that need no network, in the order given."""
+    """Return the networks of a run, then their controls and those that need no network, in the order given.
+
+    Under eccNET each network is also searched with once without each rule that is to be ablated.
+    """
     networks = networks_of(config)
     controls = [observer for control in config.controls for observer in _made(control, networks, config)]
-    return (*networks, *controls)
+    rules = config.eccnet.ablate if config.searcher == "eccnet" else ()
+    ablated = [network.control(f"without {rule}") for network in networks for rule in rules]
+    return (*networks, *ablated, *controls)
 
 
 def networks_of(config: SearchConfig) -> tuple[Observer, ...]:
@@ -148,33 +182,78 @@ def n_cells(config: SearchConfig) -> int:
     """Return the number of cells of a plan without making it."""
     copies = config.n_random * ("random_weights" in config.controls)
     alone = len(set(config.controls) - {"no_fovea", "random_weights"})
-    searchers = len(networks_of(config)) * (1 + copies + ("no_fovea" in config.controls)) + alone
-    blocks = -(-config.displays.n_displays // DISPLAYS_PER_CELL)
-    return searchers * 2 * len(config.tasks) * blocks * (1 + config.displays.target_absent)
+    ablated = len(config.eccnet.ablate) * (config.searcher == "eccnet")
+    networks = len(networks_of(config))
+    once = networks * (1 + ablated + ("no_fovea" in config.controls)) + alone
+    searched = once * _n_blocks(config.displays.n_displays) + networks * copies * _n_blocks(
+        _n_displays(config, "untrained")
+    )
+    sides = sum(len(shown) for _, shown in _sides(config))
+    chosen = networks * (1 + copies) * _n_blocks(config.multiverse.n_displays) if config.multiverse.foveas else 0
+    return searched * sides + chosen * len(_sides(config))
 
 
-def cells_of(config: SearchConfig) -> list[SearchCell]:
-    """Return the plan: searcher by searcher, condition by condition."""
-    from cogattn.psychophysics.search.displays.tasks import (
-        TASKS,
-    )  # loads numpy, which ``--help`` does without
+def _n_blocks(n_displays: int) -> int:
+    return -(-n_displays // DISPLAYS_PER_CELL)
 
-    n, shown = config.displays.n_displays, (True, False) if config.displays.target_absent else (True,)
+
+def _n_displays(config: SearchConfig, variant: str) -> int:
+    """Displays of each set size and condition that a searcher sees."""
+    shown = config.displays.n_displays
+    return min(shown, config.n_random_displays) if variant == "untrained" else shown
+
+
+def _sides(config: SearchConfig) -> list[tuple[Condition, tuple[bool, ...]]]:
+    """Every condition, and whether its displays are shown with their target or with it and without it."""
+    from cogattn.psychophysics.search.displays.tasks import TASKS  # loads numpy, which ``--help`` does without
+
+    tasks = [TASKS[name] for name in config.tasks]
     return [
-        _cell(searcher, condition, start, min(start + DISPLAYS_PER_CELL, n), present)
-        for searcher in observers_of(config)
-        for task in config.tasks
-        for condition in TASKS[task].conditions
-        for start in range(0, n, DISPLAYS_PER_CELL)
-        for present in shown
+        (condition, (True, False) if config.displays.target_absent or task.absent else (True,))
+        for task in tasks
+        for condition in task.conditions
     ]
 
 
-def _cell(searcher: Observer, condition: Condition, start: int, stop: int, present: bool) -> SearchCell:
-    shown = "" if present else " without a target"
+def cells_of(config: SearchConfig) -> list[SearchCell]:
+    """Return the plan: searcher by searcher, condition by condition; then the multiverse's."""
+    searched = [
+        _cell(searcher, condition, block, present)
+        for searcher in observers_of(config)
+        for condition, shown in _sides(config)
+        for block in _blocks(_n_displays(config, searcher.variant))
+        for present in shown
+    ]
+    return searched + _multiverse_cells(config)
+
+
+def _multiverse_cells(config: SearchConfig) -> list[SearchCell]:
+    """Networks and their untrained copies, targets present; none unless foveas are named."""
+    if not config.multiverse.foveas:
+        return []
+    return [
+        _cell(searcher, condition, block, True, task=MULTIVERSE)
+        for searcher in observers_of(config)
+        if searcher.variant in ("", "untrained")
+        for condition, _ in _sides(config)
+        for block in _blocks(config.multiverse.n_displays)
+    ]
+
+
+def _blocks(n_displays: int) -> list[tuple[int, int]]:
+    """First display of each cell, and the one after its last."""
+    starts = range(0, n_displays, DISPLAYS_PER_CELL)
+    return [(start, min(start + DISPLAYS_PER_CELL, n_displays)) for start in starts]
+
+
+def _cell(
+    searcher: Observer, condition: Condition, block: tuple[int, int], present: bool, *, task: str = TABLE
+) -> SearchCell:
+    start, stop = block
+    shown = ("" if present else " without a target") + (", all choices" if task == MULTIVERSE else "")
     return SearchCell(
         label=f"{searcher.name}, {condition.title}, displays {start}-{stop - 1}{shown}",
-        task=TABLE,
+        task=task,
         observer=searcher.id,
         parent=searcher.parent,
         variant=cast(Variant, searcher.variant),
@@ -190,9 +269,19 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
     """Return the settings that can change a cell's trials, all others at their defaults.
 
     Tasks, controls and numbers of displays and of copies stand in the cell itself; what a control does not look at
-    cannot change it.
+    cannot change it, and eccNET has its own rules of looking.
     """
     network = model_name(cell.searcher)
+    if by_eccnet(config, cell):
+        return SearchConfig(
+            seed=config.seed,
+            searcher="eccnet",
+            eccnet=EccnetSettings(without=lacking(config, cell.variant)),
+            displays=_displays(config.displays, cell.variant),
+            observer=_observer(config.observer, network, cell.variant),
+        )
+    if cell.task == MULTIVERSE:
+        return _relevant_to_all_choices(config, cell)
     return SearchConfig(
         seed=config.seed,
         n_searches=config.n_searches,
@@ -202,6 +291,31 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
         fovea=_fovea(config.fovea, cell.variant) if network else FoveaSettings(),
         observer=_observer(config.observer, network, cell.variant) if network else TimmObserver(),
     )
+
+
+def _relevant_to_all_choices(config: SearchConfig, cell: SearchCell) -> SearchConfig:
+    """What is chosen among stands in ``multiverse``; its own number of displays stands in the cell."""
+    chosen_matching, chosen_rules = {"levels", "targets"}, {"temperature"}
+    return SearchConfig(
+        seed=config.seed,
+        n_searches=config.n_searches,
+        rules=RulesSettings(**config.rules.model_dump(exclude=chosen_rules)),
+        displays=_displays(config.displays, cell.variant),
+        matching=MatchingSettings(**config.matching.model_dump(exclude=chosen_matching)),
+        observer=_observer(config.observer, model_name(cell.searcher), cell.variant),
+        multiverse=MultiverseSettings(**config.multiverse.model_dump(exclude={"n_displays"})),
+    )
+
+
+def by_eccnet(config: SearchConfig, cell: SearchCell) -> bool:
+    """Whether a cell is searched by eccNET's algorithm; chance, pixels and the ideal searcher never are."""
+    return config.searcher == "eccnet" and bool(model_name(cell.searcher))
+
+
+def lacking(config: SearchConfig, variant: Variant) -> tuple[EccnetRule, ...]:
+    """Return the rules that eccNET does without in a cell: the run's, and its own where it is an ablation."""
+    left_out = {*config.eccnet.without, *([ABLATIONS[variant]] if variant in ABLATIONS else [])}
+    return tuple(rule for rule in get_args(EccnetRule) if rule in left_out)
 
 
 def _rules(rules: RulesSettings, variant: Variant) -> RulesSettings:
@@ -218,7 +332,7 @@ def _displays(displays: DisplaySettings, variant: Variant) -> DisplaySettings:
 def _matching(matching: MatchingSettings, variant: Variant) -> MatchingSettings:
     if variant in BLIND:
         return MatchingSettings()
-    unused = {"n_levels"} if variant == "pixels" else set()
+    unused = {"n_levels", "levels"} if variant == "pixels" else set()  # whose pixels are its only level
     return MatchingSettings(**matching.model_dump(exclude=unused))
 
 

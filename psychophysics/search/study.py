@@ -2,8 +2,9 @@
 
 People find some targets sooner than the distractors they were found among. Gupta et al. (2021) asked whether a
 network that was only trained to classify photographs shares these asymmetries if it sees with a fovea. This
-module plans six such experiments for any network, its controls beside it; `trials` runs the searches,
-`summary` weighs them against people.
+module plans such experiments for any network, its controls beside it; `trials` runs the searches, `summary` weighs
+them against people. Where settings name scenes these are searched instead (`natural`); where they name eccNET the
+published algorithm searches (`eccnet`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, ClassVar
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search import plan
 from cogattn.psychophysics.search.config import DisplaySettings, SearchConfig
+from cogattn.psychophysics.search.natural import plan as natural
 from cogattn.psychophysics.search.plan import SearchCell
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
+from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ class SearchStudy(Study[SearchConfig]):
         "  volume = {34}, year = {2021}, note = {arXiv:2106.02953}\n"
         "}"
     )
-    tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    tables: ClassVar[Mapping[str, Schema]] = {**plan.TABLES, **natural.TABLES}
 
     def check(self, config: SearchConfig) -> None:
         """Refuse unknown people and networks, weights out of reach, no features, searches and plans without end."""
@@ -47,22 +49,28 @@ class SearchStudy(Study[SearchConfig]):
 
     def observers(self, config: SearchConfig) -> Sequence[Observer]:
         """Return the networks, their controls, and those that need no network."""
-        return plan.observers_of(config)
+        return natural.observers_of(config) if of_scenes(config) else plan.observers_of(config)
 
     def cells(self, config: SearchConfig) -> Sequence[Cell]:
-        """Return one cell per searcher, condition and ten displays of each set size."""
-        return plan.cells_of(config)
+        """Return one cell per searcher, condition and ten displays of each set size; or per ten scenes."""
+        return natural.cells_of(config) if of_scenes(config) else plan.cells_of(config)
 
     def relevant(self, config: SearchConfig, cell: Cell) -> SearchConfig:
-        """Return the settings of the cell's own searcher, of its displays and of its rules of looking."""
+        """Return the settings of the cell's own searcher, of what it sees and of its rules of looking."""
+        if cell.task == natural.TABLE:
+            return natural.relevant(config, cell)
         return plan.relevant(config, _own(cell))
 
     def contents(self, config: SearchConfig, cell: Cell) -> Mapping[str, str]:
-        """Return the digests of the cell's network; none where nothing is read."""
+        """Return the digests of the cell's network, none where nothing is read, and of its scenes."""
+        if cell.task == natural.TABLE:
+            return natural.contents(config, cell)
         return plan.contents(config, _own(cell))
 
     def inputs(self, config: SearchConfig) -> Mapping[str, str]:
-        """Return the digests of the tables of people and of published models."""
+        """Return the digests of the tables of people and of published models, or of the scenes."""
+        if of_scenes(config):
+            return natural.inputs(config)
         from cogattn.psychophysics.search import people
 
         return people.inputs(config.humans)
@@ -74,19 +82,43 @@ class SearchStudy(Study[SearchConfig]):
         return people.persons()
 
     def cost(self, config: SearchConfig, cell: Cell) -> Cost:
-        """Return what the searches of a cell take, from the size of its displays and network."""
+        """Return what the searches of a cell take, from the size of what it sees and of its network."""
+        if cell.task == natural.TABLE:
+            return natural.cost(config, cell)
+        own = _own(cell)
+        if own.task == plan.TABLE and plan.by_eccnet(config, own):
+            from cogattn.psychophysics.search.eccnet import plan as eccnet
+
+            return eccnet.cost(config, own)
         from cogattn.psychophysics.search import costs
 
-        return costs.cost(config, _own(cell))
+        return costs.cost(config, own)
 
-    def run_cell(self, config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
+    def run_cell(self, config: SearchConfig, cell: Cell, rng: Streams) -> pd.DataFrame | Outcome:
         """Run the searches of one cell; the columns of the result are described in `plan`."""
+        if cell.task == natural.TABLE:
+            from cogattn.psychophysics.search.natural import trials as scenes
+
+            return scenes.run(config, cell, rng)
+        own = _own(cell)
+        if own.task == plan.MULTIVERSE:
+            from cogattn.psychophysics.search.multiverse import trials as choices
+
+            return choices.run(config, own, rng)
+        if plan.by_eccnet(config, own):
+            from cogattn.psychophysics.search.eccnet import trials as eccnet
+
+            return eccnet.run(config, own, rng)
         from cogattn.psychophysics.search import trials
 
-        return trials.run(config, _own(cell), rng)
+        return trials.run(config, own, rng)
 
     def summarise(self, config: SearchConfig, trials: Trials) -> Results:
         """Fit slopes and asymmetries and set people, controls and the published models beside them."""
+        if of_scenes(config):
+            from cogattn.psychophysics.search.natural import summary as scenes
+
+            return scenes.summarise(config, trials)
         from cogattn.psychophysics.search import summary
 
         return summary.summarise(config, trials)
@@ -100,6 +132,11 @@ class SearchStudy(Study[SearchConfig]):
             n_random=2,
             n_bootstrap=300,
         )
+
+
+def of_scenes(config: SearchConfig) -> bool:
+    """Whether a run searches scenes instead of drawn displays."""
+    return config.scenes.path is not None
 
 
 def _own(cell: Cell) -> SearchCell:

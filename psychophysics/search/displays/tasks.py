@@ -71,6 +71,8 @@ class Task:
         Numbers of items, the target included.
     easy, hard : Condition
         The two sides.
+    absent : bool
+        Whether its displays are also shown without their target, whatever the settings.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Task:
     set_sizes: tuple[int, ...]
     easy: Condition
     hard: Condition
+    absent: bool = False
 
     @property
     def cell_deg(self) -> float:
