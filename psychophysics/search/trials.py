@@ -116,6 +116,8 @@ def _matching(config: SearchConfig, levels_of: LevelsOf, name: str, *, preset: s
         gain=settings.gain,
         criterion=settings.criterion,
         knows_distractors=settings.knows_distractors,
+        levels="mean" if isinstance(levels_of, PixelLevels) else settings.levels,
+        targets=settings.targets,
     )
 
 

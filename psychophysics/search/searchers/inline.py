@@ -31,10 +31,11 @@ from cogattn.errors import ObserverError
 from cogattn.kernels import box_means, box_pool, ring_boxes, ring_windows
 from cogattn.kernels.winograd import hasten
 from cogattn.observers.network import Network
+from cogattn.psychophysics.search.config import Knowledge, LevelRule
 from cogattn.psychophysics.search.displays.display import Display
-from cogattn.psychophysics.search.searchers.matching import MatchingSearcher, combine
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
 from cogattn.psychophysics.search.searchers.searching import Places
-from cogattn.psychophysics.search.searchers.templates import as_rgb, match_maps
+from cogattn.psychophysics.search.searchers.templates import as_rgb, match_maps, normalised
 from cogattn.vision.fovea import FoveatedField, Level, image_inputs
 from cogattn.vision.retina import INTEGRATIONS, Integration
 
@@ -178,7 +179,7 @@ class InlineSearcher(MatchingSearcher):
         What tables call it.
     preset : str
         Of `cogattn.vision.retina.INTEGRATIONS`.
-    gain, criterion, knows_distractors, n_levels
+    gain, criterion, knows_distractors, n_levels, levels, targets
         As for `MatchingSearcher`.
     """
 
@@ -192,6 +193,8 @@ class InlineSearcher(MatchingSearcher):
         criterion: float = 0.5,
         knows_distractors: bool = False,
         n_levels: int = 3,
+        levels: LevelRule = "mean",
+        targets: Knowledge = "all",
     ) -> None:
         self.inline = InlineNetwork(network, INTEGRATIONS[preset], n_levels=n_levels)
         super().__init__(
@@ -201,6 +204,8 @@ class InlineSearcher(MatchingSearcher):
             gain=gain,
             criterion=criterion,
             knows_distractors=knows_distractors,
+            levels=levels,
+            targets=targets,
         )
 
     def begin(self, display: Display, places: Places, rng: np.random.Generator) -> InlineView:
@@ -223,7 +228,10 @@ class InlineView:
 
     def __init__(self, searcher: InlineSearcher, display: Display, places: Places) -> None:
         self._searcher, self._display = searcher, display
-        self._known = searcher.knowledge(display)
+        known = searcher.sight.knowledge(display)
+        kinds, self._expected = searcher.told(display, known)
+        self._templates = [template.of_kinds(kinds) for template in known.templates]
+        self._background = known.background
         self._first = searcher.inline.start(as_rgb(display.image))
         self._points = torch.from_numpy(places.points_deg)
         self._first_match = self._match([Level(self._first, searcher.inline.strides[0])], first=0)
@@ -231,10 +239,10 @@ class InlineView:
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
         distance = np.linalg.norm(self._points.numpy() - np.asarray(gaze_deg)[:, None], axis=-1)
-        return self._searcher.weigh(self.matches(gaze_deg), distance, self._known)
+        return self._searcher.weigh(self.matches(gaze_deg), distance, self._expected)
 
     def matches(self, gaze_deg: Array) -> Array:
-        """Return the match of each kind with every place from every gaze, (n_kinds, n_gazes, n_places)."""
+        """Return each level's match of each kind with every place, (n_levels, n_kinds, n_gazes, n_places)."""
         new, again = np.unique(np.asarray(gaze_deg), axis=0, return_inverse=True)
         inline = self._searcher.inline
         levels = inline.levels(
@@ -243,11 +251,12 @@ class InlineView:
             image_size=(self._display.image.shape[0], self._display.image.shape[1]),
             pixels_per_degree=self._display.pixels_per_degree,
         )
-        total = self._first_match + self._match(levels[1:], first=1)
-        return (total / inline.n_levels).numpy()[:, again.reshape(-1)]
+        later = self._match(levels[1:], first=1)
+        first = np.broadcast_to(self._first_match, (1, *later.shape[1:]))
+        return np.concatenate([first, later])[:, :, again.reshape(-1)]
 
-    def _match(self, levels: list[Level], *, first: int) -> Tensor:
-        """Sum over some levels, of which the first is level `first`, (n_kinds, n_gazes, n_places)."""
+    def _match(self, levels: list[Level], *, first: int) -> Array:
+        """Match of some levels, of which the first is level `first`, (n_levels, n_kinds, n_gazes, n_places)."""
         field = FoveatedField(
             levels,
             image_size=(self._display.image.shape[0], self._display.image.shape[1]),
@@ -255,13 +264,13 @@ class InlineView:
             integration=INTEGRATIONS["uniform"],
         )
         known = slice(first, first + len(levels))
-        templates = self._known.templates[known]
-        maps = match_maps(levels, self._known.background[known], templates)
-        anywhere, total = torch.zeros(1, 2, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        templates = self._templates[known]
+        maps = match_maps(levels, self._background[known], templates)
+        anywhere, found = torch.zeros(1, 2, dtype=torch.float64), []
         for index, (level, template) in enumerate(zip(maps, templates, strict=True)):
             seen = field.read(level, self._points, anywhere, level=index, offset_cells=template.offset_cells)
-            total = total + combine(seen[:, :, 0].movedim(1, 0))
-        return total
+            found.append(normalised(seen[:, :, 0].movedim(1, 0), template))
+        return torch.stack(found).numpy()
 
 
 def _pools(network: Network, stage: dict) -> bool:

@@ -6,14 +6,19 @@ t of each level (`templates`). At a place x seen from gaze f the match of a leve
     r(x | f) = P[phi * t] / sqrt((epsilon |t|^2)^2 + |t|^2 P[E])
 
 with phi the display's features less the background's, E their energy under the template, and P the average over
-a window that grows with eccentricity (`cogattn.vision.fovea`). At a uniform fovea r is a cosine. Matches are averaged
-over levels, and the best of a target's kinds counts. The evidence for a target is
+a window that grows with eccentricity (`cogattn.vision.fovea`). At a uniform fovea r is a cosine. Levels are weighed
+and added up by a rule (`levels`). The evidence for one kind of target is
 
     e(x | f) = gain * (r(x | f) - criterion * r_0(|x - f|))
 
-where r_0 is the match of the target itself, alone, at that eccentricity: a place speaks for the target if it
-looks as the target would look from here. A searcher that knows the distractors, too, takes their match for the
-rival where it is the larger one.
+where r_0 is the match of the target itself, alone, at that eccentricity, its levels weighed alike: a place speaks
+for the target if it looks as the target would look from here. A searcher that is told one picture asks for it; one
+that is told all kinds takes the largest evidence of any. A searcher that knows the distractors, too, takes their
+match for the rival where it is the larger one.
+
+How far each level is to be relied on (rule ``reliability``) is learned beforehand from the target alone, as it is
+and in disorder: cut into tiles that are dealt anew, which leaves its ink and contrast but not its shape. Who knows
+the distractors learns it from them instead.
 
 References
 ----------
@@ -23,54 +28,56 @@ Reynolds, Heeger (2009), Neuron 61, 168-185: division by the energy of the surro
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cogattn.psychophysics.search.displays.display import Display, draw
+from cogattn.psychophysics.search import config
+from cogattn.psychophysics.search.searchers.levels import along, discriminability, level_weights
 from cogattn.psychophysics.search.searchers.searching import Places, View
-from cogattn.psychophysics.search.searchers.templates import (
-    LevelsOf,
-    Template,
-    as_rgb,
-    learn_templates,
-    match_maps,
-)
+from cogattn.psychophysics.search.searchers.sights import DisplaySight, Knowledge, Matched, Sight
+from cogattn.psychophysics.search.searchers.templates import LevelsOf, Template, normalised
 from cogattn.vision.fovea import FoveatedField
 from cogattn.vision.retina import Integration
+from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
 
-EPSILON = 0.1
-"""Energy, relative to the template's, at which normalisation sets in: keeps noise on blank ground near 0."""
-
 N_PROBES = 24
 """Eccentricities at which the target's own match is measured."""
+DIRECTIONS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+"""In which it lies from there."""
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What does not change between displays of one condition.
+class Expected:
+    """What targets look like from afar.
 
     Parameters
     ----------
-    background : list of Tensor
-        Levels of the empty background.
-    templates : list of Template
-        Targets first, then distractors where they are known.
-    n_targets : int
-        How many of the kinds are targets.
-    expected : tuple of arrays, shape (n,)
-        Eccentricity in degrees, and the target's own match there.
+    step_deg : float
+        Eccentricities are 0, 1, ... n - 1 of these.
+    match : array, shape (n_levels, n_targets, n)
+        Of each kind of target with itself.
+    reliability : array, shape (n_levels, n_targets, n), or None
+        How much each level says of this kind (`levels.discriminability`); None where nobody asked.
     """
 
-    background: list[Tensor]
-    templates: list[Template]
-    n_targets: int
-    expected: tuple[Array, Array]
+    step_deg: float
+    match: Array
+    reliability: Array | None
+
+    def of_kind(self, kind: int) -> Expected:
+        """Return what is expected of one kind of target."""
+        only = slice(kind, kind + 1)
+        reliability = None if self.reliability is None else self.reliability[:, only]
+        return Expected(self.step_deg, self.match[:, only], reliability)
 
 
 class MatchingSearcher:
@@ -78,8 +85,8 @@ class MatchingSearcher:
 
     Parameters
     ----------
-    levels_of : callable
-        The network's features, `cogattn.vision.fovea.Backbone` for one.
+    sight : callable or Sight
+        The network's features, `cogattn.vision.fovea.Backbone` for one, or what is seen with them.
     name : str
         What tables call it.
     integration : Integration
@@ -89,88 +96,105 @@ class MatchingSearcher:
     criterion : float
         Match, relative to the target's own, at which the evidence turns from against to for.
     knows_distractors : bool
-        Weigh targets against distractors.
+        Weigh targets against distractors; a `Sight` has settled that by itself.
+    levels : str
+        How depths are combined; see `levels`.
+    targets : {"all", "one"}
+        Whether all kinds of the target are looked for, or the one that the display asks for.
     """
 
     def __init__(
         self,
-        levels_of: LevelsOf,
+        sight: LevelsOf | Sight,
         *,
         name: str,
         integration: Integration,
         gain: float,
         criterion: float = 0.5,
         knows_distractors: bool = False,
+        levels: config.LevelRule = "mean",
+        targets: config.Knowledge = "all",
     ) -> None:
-        self.levels_of, self.name, self.integration = levels_of, name, integration
-        self.gain, self.criterion, self.knows_distractors = gain, criterion, knows_distractors
-        self._known: tuple[object, Known] | None = None
+        self.sight: Sight = (
+            DisplaySight(sight, knows_distractors=knows_distractors) if callable(sight) else sight
+        )
+        self.name, self.integration = name, integration
+        self.gain, self.criterion = gain, criterion
+        self.levels, self.targets = levels, targets
+        self._expected: tuple[Knowledge, Expected] | None = None
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
+    def variant(
+        self,
+        *,
+        name: str | None = None,
+        integration: Integration | None = None,
+        levels: config.LevelRule | None = None,
+        targets: config.Knowledge | None = None,
+        gain: float | None = None,
+    ) -> Self:
+        """Return a searcher that differs in what is given and sees with the same eyes.
+
+        Passes of the network are shared: a display that one of them has just seen costs the others none.
+        """
+        other = copy.copy(self)
+        other._expected = None
+        other.name = self.name if name is None else name
+        other.integration = self.integration if integration is None else integration
+        other.levels = self.levels if levels is None else levels
+        other.targets = self.targets if targets is None else targets
+        other.gain = self.gain if gain is None else gain
+        return other
+
+    def begin(self, display: Scene, places: Places, rng: np.random.Generator) -> View:
         """Pass the display through the network once; `rng` is not used."""
-        return MatchingView(self, self.field(display.image, display), self.knowledge(display), places)
+        return MatchingView(self, display, places)
 
-    def weigh(self, matches: Array, distance_deg: Array, known: Known) -> Array:
-        """Return the evidence of matches (n_kinds, n_gazes, n_places) at distances from gaze."""
-        targets, distractors = matches[: known.n_targets], matches[known.n_targets :]
-        rival = self.criterion * np.interp(distance_deg, *known.expected)
-        if len(distractors):
-            rival = np.maximum(rival, distractors.max(axis=0))
-        return self.gain * (targets.max(axis=0) - rival)
+    def expected(self, known: Knowledge) -> Expected:
+        """Return what targets look like from afar; that of the last knowledge is kept."""
+        if self._expected is None or self._expected[0] is not known:
+            asked = self.levels == "reliability"
+            self._expected = known, expect(known, self.integration, with_reliability=asked)
+        return self._expected[1]
 
-    def field(self, image: NDArray[np.float32], display: Display) -> FoveatedField:
-        """Return the foveated field of an image as large and as fine as a display's."""
-        return FoveatedField(
-            self.levels_of(as_rgb(image)),
-            image_size=(image.shape[0], image.shape[1]),
-            pixels_per_degree=display.pixels_per_degree,
-            integration=self.integration,
-        )
+    def told(self, display: Scene, known: Knowledge) -> tuple[list[int], Expected]:
+        """Return the kinds that are looked for, then those that are known besides, and what is expected."""
+        expected, besides = self.expected(known), list(range(known.n_targets, known.n_kinds))
+        if self.targets == "all":
+            return [*range(known.n_targets), *besides], expected
+        kind = self.sight.sought(display)
+        return [kind, *besides], expected.of_kind(kind)
 
-    def knowledge(self, display: Display) -> Known:
-        """Return what is known of a display's condition; that of the last one is kept."""
-        key = (display.condition, display.image.shape, display.pixels_per_degree)
-        if self._known is None or self._known[0] != key:
-            self._known = key, self._study(display)
-        return self._known[1]
+    def weigh(self, responses: Array, distance_deg: Array, expected: Expected) -> Array:
+        """Return the evidence of matches.
 
-    def _study(self, display: Display) -> Known:
-        condition = display.condition
-        templates = learn_templates(
-            self.levels_of,
-            condition.targets + (condition.distractors if self.knows_distractors else ()),
-            background=display.task.background,
-            pixels_per_degree=display.pixels_per_degree,
-        )
-        blank = np.full_like(display.image, display.task.background)
-        background = [level.maps for level in self.field(blank, display).levels]
-        expected = self._expected(display, background, templates)
-        return Known(background, templates, len(condition.targets), expected)
+        Parameters
+        ----------
+        responses : array, shape (n_levels, n_kinds, n_gazes, n_places)
+            Kinds that are looked for, then known distractors.
+        distance_deg : array, shape (n_gazes, n_places)
+            From gaze.
+        expected : Expected
+            Of the kinds that are looked for.
 
-    def _expected(
-        self, display: Display, background: list[Tensor], templates: list[Template]
-    ) -> tuple[Array, Array]:
-        """The target's own match by eccentricity, averaged over its kinds and four directions."""
-        scale, targets = display.pixels_per_degree, display.condition.targets
-        side_deg = len(display.image) / scale
-        distance = np.linspace(0, 1.45 * side_deg, N_PROBES)
-        turns = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
-        gaze = torch.from_numpy((distance[:, None, None] * turns).reshape(-1, 2))
-        center = torch.zeros(1, 2, dtype=torch.float64)
-        total = np.zeros(N_PROBES)
-        for item in targets:
-            image = draw(
-                (item,),
-                center.numpy(),
-                background=display.task.background,
-                side_deg=side_deg,
-                pixels_per_degree=scale,
+        Returns
+        -------
+        array, shape (n_gazes, n_places)
+            In nats.
+        """
+        n, n_rivals = expected.match.shape[1], responses.shape[1] - expected.match.shape[1]
+        reliability = expected.reliability
+        if reliability is not None:
+            of_rivals = np.repeat(reliability.mean(axis=1, keepdims=True), n_rivals, axis=1)
+            reliability = along(
+                np.concatenate([reliability, of_rivals], axis=1), distance_deg, expected.step_deg
             )
-            field = self.field(image, display)
-            maps = match_maps(field.levels, background, templates)
-            own = read_matches(field, maps, templates, center, gaze)[: len(targets), :, 0].amax(0)
-            total += own.reshape(N_PROBES, 4).mean(1).numpy() / len(targets)
-        return distance, total
+        weights = level_weights(responses, self.levels, reliability=reliability)
+        matches = (weights * responses).sum(axis=0)
+        own = along(expected.match, distance_deg, expected.step_deg)
+        bar = self.criterion * (weights[:, :n] * own).sum(axis=0)
+        if n_rivals:
+            bar = np.maximum(bar, matches[n:].max(axis=0))
+        return self.gain * (matches[:n] - bar).max(axis=0)
 
 
 class MatchingView:
@@ -180,48 +204,92 @@ class MatchingView:
     ----------
     searcher : MatchingSearcher
         Who sees.
-    field : FoveatedField
-        Of the display.
-    known : object
-        What the searcher knows of the condition.
+    display : Scene
+        What.
     places : Places
         Where evidence is asked for.
     """
 
-    def __init__(
-        self, searcher: MatchingSearcher, field: FoveatedField, known: Known, places: Places
-    ) -> None:
-        self._searcher, self._field, self._known = searcher, field, known
+    def __init__(self, searcher: MatchingSearcher, display: Scene, places: Places) -> None:
+        known, seen = searcher.sight.knowledge(display), searcher.sight.see(display)
+        kinds, self._expected = searcher.told(display, known)
+        self._searcher, self._field = searcher, seen.field(searcher.integration)
         self._points = torch.from_numpy(places.points_deg)
-        self._maps = match_maps(field.levels, known.background, known.templates)
+        self._templates = [template.of_kinds(kinds) for template in known.templates]
+        self._maps = [maps[:, [*kinds, -1]] for maps in seen.maps]
 
     def matches(self, gaze_deg: Array) -> Array:
-        """Return the match of each kind with every place from every gaze, (n_kinds, n_gazes, n_places)."""
+        """Return each level's match of each kind with every place, (n_levels, n_kinds, n_gazes, n_places)."""
         gaze = torch.from_numpy(np.asarray(gaze_deg, dtype=float))
-        return read_matches(self._field, self._maps, self._known.templates, self._points, gaze).numpy()
+        return read_levels(self._field, self._maps, self._templates, self._points, gaze).numpy()
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
         distance = np.linalg.norm(self._points.numpy() - np.asarray(gaze_deg)[:, None], axis=-1)
-        return self._searcher.weigh(self.matches(gaze_deg), distance, self._known)
+        return self._searcher.weigh(self.matches(gaze_deg), distance, self._expected)
 
 
-def read_matches(
-    field: FoveatedField, maps: list[Tensor], templates: list[Template], points: Tensor, gaze: Tensor
+def read_levels(
+    field: FoveatedField, maps: Sequence[Tensor], templates: Sequence[Template], points: Tensor, gaze: Tensor
 ) -> Tensor:
-    """Return the match of each kind at points (n_points, 2) from gazes (n_gazes, 2), averaged over levels.
+    """Return the match of each kind at points from gazes, level by level.
+
+    Parameters
+    ----------
+    field : FoveatedField
+        The fovea, on the grids of the levels.
+    maps : sequence of Tensor, shape (1, n_kinds + 1, height, width)
+        Of `templates.match_maps`, one a level.
+    templates : sequence of Template
+        What they were made with.
+    points : Tensor, shape (n_points, 2)
+        Where, in degrees.
+    gaze : Tensor, shape (n_gazes, 2)
+        From where.
 
     Returns
     -------
-    Tensor, shape (n_kinds, n_gazes, n_points)
+    Tensor of float64, shape (n_levels, n_kinds, n_gazes, n_points)
     """
-    total = torch.zeros(1)
-    for index, (level, template) in enumerate(zip(maps, templates, strict=True)):
-        seen = field.read(level, points, gaze, level=index, offset_cells=template.offset_cells)[0]
-        total = total + combine(seen)
-    return total / len(maps)
+    return torch.stack(
+        [
+            normalised(
+                field.read(level, points, gaze, level=index, offset_cells=template.offset_cells)[0], template
+            )
+            for index, (level, template) in enumerate(zip(maps, templates, strict=True))
+        ]
+    )
 
 
-def combine(seen: Tensor) -> Tensor:
-    """Return correlations (n_kinds, ...) divided by the root of the energy that comes last."""
-    return (seen[:-1] / (EPSILON**2 + seen[-1:].clamp(min=0)).sqrt()).double().cpu()
+def expect(known: Knowledge, integration: Integration, *, with_reliability: bool = False) -> Expected:
+    """Look at each kind of target alone from everywhere, and at what it is not, without another pass of the network.
+
+    Parameters
+    ----------
+    known : Knowledge
+        With `Knowledge.alone`, and `Knowledge.others` where the reliability is asked for.
+    integration : Integration
+        The fovea.
+    with_reliability : bool
+        Whether it is.
+    """
+    first = known.alone[0]
+    step = 1.45 * max(first.image_size) / first.pixels_per_degree / (N_PROBES - 1)
+    targets = np.stack(
+        [_probe(known, seen, integration, step)[:, kind] for kind, seen in enumerate(known.alone)], axis=2
+    )  # (levels, directions, targets, eccentricities)
+    reliability = None
+    if with_reliability:
+        others = [_probe(known, seen, integration, step)[:, : known.n_targets] for seen in known.others]
+        reliability = discriminability(targets, np.concatenate(others, axis=2).swapaxes(1, 2))
+    return Expected(step, targets.mean(axis=1), reliability)
+
+
+def _probe(known: Knowledge, seen: Matched, integration: Integration, step_deg: float) -> Array:
+    """Match of what is in the middle of an image, (n_levels, n_kinds, n_directions, n_eccentricities)."""
+    gaze = (DIRECTIONS[:, None] * (np.arange(N_PROBES) * step_deg)[:, None]).reshape(-1, 2)
+    middle = torch.zeros(1, 2, dtype=torch.float64)
+    found = read_levels(
+        seen.field(integration), seen.maps, known.templates, middle, torch.from_numpy(gaze)
+    ).numpy()
+    return found[..., 0].reshape(*found.shape[:2], len(DIRECTIONS), N_PROBES)

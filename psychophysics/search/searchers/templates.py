@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 LevelsOf = Callable[[Tensor], list[Level]]
 """From images (n, 3, height, width) in [0, 1] to feature levels, fine to coarse."""
 
+EPSILON = 0.1
+"""Energy, relative to the template's, at which normalisation sets in: keeps noise on blank ground near 0."""
 N_SHIFTS, SHIFT_STEP = 4, 5 / 16
 """Shifts along each axis at which a target is learned, and their step in cells of the coarsest level."""
 
@@ -41,6 +43,15 @@ class Template:
 
     kernels: Tensor
     offset_cells: float
+
+    def of_kinds(self, kinds: Sequence[int]) -> Template:
+        """Return the template of some kinds."""
+        return Template(self.kernels[list(kinds)], self.offset_cells)
+
+    @property
+    def energy(self) -> Tensor:
+        """|t|^2 of each kind, (n_kinds,); never quite 0."""
+        return self.kernels.square().sum(dim=(1, 2, 3)).clamp(min=torch.finfo(self.kernels.dtype).tiny)
 
 
 def learn_templates(
@@ -67,20 +78,49 @@ def learn_templates(
     box_deg = max(item.box_deg for item in kinds)
     side_deg = box_deg + 2 * MARGIN_DEG
 
-    def seen(items: Sequence[Item], shift_px: Array) -> list[Level]:
+    def shown(kind: int | None, shift_px: Array) -> NDArray[np.float32]:
+        items = () if kind is None else (kinds[kind],)
         centers = np.repeat(shift_px[None] / pixels_per_degree, len(items), axis=0)
-        image = draw(
+        return draw(
             items, centers, background=background, side_deg=side_deg, pixels_per_degree=pixels_per_degree
         )
-        return levels_of(as_rgb(image))
 
-    empty = seen((), np.zeros(2))
+    return learn_shown(levels_of, shown, n_kinds=len(kinds), box_px=box_deg * pixels_per_degree)
+
+
+def learn_shown(
+    levels_of: LevelsOf,
+    shown: Callable[[int | None, Array], NDArray[np.float32]],
+    *,
+    n_kinds: int,
+    box_px: float,
+) -> list[Template]:
+    """Learn templates of whatever is shown.
+
+    Parameters
+    ----------
+    levels_of : callable
+        The network.
+    shown : callable
+        From the number of a kind, or None for the empty background, and a shift (x, y) in whole pixels to a square
+        image with that kind so far to the right of and below its middle; all of one size.
+    n_kinds : int
+        How many kinds there are.
+    box_px : float
+        Side of the square that the largest of them takes up.
+
+    Returns
+    -------
+    list of Template
+        One a level.
+    """
+    blank = shown(None, np.zeros(2))
+    empty = levels_of(as_rgb(blank))
     steps = SHIFT_STEP * max(level.stride_px for level in empty) * (np.arange(N_SHIFTS) - N_SHIFTS / 2)
     shifts = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2).round()
-    shown = [[seen((item,), shift) for shift in shifts] for item in kinds]
-    box_px, side_px = box_deg * pixels_per_degree, round(side_deg * pixels_per_degree)
+    seen = [[levels_of(as_rgb(shown(kind, shift))) for shift in shifts] for kind in range(n_kinds)]
     return [
-        _average([[at[level] for at in kind] for kind in shown], empty[level], shifts, box_px, side_px)
+        _average([[at[level] for at in kind] for kind in seen], empty[level], shifts, box_px, len(blank))
         for level in range(len(empty))
     ]
 
@@ -100,19 +140,36 @@ def match_maps(levels: Sequence[Level], background: list[Tensor], templates: lis
     Returns
     -------
     list of Tensor, shape (1, n_kinds + 1, height, width)
-        Correlation with each kind, then the display's energy under the template, both in units of the templates'
-        energy. They are averages of features and of their squares, so that they may be pooled like features.
+        Correlation with each kind's template, made of length 1, then the display's energy under it. They are sums
+        of features and of their squares, so that they may be pooled like features.
     """
     found = []
     for level, empty, template in zip(levels, background, templates, strict=True):
         features, kernels = level.maps - empty, template.kernels
-        k = kernels.shape[-1]
-        own = kernels.square().sum(dim=(1, 2, 3)).clamp(min=torch.finfo(kernels.dtype).tiny)
-        unit = (own * own.mean()).sqrt().view(-1, 1, 1, 1)
+        k, length = kernels.shape[-1], template.energy.sqrt().view(-1, 1, 1, 1)
         energy = functional.pad(features.square().sum(1, keepdim=True), ((k - 1) // 2, k // 2) * 2)
-        under = functional.avg_pool2d(energy, k, 1) * (k * k / own.mean())
-        found.append(torch.cat([correlate(features, kernels / unit), under], dim=1))
+        under = functional.avg_pool2d(energy, k, 1) * k**2
+        found.append(torch.cat([correlate(features, kernels / length), under], dim=1))
     return found
+
+
+def normalised(seen: Tensor, template: Template) -> Tensor:
+    """Return normalised correlations, of about 1 where a kind itself is.
+
+    Parameters
+    ----------
+    seen : Tensor, shape (n_kinds + 1, ...)
+        Of `match_maps`, pooled or not.
+    template : Template
+        Of the same level.
+
+    Returns
+    -------
+    Tensor of float64 on the CPU, shape (n_kinds, ...)
+    """
+    seen, energy = seen.double().cpu(), template.energy.double().cpu()
+    floor = EPSILON**2 * energy.view(-1, *[1] * (seen.ndim - 1))
+    return seen[:-1] / (floor + seen[-1:].clamp(min=0)).sqrt()
 
 
 def correlate(maps: Tensor, kernels: Tensor) -> Tensor:
