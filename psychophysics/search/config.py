@@ -16,6 +16,8 @@ TaskName = Literal[
 ]  # fmt: skip
 Control = Literal["no_fovea", "random_weights", "pixels", "ideal", "chance"]
 LevelRule = Literal["mean", "reliability", "maximum", "only_1", "only_2", "only_3", "only_4", "only_5"]
+SINGLE: tuple[LevelRule, ...] = ("only_1", "only_2", "only_3", "only_4", "only_5")
+"""Rules that read one depth, from the finest."""
 Preset = Literal["v1", "v2", "eccnet", "uniform"]
 Knowledge = Literal["one", "all"]
 EccnetRule = Literal[
@@ -186,4 +188,12 @@ class SearchConfig(StudyConfig):
     def _levels_fit_the_fovea(self) -> Self:
         if self.fovea.preset == "eccnet" and self.matching.n_levels != 3:
             raise ValueError(f"matching.n_levels must be 3 for eccNET's fovea; got {self.matching.n_levels}")
+        tried = self.multiverse.levels if self.multiverse.foveas else ()
+        for where, rules in (("matching", (self.matching.levels,)), ("multiverse", tried)):
+            beyond = [rule for rule in rules if rule in SINGLE[self.matching.n_levels :]]
+            if beyond:
+                raise ValueError(
+                    f"{where}.levels must name depths that are compared, matching.n_levels = "
+                    f"{self.matching.n_levels}; got {beyond[0]}"
+                )
         return self

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import ConfigError
-from cogattn.psychophysics.search.config import LevelRule
+from cogattn.psychophysics.search.config import SINGLE, LevelRule
 
 Array = NDArray[np.float64]
 
@@ -89,10 +89,10 @@ def level_weights(responses: Array, rule: LevelRule, *, reliability: Array | Non
 
 def level_of(rule: LevelRule, n_levels: int) -> int:
     """Return the index of the depth that ``only_1`` and so on name; raise ConfigError where there is none."""
-    level = int(rule.removeprefix("only_"))
-    if level > n_levels:
+    level = SINGLE.index(rule)
+    if level >= n_levels:
         raise ConfigError(f"levels must name one of the {n_levels} depths that are compared; got {rule}")
-    return level - 1
+    return level
 
 
 def discriminability(target: Array, others: Array) -> Array:
