@@ -189,7 +189,9 @@ def n_cells(config: SearchConfig) -> int:
         _n_displays(config, "untrained")
     )
     sides = sum(len(shown) for _, shown in _sides(config))
-    chosen = networks * (1 + copies) * _n_blocks(config.multiverse.n_displays) if config.multiverse.foveas else 0
+    chosen = (
+        networks * (1 + copies) * _n_blocks(config.multiverse.n_displays) if config.multiverse.foveas else 0
+    )
     return searched * sides + chosen * len(_sides(config))
 
 
@@ -205,9 +207,11 @@ def _n_displays(config: SearchConfig, variant: str) -> int:
 
 def _sides(config: SearchConfig) -> list[tuple[Condition, tuple[bool, ...]]]:
     """Every condition, and whether its displays are shown with their target or with it and without it."""
-    from cogattn.psychophysics.search.displays.tasks import TASKS  # loads numpy, which ``--help`` does without
+    from cogattn.psychophysics.search.displays.tasks import (
+        EXPERIMENTS,
+    )  # loads numpy, which ``--help`` does without
 
-    tasks = [TASKS[name] for name in config.tasks]
+    tasks = [EXPERIMENTS[name] for name in config.tasks]
     return [
         (condition, (True, False) if config.displays.target_absent or task.absent else (True,))
         for task in tasks

@@ -1,1 +1,1 @@
-"""What is shown: items, the six tasks, displays drawn from a seed."""
+"""What is shown: items, the experiments, displays drawn from a seed."""

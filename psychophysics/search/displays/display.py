@@ -112,17 +112,13 @@ def make_display(
 
     Notes
     -----
-    Jitter is uniform over the room that an item's box has in its cell. Kinds of distractors are dealt so that
-    each occurs as often as the others, give or take one, in random order.
+    Jitter is uniform over the room that an item's box has in its cell. `Task.dealing` says how kinds of distractors
+    are dealt.
     """
     n_cells = task.n_columns**2
     if not 1 <= set_size <= n_cells:
         raise DataError(f"set size must be from 1 to the {n_cells} grid cells of {task.name}; got {set_size}")
-    n_distractors = set_size - 1 if target_present else set_size
-    items = _deal(condition.distractors, n_distractors, rng)
-    (sought,) = _deal(condition.targets, 1, rng)
-    if target_present:
-        items = (sought, *items)
+    sought, items = _deal(task, condition, set_size, rng, target_present=target_present)
     cells = rng.permutation(n_cells)[:set_size]
     room = np.array([task.cell_deg - item.box_deg for item in items])[:, None]
     centers = cell_centers_deg(task)[cells] + (rng.random((set_size, 2)) - 0.5) * room
@@ -140,7 +136,9 @@ def make_display(
         (len(image), len(image)),
         pixels_per_degree,
         objects=_objects(condition, items, boxes),
-        target=_target(task, condition, sought, boxes[0] if target_present else None, image, pixels_per_degree),
+        target=_target(
+            task, condition, sought, boxes[0] if target_present else None, image, pixels_per_degree
+        ),
         task=task,
         condition=condition,
         items=items,
@@ -255,8 +253,23 @@ def _around(center_deg: Array, reach_deg: float, along: Array) -> tuple[slice, s
     return rows, columns
 
 
-def _deal(kinds: tuple[Item, ...], n: int, rng: np.random.Generator) -> tuple[Item, ...]:
-    """Draw `n` items, each kind as often as the others give or take one, in random order."""
-    rounds = [rng.permutation(len(kinds)) for _ in range(-(-n // len(kinds)))]
-    order = np.concatenate(rounds)[:n] if rounds else np.empty(0, dtype=int)
-    return tuple(kinds[index] for index in rng.permutation(order))
+def _deal(
+    task: Task, condition: Condition, set_size: int, rng: np.random.Generator, *, target_present: bool
+) -> tuple[Item, tuple[Item, ...]]:
+    """The kind that is looked for, and the items in random order but for the target, which comes first."""
+    kinds, n = condition.distractors, set_size - target_present
+    if task.dealing == "in_turn":
+        order = rng.permutation(np.arange(set_size) % len(kinds))
+        target = int(order[0]) if target_present else int(rng.integers(len(condition.targets)))
+        order = order[set_size - n :]
+    else:
+        target = int(rng.integers(len(condition.targets)))
+        order = rng.integers(len(kinds), size=n) if task.dealing == "freely" else _evenly(len(kinds), n, rng)
+    sought, distractors = condition.targets[target], tuple(kinds[number] for number in order)
+    return sought, (sought, *distractors) if target_present else distractors
+
+
+def _evenly(n_kinds: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw `n` kinds, each as often as the others give or take one, in random order."""
+    rounds = [rng.permutation(n_kinds) for _ in range(-(-n // n_kinds))]
+    return rng.permutation(np.concatenate([np.empty(0, dtype=np.int64), *rounds])[:n])

@@ -99,32 +99,35 @@ class Arc:
 
 @dataclass(frozen=True)
 class ShadedDisc:
-    """A disc whose grey rises in equal steps from black to white: a bump lit from one side.
+    """A disc whose grey rises in equal steps from one edge to the other: a bump lit from one side.
 
     Parameters
     ----------
     diameter_deg : float
-        Diameter, and side of its box.
+        Diameter.
     light_deg : float
         Direction of the bright edge, anticlockwise from above: 0 is lit from above, 90 from the left.
+    box_deg : float
+        Side of the item's square.
+    step_deg : float
+        Width of a grey. The ramp runs from black to white in ``n_steps + 1`` greys, the whitest half as wide as the
+        others, and lies in the middle of the box: a small disc lacks its ends.
     n_steps : int
-        Steps of the ramp; there are ``n_steps + 1`` greys.
+        Steps of the ramp.
     """
 
     diameter_deg: float
     light_deg: float
+    box_deg: float
+    step_deg: float
     n_steps: int = 15
-
-    @property
-    def box_deg(self) -> float:
-        """Side of the disc's square."""
-        return self.diameter_deg
 
     def paint(self, x: Array, y: Array, *, pixel_deg: float) -> tuple[Array, Array]:
         """Return coverage and luminance; see `Item`."""
         _, along = _turn(x, y, -self.light_deg)
-        height = np.clip(0.5 - along / self.diameter_deg, 0, 1 - 1e-9)  # 1 at the bright edge
-        grey = np.floor(height * (self.n_steps + 1)) / self.n_steps
+        dark_edge = (self.n_steps + 0.5) / 2 * self.step_deg
+        step = np.floor((dark_edge - along) / self.step_deg)
+        grey = np.clip(step, 0, self.n_steps) / self.n_steps
         return _coverage(np.hypot(x, y) - self.diameter_deg / 2, pixel_deg), grey
 
 

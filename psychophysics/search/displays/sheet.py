@@ -1,15 +1,16 @@
-"""A sheet of displays to look at: every task, easy and hard side, with the target marked."""
+"""A sheet of displays to look at: every task, both of its sides, with the target marked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from matplotlib.patches import Circle
 
 from cogattn.figures import caption, new_figure, style
 from cogattn.psychophysics.search.displays.display import Display, make_display
-from cogattn.psychophysics.search.displays.tasks import TASKS, Task
+from cogattn.psychophysics.search.displays.tasks import TASKS, Condition, Task
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ RING = "#D55E00"
 def stimulus_sheet(
     tasks: Sequence[Task] = tuple(TASKS.values()), *, rng: Streams, pixels_per_degree: float = 30.0
 ) -> Figure:
-    """Draw one display of each condition at a middle set size, easy above hard.
+    """Draw one display of each condition at a middle set size, easy above hard, or with above without a target.
 
     Parameters
     ----------
@@ -36,22 +37,32 @@ def stimulus_sheet(
     figure, panels = new_figure(2, len(tasks), width_in=max(1.7 * len(tasks), 3.4), height_in=4.0)
     with style():
         for column, task in enumerate(tasks):
-            for row, condition in enumerate(task.conditions):
+            for row, (condition, present) in enumerate(_shown(task)):
                 size = task.set_sizes[(len(task.set_sizes) - 1) // 2 + (len(task.set_sizes) > 3)]
                 display = make_display(
                     task,
                     condition,
                     size,
-                    rng=rng.generator("sheet", condition.name),
+                    rng=rng.generator("sheet", condition.name, *(() if present else ("absent",))),
                     pixels_per_degree=pixels_per_degree,
+                    target_present=present,
                 )
                 show(panels[row, column], display)
-                panels[row, column].set_xlabel(condition.title, fontsize=7)
+                words = condition.title if present else "no target"
+                panels[row, column].set_xlabel("\n".join(wrap(words, 28)), fontsize=7)
             panels[0, column].set_title(f"{task.title}, {task.field_deg:g}°", fontsize=8)
-        panels[0, 0].set_ylabel("easy for people")
-        panels[1, 0].set_ylabel("hard for people")
+        if not any(task.absent for task in tasks):
+            panels[0, 0].set_ylabel("easy for people")
+            panels[1, 0].set_ylabel("hard for people")
         caption(figure, "one display of each condition; the ring marks the target's box")
     return figure
+
+
+def _shown(task: Task) -> list[tuple[Condition, bool]]:
+    """What stands above, what below: a condition, and whether its target is there."""
+    if len(task.conditions) == 1:
+        return [(task.conditions[0], True), (task.conditions[0], False)]
+    return [(condition, True) for condition in task.conditions]
 
 
 def show(axes: Axes, display: Display, *, mark: bool = True) -> None:
