@@ -220,8 +220,9 @@ class MatchingView:
 
     def matches(self, gaze_deg: Array) -> Array:
         """Return each level's match of each kind with every place, (n_levels, n_kinds, n_gazes, n_places)."""
-        gaze = torch.from_numpy(np.asarray(gaze_deg, dtype=float))
-        return read_levels(self._field, self._maps, self._templates, self._points, gaze).numpy()
+        gaze, again = np.unique(np.asarray(gaze_deg, dtype=float), axis=0, return_inverse=True)
+        found = read_levels(self._field, self._maps, self._templates, self._points, torch.from_numpy(gaze))
+        return found.numpy()[:, :, again.reshape(-1)]
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
