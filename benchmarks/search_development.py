@@ -90,8 +90,8 @@ def _ring(radius_deg: float, stroke_deg: float, box_deg: float, *, gap_rad: floa
     return Arc(radius_deg, 2 * math.pi - gap_rad, stroke_deg, box_deg=box_deg, luminance=BLACK)
 
 
-def _turned(item: Arc | Strokes, turns: int = 4) -> tuple[Arc | Strokes, ...]:
-    return tuple(replace(item, angle_deg=90.0 * turn) for turn in range(turns))
+def _turned(item: Arc | Strokes) -> tuple[Arc | Strokes, ...]:
+    return tuple(replace(item, angle_deg=90.0 * turn) for turn in range(4))
 
 
 def _tailed(radius_deg: float, stroke_deg: float, box_deg: float, turns: int) -> tuple[Item, ...]:
@@ -99,26 +99,32 @@ def _tailed(radius_deg: float, stroke_deg: float, box_deg: float, turns: int) ->
     half, reach = stroke_deg / 2, box_deg / 2
     tail = Strokes(((-half, 2 * radius_deg - reach, half, reach),), box_deg)
     ring = _ring(radius_deg, stroke_deg, box_deg)
-    return tuple(Together((ring, one), box_deg) for one in _turned(tail, turns))
+    return tuple(Together((ring, one), box_deg) for one in _turned(tail)[:turns])
 
 
-def _lines(
-    length_deg: float, width_deg: float, box_deg: float, *, apart_deg: float = 0.0, lean_deg: float = 0.0
-) -> Item:
-    """One upright line, or two side by side that lean towards each other at the top."""
-    if not apart_deg:
-        return bar(length_deg, width_deg, box_deg=box_deg, luminance=BLACK, angle_deg=0)
+def _line(length_deg: float, width_deg: float, box_deg: float) -> Strokes:
+    return bar(length_deg, width_deg, box_deg=box_deg, luminance=BLACK, angle_deg=0)
+
+
+def _pair(
+    length_deg: float,
+    width_deg: float,
+    box_deg: float,
+    *,
+    apart_deg: float,
+    lean_deg: float = 0.0,
+    turn_deg: float = 0.0,
+) -> Together:
+    """Two upright lines side by side that lean towards each other at the top, turned as a whole."""
     left, half, reach = -apart_deg / 2, width_deg / 2, length_deg / 2
-    stroke = Strokes(((left - half, -reach, left + half, reach),), box_deg, angle_deg=-lean_deg)
-    return Together((stroke, replace(stroke, mirrored=True, angle_deg=lean_deg)), box_deg)
+    stroke = Strokes(((left - half, -reach, left + half, reach),), box_deg, angle_deg=turn_deg - lean_deg)
+    return Together((stroke, replace(stroke, mirrored=True, angle_deg=turn_deg + lean_deg)), box_deg)
 
 
 def _converging(turns: int, lean_deg: float) -> tuple[Item, ...]:
     """Two lines in each of `turns` quarter turns."""
-    pair = _lines(4.8, _THICK, LARGE, apart_deg=2.6, lean_deg=lean_deg)
-    assert isinstance(pair, Together)
     return tuple(
-        Together(tuple(replace(part, angle_deg=part.angle_deg + 90.0 * turn) for part in pair.parts), LARGE)
+        _pair(4.8, _THICK, LARGE, apart_deg=2.6, lean_deg=lean_deg, turn_deg=90.0 * turn)
         for turn in range(turns)
     )
 
@@ -143,14 +149,15 @@ def _letter_n(*, reversed_: bool) -> tuple[Item]:
 
 def _tasks() -> tuple[Task, ...]:
     thin, thick = _ring(0.6, _THIN, SMALL), _ring(2.2, _THICK, LARGE)
-    one, two = _lines(1.2, _THIN, SMALL), _lines(1.2, _THIN, SMALL, apart_deg=0.6)
-    ones, twos = _lines(4.8, _THICK, LARGE), _lines(4.8, _THICK, LARGE, apart_deg=2.2)
-    gap, gap_large = _turned(_ring(0.6, _THIN, SMALL, gap_rad=1.0)), _turned(_ring(2.2, _THICK, LARGE, gap_rad=1.0))
+    one, two = _line(1.2, _THIN, SMALL), _pair(1.2, _THIN, SMALL, apart_deg=0.6)
+    ones, twos = _line(4.8, _THICK, LARGE), _pair(4.8, _THICK, LARGE, apart_deg=2.2)
+    gap = _turned(_ring(0.6, _THIN, SMALL, gap_rad=1.0))
+    gap_large = _turned(_ring(2.2, _THICK, LARGE, gap_rad=1.0))
     return (
         _task("tail", "Circle with a tail", _tailed(0.6, _THIN, SMALL, 1), (thin,), ("tail", "ring")),
         _task("gap", "Circle with a gap", gap, (thin,), ("gap", "whole")),
         _task(
-            "length", "Length", (_lines(1.5, _THIN, SMALL),), (_lines(1.0, _THIN, SMALL),), ("long", "short")
+            "length", "Length", (_line(1.5, _THIN, SMALL),), (_line(1.0, _THIN, SMALL),), ("long", "short")
         ),
         _task("pair", "Number of lines", (two,), (one,), ("two", "one")),
         _task(
@@ -178,8 +185,8 @@ def _tasks() -> tuple[Task, ...]:
         _task(
             "length_large",
             "Length, large",
-            (_lines(_LONG, _THICK, LARGE),),
-            (_lines(_SHORT, _THICK, LARGE),),
+            (_line(_LONG, _THICK, LARGE),),
+            (_line(_SHORT, _THICK, LARGE),),
             ("large_long", "large_short"),
         ),
         _task("pair_large", "Number of large lines", (twos,), (ones,), ("large_two", "large_one")),
