@@ -21,7 +21,7 @@ from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.displays.display import MARGIN_DEG
 from cogattn.psychophysics.search.displays.tasks import Condition, Task, find_condition
 from cogattn.psychophysics.search.plan import BLIND, SearchCell, model_name
-from cogattn.psychophysics.search.searchers.searching import n_places
+from cogattn.psychophysics.search.searchers.places import n_places
 from cogattn.psychophysics.search.searchers.templates import N_SHIFTS
 from cogattn.study import Cost
 from cogattn.vision.fovea import Backbone

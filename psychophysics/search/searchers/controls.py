@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from cogattn.errors import DataError
 from cogattn.psychophysics.search.displays.display import Display
-from cogattn.psychophysics.search.searchers.searching import Places, View
+from cogattn.psychophysics.search.searchers.places import Places
+from cogattn.psychophysics.search.searchers.searching import View
 from cogattn.vision.fovea import Level
+from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
 
@@ -29,7 +32,7 @@ class ChanceSearcher:
 
     name: str = "chance"
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
+    def begin(self, scene: Scene, places: Places, rng: np.random.Generator) -> View:
         """Take in nothing."""
         return _Blind(len(places.points_deg))
 
@@ -63,9 +66,17 @@ class IdealSearcher:
     e2_deg: float = 2.3
     name: str = "ideal"
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
-        """Fix where the items are; noise is drawn anew at each fixation."""
-        return _IdealView(self, display, places, rng)
+    def begin(self, scene: Scene, places: Places, rng: np.random.Generator) -> View:
+        """Fix where the items are; noise is drawn anew at each fixation.
+
+        Raises
+        ------
+        DataError
+            If the scene is no drawn display: where a target could be is known of a grid alone.
+        """
+        if not isinstance(scene, Display):
+            raise DataError(f"the ideal searcher must search a drawn display; got {scene.name}")
+        return _IdealView(self, scene, places, rng)
 
 
 class _IdealView:
@@ -91,14 +102,14 @@ class _IdealView:
 
 
 class PixelLevels:
-    """Pixels instead of features: luminance averaged over small squares, as the only level."""
+    """Pixels instead of features: colours averaged over small squares, as the only level."""
 
     def __init__(self, stride_px: int = 4) -> None:
         self.stride_px = stride_px
 
     def __call__(self, images: Tensor) -> list[Level]:
-        """Return one level with one channel."""
+        """Return one level with three channels."""
         stride = self.stride_px
-        grey = images[:, :1]
-        padding = (0, -grey.shape[-1] % stride, 0, -grey.shape[-2] % stride)
-        return [Level(functional.avg_pool2d(functional.pad(grey, padding, mode="replicate"), stride), stride)]
+        padding = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
+        padded = functional.pad(images, padding, mode="replicate")
+        return [Level(functional.avg_pool2d(padded, stride), stride)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.displays.display import Display, cell_of
+from cogattn.psychophysics.search.displays.display import Display
 from cogattn.psychophysics.search.searchers.searching import (
     Places,
     Searcher,
@@ -129,12 +129,12 @@ def densities_along(
     places = Places.of(display, pitch_deg=rules.pitch_deg)
     view = searcher.begin(display, places, rng)
     belief = np.zeros((1, len(places.points_deg)))
-    visits = np.full((1, places.n_cells), np.inf)
+    visits = np.full(belief.shape, np.inf)
     gaze = np.zeros((1, 2))
     densities = []
     for fixation in np.asarray(fixations_deg, dtype=float):
         belief = rules.memory * belief + view.evidence(gaze)
-        held_back = inhibition(visits, rules)[:, places.cells]
+        held_back = inhibition(visits, rules)
         if np.isinf(held_back).all():
             raise DataError(
                 "rules.inhibition must be finite for scanpaths that go on after every cell was visited; got "
@@ -143,9 +143,5 @@ def densities_along(
         worth = priority(belief, held_back, gaze, places, rules)
         densities.append(next_fixation_density(worth, rules.temperature)[0])
         gaze = fixation[None]
-        visits += 1
-        cell = int(cell_of(display.task, fixation))
-        if cell >= 0:
-            visits[0, cell] = 0
-    distance = np.linalg.norm(np.asarray(fixations_deg)[:, None] - places.points_deg, axis=-1)
-    return np.stack(densities), distance.argmin(axis=1)
+        visits = np.where(places.closed_by(gaze), 0, visits + 1)
+    return np.stack(densities), places.nearest(fixations_deg)

@@ -7,7 +7,7 @@ model in one thing only. From gaze f_t the log posterior of the target's place x
 
 with the searcher's evidence e (a log likelihood ratio), a prior p of saccade length, and an inhibition I of
 visited places. The next fixation is drawn from ``softmax(l_t / temperature)``, or is its maximum at
-temperature 0. A fixation in the target's grid cell ends the search; there is no further recognition, as in the
+temperature 0. A fixation on the target (`places`) ends the search; there is no further recognition, as in the
 reference.
 
 References
@@ -25,53 +25,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
-from cogattn.psychophysics.search.displays.display import Display, cell_of
-from cogattn.psychophysics.search.displays.tasks import Task
+from cogattn.psychophysics.search.displays.display import Display
+from cogattn.psychophysics.search.searchers.places import Places
+from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where a search may look: a lattice over the field.
-
-    Parameters
-    ----------
-    points_deg : array, shape (n_places, 2)
-        In degrees from the display's centre.
-    cells : array of int, shape (n_places,)
-        Grid cell of each.
-    n_cells : int
-        Cells of the grid.
-    """
-
-    points_deg: Array
-    cells: NDArray[np.int64]
-    n_cells: int
-
-    @classmethod
-    def of(cls, display: Display, *, pitch_deg: float) -> Places:
-        """Cover the field of a display, each grid cell alike, with points at most `pitch_deg` apart."""
-        task = display.task
-        n = _places_along(task, pitch_deg)
-        along = (np.arange(n) + 0.5) * task.field_deg / n - task.field_deg / 2
-        x, y = np.meshgrid(along, along)
-        points = np.stack([x.ravel(), y.ravel()], axis=1)
-        return cls(points, cell_of(task, points), task.n_columns**2)
-
-
-def n_places(task: Task, *, pitch_deg: float) -> int:
-    """Return how many places `Places.of` makes for a display of a task."""
-    return _places_along(task, pitch_deg) ** 2
-
-
-def _places_along(task: Task, pitch_deg: float) -> int:
-    return int(np.ceil(task.cell_deg / pitch_deg)) * task.n_columns
-
-
 class View(Protocol):
-    """What a searcher sees of one display."""
+    """What a searcher sees of one scene."""
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios that the target is at each place.
@@ -90,15 +54,15 @@ class View(Protocol):
 
 
 class Searcher(Protocol):
-    """Anything that can look for a display's target."""
+    """Anything that can look for a scene's target."""
 
     @property
     def name(self) -> str:
         """What tables call it."""
         ...
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> View:
-        """Take in a display once; `rng` is the searcher's own noise."""
+    def begin(self, scene: Scene, places: Places, rng: np.random.Generator) -> View:
+        """Take in a scene once; `rng` is the searcher's own noise."""
         ...
 
 
@@ -109,7 +73,7 @@ class Search:
     Parameters
     ----------
     fixations_deg : array, shape (n, 2)
-        Where it looked, the start at the centre excluded.
+        Where it looked, the start excluded.
     outcome : {"found", "absent", "limit"}
         Ended on the target, by giving up, or by running out of places.
     """
@@ -125,58 +89,97 @@ class Search:
 
 def search(
     searcher: Searcher,
-    display: Display,
+    scene: Scene,
     *,
     rules: RulesSettings,
     rng: np.random.Generator,
+    places: Places | None = None,
     n_searches: int = 1,
+    start_deg: Array | None = None,
+    limit: int | None = None,
 ) -> list[Search]:
-    """Search a display several times, independently.
+    """Search a scene several times, independently.
 
     Parameters
     ----------
     searcher : Searcher
         Who looks.
-    display : Display
-        Whose target's cell ends a search; every search starts at the centre, which is not tested.
+    scene : Scene
+        A drawn display, or any other scene together with its `places`.
     rules : RulesSettings
         How to choose.
     rng : numpy.random.Generator
         Draws fixations (and the searcher's noise).
+    places : Places, optional
+        Where to look and where the target is found; the grid of a display when absent.
     n_searches : int
         At temperature 0 and without noise they are all alike.
+    start_deg : array, shape (2,) or (n_searches, 2), optional
+        Where they start, the middle when absent; neither tested for the target nor held back.
+    limit : int, optional
+        Saccades at most; what `rules` say when absent.
 
     Returns
     -------
     list of Search
+
+    Raises
+    ------
+    DataError
+        If a scene that is no drawn display comes without places.
     """
-    places = Places.of(display, pitch_deg=rules.pitch_deg)
-    view = searcher.begin(display, places, rng)
-    limit = _fixations_at_most(rules, places.n_cells)
-    gaze = np.zeros((n_searches, 2))
-    belief = np.zeros((n_searches, len(places.points_deg)))
-    visits = np.full((n_searches, places.n_cells), np.inf)  # fixations since each cell was visited
-    paths: list[list[Array]] = [[] for _ in range(n_searches)]
-    outcomes = [""] * n_searches
-    running = np.arange(n_searches)
+    if places is None:
+        if not isinstance(scene, Display):
+            raise DataError(
+                f"places must be given for a scene that is no drawn display; got none ({scene.name})"
+            )
+        places = Places.of(scene, pitch_deg=rules.pitch_deg)
+    view = searcher.begin(scene, places, rng)
+    start = np.zeros(2) if start_deg is None else np.asarray(start_deg, dtype=float)
+    return look(
+        view,
+        places,
+        rules=rules,
+        rng=rng,
+        start_deg=np.broadcast_to(start, (n_searches, 2)),
+        limit=_fixations_at_most(rules, places.n_cells) if limit is None else limit,
+    )
+
+
+def look(
+    view: View,
+    places: Places,
+    *,
+    rules: RulesSettings,
+    rng: np.random.Generator,
+    start_deg: Array,
+    limit: int,
+) -> list[Search]:
+    """Search what was taken in, once from each start (n_searches, 2), for `limit` saccades at most; see `search`."""
+    gaze = np.array(start_deg, dtype=float)
+    belief = np.zeros((len(gaze), len(places.points_deg)))
+    visits = np.full(belief.shape, np.inf)  # fixations since each place was visited
+    paths: list[list[Array]] = [[] for _ in gaze]
+    outcomes = [""] * len(gaze)
+    running = np.arange(len(gaze))
     while len(running):
         belief[running] = rules.memory * belief[running] + view.evidence(gaze[running])
-        held_back = inhibition(visits[running], rules)[:, places.cells]
-        if rules.quit_below > 0:
-            hopeless = presence(belief[running] - held_back, places) < rules.quit_below
-            for index in running[hopeless]:
-                outcomes[index] = "absent"
-            running, held_back = running[~hopeless], held_back[~hopeless]
-            if not len(running):
-                break
+        held_back = inhibition(visits[running], rules)
+        ended = _without_hope(belief[running], held_back, places, rules)
+        for index, outcome in zip(running, ended, strict=True):
+            outcomes[index] = outcome
+        going = ended == ""
+        running, held_back = running[going], held_back[going]
+        if not len(running):
+            break
         worth = priority(belief[running], held_back, gaze[running], places, rules)
         chosen = choose(worth, rules.temperature, rng)
-        gaze[running], cells = places.points_deg[chosen], places.cells[chosen]
+        gaze[running] = places.points_deg[chosen]
         visits[running] += 1
-        visits[running, cells] = 0
-        for index, cell in zip(running, cells, strict=True):
+        visits[running] = np.where(places.closed_by(gaze[running]), 0, visits[running])
+        for index, place in zip(running, chosen, strict=True):
             paths[index].append(gaze[index].copy())
-            if cell == display.target_cell:
+            if places.on_target[place]:
                 outcomes[index] = "found"
             elif len(paths[index]) >= limit:
                 outcomes[index] = "limit"
@@ -184,6 +187,14 @@ def search(
     return [
         Search(np.array(path).reshape(-1, 2), outcome) for path, outcome in zip(paths, outcomes, strict=True)
     ]
+
+
+def _without_hope(belief: Array, held_back: Array, places: Places, rules: RulesSettings) -> NDArray[np.str_]:
+    """``absent`` where a search gives up, ``limit`` where no place is left, else nothing; shape (n,)."""
+    ended = np.where(np.isinf(held_back).all(axis=1), "limit", "").astype("U6")
+    if rules.quit_below:
+        ended[presence(belief - held_back, places) < rules.quit_below] = "absent"
+    return ended
 
 
 def _fixations_at_most(rules: RulesSettings, n_cells: int) -> int:
@@ -194,11 +205,11 @@ def _fixations_at_most(rules: RulesSettings, n_cells: int) -> int:
 
 
 def inhibition(visits: Array, rules: RulesSettings) -> Array:
-    """Return how much each visited cell is held back, in nats.
+    """Return how much each visited place is held back, in nats.
 
     Parameters
     ----------
-    visits : array, shape (..., n_cells)
+    visits : array, shape (..., n_places)
         Fixations since the last visit, 0 for the present one, infinite where there was none.
     rules : RulesSettings
         ``inhibition`` in nats, None for an endless one; ``inhibition_decay`` per fixation, down to
@@ -226,7 +237,7 @@ def priority(belief: Array, held_back: Array, gaze_deg: Array, places: Places, r
     belief : array, shape (n, n_places)
         Evidence kept so far.
     held_back : array, shape (n, n_places)
-        Inhibition of the cells that places lie in.
+        Inhibition of each place.
     gaze_deg : array, shape (n, 2)
         Where each search looks.
     places, rules
