@@ -37,8 +37,8 @@ class DisplaySettings(Settings):
     pixels_per_degree: float = Field(default=30.0, ge=4, le=120)
     """Resolution (paper: 30)."""
     target_absent: bool = False
-    """Also show as many displays without the target (paper: none); needs ``rules.quit_below`` or
-    ``rules.max_fixations``."""
+    """Also show as many displays without the target in the paper's tasks (paper: none); needs ``rules.quit_below`` or
+    ``rules.max_fixations``. The other tasks show them in any case."""
 
 
 class FoveaSettings(Settings):
@@ -91,8 +91,9 @@ class RulesSettings(Settings):
     """Of a finite inhibition, per fixation."""
     inhibition_floor: float = Field(default=0.47, ge=0, le=1)
     """Part of a finite inhibition that stays."""
-    quit_below: float = Field(default=0.0, ge=0, lt=1)
-    """Give up when the target is less likely than this to be anywhere left; 0 never gives up (paper: 0)."""
+    quit_below: float | None = Field(default=None, ge=0, lt=1)
+    """Say that there is no target when it is less likely than this to be anywhere left; 0 never does. When absent, 0
+    in the paper's tasks (paper: 0), and 0.05 in those that people saw with and without a target."""
     max_fixations: int | None = Field(default=None, ge=1, le=10_000)
     """End a search after so many saccades; the number of grid cells when absent, and at most that number where
     visited cells are held back for ever."""

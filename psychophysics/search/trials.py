@@ -28,13 +28,15 @@ from cogattn.seeds import Streams
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 
+QUIT_BELOW = 0.05
+"""How unlikely a target must have become: sure of "no" at the usual level; set beforehand, not fitted to people."""
 RESPONSES = {"found": "present", "absent": "absent", "limit": "none"}
 
 
 def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
     """Return the trials of one cell, columns as in `plan.TABLES`."""
     searcher = build_searcher(config, cell.searcher)
-    rules = rules_of(config.rules, cell.searcher)
+    rules = rules_of(config.rules, cell.searcher, absent=find_condition(cell.condition)[0].absent)
     shown = displays_of(config, cell.condition, cell.start, cell.stop, target_present=cell.target_present)
     tables = []
     for number, display in shown:
@@ -49,9 +51,21 @@ def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def rules_of(rules: RulesSettings, searcher: Observer) -> RulesSettings:
-    """Return how an observer looks around: all alike, but that the ideal one never forgets."""
-    return rules.model_copy(update={"memory": 1.0}) if searcher.variant == "ideal" else rules
+def rules_of(rules: RulesSettings, searcher: Observer, *, absent: bool = False) -> RulesSettings:
+    """Return how an observer looks around: all alike, but that the ideal one never forgets.
+
+    Parameters
+    ----------
+    rules : RulesSettings
+        Of the run.
+    searcher : Observer
+        Who looks.
+    absent : bool
+        Whether the task has displays without a target: unless another is set, `QUIT_BELOW` ends its searches then.
+    """
+    memory = 1.0 if searcher.variant == "ideal" else rules.memory
+    quit_below = QUIT_BELOW * absent if rules.quit_below is None else rules.quit_below
+    return rules.model_copy(update={"memory": memory, "quit_below": quit_below})
 
 
 def displays_of(

@@ -32,6 +32,12 @@ def test_the_default_and_the_demo_are_sound() -> None:
         ({"tasks": ["letters", "letters"]}, r"^tasks .*letters, letters"),
         ({"controls": ["chance", "chance"]}, r"^controls .*chance, chance"),
         ({"displays": {"target_absent": True}}, r"^rules\.quit_below .*max_fixations"),
+        ({"tasks": ["2v5"], "rules": {"quit_below": 0}}, r"^rules\.quit_below .*max_fixations.*2v5"),
+        (
+            {"tasks": ["lighting", "2v5"], "displays": {"target_absent": True}},
+            r"^rules\.quit_below .*max_fixations.*lighting",
+        ),
+        ({"tasks": ["2v5", "letters"], "searcher": "eccnet"}, r"^tasks .*eccnet.*2v5"),
         ({"rules": {"look": "elm", "pitch_deg": 0.1}}, r"^rules\.pitch_deg .*elm"),
         ({"n_searches": 1000, "rules": {"pitch_deg": 0.06}}, r"^rules\.pitch_deg .*n_searches"),
         ({"displays": {"n_displays": 1000}, "n_random": 100}, r"^displays\.n_displays.* 100,000 cells"),
@@ -68,6 +74,7 @@ def test_numbers_without_bound_are_refused_where_they_stand(settings: dict) -> N
 def test_a_search_for_nothing_may_end_by_giving_up_or_by_its_length() -> None:
     for rules in ({"quit_below": 0.1}, {"max_fixations": 5}):
         check(displays={"target_absent": True}, rules=rules, controls=["chance"])
+    check(tasks=["2v5", "feature"], controls=["chance"])
 
 
 def test_weights_of_another_network_are_refused_before_the_first_search(tmp_path: Path) -> None:
