@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from cogattn.errors import ObserverError
 from cogattn.kernels import box_means
+from cogattn.kernels.folding import agree, fold_batch_norms
 from cogattn.observers.network import Network
 from cogattn.vision.retina import Integration, eccentricity_deg
 
@@ -72,6 +73,7 @@ class Backbone:
         self.name, self.network = network.name, network
         self.indices, self.strides = _choose_levels(list(module.feature_info), n_levels, network.name)
         self._tokens = hasattr(module, "set_input_size")
+        self._folded: nn.Module | None = None
         self._resized: tuple[tuple[int, int], nn.Module] | None = None
 
     def __call__(self, images: Tensor) -> list[Level]:
@@ -80,27 +82,39 @@ class Backbone:
         Notes
         -----
         Nothing is resized: a pixel stays a pixel. The right and lower edges are repeated up to a multiple of
-        the largest stride, so cells cover ``[i * stride, (i + 1) * stride)`` of the image.
+        the largest stride, so cells cover ``[i * stride, (i + 1) * stride)`` of the image. Frozen batch norms are
+        folded into the convolutions before them where that changes no more than the last digits.
         """
         inputs = image_inputs(self.network, images, multiple=max(self.strides))
-        with torch.inference_mode():
-            maps = self._module(inputs).forward_intermediates(
-                inputs,
-                indices=self.indices,
-                intermediates_only=True,
-            )
+        maps = self._maps(self._module(inputs), inputs)
         return [Level(m.clone(), stride) for m, stride in zip(maps, self.strides, strict=True)]
 
+    def _maps(self, module: Any, inputs: Tensor) -> list[Tensor]:
+        with torch.inference_mode():
+            return list(module.forward_intermediates(inputs, indices=self.indices, intermediates_only=True))
+
     def _module(self, inputs: Tensor) -> Any:
-        """The module; of a vision transformer a copy whose position codes fit the image."""
+        """The module, folded; of a vision transformer a copy whose position codes fit the image."""
         if not self._tokens:
-            return self.network.module
+            if self._folded is None:
+                self._folded = self._fold(inputs)
+            return self._folded
         size = (inputs.shape[-2], inputs.shape[-1])
         if self._resized is None or self._resized[0] != size:
             module: Any = copy.deepcopy(self.network.module)
             module.set_input_size(img_size=size)
             self._resized = size, module
         return self._resized[1]
+
+    def _fold(self, inputs: Tensor) -> nn.Module:
+        """A faster copy of the module if it shows the same features of noise as large as `inputs`, or the module."""
+        module = self.network.module
+        folded = fold_batch_norms(module)
+        if folded is module:
+            return module
+        noise = torch.randn(inputs[:1].shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+        noise = noise.contiguous(memory_format=self.network.memory_format)
+        return folded if agree(self._maps(module, noise), self._maps(folded, noise)) else module
 
 
 class FoveatedField:

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from cogattn.errors import ObserverError
 from cogattn.observers.build import timm_network
 from cogattn.observers.network import Network
-from cogattn.vision.fovea import Backbone, FoveatedField, Level, foveate
+from cogattn.vision.fovea import Backbone, FoveatedField, Level, foveate, image_inputs
 from cogattn.vision.retina import INTEGRATIONS, Integration
 
 UNIFORM, V2 = INTEGRATIONS["uniform"], INTEGRATIONS["v2"]
@@ -57,7 +57,7 @@ def test_uniform_field_is_the_plain_network_from_every_gaze(name: str, strides: 
     plain = [plain[i] for i in field_indices(name, len(plain))]
     for seen, expected in zip(field.features(torch.tensor([[0.0, 0.0], [1.7, -2.0]])), plain, strict=True):
         assert seen.shape == (2, 2, *expected.shape[1:])
-        assert_close(seen, expected.unsqueeze(1).expand_as(seen), rtol=1e-5, atol=1e-5)
+        assert_close(seen, expected.unsqueeze(1).expand_as(seen), rtol=1e-4, atol=1e-4)
 
 
 def field_indices(name: str, n: int) -> list[int]:
@@ -166,3 +166,32 @@ def test_networks_without_features_are_refused() -> None:
         Backbone(plain)
     with pytest.raises(ObserverError, match="levels must be"):
         Backbone(network("resnet18"), n_levels=9)
+
+
+class OutOfOrder(torch.nn.Module):
+    """Registers its layers in one order and runs them in another, so that folding by order would be wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = torch.nn.Conv2d(3, 3, 3, stride=4), torch.nn.BatchNorm2d(3)
+        self.norm.running_mean += 0.5
+        self.feature_info = [{"reduction": 4, "module": "conv"}]
+
+    def forward_intermediates(self, x, indices, intermediates_only):
+        return [self.conv(self.norm(x))]
+
+
+@pytest.mark.parametrize("module", [OutOfOrder(), None])
+def test_a_backbone_shows_what_its_network_does_whatever_the_order_of_its_layers(
+    module: torch.nn.Module | None,
+) -> None:
+    torch.manual_seed(0)
+    net = network("resnet18") if module is None else Network(module, name="own", n_classes=2, input_size=32)
+    backbone, images = Backbone(net, n_levels=1), torch.rand(1, 3, 64, 64)
+    inputs = image_inputs(net, images, multiple=backbone.strides[-1])
+    with torch.inference_mode():
+        (expected,) = net.module.forward_intermediates(
+            inputs, indices=backbone.indices, intermediates_only=True
+        )
+    torch.testing.assert_close(backbone(images)[0].maps, expected, rtol=1e-3, atol=1e-3)
+    assert (backbone._folded is net.module) == (module is not None)
