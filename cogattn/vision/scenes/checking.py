@@ -1,0 +1,141 @@
+"""What every scene must be, whoever wrote its files: boxes in the image, fixations that are numbers, files that are there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cogattn.vision.scenes.leaving import LeftOut
+from cogattn.vision.scenes.scene import Box, Scanpath, Scene, SceneObject, Target
+
+SLACK_PX = 1.0
+"""How far a box may stick out of its image, as boxes do whose pixels somebody counted otherwise; it is cut there."""
+
+
+def checked(scenes: Iterable[Scene], left_out: LeftOut) -> list[Scene]:
+    """Return the scenes that can be used, sorted by name, and tell `left_out` of the others and of their parts.
+
+    A scene is left out whose image is missing, not an image or of another size than its table says, whose target's
+    picture is missing, whose target's box lies outside the image, or whose name an earlier one has. So is a scanpath
+    without a fixation, with numbers that are none, with onsets that go back or durations below 0, or of a person who
+    has one in this scene already; and an object whose box or polygon lies outside or is empty. Fixations outside the
+    image are kept: the eye was there.
+    """
+    kept = [scene for scene in map(lambda scene: _checked(scene, left_out), scenes) if scene is not None]
+    counts: Counter[str] = Counter()
+    for scene in kept:
+        counts[scene.name] += 1
+        if counts[scene.name] > 1:
+            left_out.add("scene", "whose name another one has", scene.name)
+    first: dict[str, Scene] = {}
+    for scene in kept:
+        first.setdefault(scene.name, scene)
+    return [first[name] for name in sorted(first)]
+
+
+def image_size(file: Path) -> tuple[int, int] | None:
+    """(height, width) of an image file, None where it is none; its pixels are not read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _checked(scene: Scene, left_out: LeftOut) -> Scene | None:
+    size = image_size(scene.picture) if isinstance(scene.picture, Path) else scene.picture.shape[:2]
+    if fault := _fault_of_image(scene, size):
+        left_out.add("scene", fault, scene.name)
+        return None
+    target = scene.target
+    if target is not None:
+        if fault := _fault_of_target(target, scene.size_px):
+            left_out.add("scene", fault, scene.name)
+            return None
+        if target.box_px is not None:
+            target = replace(target, box_px=_cut(target.box_px, scene.size_px))
+    return replace(
+        scene,
+        target=target,
+        objects=tuple(thing for thing in scene.objects if _is_inside(thing, scene, left_out)),
+        scanpaths=_checked_paths(scene, left_out),
+    )
+
+
+def _fault_of_image(scene: Scene, size: tuple[int, ...] | None) -> str | None:
+    if size is None:
+        missing = isinstance(scene.picture, Path) and not scene.picture.is_file()
+        return "whose image is missing" if missing else "whose image cannot be read"
+    return "whose image has another size than its table says" if tuple(size) != scene.size_px else None
+
+
+def _fault_of_target(target: Target, size_px: tuple[int, int]) -> str | None:
+    if isinstance(target.picture, Path) and image_size(target.picture) is None:
+        missing = not target.picture.is_file()
+        return "whose target's picture is missing" if missing else "whose target's picture cannot be read"
+    if target.box_px is not None and not _fits(target.box_px, size_px):
+        return "whose target's box is empty or outside the image"
+    if target.picture is None and target.box_px is None and not target.category:
+        return "whose target is told by nothing"
+    return None
+
+
+def _fits(box: Box, size_px: tuple[int, int]) -> bool:
+    left, top, right, bottom = box
+    height, width = size_px
+    inside = (
+        left >= -SLACK_PX and top >= -SLACK_PX and right <= width + SLACK_PX and bottom <= height + SLACK_PX
+    )
+    return bool(np.isfinite(box).all() and inside and left < right and top < bottom)
+
+
+def _cut(box: Box, size_px: tuple[int, int]) -> Box:
+    left, top, right, bottom = box
+    height, width = size_px
+    return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+
+
+def _is_inside(thing: SceneObject, scene: Scene, left_out: LeftOut) -> bool:
+    polygon = thing.polygon_px
+    whole = polygon is None or (
+        polygon.ndim == 2 and polygon.shape[1] == 2 and len(polygon) > 2 and np.isfinite(polygon).all()
+    )
+    if not whole:
+        left_out.add("object", "whose polygon has fewer than three corners", f"{thing.name}, {scene.name}")
+    elif not _fits(thing.box_px, scene.size_px):
+        left_out.add("object", "whose box is empty or outside the image", f"{thing.name}, {scene.name}")
+        return False
+    return whole
+
+
+def _checked_paths(scene: Scene, left_out: LeftOut) -> tuple[Scanpath, ...]:
+    seen: dict[str, Scanpath] = {}
+    for path in scene.scanpaths:
+        fault = "of a person who has one already" if path.person in seen else _fault_of_path(path)
+        if fault:
+            left_out.add("scanpath", fault, f"{path.person}, {scene.name}")
+        else:
+            seen[path.person] = path
+    return tuple(seen[person] for person in sorted(seen))
+
+
+def _fault_of_path(path: Scanpath) -> str | None:
+    n = len(path.fixations_px)
+    if n == 0:
+        return "without a fixation"
+    if not np.isfinite(path.fixations_px).all():
+        return "with a fixation that is nowhere (NaN)"
+    for times in (path.durations_ms, path.onsets_ms):
+        if times is not None and (len(times) != n or not np.isfinite(times).all()):
+            return "whose times are not one a fixation"
+    if path.durations_ms is not None and (path.durations_ms < 0).any():
+        return "with durations below 0"
+    if path.onsets_ms is not None and (np.diff(path.onsets_ms) <= 0).any():
+        return "whose onsets do not rise"
+    return None
