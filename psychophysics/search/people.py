@@ -25,12 +25,15 @@ import pandas as pd
 
 from cogattn.measures import Measure, people_table
 from cogattn.people.tables import digests, read_persons
+from cogattn.psychophysics.search.functions import fit_line
 from cogattn.psychophysics.search.measures import ALL, errors_of, slope_of, slope_ratio_of
-from cogattn.psychophysics.search.slopes import asymmetry_index, fit_line
+from cogattn.psychophysics.search.slopes import asymmetry_index, reaction_time_ms
 from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
 
-FILES = ("human_rt.csv", "published_models.csv", "wolfe2010_slopes.csv")
+FILES = (
+    "human_rt.csv", "published_models.csv", "published_slopes.csv", "published_times.csv", "wolfe2010_slopes.csv",
+)  # fmt: skip
 SLOPES_DIFFER_FROM_0 = ("conjunction", "2v5")
 """Tasks whose slopes grow with the number of items in every person, so that their ratio says something."""
 
@@ -123,15 +126,45 @@ def human_asymmetry() -> dict[str, float]:
 
 
 def published_models() -> pd.DataFrame:
-    """Return the asymmetry indices of the published models.
+    """Return the published searchers of Gupta et al. (2021): their asymmetry, and how well they tell people's times.
 
     Returns
     -------
     DataFrame
-        ``model``, one column a task, their ``mean`` with ``lo`` and ``hi`` (95 %), and ``fixations``: the
-        mean number of fixations to the target.
+        12 rows: ``model``, its index in each task, their ``mean`` with ``lo`` and ``hi`` (95 %, ``n`` displays
+        resampled), ``saturated`` (tasks in which a slope is at or below 0), ``fixations`` (mean over all searches, as
+        in a run's ``means.csv``), ``missed`` (searches that did not find the target and count as many fixations as the
+        largest set size), the fields of `Agreement`, and ``rank_index`` and ``rank_likelihood``, 1 being the highest.
     """
-    return _read("published_models.csv").copy()
+    table = _read("published_models.csv")
+    ranks = {"rank_index": table["mean"], "rank_likelihood": table["log_likelihood"]}
+    return table.assign(**{name: own.rank(ascending=False).astype(int) for name, own in ranks.items()})
+
+
+def published_slopes() -> pd.DataFrame:
+    """Return the twelve search slopes of each published searcher.
+
+    Returns
+    -------
+    DataFrame
+        144 rows: ``model``, ``task``, ``condition``, ``role``, ``slope`` (ms per item) with ``lo`` and ``hi`` (95 %,
+        displays resampled), ``intercept`` (ms), ``n`` displays.
+    """
+    return _read("published_slopes.csv").copy()
+
+
+def published_times() -> pd.DataFrame:
+    """Return the forty mean times of each published searcher.
+
+    Returns
+    -------
+    DataFrame
+        480 rows: ``model``, ``task``, ``condition``, ``role``, ``set_size``, ``fixations`` (mean over displays) with
+        ``lo`` and ``hi`` (95 %), ``n`` displays, ``missed`` (of these not found), and ``rt_ms``, which follows from
+        the fixations.
+    """
+    table = _read("published_times.csv")
+    return table.assign(rt_ms=reaction_time_ms(table["fixations"]))
 
 
 @functools.cache

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from cogattn.observers.observer import Observer
+from cogattn.psychophysics.search.agreement import rank_correlation
 from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.displays.tasks import TASKS
+from cogattn.psychophysics.search.people import published_models
 
 Table = Mapping[str, pd.DataFrame]
 
@@ -16,12 +19,6 @@ GROUP_MEANS = (
     "displays; ours are drawn after Gupta et al. (2021)."
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
-FEWER_NONCROSSES = (
-    "intersection: non-crosses are of one handedness in two orientations; the paper's displays have both."
-)
-ROOMIER = (
-    "orientation: items have more room in their cells than in the paper (boxes of 2.0, not 2.3 degrees)."
-)
 
 
 def remarks_of(
@@ -36,13 +33,23 @@ def remarks_of(
     observers : sequence of Observer
         Those that are in the tables.
     tables : mapping of str to DataFrame
-        ``asymmetry``, ``untrained`` and ``outcomes``.
+        ``asymmetry``, ``means``, ``agreement``, ``untrained`` and ``outcomes``.
     persons : str
         Who the single persons are, and what of them is compared.
     """
     networks = [one for one in observers if one.role == "network"]
-    found = [sentence for network in networks for sentence in _findings(network, tables)]
-    return (GROUP_MEANS, persons, *_differences(config), *_limits(tables["outcomes"]), *found)
+    whole = set(tables["asymmetry"]["task"]) == set(TASKS)
+    compared = [GROUP_MEANS] if set(TASKS) & set(config.tasks) else []
+    return (
+        *compared,
+        persons,
+        *_differences(config),
+        *_fewer_displays(config, observers),
+        *_limits(tables["outcomes"]),
+        *([what_the_index_ranks()] if whole and networks else []),
+        *(sentence for network in networks for sentence in _findings(network, tables)),
+        *(_place(network, tables) for network in networks if whole),
+    )
 
 
 def _differences(config: SearchConfig) -> Iterator[str]:
@@ -51,10 +58,15 @@ def _differences(config: SearchConfig) -> Iterator[str]:
     resolution = config.displays.pixels_per_degree
     if resolution != 30:
         yield f"Displays have {resolution:g} pixels a degree, the paper's 30: a network sees other sizes of items."
-    if "intersection" in config.tasks:
-        yield FEWER_NONCROSSES
-    if {"orientation", "orientation_mixed"} & set(config.tasks):
-        yield ROOMIER
+
+
+def _fewer_displays(config: SearchConfig, observers: Sequence[Observer]) -> Iterator[str]:
+    n, few = config.displays.n_displays, config.n_random_displays
+    if few < n and any(one.variant == "untrained" for one in observers):
+        yield (
+            f"Untrained copies saw {few} displays of each set size, all others {n}: their indices scatter more, so the "
+            "interval of one more copy is rather too wide."
+        )
 
 
 def _limits(outcomes: pd.DataFrame) -> Iterator[str]:
@@ -63,8 +75,36 @@ def _limits(outcomes: pd.DataFrame) -> Iterator[str]:
         yield f"{limits} of {searches} searches ran out of fixations; they count with that many."
 
 
+def what_the_index_ranks() -> str:
+    """Say how the mean index and the likelihood of people's times go together over the published searchers."""
+    published = published_models()
+    r, lo, hi = rank_correlation(published["mean"], published["log_likelihood"])
+    return (
+        f"The mean index alone does not rank searchers: over the {len(published)} published ones its rank correlation "
+        f"with the likelihood of people's times is {r:.2f} [{lo:.2f}, {hi:.2f}]."
+    )
+
+
+def _place(network: Observer, tables: Table) -> str:
+    """Where a network would stand among the published searchers, by index and by likelihood."""
+    published = published_models()
+    index = _of(tables["means"], network, "mean")
+    gain = _of(tables["agreement"], network, "log_likelihood")
+    by_index, by_gain = (published["mean"] > index).sum() + 1, (published["log_likelihood"] > gain).sum() + 1
+    return (
+        f"{network.name}, put among the {len(published)} published searchers: place {by_index} by mean index, "
+        f"{by_gain} by the likelihood of people's times."
+    )
+
+
+def _of(table: pd.DataFrame, network: Observer, column: str) -> float:
+    return float(table.set_index("observer").at[network.id, column])
+
+
 def _findings(network: Observer, tables: Table) -> Iterator[str]:
     own = tables["asymmetry"][tables["asymmetry"]["observer"] == network.id]
+    if own.empty:
+        return
     yield (
         f"{network.name} shares the human polarity in {int((own['index'] > 0).sum())} of {len(own)} tasks, surely "
         f"(95 %) in {int((own['lo'] > 0).sum())}."

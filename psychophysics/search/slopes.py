@@ -4,6 +4,8 @@ The asymmetry index is that of Gupta et al. (2021): ``(hard - easy) / (hard + ea
 slopes, negative slopes counted as 0. It is +1 or -1 whenever one of the slopes is 0, however small the other,
 so every index here says whether it is *saturated*, and the slopes stand beside it.
 
+Intervals are those of `functions`.
+
 References
 ----------
 Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34, arXiv:2106.02953.
@@ -12,8 +14,6 @@ Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34, arXiv:2106.02953.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -21,15 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from cogattn.errors import DataError
-from cogattn.seeds import Streams
+from cogattn.psychophysics.search.functions import SearchFunction, draw_functions, interval
 
 Array = NDArray[np.float64]
 
 MS_PER_FIXATION = 252.359
 BASE_MS = 376.271
 N_RESAMPLES = 2000
-DECIMALS = 9
-"""Slopes are rounded to so many decimals, so that equal times give a slope of 0 and not of 1e-14."""
 
 
 def reaction_time_ms(n_fixations: ArrayLike) -> Array:
@@ -63,27 +61,6 @@ def asymmetry_index(hard_slope: float, easy_slope: float) -> float:
     return float(_asymmetry(np.asarray(hard_slope, dtype=float), np.asarray(easy_slope, dtype=float)))
 
 
-def fit_line(x: Array, y: Array) -> tuple[Array, Array]:
-    """Fit a straight line by least squares.
-
-    Parameters
-    ----------
-    x : array, shape (n,)
-        At least two different values.
-    y : array, shape (..., n)
-        One or many dependent variables.
-
-    Returns
-    -------
-    slope, intercept : arrays, shape (...)
-    """
-    centred = x - x.mean()
-    if len(x) < 2 or not centred.any():
-        raise DataError(f"a search slope needs at least two set sizes; got {sorted(set(x.tolist()))}")
-    slope = y @ centred / (centred @ centred)
-    return slope, y.mean(axis=-1) - slope * x.mean()
-
-
 def search_slopes(
     table: pd.DataFrame,
     *,
@@ -91,6 +68,7 @@ def search_slopes(
     value: str = "rt_ms",
     rng: np.random.Generator | None = None,
     n_resamples: int = N_RESAMPLES,
+    keep_resamples: bool = False,
 ) -> pd.DataFrame:
     """Fit the search slope of each group of trials, with bootstrap intervals over displays.
 
@@ -108,6 +86,8 @@ def search_slopes(
         other groups.
     n_resamples : int
         Bootstrap resamples.
+    keep_resamples : bool
+        Also return the slope of every resample, an array in the column ``resampled``.
 
     Returns
     -------
@@ -119,12 +99,43 @@ def search_slopes(
     -----
     As in the reference the line is fitted to the means by set size, each with the same weight.
     """
-    draws = _bootstrap_slopes(table, by, value, rng or np.random.default_rng(0), n_resamples)
+    functions = draw_functions(table, by, value, rng or np.random.default_rng(0), n_resamples)
     rows = []
-    for group, drawn in draws.items():
-        lo, hi = _interval(drawn.resampled)
-        rows.append((*group, drawn.slope, lo, hi, drawn.intercept, drawn.n))
-    return pd.DataFrame(rows, columns=[*by, "slope", "lo", "hi", "intercept", "n"])
+    for group, own in functions.items():
+        lo, hi = interval(own.slopes, own.freedom)
+        rows.append((*group, own.slope, lo, hi, own.intercept, own.n, own.slopes))
+    table = pd.DataFrame(rows, columns=[*by, "slope", "lo", "hi", "intercept", "n", "resampled"])
+    return table if keep_resamples else table.drop(columns="resampled")
+
+
+def mean_times(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("observer", "task", "condition", "role"),
+    value: str = "rt_ms",
+    rng: np.random.Generator | None = None,
+    n_resamples: int = N_RESAMPLES,
+    keep_resamples: bool = False,
+) -> pd.DataFrame:
+    """Return the search function of each group of trials: the mean time by set size.
+
+    Parameters
+    ----------
+    table, by, value, rng, n_resamples, keep_resamples
+        As for `search_slopes`; a generator in the same state draws the same displays.
+
+    Returns
+    -------
+    DataFrame
+        `by`, ``set_size``, `value` (mean over displays) with ``lo`` and ``hi`` (95 %), ``n`` displays.
+    """
+    functions = draw_functions(table, by, value, rng or np.random.default_rng(0), n_resamples)
+    rows = []
+    for group, own in functions.items():
+        for size, mean, n, drawn in zip(own.sizes, own.means, own.n_each, own.resampled.T, strict=True):
+            rows.append((*group, int(size), float(mean), *interval(drawn, n - 1), int(n), drawn))
+    found = pd.DataFrame(rows, columns=[*by, "set_size", value, "lo", "hi", "n", "resampled"])
+    return found if keep_resamples else found.drop(columns="resampled")
 
 
 def asymmetries(
@@ -155,12 +166,12 @@ def asymmetries(
         below 0, so that the index says nothing about size), ``n`` displays.
     """
     by = ("observer", "task", "role")
-    draws = _bootstrap_slopes(table, by, "rt_ms", rng or np.random.default_rng(0), n_resamples)
+    functions = draw_functions(table, by, "rt_ms", rng or np.random.default_rng(0), n_resamples)
     rows = []
-    for observer, task in dict.fromkeys(group[:2] for group in draws):
-        if (observer, task, "hard") not in draws or (observer, task, "easy") not in draws:
+    for observer, task in dict.fromkeys(group[:2] for group in functions):
+        if (observer, task, "hard") not in functions or (observer, task, "easy") not in functions:
             raise DataError(f"an asymmetry needs trials of both conditions; got one ({observer}, {task})")
-        row, resampled = _contrast(draws[observer, task, "hard"], draws[observer, task, "easy"])
+        row, resampled = _contrast(functions[observer, task, "hard"], functions[observer, task, "easy"])
         own = {"observer": observer, "task": task} | row
         rows.append(own | {"resampled": resampled} if keep_resamples else own)
     columns = ["observer", "task", *CONTRAST, *(["resampled"] if keep_resamples else [])]
@@ -173,14 +184,14 @@ CONTRAST = (
 )  # fmt: skip
 
 
-def _contrast(hard: _Slope, easy: _Slope) -> tuple[dict[str, float | bool], Array]:
+def _contrast(hard: SearchFunction, easy: SearchFunction) -> tuple[dict[str, float | bool], Array]:
     """What two slopes say of each other, and the index of every resample, (n_resamples,)."""
-    resampled = _asymmetry(hard.resampled, easy.resampled)
-    lo, hi = _interval(resampled)
-    difference_lo, difference_hi = _interval(hard.resampled - easy.resampled)
+    resampled, freedom = _asymmetry(hard.slopes, easy.slopes), hard.freedom + easy.freedom
+    lo, hi = interval(resampled, freedom)
+    difference_lo, difference_hi = interval(hard.slopes - easy.slopes, freedom)
     values = (
         hard.slope, easy.slope, hard.slope - easy.slope, difference_lo, difference_hi,
-        hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan, _ratio(lo), _ratio(hi),
+        hard.slope / easy.slope if min(hard.slope, easy.slope) > 0 else np.nan, ratio_of(lo), ratio_of(hi),
         asymmetry_index(hard.slope, easy.slope), lo, hi, min(hard.slope, easy.slope) <= 0, hard.n + easy.n,
     )  # fmt: skip
     return dict(zip(CONTRAST, values, strict=True)), resampled
@@ -201,13 +212,14 @@ def mean_indices(index: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for observer, own in index.groupby("observer", sort=False):
-        lo, hi = _interval(np.stack(own["resampled"].to_list()).mean(axis=0))
-        rows.append((observer, own["index"].mean(), lo, hi, len(own), int(own["n"].sum())))
+        n = int(own["n"].sum())
+        lo, hi = interval(np.stack(own["resampled"].to_list()).mean(axis=0), n // 2)  # at least 2 a mean
+        rows.append((observer, own["index"].mean(), lo, hi, len(own), n))
     return pd.DataFrame(rows, columns=["observer", "mean", "lo", "hi", "n_tasks", "n"])
 
 
-def _ratio(index: float) -> float:
-    """The ratio of slopes that an asymmetry index stands for; they rise together, and so do their resamples."""
+def ratio_of(index: float) -> float:
+    """Return the ratio of slopes, hard over easy, that an asymmetry index stands for: they rise together."""
     return float((1 + index) / (1 - index)) if index < 1 else np.inf
 
 
@@ -224,44 +236,7 @@ def prediction_interval(values: ArrayLike, *, confidence: float = 0.95) -> tuple
     return float(own.mean() - half), float(own.mean() + half)
 
 
-@dataclass(frozen=True)
-class _Slope:
-    """Slope of one group of trials, and of its bootstrap resamples."""
-
-    slope: float
-    intercept: float
-    resampled: Array  # (n_resamples,)
-    n: int
-
-
-def _bootstrap_slopes(
-    table: pd.DataFrame, by: Sequence[str], value: str, rng: np.random.Generator, n_resamples: int
-) -> dict[tuple[str, ...], _Slope]:
-    missing = {*by, "set_size", "display", value} - set(table.columns)
-    if missing:
-        raise DataError(f"search trials must have the columns {', '.join(sorted(missing))}")
-    streams = Streams(int(rng.integers(2**32)))
-    found = {}
-    for group, trials in table.groupby(list(by), sort=False):
-        displays = trials.groupby(["set_size", "display"])[value].mean()
-        sizes = np.sort(trials["set_size"].unique())
-        samples = [displays.loc[size].to_numpy(float) for size in sizes]
-        means = np.array([sample.mean() for sample in samples])
-        slope, intercept = (v.round(DECIMALS) for v in fit_line(sizes.astype(float), means))
-        key = cast(tuple[str, ...], group)
-        own = streams.generator(*key)
-        drawn = [s[own.integers(len(s), size=(n_resamples, len(s)))].mean(axis=1) for s in samples]
-        resampled = fit_line(sizes.astype(float), np.stack(drawn, axis=-1))[0].round(DECIMALS)
-        found[key] = _Slope(float(slope), float(intercept), resampled, len(displays))
-    return found
-
-
 def _asymmetry(hard: Array, easy: Array) -> Array:
     hard, easy = np.maximum(hard, 0), np.maximum(easy, 0)
     total = hard + easy
     return np.where(total == 0, 0.0, (hard - easy) / np.where(total == 0, 1.0, total))
-
-
-def _interval(resampled: Array) -> tuple[float, float]:
-    lo, hi = np.quantile(resampled, [0.025, 0.975])
-    return float(lo), float(hi)

@@ -6,48 +6,46 @@ streams of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cogattn.measures import Estimate, Row, summary_table
+from cogattn.measures import summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside, remark_on
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.agreement import agreements
 from cogattn.psychophysics.search.config import SearchConfig
-from cogattn.psychophysics.search.displays.tasks import TASKS
-from cogattn.psychophysics.search.measures import (
-    ABSENT_UNANSWERED,
-    MEAN_ASYMMETRY,
-    SLOPE_CORRELATION,
-    TIMES_LIKELIHOOD,
-    asymmetry_of,
+from cogattn.psychophysics.search.people import (
+    human_asymmetry,
+    human_slopes,
+    human_times,
+    published_models,
+    read_people,
 )
-from cogattn.psychophysics.search.people import human_asymmetry, human_slopes, published_models, read_people
 from cogattn.psychophysics.search.plan import TABLE, copies_of, observers_of
 from cogattn.psychophysics.search.remarks import remarks_of
+from cogattn.psychophysics.search.rows import rows_of
 from cogattn.psychophysics.search.slopes import (
     asymmetries,
     mean_indices,
+    mean_times,
     prediction_interval,
+    ratio_of,
     search_slopes,
 )
 from cogattn.seeds import Streams
-from cogattn.statistics.stats import wilson_interval
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-UNKNOWN_N = 0
-"""How many people were tested is not part of the published tables."""
-OTHER_DISPLAYS = "people saw other displays"
-"""Note of every row that sets a number beside published people's."""
+Table = Mapping[str, pd.DataFrame]
+SOURCE = "Gupta et al. 2021"
+"""Of the published searchers, which stand in ``agreement.csv`` beside those of the run."""
 
 
 def summarise(config: SearchConfig, trials: Trials) -> Results:
@@ -59,15 +57,13 @@ def summarise(config: SearchConfig, trials: Trials) -> Results:
     ends = _ends(trials)
     observers = tuple(one for one in observers_of(config) if one.id in set(ends["observer"]))
     tables = _tables(config, observers, ends)
-    shown = {name: table.drop(columns="resampled", errors="ignore") for name, table in tables.items()}
-    present = _displays(ends[ends["target_present"]])
     people = read_people(config.humans)
-    rows = [_marked(row) for row in beside(_rows(observers, shown), people)]
+    rows = beside(rows_of(observers, tables), people)
     return Results(
         summary=summary_table(rows),
-        tables=shown,
-        figures=_figures(config, observers, shown, present),
-        remarks=remarks_of(config, observers, shown, remark_on(config.humans, people, rows)),
+        tables=tables,
+        figures=_figures(config, observers, tables),
+        remarks=remarks_of(config, observers, tables, remark_on(config.humans, people, rows)),
         people=people,
     )
 
@@ -81,9 +77,16 @@ def _ends(trials: Trials) -> pd.DataFrame:
 
 
 def _displays(ends: pd.DataFrame) -> pd.DataFrame:
-    """One row a display: mean number of fixations and mean time of its searches."""
-    by = ["observer", "task", "condition", "role", "set_size", "display"]
-    rows = ends.groupby(by, sort=False)[["n", "n_fixations", "rt_ms"]].sum().reset_index()
+    """One row a display: mean number of fixations and mean time of its searches.
+
+    In tasks with one side only right answers count, as they do in people's slopes; a condition in which fewer than two
+    set sizes are left has no slope and is left out.
+    """
+    counted = ends[(ends["role"] != "only") | (ends["correct"] > 0)]
+    by = ["observer", "task", "condition", "role"]
+    n_sizes = counted.groupby(by)["set_size"].transform("nunique")
+    grouped = counted[n_sizes > 1].groupby([*by, "set_size", "display", "target_present"], sort=False)
+    rows = grouped[["n", "n_fixations", "rt_ms"]].sum().reset_index()
     return rows.assign(n_fixations=rows["n_fixations"] / rows["n"], rt_ms=rows["rt_ms"] / rows["n"])
 
 
@@ -92,31 +95,95 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     rng, n = Streams(config.seed), config.n_bootstrap
     present, absent = (_displays(ends[ends["target_present"] == shown]) for shown in (True, False))
-    slopes = search_slopes(present, rng=rng.generator("slopes"), n_resamples=n).merge(
-        human_slopes()[["condition", "slope_ms"]].rename(columns={"slope_ms": "human_slope"}), on="condition"
-    )
-    index = asymmetries(present, rng=rng.generator("asymmetries"), n_resamples=n, keep_resamples=True)
-    index["human_index"] = index["task"].map(human_asymmetry())
+    slopes = search_slopes(present, rng=rng.generator("slopes"), n_resamples=n)
+    times = mean_times(present, rng=rng.generator("slopes"), n_resamples=n, keep_resamples=True)
+    two_sided = present[present["role"] != "only"]
+    index = asymmetries(two_sided, rng=rng.generator("asymmetries"), n_resamples=n, keep_resamples=True)
     means = mean_indices(index)
-    means["fixations"] = means["observer"].map(_mean_fixations(ends[ends["target_present"]]))
+    means["fixations"] = means["observer"].map(
+        _mean_fixations(ends[ends["target_present"] & (ends["role"] != "only")])
+    )
+    index = _with_people(index.drop(columns="resampled"))
     tables = {
-        "slopes": slopes,
+        "slopes": slopes.assign(human_slope=slopes["condition"].map(_human_slope())),
+        "times": _beside_human_times(times.drop(columns="resampled")),
         "asymmetry": index,
         "means": means,
-        "agreement": agreements(slopes),
+        "agreement": _agreement(times),
         "untrained": against_untrained(observers, index, means),
         "outcomes": outcomes(ends),
         "published": published_models(),
     }
     if len(absent):
         tables["slopes_absent"] = search_slopes(absent, rng=rng.generator("absent"), n_resamples=n)
+        tables["absent_over_present"] = slope_ratios(
+            present, absent, rng=rng.generator("ratios"), n_resamples=n
+        )
     return tables
+
+
+def _human_slope() -> pd.Series:
+    return human_slopes().set_index("condition")["slope_ms"]
+
+
+def _beside_human_times(times: pd.DataFrame) -> pd.DataFrame:
+    people = human_times().rename(columns={"rt_ms": "human_ms"})
+    return times.merge(
+        people[["condition", "set_size", "human_ms"]], on=["condition", "set_size"], how="left"
+    )
+
+
+def _with_people(index: pd.DataFrame) -> pd.DataFrame:
+    people = index["task"].map(human_asymmetry())
+    return index.assign(human_index=people, human_ratio=people.map(ratio_of))
+
+
+def _agreement(times: pd.DataFrame) -> pd.DataFrame:
+    """How the observers of the run, and the published searchers, tell people's times."""
+    own = agreements(times[times["condition"].isin(human_slopes()["condition"])])
+    published = published_models()
+    named = published.assign(observer=published["model"] + f" ({SOURCE})", source=SOURCE)
+    columns = ["observer", "source", *own.columns[1:]]
+    both = [own.assign(source="run"), named]
+    return pd.concat([table[columns] for table in both if len(table)], ignore_index=True)
 
 
 def _mean_fixations(ends: pd.DataFrame) -> pd.Series:
     """Saccades of a search by observer, each search with the same weight."""
     totals = ends.groupby("observer", sort=False)[["n", "n_fixations"]].sum()
     return totals["n_fixations"] / totals["n"]
+
+
+def slope_ratios(
+    present: pd.DataFrame, absent: pd.DataFrame, *, rng: np.random.Generator, n_resamples: int
+) -> pd.DataFrame:
+    """Set the slopes of searches without a target over those with one.
+
+    Parameters
+    ----------
+    present, absent : DataFrame
+        One row a display: ``observer``, ``task``, ``condition``, ``role``, ``set_size``, ``display``, ``rt_ms``.
+    rng : numpy.random.Generator
+        Draws the displays.
+    n_resamples : int
+        How often.
+
+    Returns
+    -------
+    DataFrame
+        ``observer``, ``task``, ``condition``, ``role``, ``present_slope``, ``absent_slope`` (ms per item), ``ratio``
+        (NaN unless both are positive) with ``ratio_lo`` and ``ratio_hi`` (95 %), ``n`` displays; of conditions that
+        have both slopes.
+    """
+    names = ["observer", "task", "condition", "role"]
+    both = pd.concat([present.assign(side="easy"), absent.assign(side="hard")])
+    both = both[both.groupby(names)["side"].transform("nunique") == 2]
+    sides = both.drop(columns=["task", "role"]).rename(columns={"condition": "task", "side": "role"})
+    found = asymmetries(sides, rng=rng, n_resamples=n_resamples).rename(
+        columns={"task": "condition", "easy_slope": "present_slope", "hard_slope": "absent_slope"}
+    )
+    found = found.merge(both[names].drop_duplicates(), on=["observer", "condition"])
+    return found[[*names, "present_slope", "absent_slope", "ratio", "ratio_lo", "ratio_hi", "n"]]
 
 
 def against_untrained(
@@ -170,109 +237,38 @@ def outcomes(ends: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     ends : DataFrame
-        ``n`` searches by ``observer``, ``condition``, ``target_present`` and ``response``, with the totals
-        ``n_fixations`` and ``correct``.
+        ``n`` searches by ``observer``, ``condition``, ``set_size``, ``display``, ``target_present`` and ``response``,
+        with the totals ``n_fixations`` and ``correct``.
 
     Returns
     -------
     DataFrame
-        ``observer``, ``condition``, ``target_present``, ``searches``, ``errors`` (wrong answers), ``limits`` (searches
-        that ran out of fixations), ``fixations`` (mean).
+        ``observer``, ``condition``, ``target_present``, ``searches``, ``displays`` (that were searched), ``errors``
+        (wrong answers), ``limits`` (searches that ran out of fixations), ``fixations`` (mean).
     """
     by = ["observer", "condition", "target_present"]
-    counted = ends.assign(limits=ends["n"].where(ends["response"] == "none", 0))
-    table = counted.groupby(by, sort=False)[["n", "correct", "limits", "n_fixations"]].sum().reset_index()
+    counted = ends.assign(
+        limits=ends["n"].where(ends["response"] == "none", 0),
+        displays=~ends.duplicated([*by, "set_size", "display"]),
+    )
+    totals = ["n", "displays", "correct", "limits", "n_fixations"]
+    table = counted.groupby(by, sort=False)[totals].sum().reset_index()
     table["errors"] = table["n"] - table["correct"]
     table["fixations"] = table["n_fixations"] / table["n"]
-    return table.rename(columns={"n": "searches"})[[*by, "searches", "errors", "limits", "fixations"]]
-
-
-Table = Mapping[str, pd.DataFrame]
-
-
-def _rows(observers: Sequence[Observer], tables: Table) -> Iterator[Row]:
-    """Rows of the summary: what needs all tasks only where all were run."""
-    networks = [one for one in observers if one.role == "network"]
-    whole = set(tables["asymmetry"]["task"]) == set(TASKS)
-    for observer in networks if whole else observers:
-        yield from _task_rows(observer, observers, tables["asymmetry"])
-    for network in networks:
-        yield from _absent_rows(network, tables["outcomes"])
-    if whole:
-        for observer in observers:
-            yield _mean_row(observer, tables["means"])
-        for network in networks:
-            yield from _agreement_rows(network, tables["agreement"])
-
-
-def _marked(row: Row) -> Row:
-    """The row, with a note where published people stand beside it or in it: each laboratory drew its own displays."""
-    published = row.human is not None and row.human.n == UNKNOWN_N
-    if not published and row.measure != SLOPE_CORRELATION:
-        return row
-    return replace(row, note="; ".join(filter(None, (row.note, OTHER_DISPLAYS))))
-
-
-def _task_rows(observer: Observer, observers: Sequence[Observer], index: pd.DataFrame) -> Iterator[Row]:
-    for row in index[index["observer"] == observer.id].to_dict("records"):
-        same_task = index[index["task"] == row["task"]].set_index("observer")["index"]
-        yield Row(
-            observer,
-            asymmetry_of(row["task"], TASKS[row["task"]].title),
-            Estimate(row["index"], row["lo"], row["hi"], row["n"]),
-            Estimate.bare(row["human_index"], UNKNOWN_N),
-            "; ".join(_notes(observer, observers, same_task, saturated=row["saturated"])),
-        )
-
-
-def _notes(
-    observer: Observer, observers: Sequence[Observer], same_task: pd.Series, *, saturated: bool
-) -> Iterator[str]:
-    """What a reader of one index should know."""
-    if saturated:
-        yield "saturated: a slope is 0 or below"
-    copies = same_task[[copy.id for copy in copies_of(observer, observers, "untrained")]]
-    if len(copies):
-        yield f"{len(copies)} untrained: {copies.min():.2f} to {copies.max():.2f}"
-    for control in copies_of(observer, observers, "no fovea"):
-        yield f"no fovea: {same_task[control.id]:.2f}"
-
-
-def _absent_rows(network: Observer, counts: pd.DataFrame) -> Iterator[Row]:
-    """How often a network did not notice that there was no target."""
-    own = counts[(counts["observer"] == network.id) & ~counts["target_present"]]
-    if len(own):
-        errors, searches = int(own["errors"].sum()), int(own["searches"].sum())
-        lo, hi = wilson_interval(errors, searches)
-        value = Estimate(errors / searches, float(lo), float(hi), searches)
-        yield Row(network, ABSENT_UNANSWERED, value, note="n searches")
-
-
-def _mean_row(observer: Observer, means: pd.DataFrame) -> Row:
-    (own,) = means[means["observer"] == observer.id].to_dict("records")
-    human = float(np.mean(list(human_asymmetry().values())))
-    value = Estimate(own["mean"], own["lo"], own["hi"], own["n"])
-    return Row(observer, MEAN_ASYMMETRY, value, Estimate.bare(human, UNKNOWN_N))
-
-
-def _agreement_rows(network: Observer, fits: pd.DataFrame) -> Iterator[Row]:
-    (own,) = fits[fits["observer"] == network.id].to_dict("records")
-    r = Estimate(own["correlation"], own["correlation_lo"], own["correlation_hi"], own["n_conditions"])
-    yield Row(network, SLOPE_CORRELATION, r)
-    gain, ceiling = own["log_likelihood"], Estimate.bare(own["ceiling"], UNKNOWN_N)
-    yield Row(
-        network, TIMES_LIKELIHOOD, Estimate.bare(gain, own["n_times"]), ceiling, "people: their own slopes"
-    )
+    columns = [*by, "searches", "displays", "errors", "limits", "fixations"]
+    return table.rename(columns={"n": "searches"})[columns]
 
 
 def _figures(
-    config: SearchConfig, observers: Sequence[Observer], tables: Table, present: pd.DataFrame
+    config: SearchConfig, observers: Sequence[Observer], tables: Table
 ) -> dict[str, Callable[[], Figure]]:
     stimuli = {"stimuli": partial(figures.stimuli, config)}
-    if not any(one.role == "network" for one in observers):
+    if tables["asymmetry"].empty or not any(one.role == "network" for one in observers):
         return stimuli
+    people_did = {name: tables[name][tables[name]["role"] != "only"] for name in ("slopes", "times")}
     return {
         "asymmetry": partial(figures.asymmetry_figure, tables["asymmetry"], observers),
-        "search_functions": partial(figures.search_functions, present, observers),
-        "slopes": partial(figures.slope_figure, tables["slopes"], observers),
+        "search_functions": partial(figures.search_functions, people_did["times"], observers),
+        "slopes": partial(figures.slope_figure, people_did["slopes"], observers),
+        "times": partial(figures.times_figure, people_did["times"], observers),
     } | stimuli
