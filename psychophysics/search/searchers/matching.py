@@ -38,8 +38,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cogattn.psychophysics.search import config
-from cogattn.psychophysics.search.searchers.levels import along, discriminability, level_weights
+from cogattn.psychophysics.search.config import SINGLE, LevelRule
+from cogattn.psychophysics.search.config import Knowledge as Told
+from cogattn.psychophysics.search.searchers.levels import along, discriminability, level_of, level_weights
 from cogattn.psychophysics.search.searchers.searching import Places, View
 from cogattn.psychophysics.search.searchers.sights import DisplaySight, Knowledge, Matched, Sight
 from cogattn.psychophysics.search.searchers.templates import LevelsOf, Template, normalised
@@ -79,6 +80,10 @@ class Expected:
         reliability = None if self.reliability is None else self.reliability[:, only]
         return Expected(self.step_deg, self.match[:, only], reliability)
 
+    def of_level(self, level: int) -> Expected:
+        """Return what is expected of one level."""
+        return Expected(self.step_deg, self.match[level : level + 1], None)
+
 
 class MatchingSearcher:
     """Searches with the foveated features of a frozen network.
@@ -112,8 +117,8 @@ class MatchingSearcher:
         gain: float,
         criterion: float = 0.5,
         knows_distractors: bool = False,
-        levels: config.LevelRule = "mean",
-        targets: config.Knowledge = "all",
+        levels: LevelRule = "mean",
+        targets: Told = "all",
     ) -> None:
         self.sight: Sight = (
             DisplaySight(sight, knows_distractors=knows_distractors) if callable(sight) else sight
@@ -128,8 +133,8 @@ class MatchingSearcher:
         *,
         name: str | None = None,
         integration: Integration | None = None,
-        levels: config.LevelRule | None = None,
-        targets: config.Knowledge | None = None,
+        levels: LevelRule | None = None,
+        targets: Told | None = None,
         gain: float | None = None,
     ) -> Self:
         """Return a searcher that differs in what is given and sees with the same eyes.
@@ -170,7 +175,7 @@ class MatchingSearcher:
         Parameters
         ----------
         responses : array, shape (n_levels, n_kinds, n_gazes, n_places)
-            Kinds that are looked for, then known distractors.
+            Kinds that are looked for, then known distractors; one level needs no rule.
         distance_deg : array, shape (n_gazes, n_places)
             From gaze.
         expected : Expected
@@ -188,7 +193,8 @@ class MatchingSearcher:
             reliability = along(
                 np.concatenate([reliability, of_rivals], axis=1), distance_deg, expected.step_deg
             )
-        weights = level_weights(responses, self.levels, reliability=reliability)
+        rule = self.levels if len(responses) > 1 else "mean"
+        weights = level_weights(responses, rule, reliability=reliability)
         matches = (weights * responses).sum(axis=0)
         own = along(expected.match, distance_deg, expected.step_deg)
         bar = self.criterion * (weights[:, :n] * own).sum(axis=0)
@@ -211,18 +217,39 @@ class MatchingView:
     """
 
     def __init__(self, searcher: MatchingSearcher, display: Scene, places: Places) -> None:
-        known, seen = searcher.sight.knowledge(display), searcher.sight.see(display)
+        known, self._seen = searcher.sight.knowledge(display), searcher.sight.see(display)
         kinds, self._expected = searcher.told(display, known)
-        self._searcher, self._field = searcher, seen.field(searcher.integration)
+        self._depths = list(range(len(known.templates)))
+        if searcher.levels in SINGLE:  # the others need not be read
+            self._depths = [level_of(searcher.levels, len(known.templates))]
+            self._expected = self._expected.of_level(self._depths[0])
+        self._searcher, self._field = searcher, self._seen.field(searcher.integration)
         self._points = torch.from_numpy(places.points_deg)
-        self._templates = [template.of_kinds(kinds) for template in known.templates]
-        self._maps = [maps[:, [*kinds, -1]] for maps in seen.maps]
+        self._templates = [known.templates[depth].of_kinds(kinds) for depth in self._depths]
+        self._maps = [self._seen.maps[depth][:, [*kinds, -1]] for depth in self._depths]
+        self._key = (searcher.integration, *self._depths, "kinds", *kinds, len(self._points))
 
     def matches(self, gaze_deg: Array) -> Array:
-        """Return each level's match of each kind with every place, (n_levels, n_kinds, n_gazes, n_places)."""
+        """Return the match of each kind with every place, of each level that the searcher listens to.
+
+        Shape (n_levels, n_kinds, n_gazes, n_places).
+        """
         gaze, again = np.unique(np.asarray(gaze_deg, dtype=float), axis=0, return_inverse=True)
-        found = read_levels(self._field, self._maps, self._templates, self._points, torch.from_numpy(gaze))
-        return found.numpy()[:, :, again.reshape(-1)]
+        start = self._seen.starts.get(self._key)
+        if start is not None and np.array_equal(start[0], gaze):
+            found = start[1]
+        else:
+            found = read_levels(
+                self._field,
+                self._maps,
+                self._templates,
+                self._points,
+                torch.from_numpy(gaze),
+                depths=self._depths,
+            ).numpy()
+            if len(gaze) == 1:
+                self._seen.starts.setdefault(self._key, (gaze, found))
+        return found[:, :, again.reshape(-1)]
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
@@ -231,7 +258,13 @@ class MatchingView:
 
 
 def read_levels(
-    field: FoveatedField, maps: Sequence[Tensor], templates: Sequence[Template], points: Tensor, gaze: Tensor
+    field: FoveatedField,
+    maps: Sequence[Tensor],
+    templates: Sequence[Template],
+    points: Tensor,
+    gaze: Tensor,
+    *,
+    depths: Sequence[int] | None = None,
 ) -> Tensor:
     """Return the match of each kind at points from gazes, level by level.
 
@@ -247,6 +280,8 @@ def read_levels(
         Where, in degrees.
     gaze : Tensor, shape (n_gazes, 2)
         From where.
+    depths : sequence of int, optional
+        Which of the field's levels `maps` are; all of them when absent.
 
     Returns
     -------
@@ -255,9 +290,9 @@ def read_levels(
     return torch.stack(
         [
             normalised(
-                field.read(level, points, gaze, level=index, offset_cells=template.offset_cells)[0], template
+                field.read(level, points, gaze, level=depth, offset_cells=template.offset_cells)[0], template
             )
-            for index, (level, template) in enumerate(zip(maps, templates, strict=True))
+            for depth, level, template in zip(depths or range(len(maps)), maps, templates, strict=True)
         ]
     )
 
