@@ -217,17 +217,16 @@ class MatchingView:
     """
 
     def __init__(self, searcher: MatchingSearcher, display: Scene, places: Places) -> None:
-        known, self._seen = searcher.sight.knowledge(display), searcher.sight.see(display)
+        known, seen = searcher.sight.knowledge(display), searcher.sight.see(display)
         kinds, self._expected = searcher.told(display, known)
         self._depths = list(range(len(known.templates)))
         if searcher.levels in SINGLE:  # the others need not be read
             self._depths = [level_of(searcher.levels, len(known.templates))]
             self._expected = self._expected.of_level(self._depths[0])
-        self._searcher, self._field = searcher, self._seen.field(searcher.integration)
+        self._searcher, self._field = searcher, seen.field(searcher.integration)
         self._points = torch.from_numpy(places.points_deg)
         self._templates = [known.templates[depth].of_kinds(kinds) for depth in self._depths]
-        self._maps = [self._seen.maps[depth][:, [*kinds, -1]] for depth in self._depths]
-        self._key = (searcher.integration, *self._depths, "kinds", *kinds, len(self._points))
+        self._maps = [seen.maps[depth][:, [*kinds, -1]] for depth in self._depths]
 
     def matches(self, gaze_deg: Array) -> Array:
         """Return the match of each kind with every place, of each level that the searcher listens to.
@@ -235,21 +234,15 @@ class MatchingView:
         Shape (n_levels, n_kinds, n_gazes, n_places).
         """
         gaze, again = np.unique(np.asarray(gaze_deg, dtype=float), axis=0, return_inverse=True)
-        start = self._seen.starts.get(self._key)
-        if start is not None and np.array_equal(start[0], gaze):
-            found = start[1]
-        else:
-            found = read_levels(
-                self._field,
-                self._maps,
-                self._templates,
-                self._points,
-                torch.from_numpy(gaze),
-                depths=self._depths,
-            ).numpy()
-            if len(gaze) == 1:
-                self._seen.starts.setdefault(self._key, (gaze, found))
-        return found[:, :, again.reshape(-1)]
+        found = read_levels(
+            self._field,
+            self._maps,
+            self._templates,
+            self._points,
+            torch.from_numpy(gaze),
+            depths=self._depths,
+        )
+        return found.numpy()[:, :, again.reshape(-1)]
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""

@@ -6,8 +6,7 @@ is found here, so that many of them can be tried on one pass.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -29,7 +28,6 @@ from cogattn.vision.fovea import FoveatedField, Level
 from cogattn.vision.retina import Integration
 from cogattn.vision.scenes.scene import Scene
 
-Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 N_DISORDERED = 8
@@ -50,14 +48,11 @@ class Matched:
         (height, width) in pixels.
     pixels_per_degree : float
         Scale.
-    starts : dict
-        What was read from the first gaze, by fovea, levels and kinds: the start that searches of an image share.
     """
 
     levels: list[Level]
     image_size: tuple[int, int]
     pixels_per_degree: float
-    starts: dict[Hashable, tuple[Array, Array]] = dataclasses.field(default_factory=dict)
 
     @property
     def maps(self) -> list[Tensor]:

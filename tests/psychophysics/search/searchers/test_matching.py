@@ -231,3 +231,13 @@ def test_a_vision_transformer_searches_through_its_patches() -> None:
     own = MatchingSearcher(levels_of, name="vit", integration=INTEGRATIONS["v2"], gain=100.0)
     (found,) = search(own, display(n=4), rules=RulesSettings(), rng=np.random.default_rng(0))
     assert found.outcome == "found"
+
+
+def test_inline_the_first_depth_does_not_depend_on_gaze_and_the_last_one_does() -> None:
+    own = InlineSearcher(network(), name="net", preset="v2", gain=100.0)
+    shown, gaze = display(n=4), np.array([[0.0, 0.0], [3.0, -2.0]])
+    places = Places.of(shown, pitch_deg=1.0)
+    for levels, same in (("only_1", True), ("only_3", False)):
+        view = own.variant(levels=levels, targets="one").begin(shown, places, np.random.default_rng(0))
+        evidence = view.evidence(gaze)
+        assert (np.abs(evidence[0] - evidence[1]).max() < 1e-9) == same
