@@ -1,4 +1,4 @@
-"""What every scene must be, whoever wrote its files: boxes in the image, fixations that are numbers, files that are there."""
+"""What every scene must be, whoever wrote its files: boxes in its image, gaze in numbers, pictures that are there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cogattn.vision.scenes.leaving import LeftOut
-from cogattn.vision.scenes.scene import Box, Scanpath, Scene, SceneObject, Target
+from cogattn.vision.scenes.scene import Array, Box, Scanpath, Scene, SceneObject, Target
 
 SLACK_PX = 1.0
 """How far a box may stick out of its image, as boxes do whose pixels somebody counted otherwise; it is cut there."""
@@ -20,21 +20,17 @@ def checked(scenes: Iterable[Scene], left_out: LeftOut) -> list[Scene]:
     """Return the scenes that can be used, sorted by name, and tell `left_out` of the others and of their parts.
 
     A scene is left out whose image is missing, not an image or of another size than its table says, whose target's
-    picture is missing, whose target's box lies outside the image, or whose name an earlier one has. So is a scanpath
-    without a fixation, with numbers that are none, with onsets that go back or durations below 0, or of a person who
-    has one in this scene already; and an object whose box or polygon lies outside or is empty. Fixations outside the
-    image are kept: the eye was there.
+    picture is missing, whose target's box lies outside the image, or whose name others have (then all of them, since
+    nothing says which is meant). So is a scanpath without a fixation, with numbers that are none, with onsets that go
+    back or durations below 0, or of a person who has several in that scene; and an object whose box is empty or lies
+    outside. Fixations outside the image are kept: the eye was there.
     """
-    kept = [scene for scene in map(lambda scene: _checked(scene, left_out), scenes) if scene is not None]
-    counts: Counter[str] = Counter()
-    for scene in kept:
-        counts[scene.name] += 1
-        if counts[scene.name] > 1:
-            left_out.add("scene", "whose name another one has", scene.name)
-    first: dict[str, Scene] = {}
-    for scene in kept:
-        first.setdefault(scene.name, scene)
-    return [first[name] for name in sorted(first)]
+    kept = [found for scene in scenes if (found := _checked(scene, left_out)) is not None]
+    by_name = Counter(scene.name for scene in kept)
+    for name, n in by_name.items():
+        if n > 1:
+            left_out.add("name", "that several scenes have", f"{name}, {n} times")
+    return sorted((scene for scene in kept if by_name[scene.name] == 1), key=lambda scene: scene.name)
 
 
 def image_size(file: Path) -> tuple[int, int] | None:
@@ -102,27 +98,32 @@ def _cut(box: Box, size_px: tuple[int, int]) -> Box:
 
 
 def _is_inside(thing: SceneObject, scene: Scene, left_out: LeftOut) -> bool:
-    polygon = thing.polygon_px
-    whole = polygon is None or (
-        polygon.ndim == 2 and polygon.shape[1] == 2 and len(polygon) > 2 and np.isfinite(polygon).all()
-    )
-    if not whole:
-        left_out.add("object", "whose polygon has fewer than three corners", f"{thing.name}, {scene.name}")
-    elif not _fits(thing.box_px, scene.size_px):
-        left_out.add("object", "whose box is empty or outside the image", f"{thing.name}, {scene.name}")
+    where = f"{thing.name}, {scene.name}"
+    if thing.polygon_px is not None and not _is_polygon(thing.polygon_px):
+        left_out.add("object", "whose polygon has fewer than three corners", where)
         return False
-    return whole
+    if not _fits(thing.box_px, scene.size_px):
+        left_out.add("object", "whose box is empty or outside the image", where)
+        return False
+    return True
+
+
+def _is_polygon(polygon: Array) -> bool:
+    return (
+        polygon.ndim == 2 and polygon.shape[1] == 2 and len(polygon) > 2 and bool(np.isfinite(polygon).all())
+    )
 
 
 def _checked_paths(scene: Scene, left_out: LeftOut) -> tuple[Scanpath, ...]:
-    seen: dict[str, Scanpath] = {}
+    counts = Counter(path.person for path in scene.scanpaths)
+    kept = []
     for path in scene.scanpaths:
-        fault = "of a person who has one already" if path.person in seen else _fault_of_path(path)
+        fault = "of a person who has several there" if counts[path.person] > 1 else _fault_of_path(path)
         if fault:
             left_out.add("scanpath", fault, f"{path.person}, {scene.name}")
         else:
-            seen[path.person] = path
-    return tuple(seen[person] for person in sorted(seen))
+            kept.append(path)
+    return tuple(sorted(kept, key=lambda path: path.person))
 
 
 def _fault_of_path(path: Scanpath) -> str | None:

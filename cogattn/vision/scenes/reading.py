@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.digests import combined, file_digest
-from cogattn.vision.scenes import sibs
+from cogattn.vision.scenes import coco_search18, sibs, table, visions, vsa
 from cogattn.vision.scenes.checking import checked
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Picture, Scanpath, Scene, SceneObject
 
-Layout = Literal["auto", "sibs"]
-Reader = Callable[..., list[Scene]]
-READERS: Mapping[str, Reader] = {"sibs": sibs.read}
+Layout = Literal["auto", "table", "visions", "vsa", "coco_search18", "sibs"]
+
+
+class Reader(Protocol):
+    """A module that reads one layout."""
+
+    def is_there(self, path: Path) -> bool:
+        """Tell whether a path looks like this layout."""
+        ...
+
+    def read(self, path: Path, left_out: LeftOut, *, pixels_per_degree: float | None) -> list[Scene]:
+        """Read the scenes of a path."""
+        ...
+
+
+READERS: Mapping[str, Reader] = {
+    "table": table,
+    "visions": visions,
+    "vsa": vsa,
+    "coco_search18": coco_search18,
+    "sibs": sibs,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +103,7 @@ def read_scenes(
     if name not in READERS:
         raise ConfigError(f"scenes.layout must be auto or one of {', '.join(READERS)}; got {name}")
     left_out = LeftOut()
-    scenes = checked(READERS[name](path, left_out, pixels_per_degree=pixels_per_degree), left_out)
+    scenes = checked(READERS[name].read(path, left_out, pixels_per_degree=pixels_per_degree), left_out)
     if not scenes:
         raise DataError(f"scenes must be usable; got none ({path}): {'; '.join(left_out.sentences())}")
     return SceneSet(tuple(scenes[:n_scenes]), left_out.sentences(), name)
@@ -94,11 +113,14 @@ def layout_of(path: Path) -> str:
     """Return the layout that the names of the files speak for; raise DataError where none does."""
     if not path.exists():
         raise DataError(f"scenes.path must be a folder or file; got {path}")
-    if path.name == sibs.RECORDS or (path / sibs.RECORDS).is_file():
-        return "sibs"
-    raise DataError(
-        f"scenes.layout must be told where it cannot be seen; got {path}, which has no {sibs.RECORDS} (docs/scenes.md)"
-    )
+    found = [name for name, reader in READERS.items() if reader.is_there(path)]
+    if len(found) != 1:
+        seen = f"signs of {' and '.join(found)}" if found else "signs of none"
+        raise DataError(
+            f"scenes.layout must be told (one of {', '.join(READERS)}) where files do not speak for one; "
+            f"got {seen} ({path})"
+        )
+    return found[0]
 
 
 def digests(

@@ -175,12 +175,13 @@ def pixels(picture: Picture) -> NDArray[np.float32]:
     if isinstance(picture, Path):
         from PIL import Image, UnidentifiedImageError
 
+        file = picture
         try:
-            with Image.open(picture) as image:
+            with Image.open(file) as image:
                 grey = image.mode in ("1", "L", "I", "I;16", "F")
                 picture = np.asarray(image.convert("L" if grey else "RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise DataError(f"an image must be readable; got {picture.name}: {error}") from error
+        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"an image must be readable; got {file.name}: {error}") from error
     array = np.asarray(picture)
     return (
         (array / np.float32(255)).astype(np.float32) if array.dtype == np.uint8 else array.astype(np.float32)

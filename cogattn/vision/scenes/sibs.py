@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.vision.scenes.files import inside
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Box, Scanpath, Scene, Target
 
@@ -44,6 +45,11 @@ FIELDS = (
 )  # fmt: skip
 
 Record = Mapping[str, object]
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path looks like this layout."""
+    return path.name == RECORDS or (path / RECORDS).is_file()
 
 
 def read(path: Path, left_out: LeftOut, *, pixels_per_degree: float | None = None) -> list[Scene]:
@@ -102,10 +108,12 @@ def _scene(
     scanpaths = (_scanpath(record, name, left_out) for record in records)
     return Scene(
         name=name,
-        picture=folder / "images" / image,
+        picture=inside(folder, Path("images") / image),
         size_px=(height, width),
         pixels_per_degree=scale,
-        target=Target(Path(target).stem, folder / "templates" / target, _box(records[0]["target_rect"])),
+        target=Target(
+            Path(target).stem, inside(folder, Path("templates") / target), _box(records[0]["target_rect"])
+        ),
         scanpaths=tuple(path for path in scanpaths if path is not None),
         start_px=_most_frequent(record["initial_position"] for record in records),
     )
