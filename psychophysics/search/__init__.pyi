@@ -5,11 +5,12 @@ from .diet import DIETS as DIETS
 from .displays.display import Display as Display
 from .displays.display import make_display as make_display
 from .displays.tasks import TASKS as TASKS
+from .eccnet.searching import eccnet_fixations as eccnet_fixations
+from .natural.gaze import densities_along as densities_along
+from .natural.scores import score_fixations as score_fixations
 from .people import human_slopes as human_slopes
 from .people import human_times as human_times
 from .people import published_models as published_models
-from .searchers.gaze import densities_along as densities_along
-from .searchers.gaze import score_fixations as score_fixations
 from .slopes import asymmetries as asymmetries
 from .slopes import asymmetry_index as asymmetry_index
 from .slopes import mean_indices as mean_indices
@@ -28,6 +29,7 @@ __all__ = [
     "asymmetries",
     "asymmetry_index",
     "densities_along",
+    "eccnet_fixations",
     "human_slopes",
     "human_times",
     "make_display",

@@ -12,8 +12,10 @@ TABLE, PATHS, GAZE, DENSITY = "scene_search", "scene_path", "scene_gaze", "scene
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """In nats of the searcher's own evidence; which of them tells where people look is chosen on other scenes."""
 
-LOG2_DENSITIES = tuple(f"log2_{number}" for number in range(len(TEMPERATURES)))
-"""Columns of ``scene_gaze``: log2 of the fixated place's probability, a column a temperature."""
+LOG2_DENSITIES = tuple(f"{kind}_{number}" for kind in ("log2", "near") for number in range(len(TEMPERATURES)))
+"""Columns of ``scene_gaze``: log2 of the fixated place's probability, a column a temperature; first as the searcher has
+it, then times ``(1 + d / e2)^-2`` at distance d from gaze, as if a place were as likely as it is large in primary
+visual cortex (``rules.e2_deg``), for people make short saccades and searchers do not know it."""
 
 KEYS: Mapping[str, str] = {"observer": "str", "scene": "str"}
 
@@ -53,5 +55,5 @@ searcher's rules left open, ``log2_raw`` log2 of the place's probability at the 
 infinity where it held it impossible), ``nss`` and ``auc`` of the same density (AUC of its logarithm, so that it is
 that of no temperature)."""
 
-DENSITIES: Mapping[str, str] = KEYS | {"x_px": "float64", "y_px": "float64", "density": "float64"}
-"""One row a place of an example scene: probability of a network's first saccade to it."""
+DENSITIES: Mapping[str, str] = KEYS | {"x_px": "float64", "y_px": "float64", "worth": "float64"}
+"""One row a place of an example scene: what a network's first saccade to it is worth, in nats up to a constant."""
