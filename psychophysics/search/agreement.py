@@ -212,7 +212,7 @@ def _explained(predicted: Array, observed: Array) -> Array:
 
 def _nats(explained: float) -> float:
     """Log likelihood per value of a Gaussian about predictions that explain so much, above one about none."""
-    return -0.5 * float(np.log1p(-explained)) if explained < 1 else np.inf
+    return np.inf if explained >= 1 else -0.5 * float(np.log1p(-explained))
 
 
 def _displaced(value: float, resampled: Array, highest: float) -> tuple[float, float]:

@@ -32,7 +32,8 @@ from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
 
 FILES = (
-    "human_rt.csv", "published_models.csv", "published_slopes.csv", "published_times.csv", "wolfe2010_slopes.csv",
+    "human_rt.csv", "imagenet_top1.csv", "published_models.csv", "published_slopes.csv", "published_times.csv",
+    "wolfe2010_slopes.csv",
 )  # fmt: skip
 SLOPES_DIFFER_FROM_0 = ("conjunction", "2v5")
 """Tasks whose slopes grow with the number of items in every person, so that their ratio says something."""
@@ -50,7 +51,7 @@ def persons() -> pd.DataFrame:
         about 0.
     """
     rows = []
-    for key, own in _read("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False):
+    for key, own in read_table("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False):
         task, number = cast(tuple[str, int], key)
         rows += [(f"{task} {number}", *value) for value in _of_one(task, own.set_index("target"))]
     return people_table(rows)
@@ -99,7 +100,7 @@ def human_times() -> pd.DataFrame:
         40 rows: ``task``, ``condition``, ``role`` (``easy`` or ``hard``, for people), ``set_size``, ``rt_ms``
         (milliseconds) and ``source``.
     """
-    return _read("human_rt.csv").copy()
+    return read_table("human_rt.csv").copy()
 
 
 @functools.cache
@@ -112,7 +113,7 @@ def human_slopes() -> pd.DataFrame:
         12 rows: ``task``, ``condition``, ``role``, ``slope_ms`` (ms per item), ``intercept_ms``.
     """
     rows = []
-    for key, times in _read("human_rt.csv").groupby(["task", "condition", "role"], sort=False):
+    for key, times in read_table("human_rt.csv").groupby(["task", "condition", "role"], sort=False):
         task, condition, role = cast(tuple[str, str, str], key)
         slope, intercept = fit_line(times["set_size"].to_numpy(float), times["rt_ms"].to_numpy(float))
         rows.append((task, condition, role, float(slope), float(intercept)))
@@ -136,7 +137,7 @@ def published_models() -> pd.DataFrame:
         in a run's ``means.csv``), ``missed`` (searches that did not find the target and count as many fixations as the
         largest set size), the fields of `Agreement`, and ``rank_index`` and ``rank_likelihood``, 1 being the highest.
     """
-    table = _read("published_models.csv")
+    table = read_table("published_models.csv")
     ranks = {"rank_index": table["mean"], "rank_likelihood": table["log_likelihood"]}
     return table.assign(**{name: own.rank(ascending=False).astype(int) for name, own in ranks.items()})
 
@@ -150,7 +151,7 @@ def published_slopes() -> pd.DataFrame:
         144 rows: ``model``, ``task``, ``condition``, ``role``, ``slope`` (ms per item) with ``lo`` and ``hi`` (95 %,
         displays resampled), ``intercept`` (ms), ``n`` displays.
     """
-    return _read("published_slopes.csv").copy()
+    return read_table("published_slopes.csv").copy()
 
 
 def published_times() -> pd.DataFrame:
@@ -163,12 +164,13 @@ def published_times() -> pd.DataFrame:
         ``lo`` and ``hi`` (95 %), ``n`` displays, ``missed`` (of these not found), and ``rt_ms``, which follows from
         the fixations.
     """
-    table = _read("published_times.csv")
+    table = read_table("published_times.csv")
     return table.assign(rt_ms=reaction_time_ms(table["fixations"]))
 
 
 @functools.cache
-def _read(name: str) -> pd.DataFrame:
+def read_table(name: str) -> pd.DataFrame:
+    """Return one of `FILES`; it is read once, so copy what is to be changed."""
     return pd.read_csv(io.BytesIO(_bytes(name)), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from cogattn.psychophysics.search.agreement import rank_correlation
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.people import published_models
+from cogattn.psychophysics.search.rows import runs_all_tasks
 
 Table = Mapping[str, pd.DataFrame]
 
@@ -38,7 +39,7 @@ def remarks_of(
         Who the single persons are, and what of them is compared.
     """
     networks = [one for one in observers if one.role == "network"]
-    whole = set(tables["asymmetry"]["task"]) == set(TASKS)
+    whole = runs_all_tasks(tables)
     compared = [GROUP_MEANS] if set(TASKS) & set(config.tasks) else []
     return (
         *compared,

@@ -63,7 +63,7 @@ def rows_of(observers: Sequence[Observer], tables: Table) -> Iterator[Row]:
         ``absent_over_present`` where displays without a target were shown.
     """
     networks = [one for one in observers if one.role == "network"]
-    whole = set(tables["asymmetry"]["task"]) == set(TASKS)
+    whole = runs_all_tasks(tables)
     for observer in networks if whole else observers:
         yield from map(_marked, _task_rows(observer, observers, tables["asymmetry"]))
         yield from map(_marked, _size_rows(observer, tables))
@@ -75,6 +75,11 @@ def rows_of(observers: Sequence[Observer], tables: Table) -> Iterator[Row]:
             yield _marked(_mean_row(observer, tables["means"]))
         for network in networks:
             yield from map(_marked, _agreement_rows(network, tables["agreement"]))
+
+
+def runs_all_tasks(tables: Table) -> bool:
+    """Whether all six tasks are in the tables, so that means and comparisons with people's times make sense."""
+    return set(tables["asymmetry"]["task"]) == set(TASKS)
 
 
 def _marked(row: Row) -> Row:

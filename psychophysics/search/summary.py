@@ -19,6 +19,7 @@ from cogattn.people.tables import beside, remark_on
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.agreement import agreements
 from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.networks import networks_table
 from cogattn.psychophysics.search.people import (
     human_asymmetry,
     human_slopes,
@@ -28,7 +29,7 @@ from cogattn.psychophysics.search.people import (
 )
 from cogattn.psychophysics.search.plan import TABLE, copies_of, observers_of
 from cogattn.psychophysics.search.remarks import remarks_of
-from cogattn.psychophysics.search.rows import rows_of
+from cogattn.psychophysics.search.rows import rows_of, runs_all_tasks
 from cogattn.psychophysics.search.slopes import (
     asymmetries,
     mean_indices,
@@ -114,6 +115,9 @@ def _tables(
         "outcomes": outcomes(ends),
         "published": published_models(),
     }
+    if runs_all_tasks(tables):
+        networks = [one for one in observers if one.role == "network"]
+        tables["networks"] = networks_table(config, networks, tables)
     if len(absent):
         tables["slopes_absent"] = search_slopes(absent, rng=rng.generator("absent"), n_resamples=n)
         tables["absent_over_present"] = slope_ratios(
@@ -266,9 +270,13 @@ def _figures(
     if tables["asymmetry"].empty or not any(one.role == "network" for one in observers):
         return stimuli
     people_did = {name: tables[name][tables[name]["role"] != "only"] for name in ("slopes", "times")}
-    return {
+    drawn = {
         "asymmetry": partial(figures.asymmetry_figure, tables["asymmetry"], observers),
         "search_functions": partial(figures.search_functions, people_did["times"], observers),
         "slopes": partial(figures.slope_figure, people_did["slopes"], observers),
         "times": partial(figures.times_figure, people_did["times"], observers),
-    } | stimuli
+    }
+    if "networks" in tables and tables["networks"]["top1"].count() > 1:
+        label = "ImageNet top-1 accuracy (%)"
+        drawn["networks"] = partial(figures.networks_figure, tables["networks"], "top1", label=label)
+    return drawn | stimuli

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cogattn.figures import COLOURS, caption, count_text, draw_estimate, new_figure, style
+from cogattn.psychophysics.search.agreement import rank_correlation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,10 +53,12 @@ def networks_figure(table: pd.DataFrame, column: str, *, label: str, log: bool =
                 )  # fmt: skip
         axes.set(xlabel=label, ylabel="log likelihood of people's times\n(nats/time)")
         figure.legend(loc="outside upper center", ncols=2)
+        r, lo, hi = rank_correlation(known[column], known["log_likelihood"])
+        related = f"rank correlation {r:.2f} [{lo:.2f}, {hi:.2f}]; " if r == r else ""
         unknown = len(table) - len(known)
         missing = f"{unknown} of {len(table)} networks without a value; " if unknown else ""
         caption(
             figure,
-            f"{missing}n = {count_text(known['n'])} displays a network; bars: 95 % (displays resampled)",
+            f"{related}{missing}n = {count_text(known['n'])} displays a network; bars: 95 % (displays resampled)",
         )
     return figure

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cogattn.psychophysics.search import people, slopes
+from cogattn.psychophysics.search.agreement import agreements
 
 
 def test_human_slopes_and_indices_are_the_published_ones() -> None:
@@ -41,64 +44,127 @@ def test_shipped_reaction_times_are_those_of_the_shared_table(shared_data) -> No
     assert sorted(shared["rt_ms"]) == sorted(people.human_times()["rt_ms"])
 
 
-def test_published_means_are_the_means_of_their_tasks() -> None:
-    table = people.published_models()
-    tasks = list(people.human_asymmetry())
-    assert np.abs(table[tasks].mean(axis=1) - table["mean"]).max() < 0.01
-    assert ((table["lo"] <= table["mean"]) & (table["mean"] <= table["hi"])).all()
-
-
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "search_published.py"
 PUBLISHED_MEANS = {
     "IVSN": 0.316, "chance": 0.030, "eccNET": 0.513, "eccNET_0_0_1": 0.085, "eccNET_MNIST": 0.202,
     "eccNET_Rot90": -0.405, "eccNET_fisheye": -0.194, "eccNET_lines": 0.109, "eccNET_noecc": 0.014,
     "eccNET_places365": 0.213, "eccNET_places365_90": 0.603, "pixelMatch": -0.178,
 }  # fmt: skip
 """Gupta et al. (2021), recomputed by others with their formula."""
-TITLES = {
-    "eccNET_0_0_1": "eccNET, deepest layer pair only",
-    "eccNET_MNIST": "eccNET trained on MNIST",
-    "eccNET_Rot90": "eccNET trained on ImageNet rotated by 90 degrees",
-    "eccNET_fisheye": "eccNET trained on fish-eyed ImageNet",
-    "eccNET_lines": "eccNET trained on ImageNet with lines",
-    "eccNET_noecc": "no eccentricity",
-    "eccNET_places365": "eccNET trained on Places365",
-    "eccNET_places365_90": "eccNET trained on Places365 rotated by 90 degrees",
-    "pixelMatch": "pixel template",
-}
 
 
 @pytest.fixture(scope="module")
-def published_trials(shared_data: Path) -> pd.DataFrame:
+def script() -> ModuleType:
+    """The script that derives the tables that ship."""
+    spec = importlib.util.spec_from_file_location("search_published", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def searches(shared_data: Path) -> pd.DataFrame:
     """Every search of the published models; a miss counts as the largest set size, as its authors count it."""
     table = pd.read_csv(shared_data / "search" / "published_trials.csv")
-    return table.rename(columns={"model": "observer"}).assign(
-        rt_ms=lambda rows: slopes.reaction_time_ms(rows["n_fixations"])
-    )
+    return table.assign(rt_ms=slopes.reaction_time_ms(table["n_fixations"]))
 
 
 def test_mean_indices_of_the_published_searches_are_the_published_ones_to_three_digits(
-    published_trials: pd.DataFrame,
+    searches: pd.DataFrame,
 ) -> None:
-    index = slopes.asymmetries(published_trials, n_resamples=100, keep_resamples=True)
+    named = searches.rename(columns={"model": "observer"})
+    index = slopes.asymmetries(named, n_resamples=100, keep_resamples=True)
     found = slopes.mean_indices(index).set_index("observer")["mean"]
     assert {name: round(value + 1e-9, 3) for name, value in found.items()} == PUBLISHED_MEANS
 
 
-def test_shipped_indices_and_intervals_are_those_of_the_published_searches(
-    published_trials: pd.DataFrame,
+def test_shipped_tables_are_what_the_script_makes_of_the_published_searches(
+    shared_data: Path, script: ModuleType
 ) -> None:
-    shipped = people.published_models().set_index("model")
-    index = slopes.asymmetries(published_trials, keep_resamples=True)
-    means = slopes.mean_indices(index).set_index("observer")
-    assert len(shipped) == len(means) == 12
-    for name, own in index.groupby("observer"):
-        row = shipped.loc[TITLES.get(str(name), str(name))]
-        for task, value in zip(own["task"], own["index"], strict=True):
-            assert row[task] == pytest.approx(value, abs=0.0051)
-        assert row["mean"] == pytest.approx(means.loc[name, "mean"], abs=0.0006)
-        assert row[["lo", "hi"]].tolist() == pytest.approx(means.loc[name, ["lo", "hi"]].tolist(), abs=0.04)
-        fixations = published_trials.query("observer == @name").groupby("condition")["n_fixations"].mean()
-        assert row["fixations"] == pytest.approx(fixations.mean(), abs=0.06)
+    made = script.tables(script.read(shared_data / "search" / "published_trials.csv"))
+    for name, table in made.items():
+        pd.testing.assert_frame_equal(people.read_table(name), table, check_dtype=False, rtol=2e-5, atol=1e-6)
+    assert set(made) <= set(people.FILES)
+
+
+def test_shipped_numbers_are_those_of_the_searches_counted_by_hand(
+    searches: pd.DataFrame, script: ModuleType
+) -> None:
+    """Means, slopes and misses, without the package's own functions."""
+    largest = searches.groupby("task")["set_size"].transform("max")
+    assert (searches.loc[searches["limit"] == 1, "n_fixations"] == largest[searches["limit"] == 1]).all()
+    times = people.published_times().set_index(["model", "condition", "set_size"]).sort_index()
+    lines = people.published_slopes().set_index(["model", "condition"])
+    models = people.published_models().set_index("model")
+    assert (len(times), len(lines), len(models)) == (480, 144, 12)
+    for model, own in searches.groupby("model"):
+        name = script.MODELS[model]
+        assert models.loc[name, "mean"] == pytest.approx(PUBLISHED_MEANS[str(model)], abs=0.0005)
+        assert models.loc[name, "fixations"] == pytest.approx(own["n_fixations"].mean(), rel=1e-5)
+        assert models.loc[name, "missed"] == own["limit"].sum()
+        for condition, of_one in own.groupby("condition"):
+            means = of_one.groupby("set_size")["n_fixations"].mean()
+            assert times.loc[name, condition]["fixations"].to_numpy() == pytest.approx(
+                means.to_numpy(), rel=1e-5
+            )
+            fitted = np.polyfit(means.index, 252.359 * means + 376.271, 1)
+            row = lines.loc[(name, condition)]
+            assert row[["slope", "intercept"]].tolist() == pytest.approx(fitted, rel=1e-4, abs=1e-5)
+            assert row["n"] == len(of_one)
+
+
+def test_published_indices_and_likelihoods_follow_from_the_published_times() -> None:
+    """What ships is of one piece, and is what the package says of such times today."""
+    times = people.published_times()
+    models = people.published_models().set_index("model")
+    fits = agreements(times.rename(columns={"model": "observer"})).set_index("observer")
+    for field in ("correlation", "rank_correlation", "log_correlation", "log_likelihood", "curve_likelihood",
+                  "line_likelihood", "share", "scale", "n_positive"):  # fmt: skip
+        assert models[field].to_numpy() == pytest.approx(
+            fits.loc[models.index, field].to_numpy(), rel=2e-3, abs=1e-5
+        )
+    lines = people.published_slopes().pivot(index=["model", "task"], columns="role", values="slope")
+    index = lines.apply(lambda row: slopes.asymmetry_index(row["hard"], row["easy"]), axis=1).unstack()
+    tasks = list(people.human_asymmetry())
+    assert models[tasks].to_numpy() == pytest.approx(index.loc[models.index, tasks].to_numpy(), abs=1e-4)
+    assert models["mean"].to_numpy() == pytest.approx(models[tasks].mean(axis=1).to_numpy(), abs=1e-4)
+    saturated = (lines.min(axis=1) <= 0).groupby("model").sum()
+    assert models["saturated"].to_dict() == saturated.loc[models.index].to_dict()
+
+
+def test_likelihoods_of_the_published_models_are_those_that_were_found_before() -> None:
+    """Nats per time, as an earlier, independent analysis of the same searches has them."""
+    found = people.published_models().set_index("model")
+    known = {
+        "eccNET": (0.098, 0.40), "IVSN": (0.109, 0.23), "eccNET, deepest layer pair only": (0.365, 0.35),
+        "eccNET trained on ImageNet with lines": (0.314, 0.40), "chance": (0.007, -0.07),
+        "no eccentricity": (0.056, 0.23), "eccNET trained on ImageNet rotated by 90 degrees": (0.176, 0.36),
+        "eccNET trained on Places365 rotated by 90 degrees": (0.090, 0.40),
+    }  # fmt: skip
+    for name, (likelihood, r) in known.items():
+        assert found.loc[name, "log_likelihood"] == pytest.approx(likelihood, abs=0.00051)
+        assert found.loc[name, "correlation"] == pytest.approx(r, abs=0.0051)
+    assert found["ceiling"].to_numpy() == pytest.approx(1.904, abs=0.001)
+
+
+def test_published_models_are_ranked_by_both_and_the_ranks_differ() -> None:
+    models = people.published_models().set_index("model")
+    assert sorted(models["rank_index"]) == sorted(models["rank_likelihood"]) == list(range(1, 13))
+    assert models["mean"].idxmax() == models["rank_index"].idxmin() != models["rank_likelihood"].idxmin()
+    assert models.loc["eccNET", ["rank_index", "rank_likelihood"]].tolist() == [2, 7]
+    bounds = models[["log_likelihood_lo", "log_likelihood", "log_likelihood_hi"]].to_numpy()
+    assert (np.diff(bounds, axis=1) >= 0).all()
+
+
+def test_bare_names_of_networks_mean_the_weights_whose_accuracy_ships() -> None:
+    timm = pytest.importorskip("timm", minversion="1.0")
+    for model, default in people.read_table("imagenet_top1.csv")[["model", "default"]].itertuples(
+        index=False
+    ):
+        name, _, tag = model.partition(".")
+        assert (timm.get_pretrained_cfg(name).tag == tag) == bool(default), model
 
 
 @pytest.fixture(scope="module")
@@ -171,5 +237,5 @@ def test_shipped_tables_are_known_by_their_bytes() -> None:
     folder = Path(people.__file__).parent / "data"
     assert people.inputs("wolfe2010") == {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in ("human_rt.csv", "published_models.csv", "wolfe2010_slopes.csv")
+        for name in sorted(path.name for path in folder.glob("*.csv"))
     }
