@@ -93,7 +93,9 @@ class RulesSettings(Settings):
     """Part of a finite inhibition that stays."""
     quit_below: float | None = Field(default=None, ge=0, lt=1)
     """Say that there is no target when it is less likely than this to be anywhere left; 0 never does. When absent, 0
-    in the paper's tasks (paper: 0), and 0.05 in those that people saw with and without a target."""
+    in the paper's tasks (paper: 0), and what practice teaches in those that people saw with and without a target."""
+    misses: float = Field(default=0.05, gt=0, lt=1)
+    """Share of practice searches with a target that practice in giving up may end without it."""
     max_fixations: int | None = Field(default=None, ge=1, le=10_000)
     """End a search after so many saccades; the number of grid cells when absent, and at most that number where
     visited cells are held back for ever."""

@@ -20,6 +20,7 @@ from cogattn.psychophysics.search.displays.display import Display, make_display
 from cogattn.psychophysics.search.displays.tasks import find_condition
 from cogattn.psychophysics.search.plan import SearchCell, model_name, network_seed
 from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, IdealSearcher, PixelLevels
+from cogattn.psychophysics.search.searchers.giving_up import practise
 from cogattn.psychophysics.search.searchers.inline import InlineSearcher
 from cogattn.psychophysics.search.searchers.matching import LevelsOf, MatchingSearcher
 from cogattn.psychophysics.search.searchers.searching import Search, Searcher, search
@@ -28,15 +29,15 @@ from cogattn.seeds import Streams
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 
-QUIT_BELOW = 0.05
-"""How unlikely a target must have become: sure of "no" at the usual level; set beforehand, not fitted to people."""
+N_PRACTICE = 10
+"""Displays of each set size on which a searcher learns when to give up; they are shown in practice only."""
 RESPONSES = {"found": "present", "absent": "absent", "limit": "none"}
 
 
 def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
     """Return the trials of one cell, columns as in `plan.TABLES`."""
     searcher = build_searcher(config, cell.searcher)
-    rules = rules_of(config.rules, cell.searcher, absent=find_condition(cell.condition)[0].absent)
+    rules, give_up = rules_of(config.rules, cell.searcher), learned(config, cell, searcher)
     shown = displays_of(config, cell.condition, cell.start, cell.stop, target_present=cell.target_present)
     tables = []
     for number, display in shown:
@@ -46,41 +47,59 @@ def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
             rules=rules,
             rng=rng.generator("search", display.set_size, number),
             n_searches=config.n_searches,
+            give_up=give_up,
         )
         tables.append(_trials(searcher.name, display, number, found))
     return pd.concat(tables, ignore_index=True)
 
 
-def rules_of(rules: RulesSettings, searcher: Observer, *, absent: bool = False) -> RulesSettings:
-    """Return how an observer looks around: all alike, but that the ideal one never forgets.
+def rules_of(rules: RulesSettings, searcher: Observer) -> RulesSettings:
+    """Return how an observer looks around: all alike, but that the ideal one never forgets."""
+    return rules.model_copy(update={"memory": 1.0}) if searcher.variant == "ideal" else rules
 
-    Parameters
-    ----------
-    rules : RulesSettings
-        Of the run.
-    searcher : Observer
-        Who looks.
-    absent : bool
-        Whether the task has displays without a target: unless another is set, `QUIT_BELOW` ends its searches then.
+
+def learned(config: SearchConfig, cell: SearchCell, searcher: Searcher) -> float | None:
+    """Return the hope below which a cell's searcher gives up; None where no practice teaches it.
+
+    What it learns is the same in all cells of a condition, and kept from one to the next.
     """
-    memory = 1.0 if searcher.variant == "ideal" else rules.memory
-    quit_below = QUIT_BELOW * absent if rules.quit_below is None else rules.quit_below
-    return rules.model_copy(update={"memory": memory, "quit_below": quit_below})
+    if config.rules.quit_below is not None or not find_condition(cell.condition)[0].absent:
+        return None
+    return _learned(config, cell.searcher, cell.condition, searcher)
+
+
+@lru_cache(maxsize=1)
+def _learned(config: SearchConfig, observer: Observer, condition: str, searcher: Searcher) -> float:
+    displays = (display for _, display in displays_of(config, condition, 0, N_PRACTICE, named="practice"))
+    return practise(
+        searcher,
+        displays,
+        rules=rules_of(config.rules, observer),
+        rng=Streams(config.seed).generator("practice", observer.id, condition),
+        misses=config.rules.misses,
+        n_searches=config.n_searches,
+    )
 
 
 def displays_of(
-    config: SearchConfig, condition_name: str, start: int, stop: int, *, target_present: bool = True
+    config: SearchConfig,
+    condition_name: str,
+    start: int,
+    stop: int,
+    *,
+    target_present: bool = True,
+    named: str = "display",
 ) -> Iterator[tuple[int, Display]]:
-    """Draw the displays of a condition, by set size and number."""
+    """Draw the displays of a condition, by set size and number; `named` tells those of practice from the others."""
     task, condition = find_condition(condition_name)
     for set_size in task.set_sizes:
         for number in range(start, stop):
-            named = ("display", condition_name, set_size, number, int(target_present))
+            key = (named, condition_name, set_size, number, int(target_present))
             display = make_display(
                 task,
                 condition,
                 set_size,
-                rng=Streams(config.seed).generator(*named),
+                rng=Streams(config.seed).generator(*key),
                 pixels_per_degree=config.displays.pixels_per_degree,
                 target_present=target_present,
             )

@@ -24,6 +24,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit, logsumexp
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
@@ -76,10 +77,13 @@ class Search:
         Where it looked, the start excluded.
     outcome : {"found", "absent", "limit"}
         Ended on the target, by giving up, or by running out of places.
+    least_hope : float
+        The lowest `hope` in nats at which it went on; infinite if it gave up at once.
     """
 
     fixations_deg: Array
     outcome: str
+    least_hope: float = np.inf
 
     @property
     def n_fixations(self) -> int:
@@ -97,6 +101,7 @@ def search(
     n_searches: int = 1,
     start_deg: Array | None = None,
     limit: int | None = None,
+    give_up: float | None = None,
 ) -> list[Search]:
     """Search a scene several times, independently.
 
@@ -118,6 +123,8 @@ def search(
         Where they start, the middle when absent; neither tested for the target nor held back.
     limit : int, optional
         Saccades at most; what `rules` say when absent.
+    give_up : float, optional
+        `hope` in nats below which a search ends; what ``rules.quit_below`` says when absent.
 
     Returns
     -------
@@ -143,6 +150,7 @@ def search(
         rng=rng,
         start_deg=np.broadcast_to(start, (n_searches, 2)),
         limit=_fixations_at_most(rules, places.n_cells) if limit is None else limit,
+        give_up=give_up,
     )
 
 
@@ -154,6 +162,7 @@ def look(
     rng: np.random.Generator,
     start_deg: Array,
     limit: int,
+    give_up: float | None = None,
 ) -> list[Search]:
     """Search what was taken in, once from each start (n_searches, 2), for `limit` saccades at most; see `search`."""
     gaze = np.array(start_deg, dtype=float)
@@ -161,15 +170,19 @@ def look(
     visits = np.full(belief.shape, np.inf)  # fixations since each place was visited
     paths: list[list[Array]] = [[] for _ in gaze]
     outcomes = [""] * len(gaze)
+    least = np.full(len(gaze), np.inf)
+    give_up = float(logit(rules.quit_below or 0.0)) if give_up is None else give_up
     running = np.arange(len(gaze))
     while len(running):
         belief[running] = rules.memory * belief[running] + view.evidence(gaze[running])
         held_back = inhibition(visits[running], rules)
-        ended = _without_hope(belief[running], held_back, places, rules)
+        hopes = hope(belief[running] - held_back)
+        ended = np.where(hopes < give_up, "absent", np.where(np.isneginf(hopes), "limit", ""))
         for index, outcome in zip(running, ended, strict=True):
             outcomes[index] = outcome
         going = ended == ""
         running, held_back = running[going], held_back[going]
+        least[running] = np.minimum(least[running], hopes[going])
         if not len(running):
             break
         worth = priority(belief[running], held_back, gaze[running], places, rules)
@@ -185,22 +198,18 @@ def look(
                 outcomes[index] = "limit"
         running = np.array([index for index in running if not outcomes[index]], dtype=int)
     return [
-        Search(np.array(path).reshape(-1, 2), outcome) for path, outcome in zip(paths, outcomes, strict=True)
+        Search(np.array(path).reshape(-1, 2), outcome, float(lowest))
+        for path, outcome, lowest in zip(paths, outcomes, least, strict=True)
     ]
 
 
-def _without_hope(belief: Array, held_back: Array, places: Places, rules: RulesSettings) -> NDArray[np.str_]:
-    """``absent`` where a search gives up, ``limit`` where no place is left, else nothing; shape (n,)."""
-    ended = np.where(np.isinf(held_back).all(axis=1), "limit", "").astype("U6")
-    if rules.quit_below:
-        ended[presence(belief - held_back, places) < rules.quit_below] = "absent"
-    return ended
-
-
 def _fixations_at_most(rules: RulesSettings, n_cells: int) -> int:
-    """The number of grid cells unless another is set; never more where no cell may be visited again."""
+    """The number of grid cells unless another is set; never more where no cell may be visited again.
+
+    After the last one such a search still says that nothing is left.
+    """
     if rules.max_fixations is None:
-        return n_cells
+        return n_cells + (rules.inhibition is None)
     return min(rules.max_fixations, n_cells) if rules.inhibition is None else rules.max_fixations
 
 
@@ -222,11 +231,20 @@ def inhibition(visits: Array, rules: RulesSettings) -> Array:
     return np.where(visited, rules.inhibition * kept, 0.0)
 
 
-def presence(log_posterior: Array, places: Places) -> Array:
-    """Return the probability that the target is at a place not yet excluded, even odds beforehand; (...,)."""
-    with np.errstate(over="ignore"):
-        odds = np.exp(np.minimum(log_posterior, 700)).mean(axis=-1)
-    return odds / (1 + odds)
+def hope(log_posterior: Array) -> Array:
+    """Return the log odds, in nats, that the target is at a place not yet excluded, even odds beforehand.
+
+    Parameters
+    ----------
+    log_posterior : array, shape (..., n_places)
+        Log likelihood ratio of target against no target at each place; minus infinity where it cannot be.
+
+    Returns
+    -------
+    array, shape (...)
+        Minus infinity where no place is left.
+    """
+    return logsumexp(log_posterior, axis=-1) - np.log(log_posterior.shape[-1])
 
 
 def priority(belief: Array, held_back: Array, gaze_deg: Array, places: Places, rules: RulesSettings) -> Array:
