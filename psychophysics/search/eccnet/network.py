@@ -26,10 +26,22 @@ from torch.nn import functional
 
 from cogattn.errors import ObserverError
 from cogattn.psychophysics.search.config import EccnetRule
-from cogattn.psychophysics.search.eccnet.pooling import STRIDE, Span, Window, distances, pool_ring, rings
+from cogattn.psychophysics.search.eccnet.patches import (
+    Place,
+    Seen,
+    bounds,
+    differing,
+    evened,
+    fill,
+    n_convolutions,
+    run,
+    scaled,
+    surrounded,
+    widened,
+)
+from cogattn.psychophysics.search.eccnet.pooling import STRIDE, Window, distances, rings
 
 Picture = NDArray[np.uint8]
-Place = tuple[Span, Span]
 Centre = tuple[int, int]
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)
@@ -38,53 +50,6 @@ SLOPES = (0.0, 0.0, 3.5 * 0.02, 8 * 0.02, 16 * 0.02)
 """Growth of the pooling window with eccentricity, pooling by pooling."""
 FIRST = 2
 """The first block whose maps are compared; poolings before it do not depend on the fixation."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A map that differs from that of the blank window within a rectangle only.
-
-    Parameters
-    ----------
-    blank : Tensor, shape (1, channels, height, width)
-        The blank window's map.
-    patch : Tensor, shape (1, channels, rows, columns)
-        What is there instead.
-    place : tuple of spans
-        Rows and columns of the patch, from and to.
-    """
-
-    blank: Tensor
-    patch: Tensor
-    place: Place
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the map."""
-        return self.blank.shape[-2], self.blank.shape[-1]
-
-    def crop(self, place: Place) -> Tensor:
-        """Return a part that holds the patch."""
-        if place == self.place:
-            return self.patch
-        rows, columns = (slice(*span) for span in place)
-        part = self.blank[..., rows, columns].clone()
-        inner = [slice(own[0] - at[0], own[1] - at[0]) for own, at in zip(self.place, place, strict=True)]
-        part[..., inner[0], inner[1]] = self.patch
-        return part
-
-    def grown(self, by: int) -> Place:
-        """Return the patch's place with so many cells more at every side, within the map."""
-        rows, columns = (
-            (max(0, span[0] - by), min(n, span[1] + by))
-            for span, n in zip(self.place, self.size, strict=True)
-        )
-        return rows, columns
-
-    def whole(self) -> Tensor:
-        """Return all of the map."""
-        height, width = self.size
-        return self.crop(((0, height), (0, width)))
 
 
 @dataclass(frozen=True)
@@ -181,7 +146,7 @@ class EccNet:
         maps = [seen]
         for depth in range(FIRST + 1, len(self.blocks)):
             pooled = self._pool_seen(seen, depth - 1, blank.pooled[depth - FIRST - 1])
-            seen = _convolve(self.blocks[depth], pooled, blank.convolved[depth - FIRST])
+            seen = run(self.blocks[depth], pooled, blank.convolved[depth - FIRST])
             maps.append(seen)
         return _at_stride_16([one.whole() for one in maps])
 
@@ -203,13 +168,13 @@ class EccNet:
         maps = self._inputs(window[slice(*place[0]), slice(*place[1])])
         for depth in range(FIRST + 1):
             if depth:
-                maps, place = _evened(maps, place, blank.colours[depth])
+                maps, place = evened(maps, place, blank.colours[depth])
                 maps = self._pool(maps, depth - 1)
-                place = _scaled(place)
+                place = scaled(place)
             room = n_convolutions(self.blocks[depth])
-            padded = _surrounded(maps, blank.colours[depth], [(2 * room, 2 * room)] * 2)
+            padded = surrounded(maps, blank.colours[depth], [(2 * room, 2 * room)] * 2)
             maps = self.blocks[depth](padded)[..., room:-room, room:-room]
-            place = _widened(place, room)
+            place = widened(place, room)
         return Seen(blank.convolved[0], maps, place)
 
     def _pool_seen(self, seen: Seen, depth: int, blank: Tensor) -> Seen:
@@ -221,10 +186,10 @@ class EccNet:
             spans = [Window(window, n).touching(at) for n, at in zip(seen.size, seen.place, strict=True)]
             touching = slice(*spans[0]), slice(*spans[1])
             reached[touching] |= share[touching]
-        rows, columns = _bounds(reached)
+        rows, columns = bounds(reached)
         patch = blank[..., slice(*rows), slice(*columns)].clone()
         for window, share in shares.items():
-            _fill(patch, seen, window, share & reached, (rows[0], columns[0]))
+            fill(patch, seen, window, share & reached, (rows[0], columns[0]))
         return Seen(blank, patch, (rows, columns))
 
     def _pool(self, maps: Tensor, depth: int, centre: Centre | None = None) -> Tensor:
@@ -236,7 +201,7 @@ class EccNet:
         seen = Seen(maps, maps, ((0, height), (0, width)))
         pooled = maps.new_empty(*maps.shape[:2], n_rows, n_columns)
         for window, share in self._shares(depth, n_rows, n_columns, centre).items():
-            _fill(pooled, seen, window, share, (0, 0))
+            fill(pooled, seen, window, share, (0, 0))
         return pooled
 
     def _shares(
@@ -300,18 +265,6 @@ def blocks_of(network: nn.Module, *, name: str = "") -> list[nn.Sequential]:
     return [nn.Sequential(*copy.deepcopy(block)).eval().requires_grad_(False) for block in blocks[:-1]]
 
 
-def n_convolutions(block: nn.Sequential) -> int:
-    """Return how many 3 x 3 convolutions a block has, which is how far, in cells, a cell's change reaches."""
-    return sum(isinstance(layer, nn.Conv2d) for layer in block)
-
-
-def differing(window: Picture, background: Picture) -> Place | None:
-    """Return the rows and columns, from and to, that hold all of a window that is not background; None if none."""
-    other = window != np.asarray(background)
-    other = other.any(axis=-1) if other.ndim == 3 else other
-    return _bounds(other) if other.any() else None
-
-
 def _is_block(layers: list[nn.Module]) -> bool:
     """Whether layers are nothing but 3 x 3 convolutions, normalisations and rectifications."""
     known = all(isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.ReLU | nn.Identity) for layer in layers)
@@ -319,78 +272,6 @@ def _is_block(layers: list[nn.Module]) -> bool:
         (layer.kernel_size, layer.stride, layer.padding) for layer in layers if isinstance(layer, nn.Conv2d)
     }
     return known and shapes == {((3, 3), (1, 1), (1, 1))}
-
-
-def _convolve(block: nn.Sequential, seen: Seen, blank: Tensor) -> Seen:
-    """Run a block where its map differs from the blank window's."""
-    reach = n_convolutions(block)
-    place, held = seen.grown(reach), seen.grown(2 * reach)
-    maps = block(seen.crop(held))
-    rows, columns = (
-        slice(inner[0] - outer[0], inner[1] - outer[0]) for inner, outer in zip(place, held, strict=True)
-    )
-    return Seen(blank, maps[..., rows, columns], place)
-
-
-def _fill(patch: Tensor, seen: Seen, window: int, cells: NDArray[np.bool_], origin: tuple[int, int]) -> None:
-    """Write the averages over windows of one size into some cells of a pooled map, of which `patch` is a part."""
-    if not cells.any():
-        return
-    rows, columns = _bounds(cells)
-    (top, bottom), (left, right) = (
-        Window(window, n).reach(span) for n, span in zip(seen.size, (rows, columns), strict=True)
-    )
-    # the part that the windows cover, and all of the patch, which `crop` asks for
-    at = (
-        (max(0, min(top, seen.place[0][0])), min(seen.size[0], max(bottom, seen.place[0][1]))),
-        (max(0, min(left, seen.place[1][0])), min(seen.size[1], max(right, seen.place[1][1]))),
-    )
-    averages = pool_ring(
-        seen.crop(at),
-        origin=(at[0][0], at[1][0]),
-        size=seen.size,
-        rows=rows,
-        columns=columns,
-        window=window,
-    )
-    own = torch.from_numpy(cells[slice(*rows), slice(*columns)]).to(patch.device)
-    into = patch[
-        ..., rows[0] - origin[0] : rows[1] - origin[0], columns[0] - origin[1] : columns[1] - origin[1]
-    ]
-    into.copy_(torch.where(own, averages, into))
-
-
-def _bounds(cells: NDArray[np.bool_]) -> Place:
-    """Rows and columns, from and to, that hold all true cells."""
-    rows, columns = (np.flatnonzero(cells.any(axis=axis)) for axis in (1, 0))
-    return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
-
-
-def _surrounded(maps: Tensor, colour: Tensor, room: list[Span]) -> Tensor:
-    """Put rows and columns of one colour a channel about a map."""
-    (top, bottom), (left, right) = room
-    height, width = maps.shape[-2:]
-    full = colour.expand(1, maps.shape[1], height + top + bottom, width + left + right).clone()
-    full[..., top : top + height, left : left + width] = maps
-    return full
-
-
-def _evened(maps: Tensor, place: Place, colour: Tensor) -> tuple[Tensor, Place]:
-    """Widen a map so that it begins and ends at even cells."""
-    room = [(span[0] % STRIDE, span[1] % STRIDE) for span in place]
-    rows, columns = ((span[0] - more[0], span[1] + more[1]) for span, more in zip(place, room, strict=True))
-    return _surrounded(maps, colour, room), (rows, columns)
-
-
-def _scaled(place: Place) -> Place:
-    """Return the place after a pooling of even cells."""
-    rows, columns = ((span[0] // STRIDE, span[1] // STRIDE) for span in place)
-    return rows, columns
-
-
-def _widened(place: Place, by: int) -> Place:
-    rows, columns = ((span[0] - by, span[1] + by) for span in place)
-    return rows, columns
 
 
 def _squared(maps: Tensor) -> Tensor:
