@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cogattn.vision.scenes.leaving import LeftOut
-from cogattn.vision.scenes.scene import Array, Box, Scanpath, Scene, SceneObject, Target
+from cogattn.vision.scenes.scene import DEEP, Array, Box, Scanpath, Scene, SceneObject, Target
 
 SLACK_PX = 1.0
 """How far a box may stick out of its image, as boxes do whose pixels somebody counted otherwise; it is cut there."""
@@ -34,12 +34,12 @@ def checked(scenes: Iterable[Scene], left_out: LeftOut) -> list[Scene]:
 
 
 def image_size(file: Path) -> tuple[int, int] | None:
-    """(height, width) of an image file, None where it is none; its pixels are not read."""
+    """(height, width) of an image file, None where it is none or deeper than 8 bits; its pixels are not read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file) as image:
-            return image.height, image.width
+            return None if image.mode.startswith(DEEP) else (image.height, image.width)
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
         return None
 

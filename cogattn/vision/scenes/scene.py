@@ -19,6 +19,8 @@ from cogattn.errors import DataError
 Array = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom."""
+DEEP = ("I", "F")
+"""Modes of images with more than 8 bits a channel begin so; they are refused, since nobody says what is white."""
 Picture = Path | NDArray[np.uint8] | NDArray[np.float32]
 """A file, or pixels of shape (height, width) or (height, width, 3): uint8 from 0 to 255, or float32 from 0 to 1."""
 
@@ -178,7 +180,9 @@ def pixels(picture: Picture) -> NDArray[np.float32]:
         file = picture
         try:
             with Image.open(file) as image:
-                grey = image.mode in ("1", "L", "I", "I;16", "F")
+                if image.mode.startswith(DEEP):
+                    raise ValueError(f"mode {image.mode} where 8 bits a channel are needed")
+                grey = image.mode in ("1", "L", "LA")
                 picture = np.asarray(image.convert("L" if grey else "RGB"))
         except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"an image must be readable; got {file.name}: {error}") from error

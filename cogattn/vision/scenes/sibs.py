@@ -4,11 +4,12 @@ What the files hold, and what is made of it (`info_all_subj.mat`, one record a s
 file, 7,455 records):
 
 - ``target_rect`` counts pixels from 1; one is taken off, and the template is then found there.
-- ``x`` and ``y`` of searches that failed are *not* in pixels of the image: the distance from the screen's corner to the
-  image's has been added to them (and swapped for 35 of the people: that in y to x), and what then lay beyond the image
-  was set to its border. ``old`` holds the fixations as they were measured, in pixels of the image; these are read.
-- ``x`` and ``y`` of searches that succeeded end where the target was reached; ``old`` goes on. They are read as far as
-  ``x`` goes, with nothing set to the border.
+- ``x`` and ``y`` of the 3,396 searches that failed are *not* in pixels of the image: the distance from the screen's
+  corner to the image's has been added to them (its sides swapped for 35 of the people), and what then lay beyond the
+  image was set to its border or dropped. ``old`` holds all fixations as they were measured, in pixels of the image;
+  these are read.
+- ``x`` and ``y`` of searches that succeeded end where the target was reached, ``old`` goes on. It is read up to the
+  time of their last fixation, with nothing set to the border.
 - ``t`` is the eye tracker's clock; onsets are told from the first fixation's.
 - ``initial_position`` differs by 32 pixels between two groups of people; the one that most had is taken. 17 people's
   first recorded fixation is near the image's middle all the same, not where they were to begin.
@@ -95,6 +96,8 @@ def _records(file: Path) -> list[Record]:
     except (OSError, ValueError, TypeError, NotImplementedError) as error:
         raise DataError(f"{file} must hold one struct array of searches; got {error}") from error
     records = [records] if isinstance(records, Mapping) else list(records)
+    if not all(isinstance(record, Mapping) for record in records):
+        raise DataError(f"{file} must hold one struct array of searches; got an array of numbers")
     if lacking := [name for name in FIELDS if records and name not in records[0]]:
         raise DataError(f"{file} must hold the fields of sibs; got none named {', '.join(lacking)}")
     return records
@@ -120,18 +123,20 @@ def _scene(
 
 
 def _scanpath(record: Record, scene: str, left_out: LeftOut) -> Scanpath | None:
-    person, n = str(record["subj"]), len(_numbers(record["x"]))
-    measured = record["old"]
-    if not isinstance(measured, Mapping) or n == 0:
+    person, found, measured = str(record["subj"]), bool(record["target_found"]), record["old"]
+    times = _numbers(measured["t"]) if isinstance(measured, Mapping) else np.zeros(0)
+    if found and len(told := _numbers(record["t"])):
+        times = times[times <= told[-1]]
+    if not isinstance(measured, Mapping) or not len(times):
         left_out.add("scanpath", "without a fixation", f"{person}, {scene}")
         return None
-    onsets = _numbers(measured["t"])[:n]
+    n = len(times)
     return Scanpath(
         person=person,
         fixations_px=np.column_stack([_numbers(measured["x"])[:n], _numbers(measured["y"])[:n]]),
         durations_ms=_numbers(measured["dur"])[:n],
-        onsets_ms=onsets - onsets[0],
-        found=bool(record["target_found"]),
+        onsets_ms=times - times[0],
+        found=found,
         max_saccades=int(_numbers(record["nsaccades_allowed"])[0]),
     )
 

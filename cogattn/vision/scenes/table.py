@@ -98,8 +98,8 @@ def read(path: Path, left_out: LeftOut, *, pixels_per_degree: float | None = Non
     named = names_of(list(zip(_texts(scenes, "image"), targets, strict=True)))
     names = [own or name for own, name in zip(_texts(scenes, "scene"), named, strict=True)]
     of_image = _only(zip(_texts(scenes, "image"), names, strict=True))
-    fixations = _grouped(_table(file.with_name(FIXATIONS), FIXATIONS, left_out), names, of_image, left_out)
-    objects = _grouped(_table(file.with_name(OBJECTS), OBJECTS, left_out), names, of_image, left_out)
+    fixations = _grouped(file.parent, FIXATIONS, names, of_image, left_out)
+    objects = _grouped(file.parent, OBJECTS, names, of_image, left_out)
     return [
         _scene(name, row, file.parent, pixels_per_degree, fixations.get(name), objects.get(name), left_out)
         for name, row in zip(names, _rows(scenes), strict=True)
@@ -132,13 +132,11 @@ def _table(file: Path, kind: str, left_out: LeftOut) -> pd.DataFrame | None:
     return table
 
 
-def _as_numbers(texts: pd.Series, where: str) -> pd.Series:
-    """Numbers; nothing and nan are NaN."""
-    import pandas as pd
-
+def _as_numbers(texts: pd.Series, where: str) -> list[float]:
+    """Numbers; nothing is NaN."""
     try:
-        return pd.to_numeric(texts.str.strip().replace("", "nan"))
-    except (TypeError, ValueError) as error:
+        return [float(text.strip() or "nan") for text in texts]
+    except ValueError as error:
         raise DataError(f"columns of numbers must hold numbers; got {error} ({where})") from error
 
 
@@ -159,19 +157,18 @@ def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _grouped(
-    table: pd.DataFrame | None, names: list[str], of_image: dict[str, str], left_out: LeftOut
+    folder: Path, kind: str, names: list[str], of_image: dict[str, str], left_out: LeftOut
 ) -> dict[str, pd.DataFrame]:
-    """Rows by scene; those that name none are told."""
+    """Rows of a table by scene, nothing where it is not there; rows that belong to none are told."""
+    table = _table(folder / kind, kind, left_out)
     if table is None:
         return {}
-    own = [
-        scene or of_image.get(image, "")
-        for scene, image in zip(_texts(table, "scene"), _texts(table, "image"), strict=True)
-    ]
+    places = zip(_texts(table, "scene"), _texts(table, "image"), strict=True)
+    own = [scene or of_image.get(image, "") for scene, image in places]
     known = set(names)
-    for row, scene in enumerate(own, start=2):
+    for line, scene in enumerate(own, start=2):
         if scene not in known:
-            left_out.add("row", "that belongs to no scene", f"{table.columns[0]}: line {row}")
+            left_out.add("row", "that belongs to no scene", f"{kind}: line {line}")
     return {str(scene): rows for scene, rows in table.groupby(np.array(own)) if scene in known}
 
 

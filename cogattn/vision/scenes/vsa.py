@@ -5,8 +5,8 @@ A set is a folder with ``stimuli``, ``target`` and ``gt``, or with the files of 
 bright (the box about all that is brighter than half). People, where they are there, lie in ``out/SET``, beside
 ``dataset/SET`` or in it: ``fix/human_all.npy`` of shape (n_people * n_images, n_fixations, 2), person by person, filled
 up with zeros; ``ifix/I_human_all.npy``, how many fixations there are up to the target; ``cp/CP_human_all.npy``, 1 at
-the fixation that found it. Coordinates are pixels of a screen of 1,024 x 1,280 on which the image was shown whole. Models'
-have the row first; whether people's have is told by where their searches end.
+the fixation that found it. Coordinates are pixels of a screen of 1,024 x 1,280 on which the image was shown whole.
+Models' have the row first; whether people's have is told by where their searches end.
 
 People who searched arrays of objects (``gt_mask.npy``) are left out: their arrays name one of seven places, in
 coordinates that are not those of the images.
