@@ -289,7 +289,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
     return SearchConfig(
         seed=config.seed,
         n_searches=config.n_searches,
-        rules=_rules(config.rules, cell.variant),
+        rules=_rules(config.rules, cell),
         displays=_displays(config.displays, cell.variant),
         matching=_matching(config.matching, cell.variant),
         fovea=_fovea(config.fovea, cell.variant) if network else FoveaSettings(),
@@ -322,8 +322,12 @@ def lacking(config: SearchConfig, variant: Variant) -> tuple[EccnetRule, ...]:
     return tuple(rule for rule in get_args(EccnetRule) if rule in left_out)
 
 
-def _rules(rules: RulesSettings, variant: Variant) -> RulesSettings:
-    unused = {"memory"} if variant == "ideal" else set()  # which never forgets
+def _rules(rules: RulesSettings, cell: SearchCell) -> RulesSettings:
+    from cogattn.psychophysics.search.displays.tasks import find_condition
+
+    unused = {"memory"} if cell.variant == "ideal" else set()  # which never forgets
+    if rules.quit_below is not None or not find_condition(cell.condition)[0].absent:
+        unused.add("misses")  # nothing is practised
     return RulesSettings(**rules.model_dump(exclude=unused))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.agreement import rank_correlation
-from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
 from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.people import published_models
 from cogattn.psychophysics.search.rows import runs_all_tasks
@@ -20,6 +20,12 @@ GROUP_MEANS = (
     "displays; ours are drawn after Gupta et al. (2021)."
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
+
+FOUR_CORNERS = "letters: an L has each of its four corners as often; the paper's displays have three, one of them twice as often."
+WITH_AND_WITHOUT = (
+    "feature, conjunction, 2v5: drawn after Wolfe, Palmer and Horowitz (2010); their hues and the strokes of digits are "
+    "assumed, and reaction times follow from fixations by a line that was fitted to another search."
+)
 
 
 def remarks_of(
@@ -59,6 +65,22 @@ def _differences(config: SearchConfig) -> Iterator[str]:
     resolution = config.displays.pixels_per_degree
     if resolution != 30:
         yield f"Displays have {resolution:g} pixels a degree, the paper's 30: a network sees other sizes of items."
+    if "letters" in config.tasks:
+        yield FOUR_CORNERS
+    if {"feature", "conjunction", "2v5"} & set(config.tasks):
+        yield WITH_AND_WITHOUT
+        yield _giving_up(config.rules)
+
+
+def _giving_up(rules: RulesSettings) -> str:
+    if rules.quit_below is not None:
+        return (
+            f"Searches give up where a target is less likely than {rules.quit_below:g} to be anywhere left."
+        )
+    return (
+        f"Searches give up where practice taught them to, so that {100 * rules.misses:g} % of those with a target "
+        "may miss it: errors are set by this rule, times without a target are not."
+    )
 
 
 def _fewer_displays(config: SearchConfig, observers: Sequence[Observer]) -> Iterator[str]:

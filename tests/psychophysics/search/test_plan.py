@@ -156,6 +156,15 @@ def test_what_a_control_makes_no_use_of_is_no_part_of_its_cells() -> None:
     forgetful = changed(plain, rules=RulesSettings(memory=0.5))
     assert relevant(forgetful, cells["ideal"]) == relevant(plain, cells["ideal"])
     assert relevant(forgetful, cells[""]) != relevant(plain, cells[""])
+    hasty, decided = (changed(plain, rules=RulesSettings(misses=0.2, quit_below=q)) for q in (None, 0.1))
+    assert relevant(hasty, cells[""]) == relevant(plain, cells[""])  # letters always have a target
+    (cell,) = (
+        one
+        for one in cells_of(SearchConfig(tasks=("2v5",), controls=()))
+        if not one.start and one.target_present
+    )
+    assert relevant(hasty, cell) != relevant(plain, cell)
+    assert relevant(decided, cell) == relevant(changed(plain, rules=RulesSettings(quit_below=0.1)), cell)
     flat = changed(plain, fovea=FoveaSettings(preset="v1"))
     assert relevant(flat, cells["no fovea"]) == relevant(plain, cells["no fovea"])
     assert relevant(flat, cells["untrained"]) != relevant(plain, cells["untrained"])
