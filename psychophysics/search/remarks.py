@@ -21,7 +21,10 @@ GROUP_MEANS = (
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
 
-FOUR_CORNERS = "letters: each of an L's four corners occurs as often; the paper's displays have three, one of them twice as often."
+FOUR_CORNERS = (
+    "letters: each of an L's four corners occurs as often; the paper's displays have three corners, one of them twice "
+    "as often."
+)
 WITH_AND_WITHOUT = (
     "feature, conjunction, 2v5: drawn after Wolfe, Palmer and Horowitz (2010); hues and the strokes of digits are "
     "assumed, and reaction times follow from fixations by a line that was fitted to another search."
