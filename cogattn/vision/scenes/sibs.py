@@ -15,7 +15,7 @@ file, 7,455 records):
   first recorded fixation is near the image's middle all the same, not where they were to begin.
 
 The scale is in no file: `initial_distance` and `final_target_distance` are distances in pixels. `PIXELS_PER_DEGREE` is
-that of a screen 36.6 cm wide (19 inches, a cathode-ray tube's) with 1,280 pixels, seen from 65 cm; it is nominal.
+39.7, that of 1,280 pixels on a screen of 19 inches (36.6 cm wide, a cathode-ray tube's) seen from 65 cm; it is nominal.
 
 References
 ----------
@@ -33,13 +33,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.vision.retina import pixels_per_degree as scale_of
 from cogattn.vision.scenes.files import inside
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Box, Scanpath, Scene, Target
 
 RECORDS = "info_all_subj.mat"
-PIXELS_PER_DEGREE = 40.0
-"""Nominal: 1,280 pixels on 36.6 cm, seen from 65 cm, are 39.7 to a degree."""
+PIXELS_PER_DEGREE = scale_of(distance_cm=65.0, width_cm=36.6, width_px=1280)
+"""Nominal."""
 FIELDS = (
     "subj", "image_name", "target_name", "image_size", "target_rect", "nsaccades_allowed", "initial_position",
     "target_found", "x", "y", "t", "dur", "old",

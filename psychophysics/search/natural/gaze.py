@@ -33,6 +33,7 @@ from cogattn.psychophysics.search.searchers.searching import (
     priority,
 )
 from cogattn.study import empty_table
+from cogattn.vision.retina import visibility
 from cogattn.vision.scenes.scene import Scanpath, Scene
 
 Array = NDArray[np.float64]
@@ -78,7 +79,7 @@ def densities_along(
     gaze = np.concatenate([start_deg(scene)[None], fixations])
     seen = _Seen(searcher.begin(scene, lattice, rng), lattice, gaze[:-1])
     steps = _along(seen, np.arange(len(gaze))[None], np.array([len(gaze)]), rules)
-    worth = np.concatenate([worth for _, _, worth in steps])
+    worth = np.concatenate([worth for _, _, (worth, _) in steps])
     if not np.isfinite(worth).any(axis=1).all():
         raise DataError(
             "rules.inhibition must be finite for scanpaths that go on after every place was visited; got "
@@ -118,8 +119,8 @@ def score(view: View, scene: Scene, places: Places, config: SearchConfig, *, obs
     near = cortical_area(places, places.points_deg[stood], e2_deg=config.rules.e2_deg)
     steps = _along(seen, standing.reshape(len(paths), -1), lengths, config.rules)
     tables = [
-        _rows(worth, near[here], fixated[own, step], config.rules).assign(row=own, fixation=step)
-        for step, (own, here, worth) in enumerate(steps, start=1)
+        _rows(worth, free, near[here], fixated[own, step], config.rules).assign(row=own, fixation=step)
+        for step, (own, here, (worth, free)) in enumerate(steps, start=1)
     ]
     rows = pd.concat(tables, ignore_index=True)
     rows = rows[inside[rows["row"], rows["fixation"]]].sort_values(["row", "fixation"], ignore_index=True)
@@ -190,8 +191,9 @@ class _Seen:
 
 def _along(
     seen: _Seen, standing: NDArray[np.int64], lengths: NDArray[np.int64], rules: RulesSettings
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Array]]:
-    """Step all scanpaths, rows of `standing` in ``seen.gaze_deg``: yield who goes on, from where, with what worth."""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], tuple[Array, Array]]]:
+    """Step all scanpaths, rows of `standing` in ``seen.gaze_deg``: yield who goes on, from where, and what places are
+    worth, with visited ones held back and without."""
     belief = np.zeros((len(standing), len(seen.places.points_deg)))
     visits = np.full(belief.shape, np.inf)  # fixations since each place was visited
     for step in range(1, lengths.max()):
@@ -201,15 +203,22 @@ def _along(
             visits[own] = np.where(seen.closed[here], 0, visits[own] + 1)
         belief[own] = rules.memory * belief[own] + seen.evidence[here]
         held_back = inhibition(visits[own], rules)
-        yield own, here, priority(belief[own], held_back, seen.gaze_deg[here], seen.places, rules)
+        free, worth = (
+            priority(belief[own], holding, seen.gaze_deg[here], seen.places, rules)
+            for holding in (np.zeros_like(held_back), held_back)
+        )
+        yield own, here, (worth, free)
 
 
 def cortical_area(places: Places, gaze_deg: Array, *, e2_deg: float) -> Array:
     """Return the log of how large each place is in primary visual cortex from gazes (n, 2), (n, n_places)."""
-    return -2 * np.log1p(np.linalg.norm(places.points_deg - gaze_deg[:, None], axis=-1) / e2_deg)
+    distance = np.linalg.norm(places.points_deg - gaze_deg[:, None], axis=-1)
+    return 2 * np.log(visibility(distance, e2_deg=e2_deg))
 
 
-def _rows(worth: Array, near: Array, fixated: NDArray[np.int64], rules: RulesSettings) -> pd.DataFrame:
+def _rows(
+    worth: Array, free: Array, near: Array, fixated: NDArray[np.int64], rules: RulesSettings
+) -> pd.DataFrame:
     """Scores of one step of several scanpaths, (n, n_places) each; nothing left open makes an even density."""
     n_open = np.isfinite(worth).sum(axis=1)
     worth = np.where(n_open[:, None] > 0, worth, 0.0)
@@ -217,7 +226,8 @@ def _rows(worth: Array, near: Array, fixated: NDArray[np.int64], rules: RulesSet
     with np.errstate(divide="ignore"):
         raw = np.log2(own[np.arange(len(own)), fixated])
     columns = {"place": fixated, "n_open": n_open, "log2_raw": raw}
-    scaled = [worth / temperature + more for more in (0.0, near) for temperature in TEMPERATURES]
+    scaled = [worth / temperature for temperature in TEMPERATURES]
+    scaled += [free / temperature + near for temperature in TEMPERATURES]
     columns |= {name: _log2_density(one, fixated) for name, one in zip(LOG2_DENSITIES, scaled, strict=True)}
     return pd.DataFrame(columns | {"nss": nss_of(own, fixated), "auc": auc_of(worth, fixated)})
 

@@ -21,6 +21,7 @@ from cogattn.psychophysics.search.displays.display import Display
 from cogattn.psychophysics.search.searchers.places import Places
 from cogattn.psychophysics.search.searchers.searching import View
 from cogattn.vision.fovea import Level
+from cogattn.vision.retina import visibility
 from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
@@ -96,7 +97,7 @@ class _IdealView:
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios of new, independent responses: d'^2 times a noisy signal."""
         distance = np.linalg.norm(self._centers - np.asarray(gaze_deg)[:, None], axis=-1)
-        dprime = self._searcher.foveal_dprime / (1 + distance / self._searcher.e2_deg)
+        dprime = self._searcher.foveal_dprime * visibility(distance, e2_deg=self._searcher.e2_deg)
         response = self._signal + self._rng.standard_normal(distance.shape) / dprime
         return (dprime**2 * response)[:, self._places.cells]
 

@@ -30,6 +30,7 @@ from cogattn.errors import DataError
 from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.displays.display import Display
 from cogattn.psychophysics.search.searchers.places import Places
+from cogattn.vision.retina import visibility
 from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
@@ -285,7 +286,7 @@ def expected_information(log_posterior: Array, places: Places, *, e2_deg: float)
     """
     probability = next_fixation_density(log_posterior, 1.0)
     distance = np.linalg.norm(places.points_deg[:, None] - places.points_deg, axis=-1)
-    return np.log(probability @ (1 + distance / e2_deg) ** -2.0)
+    return np.log(probability @ visibility(distance, e2_deg=e2_deg) ** 2)
 
 
 def saccade_log_prior(gaze_deg: Array, places: Places, rules: RulesSettings) -> Array | float:
