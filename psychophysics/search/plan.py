@@ -192,7 +192,7 @@ def n_cells(config: SearchConfig) -> int:
     chosen = (
         networks * (1 + copies) * _n_blocks(config.multiverse.n_displays) if config.multiverse.foveas else 0
     )
-    return searched * sides + chosen * len(_sides(config))
+    return searched * sides + chosen * len(_two_sided(config))
 
 
 def _n_blocks(n_displays: int) -> int:
@@ -207,9 +207,8 @@ def _n_displays(config: SearchConfig, variant: str) -> int:
 
 def _sides(config: SearchConfig) -> list[tuple[Condition, tuple[bool, ...]]]:
     """Every condition, and whether its displays are shown with their target or with it and without it."""
-    from cogattn.psychophysics.search.displays.tasks import (
-        EXPERIMENTS,
-    )  # loads numpy, which ``--help`` does without
+    # loads numpy, which ``--help`` does without
+    from cogattn.psychophysics.search.displays.tasks import EXPERIMENTS
 
     tasks = [EXPERIMENTS[name] for name in config.tasks]
     return [
@@ -217,6 +216,11 @@ def _sides(config: SearchConfig) -> list[tuple[Condition, tuple[bool, ...]]]:
         for task in tasks
         for condition in task.conditions
     ]
+
+
+def _two_sided(config: SearchConfig) -> list[Condition]:
+    """Conditions of tasks that may be asymmetric."""
+    return [condition for condition, _ in _sides(config) if condition.role != "only"]
 
 
 def cells_of(config: SearchConfig) -> list[SearchCell]:
@@ -232,14 +236,14 @@ def cells_of(config: SearchConfig) -> list[SearchCell]:
 
 
 def _multiverse_cells(config: SearchConfig) -> list[SearchCell]:
-    """Networks and their untrained copies, targets present; none unless foveas are named."""
+    """Networks and their untrained copies in tasks with two sides, targets present; none unless foveas are named."""
     if not config.multiverse.foveas:
         return []
     return [
         _cell(searcher, condition, block, True, task=MULTIVERSE)
         for searcher in observers_of(config)
         if searcher.variant in ("", "untrained")
-        for condition, _ in _sides(config)
+        for condition in _two_sided(config)
         for block in _blocks(config.multiverse.n_displays)
     ]
 

@@ -19,6 +19,7 @@ from cogattn.people.tables import beside, remark_on
 from cogattn.psychophysics.search import figures
 from cogattn.psychophysics.search.agreement import agreements
 from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search.multiverse import summary as multiverse
 from cogattn.psychophysics.search.networks import networks_table
 from cogattn.psychophysics.search.people import (
     human_asymmetry,
@@ -27,7 +28,7 @@ from cogattn.psychophysics.search.people import (
     published_models,
     read_people,
 )
-from cogattn.psychophysics.search.plan import TABLE, copies_of, observers_of
+from cogattn.psychophysics.search.plan import MULTIVERSE, TABLE, copies_of, observers_of
 from cogattn.psychophysics.search.remarks import remarks_of
 from cogattn.psychophysics.search.rows import rows_of, runs_all_tasks
 from cogattn.psychophysics.search.slopes import (
@@ -58,13 +59,17 @@ def summarise(config: SearchConfig, trials: Trials) -> Results:
     ends = _ends(trials)
     observers = tuple(one for one in observers_of(config) if one.id in set(ends["observer"]))
     tables = _tables(config, observers, ends)
+    tables |= multiverse.tables_of(config, observers, trials[MULTIVERSE])
     people = read_people(config.humans)
     rows = beside(rows_of(observers, tables), people)
     return Results(
         summary=summary_table(rows),
         tables=tables,
         figures=_figures(config, observers, tables),
-        remarks=remarks_of(config, observers, tables, remark_on(config.humans, people, rows)),
+        remarks=(
+            *remarks_of(config, observers, tables, remark_on(config.humans, people, rows)),
+            *multiverse.remarks_of(tables),
+        ),
         people=people,
     )
 
@@ -120,6 +125,7 @@ def _tables(
         tables["networks"] = networks_table(config, networks, tables)
     if len(absent):
         tables["slopes_absent"] = search_slopes(absent, rng=rng.generator("absent"), n_resamples=n)
+        tables["times_absent"] = mean_times(absent, rng=rng.generator("absent"), n_resamples=n)
         tables["absent_over_present"] = slope_ratios(
             present, absent, rng=rng.generator("ratios"), n_resamples=n
         )
@@ -266,9 +272,13 @@ def outcomes(ends: pd.DataFrame) -> pd.DataFrame:
 def _figures(
     config: SearchConfig, observers: Sequence[Observer], tables: Table
 ) -> dict[str, Callable[[], Figure]]:
-    stimuli = {"stimuli": partial(figures.stimuli, config)}
-    if tables["asymmetry"].empty or not any(one.role == "network" for one in observers):
-        return stimuli
+    always = {"stimuli": partial(figures.stimuli, config)}
+    if not any(one.role == "network" for one in observers):
+        return always
+    if len(both := _with_and_without(tables)):
+        always["with_and_without"] = partial(figures.with_and_without_figure, both, observers)
+    if tables["asymmetry"].empty:
+        return always
     people_did = {name: tables[name][tables[name]["role"] != "only"] for name in ("slopes", "times")}
     drawn = {
         "asymmetry": partial(figures.asymmetry_figure, tables["asymmetry"], observers),
@@ -279,4 +289,17 @@ def _figures(
     if "networks" in tables and tables["networks"]["top1"].count() > 1:
         label = "ImageNet top-1 accuracy (%)"
         drawn["networks"] = partial(figures.networks_figure, tables["networks"], "top1", label=label)
-    return drawn | stimuli
+    if "multiverse" in tables:
+        drawn["multiverse"] = partial(figures.multiverse_figure, tables["multiverse"])
+    return drawn | always
+
+
+def _with_and_without(tables: Table) -> pd.DataFrame:
+    """Times in the tasks with one side, by whether there was a target; empty where none was run."""
+    told = [
+        tables[name].assign(target=target)
+        for name, target in (("times", "present"), ("times_absent", "absent"))
+        if name in tables
+    ]
+    both = pd.concat(told, ignore_index=True)
+    return both[both["role"] == "only"]

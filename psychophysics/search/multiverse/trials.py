@@ -1,8 +1,7 @@
 """One cell of the multiverse: the same displays searched under every combination of choices.
 
-The network sees a display once. Every fovea reads its match maps, a place from a gaze once; rules of levels, kinds of
-targets and temperatures work on what was read. Each combination draws from a stream of its own, so that what is left
-out changes nothing in the others.
+The network sees a display once; foveas, rules of levels, what is told of the target and temperatures work on its match
+maps. Each combination draws from a stream of its own, so that what is left out changes nothing in the others.
 
 References
 ----------
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cogattn.psychophysics.search.config import (
     FoveaSettings,
@@ -35,10 +33,6 @@ from cogattn.psychophysics.search.slopes import reaction_time_ms
 from cogattn.psychophysics.search.trials import build_searcher, displays_of, rules_of
 from cogattn.seeds import Streams
 from cogattn.vision.retina import INTEGRATIONS
-
-Array = NDArray[np.float64]
-KEPT_GAZES = 64
-"""Gazes of one display whose reads are kept, of each level and fovea; all searches share the first one."""
 
 
 @dataclass(frozen=True)
