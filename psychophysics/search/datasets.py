@@ -1,6 +1,46 @@
-"""The data sets that the search study brings along, for ``cogattn data list``."""
+"""The data sets that the search study knows, for ``cogattn data list``: one ships, sets of scenes come by hand."""
 
-from cogattn.fetch import DataSet, Packaged
+from dataclasses import dataclass
+
+from cogattn.fetch import DataSet, Manual, Packaged
+
+
+@dataclass(frozen=True)
+class Scenes(Manual):
+    """A set of scenes that is put in place by hand, and how the study reads it.
+
+    Parameters
+    ----------
+    layout : str
+        As ``scenes.layout`` has it.
+    people : str
+        Who searched.
+    """
+
+    layout: str = ""
+    people: str = ""
+
+    def details(self) -> dict[str, str]:
+        """Return who searched, and the settings."""
+        return {
+            "people": self.people,
+            "settings": f'scenes.path = "FOLDER"\nscenes.layout = "{self.layout}"',
+        }
+
+
+SIBS = Scenes(
+    name="sibs",
+    about="134 grey photographs of rooms in which 57 people looked for a piece of the picture (scenes.path)",
+    licence="MIT",
+    source="github.com/NeuroLIAA/sibs, commit ede770e; Bujia et al. (2022), Front. Syst. Neurosci. 16, 882315",
+    instructions="git clone github.com/NeuroLIAA/sibs, git checkout ede770e, and lay into one folder its file "
+    "info_all_subj.mat, the photographs as images and the targets as templates",
+    pattern=r"info_all_subj\.mat|grayscale_\d+_[a-z]+(_template_\d)?\.jpe?g",
+    n_files=269,
+    names_sha256="140415e04d3f1c1c9584c748db59194cbe92c09d718e8bffce8d9b0800f59291",
+    layout="sibs",
+    people="57 people, 7,455 searches; the search was broken off after 2, 4, 8 or 12 saccades",
+)
 
 DATASETS: tuple[DataSet, ...] = (
     Packaged(
@@ -11,5 +51,41 @@ DATASETS: tuple[DataSet, ...] = (
         "commit 9f96b3a",
         package="cogattn.psychophysics.search",
         resource="data/wolfe2010_slopes.csv",
+    ),
+    SIBS,
+    Scenes(
+        name="visions",
+        about="natural search in one JSON form: Interiors, Unrestricted, MCS, COCO-Search18, one folder each (scenes.path)",
+        licence="MIT; images under their own terms",
+        source="github.com/NeuroLIAA/visions; Travi et al. (2022), NeurIPS 35, Datasets and Benchmarks",
+        instructions="git clone github.com/NeuroLIAA/visions, and take one folder of Datasets",
+        pattern=r"trials_properties\.json|subj\w+_scanpaths\.json",
+        n_files=2,
+        layout="visions",
+        people="10 to 57 people a set",
+    ),
+    Scenes(
+        name="coco-search18",
+        about="6,202 photographs in which 10 people looked for one of 18 categories, there or not (scenes.path)",
+        licence="see the source; photographs: COCO terms",
+        source="sites.google.com/view/cocosearch; Chen et al. (2021), Scientific Reports 11, 8776",
+        instructions="download fixations (JSON) and resized images (1,680 x 1,050), and lay the images into a folder "
+        "images beside the JSON files",
+        pattern=r"coco_search18\w*\.json",
+        n_files=1,
+        layout="coco_search18",
+        people="10 people",
+    ),
+    Scenes(
+        name="vsa-natural",
+        about="eccNET's natural sets: NaturalDesign, Waldo and arrays of objects, with people's fixations (scenes.path)",
+        licence="none stated",
+        source="github.com/kreimanlab/VisualSearchAsymmetry, folder vs_saccade_exp; Gupta et al. (2021), NeurIPS 34; "
+        "Zhang et al. (2018), Nature Communications 9, 3730",
+        instructions="run prepDirectoryAdditionalExp.sh of that repository, folder vs_saccade_exp",
+        pattern=r"s_\d+\.jpe?g",
+        n_files=67,
+        layout="vsa",
+        people="15 people a set",
     ),
 )
