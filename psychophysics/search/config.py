@@ -142,6 +142,10 @@ class ScenesSettings(Settings):
     """Side of the square about a fixation that counts as visited, in degrees."""
     found_within_deg: float = Field(default=0.5, ge=0)
     """The target is found by a fixation in its box or at most so far beside it, in degrees."""
+    temperature: float = Field(default=0.0, ge=0)
+    """Of the choice among places, instead of ``rules.temperature``; 0 takes the best one (paper: 0)."""
+    n_random: int = Field(default=3, ge=1, le=100)
+    """Untrained copies of each network under ``random_weights``, instead of ``n_random``."""
     max_saccades: int | None = Field(default=None, ge=1, le=1000)
     """End of a search; when absent, the most that people were allowed in these scenes, or 20."""
 
@@ -191,12 +195,4 @@ class SearchConfig(StudyConfig):
     def _levels_fit_the_fovea(self) -> Self:
         if self.fovea.preset == "eccnet" and self.matching.n_levels != 3:
             raise ValueError(f"matching.n_levels must be 3 for eccNET's fovea; got {self.matching.n_levels}")
-        tried = self.multiverse.levels if self.multiverse.foveas else ()
-        for where, rules in (("matching", (self.matching.levels,)), ("multiverse", tried)):
-            beyond = [rule for rule in rules if rule in SINGLE[self.matching.n_levels :]]
-            if beyond:
-                raise ValueError(
-                    f"{where}.levels must name depths that are compared, matching.n_levels = "
-                    f"{self.matching.n_levels}; got {beyond[0]}"
-                )
         return self

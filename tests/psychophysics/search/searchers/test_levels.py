@@ -82,8 +82,8 @@ def test_maximum_weighs_each_map_of_a_kind_and_a_gaze_by_its_peak() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(ConfigError, match="only_5"):
-        combine(RESPONSES[:3], "only_5")
+    with pytest.raises(ConfigError, match="only_4"):
+        combine(RESPONSES[:3], "only_4")
     with pytest.raises(ConfigError, match="reliability"):
         combine(RESPONSES, "reliability")
 
@@ -195,6 +195,7 @@ def test_reliability_listens_to_the_level_that_sees_the_shape() -> None:
 def test_variants_share_the_passes_of_the_network() -> None:
     levels_of = ShapeAndInk()
     own, shown = searcher(levels_of), display()
+    evidence(own, shown)
     others = [
         own.variant(levels="reliability"),
         own.variant(integration=INTEGRATIONS["v2"], levels="reliability", targets="one"),
@@ -210,12 +211,32 @@ def test_variants_share_the_passes_of_the_network() -> None:
 
 
 def test_a_variant_is_the_searcher_made_anew() -> None:
-    shown = display()
-    changed = searcher(ShapeAndInk()).variant(integration=INTEGRATIONS["v2"], levels="reliability", gain=9.0)
+    shown, plain = display(), searcher(ShapeAndInk())
+    evidence(plain, shown)
+    changed = plain.variant(integration=INTEGRATIONS["v2"], levels="reliability", gain=9.0)
     anew = MatchingSearcher(
         ShapeAndInk(), name="net", integration=INTEGRATIONS["v2"], levels="reliability", gain=9.0
     )
     assert (evidence(changed, shown) == evidence(anew, shown)).all()
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_single_depth_searches_as_a_network_that_has_no_other(level: int) -> None:
+    shown, both = display(), ShapeAndInk()
+    single = evidence(searcher(both, levels=RULES[RULES.index("only_1") + level]), shown)
+    no_other = evidence(searcher(lambda images: both(images)[level : level + 1]), shown)
+    assert single == pytest.approx(no_other)
+
+
+@pytest.mark.parametrize("rule", ["mean", "reliability", "maximum"])
+def test_a_target_alone_looks_from_afar_as_it_was_expected_to(rule: LevelRule) -> None:
+    """Where the criterion is all of the expected match, its evidence is 0 from everywhere."""
+    shown = display(n=1)
+    center, turn = shown.centers_deg[0], np.array([[0.0, 0.0], [7.0, 0.0], [-9.0, 6.0]])
+    own = searcher(ShapeAndInk(), levels=rule, targets="one", criterion=1.0)
+    places = dataclasses.replace(Places.of(shown, pitch_deg=3.0), points_deg=center[None])
+    found = own.begin(shown, places, np.random.default_rng(0)).evidence(center + turn)
+    assert np.abs(found).max() < 0.05 * own.gain
 
 
 @pytest.mark.parametrize("side", [40, 41])
