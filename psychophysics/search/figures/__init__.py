@@ -7,3 +7,6 @@ from cogattn.psychophysics.search.figures.beside_people import times_figure as t
 from cogattn.psychophysics.search.figures.functions import search_functions as search_functions
 from cogattn.psychophysics.search.figures.multiverse import multiverse_figure as multiverse_figure
 from cogattn.psychophysics.search.figures.networks import networks_figure as networks_figure
+from cogattn.psychophysics.search.figures.with_and_without import (
+    with_and_without_figure as with_and_without_figure,
+)

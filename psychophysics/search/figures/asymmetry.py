@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PUBLISHED = "eccNET"
-ROOM = 0.035
+ROOM = 0.07
 """Half the width of a cloud of untrained copies, tasks being 1 apart."""
 GOLDEN = 0.6180339887498949
 
