@@ -19,12 +19,12 @@ import pandas as pd
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.agreement import agreement
 from cogattn.psychophysics.search.config import ALL_TASKS, SearchConfig
+from cogattn.psychophysics.search.functions import fit_line
 from cogattn.psychophysics.search.people import human_asymmetry, human_times
 from cogattn.psychophysics.search.plan import copies_of
 from cogattn.psychophysics.search.slopes import (
     asymmetries,
     asymmetry_index,
-    fit_line,
     mean_indices,
     mean_times,
     prediction_interval,
