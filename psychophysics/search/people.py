@@ -51,10 +51,22 @@ def persons() -> pd.DataFrame:
         about 0.
     """
     rows = []
-    for key, own in read_table("wolfe2010_slopes.csv").groupby(["task", "person"], sort=False):
+    for key, own in single_persons().groupby(["task", "person"], sort=False):
         task, number = cast(tuple[str, int], key)
         rows += [(f"{task} {number}", *value) for value in _of_one(task, own.set_index("target"))]
     return people_table(rows)
+
+
+def single_persons() -> pd.DataFrame:
+    """Return the lines of the persons of Wolfe, Palmer and Horowitz (2010).
+
+    Returns
+    -------
+    DataFrame
+        A row for each of 28 persons and kind of display: ``task``, ``person``, ``target`` (``present`` or ``absent``),
+        ``slope_ms`` with ``slope_se_ms``, ``intercept_ms``, ``error_rate``, ``n_trials``, ``n_right``.
+    """
+    return read_table("wolfe2010_slopes.csv").copy()
 
 
 def _of_one(task: str, own: pd.DataFrame) -> Iterator[tuple[Measure, float, float, int]]:
