@@ -22,10 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.search.natural.baselines import Told
-from cogattn.psychophysics.search.natural.folds import Folds
-from cogattn.psychophysics.search.natural.looks import Looks
-
 Array = NDArray[np.float64]
 
 WEIGHTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
@@ -50,36 +46,38 @@ class Calibrated:
     chosen: NDArray[np.int64]
     weights: Array
 
-    def choice(self, values: tuple[float, ...]) -> tuple[float, float]:
-        """Return the median of what was chosen among `values`, and that of the weights."""
-        return float(np.median(np.array(values)[self.chosen])), float(np.median(self.weights))
+    @property
+    def weight(self) -> float:
+        """Median of the weights."""
+        return float(np.median(self.weights))
 
 
-def calibrate(log2: Array, base: Told, looks: Looks, folds: Folds) -> Calibrated:
+def calibrate(log2: Array, base_log2: Array, group: NDArray[np.int64]) -> Calibrated:
     """Set a searcher's confidence right.
 
     Parameters
     ----------
     log2 : array, shape (n_looks, n_values)
         Log2 of the probability of each look's place at each temperature; minus infinity where held impossible.
-    base : Told
-        What is mixed in.
-    looks, folds
-        Whose and where; groups of scenes.
+    base_log2 : array, shape (n_looks, n_folds)
+        Log2 of what is mixed in, as told without the scenes of each group.
+    group : array of int, shape (n_looks,)
+        Each look's own group of scenes.
 
     Returns
     -------
     Calibrated
+        The baseline alone for a group whose looks are all that there are.
     """
-    group, probability = folds.of_scene[looks.scene], np.exp2(log2)
-    told = np.full(len(looks), np.nan)
-    chosen, weights = np.zeros(len(folds), dtype=np.int64), np.ones(len(folds))
-    for fold, _ in folds:
+    probability, base = np.exp2(log2), np.exp2(base_log2)
+    n_folds = base.shape[1]
+    told = np.full(len(log2), np.nan)
+    chosen, weights = np.zeros(n_folds, dtype=np.int64), np.ones(n_folds)
+    for fold in range(n_folds):
         outside, inside = group != fold, group == fold
-        chosen[fold], weights[fold] = _most_likely(probability[outside], np.exp2(base.log2[outside, fold]))
-        told[inside] = np.log2(
-            mixed(probability[inside, chosen[fold]], np.exp2(base.log2[inside, fold]), weights[fold])
-        )
+        if outside.any():
+            chosen[fold], weights[fold] = _most_likely(probability[outside], base[outside, fold])
+        told[inside] = np.log2(mixed(probability[inside, chosen[fold]], base[inside, fold], weights[fold]))
     return Calibrated(told, chosen, weights)
 
 

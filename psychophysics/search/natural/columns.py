@@ -13,20 +13,28 @@ TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """In nats of the searcher's own evidence; which of them tells where people look is chosen on other scenes."""
 
 LOG2_DENSITIES = tuple(f"{kind}_{number}" for kind in ("log2", "near") for number in range(len(TEMPERATURES)))
-"""Columns of ``scene_gaze``: log2 of the fixated place's probability, a column a temperature; first as the searcher has
-it, then times ``(1 + d / e2)^-2`` at distance d from gaze, as if a place were as likely as it is large in primary
-visual cortex (``rules.e2_deg``), for people make short saccades and searchers do not know it."""
+"""Columns of ``scene_gaze``: log2 of the fixated place's probability, a column a temperature. First as the searcher has
+it; then as if it moved its eyes like people, who make short saccades and come back: no place is held back, and each is
+as likely as it is large in primary visual cortex, ``(1 + d / e2)^-2`` at distance d from gaze (``rules.e2_deg``)."""
 
 KEYS: Mapping[str, str] = {"observer": "str", "scene": "str"}
 
 SEARCH: Mapping[str, str] = KEYS | {
     "target": "str",
+    "person": "str",
+    "trial": "int64",
     "repeat": "int64",
-    "n_fixations": "int64",
-    "found": "bool",
+    "target_present": "bool",
+    "allowed": "int64",
     "limit": "int64",
+    "n_fixations": "int64",
+    "outcome": "str",
+    "found": "bool",
 }
-"""One row a search: ``n_fixations`` counts saccades, ``limit`` how many there might have been."""
+"""One row a search. ``trial`` is the number of the scanpath whose first fixation it starts from, ``person`` whose that
+is, ``allowed`` how many saccades that person might have made (0 where nobody told); of searches from the scene's own
+start -1, nothing and 0. ``n_fixations`` counts saccades, ``limit`` how many there might have been, ``outcome`` is
+``found``, ``absent`` (said so) or ``limit``."""
 
 PATH: Mapping[str, str] = KEYS | {
     "repeat": "int64",
@@ -51,8 +59,8 @@ GAZES: Mapping[str, str] = (
 )
 """One row a human fixation on the image after the first: ``trial`` is the scanpath's number in the scene, ``fixation``
 its number in the scanpath, ``place`` the nearest place of the scene's lattice, ``n_open`` how many places the
-searcher's rules left open, ``log2_raw`` log2 of the place's probability at the searcher's own temperature (minus
-infinity where it held it impossible), ``nss`` and ``auc`` of the same density (AUC of its logarithm, so that it is
+searcher's rules left open, ``log2_raw`` log2 of the place's probability at the searcher's own temperature, of its
+posterior where that is 0 (minus infinity where it held it impossible), ``nss`` and ``auc`` of the same density (AUC of its logarithm, so that it is
 that of no temperature)."""
 
 DENSITIES: Mapping[str, str] = KEYS | {"x_px": "float64", "y_px": "float64", "worth": "float64"}
