@@ -276,7 +276,7 @@ def test_persons_of_wolfe_stand_beside_searches_with_and_without_a_target() -> N
     assert not any("group means only" in remark for remark in found.remarks)
     assert not own["note"].str.contains("other displays").any()
     assert found.tables["asymmetry"].empty
-    assert set(found.figures) == {"stimuli"}
+    assert set(found.figures) == {"stimuli", "with_and_without"}
 
 
 def test_wrong_answers_are_no_part_of_slopes_with_and_without_a_target() -> None:
