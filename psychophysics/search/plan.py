@@ -286,7 +286,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
             searcher="eccnet",
             eccnet=EccnetSettings(without=lacking(config, cell.variant)),
             displays=_displays(config.displays, cell.variant),
-            observer=_observer(config.observer, network, cell.variant),
+            observer=observer_of(config.observer, network, cell.variant),
         )
     if cell.task == MULTIVERSE:
         return _relevant_to_all_choices(config, cell)
@@ -297,7 +297,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
         displays=_displays(config.displays, cell.variant),
         matching=_matching(config.matching, cell.variant),
         fovea=_fovea(config.fovea, cell.variant) if network else FoveaSettings(),
-        observer=_observer(config.observer, network, cell.variant) if network else TimmObserver(),
+        observer=observer_of(config.observer, network, cell.variant) if network else TimmObserver(),
     )
 
 
@@ -310,7 +310,7 @@ def _relevant_to_all_choices(config: SearchConfig, cell: SearchCell) -> SearchCo
         rules=RulesSettings(**config.rules.model_dump(exclude=chosen_rules)),
         displays=_displays(config.displays, cell.variant),
         matching=MatchingSettings(**config.matching.model_dump(exclude=chosen_matching)),
-        observer=_observer(config.observer, model_name(cell.searcher), cell.variant),
+        observer=observer_of(config.observer, model_name(cell.searcher), cell.variant),
         multiverse=MultiverseSettings(**config.multiverse.model_dump(exclude={"n_displays"})),
     )
 
@@ -353,7 +353,8 @@ def _fovea(fovea: FoveaSettings, variant: Variant) -> FoveaSettings:
     return FoveaSettings(**fovea.model_dump(exclude=unused))
 
 
-def _observer(observer: Searching, network: str, variant: Variant) -> Searching:
+def observer_of(observer: Searching, network: str, variant: Variant) -> Searching:
+    """Return the settings of one network alone, its weights left out where a copy has none of its."""
     if isinstance(observer, TimmObserver) and variant == "untrained":
         return TimmObserver(models=(network,), weights="random")
     return cast(Searching, roster.only(observer, network))  # of the same kind
@@ -361,12 +362,17 @@ def _observer(observer: Searching, network: str, variant: Variant) -> Searching:
 
 def contents(config: SearchConfig, cell: SearchCell) -> Mapping[str, str]:
     """Return the digests of the network of a cell's searcher; none where it needs no network."""
-    network = model_name(cell.searcher)
+    return network_contents(config, cell.searcher)
+
+
+def network_contents(config: SearchConfig, searcher: Observer) -> Mapping[str, str]:
+    """Return the digests of a searcher's network; none where it needs none."""
+    network, variant = model_name(searcher), cast(Variant, searcher.variant)
     if not network:
         return {}
     return content_of(
-        _observer(config.observer, network, cell.variant),
+        observer_of(config.observer, network, variant),
         network,
-        seed=network_seed(config.seed, cell.searcher),
-        untrained=cell.variant == "untrained",
+        seed=network_seed(config.seed, searcher),
+        untrained=variant == "untrained",
     )

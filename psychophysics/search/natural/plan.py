@@ -1,12 +1,28 @@
-"""Who searches which scenes: the cells of a run on photographs, and the settings that can reach their trials."""
+"""Who searches which scenes: the observers and cells of a run, and what can reach the trials of one cell.
+
+A cell is one searcher before up to ten scenes. Its scenes are fields of the cell by name and identified by their
+content, so that further scenes at the end of the list add cells and leave full ones as they are. Imports no torch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from cogattn.errors import ConfigError
+from cogattn.observers.config import TimmObserver
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.search.config import SearchConfig
+from cogattn.psychophysics.search import plan
+from cogattn.psychophysics.search.config import (
+    FoveaSettings,
+    MatchingSettings,
+    RulesSettings,
+    ScenesSettings,
+    SearchConfig,
+)
 from cogattn.psychophysics.search.natural.columns import (
     DENSITIES,
     DENSITY,
@@ -17,46 +33,214 @@ from cogattn.psychophysics.search.natural.columns import (
     SEARCH,
     TABLE,
 )
+from cogattn.psychophysics.search.plan import Variant
 from cogattn.study import Cell, Cost, Schema
 
+if TYPE_CHECKING:
+    from cogattn.vision.scenes import Scene, SceneSet
+
 TABLES: Mapping[str, Schema] = {TABLE: SEARCH, PATHS: PATH, GAZE: GAZES, DENSITY: DENSITIES}
+SCENES_PER_CELL = 10
+"""Some seconds of a small network on one core."""
+MAX_SACCADES = 20
+"""End of a search where neither settings nor people tell one."""
+WITHOUT_PART = frozenset({"temperature", "pitch_deg", "max_fixations", "misses"})
+"""Rules of looking that ``scenes`` has its own for, or that displays alone have a use for."""
+BETWEEN = "\n"
+"""Parts the names of a cell's scenes."""
 
 
-def cells_of(config: SearchConfig) -> Sequence[Cell]:
-    """Return the plan."""
-    raise not_there(config)
+@dataclass(frozen=True, kw_only=True)
+class SceneCell(Cell):
+    """One searcher before some scenes.
+
+    Parameters
+    ----------
+    parent, variant, copy
+        Of the searcher, as `Observer` has them.
+    scenes : str
+        Names, one a line.
+    limit : int
+        Saccades after which a search ends.
+    """
+
+    parent: str
+    variant: Variant
+    copy: int
+    scenes: str
+    limit: int
+
+    @property
+    def searcher(self) -> Observer:
+        """Who searches."""
+        return Observer(
+            self.observer,
+            role="control" if self.variant else "network",
+            parent=self.parent,
+            variant=self.variant,
+            copy=self.copy,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the scenes."""
+        return tuple(self.scenes.split(BETWEEN))
 
 
 def observers_of(config: SearchConfig) -> tuple[Observer, ...]:
-    """Return who searches."""
-    raise not_there(config)
+    """Return the networks, their controls, and those that need no network; none is ideal before a photograph."""
+    everyone = plan.observers_of(config.model_copy(update={"n_random": config.scenes.n_random}))
+    return tuple(one for one in everyone if one.variant != "ideal")
 
 
 def n_cells(config: SearchConfig) -> int:
     """Return the number of cells of a plan without making it."""
-    raise not_there(config)
+    return len(observers_of(config)) * -(-len(searched(config)) // SCENES_PER_CELL)
+
+
+def cells_of(config: SearchConfig) -> Sequence[Cell]:
+    """Return the plan: searcher by searcher, ten scenes by ten."""
+    names, limit = [scene.name for scene in searched(config)], limit_of(config)
+    return [
+        _cell(searcher, names, start, limit)
+        for searcher in observers_of(config)
+        for start in range(0, len(names), SCENES_PER_CELL)
+    ]
+
+
+def _cell(searcher: Observer, names: Sequence[str], start: int, limit: int) -> SceneCell:
+    own = names[start : start + SCENES_PER_CELL]
+    return SceneCell(
+        label=f"{searcher.name}, scenes {start}-{start + len(own) - 1}",
+        task=TABLE,
+        observer=searcher.id,
+        parent=searcher.parent,
+        variant=cast(Variant, searcher.variant),
+        copy=searcher.copy,
+        scenes=BETWEEN.join(own),
+        limit=limit,
+    )
+
+
+def limit_of(config: SearchConfig) -> int:
+    """Return the saccades after which a search ends: as set, or the most that people were allowed, or 20."""
+    if config.scenes.max_saccades is not None:
+        return config.scenes.max_saccades
+    allowed = [path.max_saccades for scene in searched(config) for path in scene.scanpaths]
+    return max((most for most in allowed if most is not None), default=MAX_SACCADES)
+
+
+def searched(config: SearchConfig) -> tuple[Scene, ...]:
+    """Return the scenes that a run searches; raise as `scenes_of` does."""
+    return scenes_of(config).scenes[: config.scenes.n_scenes]
+
+
+def scenes_of(config: SearchConfig) -> SceneSet:
+    """Return the whole set, from which a run may search a part; files that stay as they are are not read again.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If no scenes are named, or they cannot be read.
+    """
+    return _read(_source(config), _signature(_path(config)))
+
+
+def digest_of(config: SearchConfig, name: str) -> str:
+    """Return the digest of a scene of the set by its name."""
+    return _digest(name, _source(config), _signature(_path(config)))
+
+
+def _path(config: SearchConfig) -> Path:
+    if config.scenes.path is None:
+        raise ConfigError("scenes.path must be given for a search of scenes; got none")
+    return config.scenes.path
+
+
+def _source(config: SearchConfig) -> ScenesSettings:
+    """What can change the scenes that are read."""
+    given = config.scenes
+    return ScenesSettings(path=_path(config), layout=given.layout, pixels_per_degree=given.pixels_per_degree)
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    """Number, latest change and size of the files beneath a path: other files, another signature."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    stats = [one.stat() for one in files]
+    return len(stats), max((one.st_mtime_ns for one in stats), default=0), sum(one.st_size for one in stats)
+
+
+@lru_cache(maxsize=2)
+def _read(source: ScenesSettings, signature: object) -> SceneSet:
+    from cogattn.vision.scenes import read_scenes
+
+    return read_scenes(
+        cast(Path, source.path), layout=source.layout, pixels_per_degree=source.pixels_per_degree
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _digest(name: str, source: ScenesSettings, signature: object) -> str:
+    from cogattn.vision.scenes import digest_of
+
+    (scene,) = (one for one in _read(source, signature) if one.name == name)
+    return digest_of(scene)
 
 
 def relevant(config: SearchConfig, cell: Cell) -> SearchConfig:
     """Return the settings that can change a cell's trials, all others at their defaults."""
-    raise not_there(config)
+    own = own_cell(cell)
+    network, blind = plan.model_name(own.searcher), own.variant == "chance"
+    return SearchConfig(
+        seed=config.seed,
+        n_searches=config.n_searches,
+        scenes=ScenesSettings(**config.scenes.model_dump(exclude={"n_scenes", "n_random", "max_saccades"})),
+        rules=RulesSettings(**config.rules.model_dump(exclude=WITHOUT_PART)),
+        matching=MatchingSettings() if blind else _matching(config.matching, own.variant),
+        fovea=_fovea(config.fovea, own.variant) if network else FoveaSettings(),
+        observer=plan.observer_of(config.observer, network, own.variant) if network else TimmObserver(),
+    )
+
+
+def _matching(matching: MatchingSettings, variant: Variant) -> MatchingSettings:
+    unused = {"knows_distractors", "targets"}
+    if variant == "pixels":
+        unused |= {"n_levels", "levels"}
+    return MatchingSettings(**matching.model_dump(exclude=unused))
+
+
+def _fovea(fovea: FoveaSettings, variant: Variant) -> FoveaSettings:
+    unused = {"preset"} if variant == "no fovea" else set()
+    return FoveaSettings(**fovea.model_dump(exclude=unused))
 
 
 def contents(config: SearchConfig, cell: Cell) -> Mapping[str, str]:
-    """Return the digests of the network and of the scenes of a cell."""
-    raise not_there(config)
+    """Return the digests of a cell's network, of its scenes, and of others that its targets' looks come from."""
+    from cogattn.psychophysics.search.natural.targets import shown
+
+    own, scenes = own_cell(cell), {scene.name: scene for scene in scenes_of(config)}
+    names = set(own.names)
+    if own.variant != "chance":
+        every = tuple(scenes.values())
+        names |= {look.scene for name in own.names for look in shown(scenes[name], every).looks}
+    found = {f"scene {name}": digest_of(config, name) for name in sorted(names)}
+    return found | dict(plan.network_contents(config, own.searcher))
 
 
 def inputs(config: SearchConfig) -> Mapping[str, str]:
-    """Return the digests of what the summary reads beside the trials."""
-    raise not_there(config)
+    """Return the digests of what the summary reads beside the trials: the scenes, for their people."""
+    return {f"scene {scene.name}": digest_of(config, scene.name) for scene in searched(config)}
 
 
 def cost(config: SearchConfig, cell: Cell) -> Cost:
     """Return what a cell needs."""
-    raise not_there(config)
+    from cogattn.psychophysics.search.natural import costs
+
+    return costs.cost(config, own_cell(cell))
 
 
-def not_there(config: SearchConfig) -> ConfigError:
-    """Return the refusal of scenes."""
-    return ConfigError(f"scenes.path must be left out: scenes cannot be searched yet; got {config.scenes.path}")
+def own_cell(cell: Cell) -> SceneCell:
+    """Return a cell that is one of scenes; raise TypeError for any other."""
+    if not isinstance(cell, SceneCell):
+        raise TypeError(f"a cell of a search of scenes must be a SceneCell; got {type(cell).__name__}")
+    return cell
