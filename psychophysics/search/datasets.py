@@ -55,7 +55,7 @@ DATASETS: tuple[DataSet, ...] = (
     SIBS,
     Scenes(
         name="visions",
-        about="natural search in one JSON form: Interiors, Unrestricted, MCS, COCO-Search18, one folder each (scenes.path)",
+        about="natural search in one JSON form: Interiors, Unrestricted, MCS and COCO-Search18 (scenes.path)",
         licence="MIT; images under their own terms",
         source="github.com/NeuroLIAA/visions; Travi et al. (2022), NeurIPS 35, Datasets and Benchmarks",
         instructions="git clone github.com/NeuroLIAA/visions, and take one folder of Datasets",
@@ -78,7 +78,7 @@ DATASETS: tuple[DataSet, ...] = (
     ),
     Scenes(
         name="vsa-natural",
-        about="eccNET's natural sets: NaturalDesign, Waldo and arrays of objects, with people's fixations (scenes.path)",
+        about="eccNET's natural sets, with people's fixations: NaturalDesign, Waldo, arrays of objects (scenes.path)",
         licence="none stated",
         source="github.com/kreimanlab/VisualSearchAsymmetry, folder vs_saccade_exp; Gupta et al. (2021), NeurIPS 34; "
         "Zhang et al. (2018), Nature Communications 9, 3730",

@@ -38,6 +38,7 @@ def _module(path: str) -> ModuleType:
 
 eeg_files = _module("eeg/conftest").eeg_files
 aad = _module("eeg/aad/conftest").aad
+scenes = _module("vision/scenes/conftest")
 
 SOUND_HZ, EEG_HZ, SOUND_S = 8000, 256, 60
 SOUNDS = {"talker_a.wav": 2, "talker_b.wav": 2, "story.wav": 1, "speech.wav": 1, "music.wav": 1}
@@ -85,6 +86,8 @@ class Lab:
             "scores.csv": _scores,
             "decoder.safetensors": _live_decoder,
             "live": _live_streams,
+            "sibs": scenes.write_sibs,
+            "PHOTOGRAPHS": scenes.write_table,
         }
         self.makers |= dict.fromkeys(SOUNDS, _wav)
 

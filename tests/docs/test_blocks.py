@@ -55,6 +55,10 @@ COMMANDS = {
     "search --observer.kind factory --observer.target my_networks:rotated": "--tasks curvature "
     "--displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 --n-bootstrap 100 "
     "--controls no_fovea pixels ideal chance",
+    # scenes
+    "search --scenes.path sibs --dry-run": UNTRAINED,
+    "search --scenes.path sibs --scenes.n-scenes 20": f"{UNTRAINED} {DRY}",
+    "search --scenes.path PHOTOGRAPHS --scenes.pixels-per-degree 30": f"{UNTRAINED} {DRY}",
     # aad
     "aad": DRY,
     "aad --recordings.kind dtu --recordings.path DATA_preproc --windows-s 1 2 5 10 20 40": FEW_SHUFFLES,
@@ -259,6 +263,7 @@ eeg_chunk, envelopes_chunk = rng.standard_normal((640, 5)), rng.random((640, 2))
 eeg_stamps = envelope_stamps = np.arange(640) / 64
 """,
     "recordings.md": "import numpy as np\n",
+    "scenes.md": "",
     "search.md": "",
     "compare.md": "",
     "people.md": "",

@@ -23,7 +23,7 @@ def checked(scenes: Iterable[Scene], left_out: LeftOut) -> list[Scene]:
     picture is missing, whose target's box lies outside the image, or whose name others have (then all of them, since
     nothing says which is meant). So is a scanpath without a fixation, with numbers that are none, with onsets that go
     back or durations below 0, or of a person who has several in that scene; and an object whose box is empty or lies
-    outside. Fixations outside the image are kept: the eye was there.
+    outside, or whose name others have. Fixations outside the image are kept: the eye was there.
     """
     kept = [found for scene in scenes if (found := _checked(scene, left_out)) is not None]
     by_name = Counter(scene.name for scene in kept)
@@ -59,7 +59,7 @@ def _checked(scene: Scene, left_out: LeftOut) -> Scene | None:
     return replace(
         scene,
         target=target,
-        objects=tuple(thing for thing in scene.objects if _is_inside(thing, scene, left_out)),
+        objects=_checked_objects(scene, left_out),
         scanpaths=_checked_paths(scene, left_out),
     )
 
@@ -97,15 +97,22 @@ def _cut(box: Box, size_px: tuple[int, int]) -> Box:
     return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
 
-def _is_inside(thing: SceneObject, scene: Scene, left_out: LeftOut) -> bool:
-    where = f"{thing.name}, {scene.name}"
+def _checked_objects(scene: Scene, left_out: LeftOut) -> tuple[SceneObject, ...]:
+    counts = Counter(thing.name for thing in scene.objects)
+    kept = []
+    for thing in scene.objects:
+        fault = "whose name others have" if counts[thing.name] > 1 else _fault_of_object(thing, scene.size_px)
+        if fault:
+            left_out.add("object", fault, f"{thing.name}, {scene.name}")
+        else:
+            kept.append(thing)
+    return tuple(sorted(kept, key=lambda thing: thing.name))
+
+
+def _fault_of_object(thing: SceneObject, size_px: tuple[int, int]) -> str | None:
     if thing.polygon_px is not None and not _is_polygon(thing.polygon_px):
-        left_out.add("object", "whose polygon has fewer than three corners", where)
-        return False
-    if not _fits(thing.box_px, scene.size_px):
-        left_out.add("object", "whose box is empty or outside the image", where)
-        return False
-    return True
+        return "whose polygon has fewer than three corners"
+    return None if _fits(thing.box_px, size_px) else "whose box is empty or outside the image"
 
 
 def _is_polygon(polygon: Array) -> bool:

@@ -60,7 +60,7 @@ def write_table(folder: Path) -> Path:
     box = dict(zip(("left", "top", "right", "bottom"), BOX, strict=True))
     scenes = [
         {"image": f"photographs/{IMAGES[0]}", "target": "cup", "target_picture": "targets/cup.png", **box},
-        {"image": f"photographs/{IMAGES[1]}", "target": "fork", "category": "fork", "present": "no"},
+        {"image": f"photographs/{IMAGES[1]}", "target": "lamp", "category": "lamp", "present": "no"},
         {"image": f"photographs/{IMAGES[2]}", "target": "lamp", "category": "lamp", **box},
     ]
     for row in scenes:
