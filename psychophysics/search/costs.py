@@ -21,6 +21,7 @@ from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.displays.display import MARGIN_DEG
 from cogattn.psychophysics.search.displays.tasks import Condition, Task, find_condition
 from cogattn.psychophysics.search.plan import BLIND, SearchCell, model_name
+from cogattn.psychophysics.search.searchers.giving_up import N_PRACTICE
 from cogattn.psychophysics.search.searchers.places import n_places
 from cogattn.psychophysics.search.searchers.templates import N_SHIFTS
 from cogattn.study import Cost
@@ -44,7 +45,7 @@ BASE_MB, BYTES_PER_PIXEL = 600.0, 800
 def cost(config: SearchConfig, cell: SearchCell) -> Cost:
     """Return what the searches of a cell need; NaN seconds where the network cannot be counted."""
     task, condition = find_condition(cell.condition)
-    displays = len(task.set_sizes) * (cell.stop - cell.start)
+    displays = len(task.set_sizes) * (cell.stop - cell.start + N_PRACTICE * _practises(config, task))
     pixels = (_side_deg(task) * config.displays.pixels_per_degree) ** 2
     places = n_places(task, pitch_deg=config.rules.pitch_deg)
     looks = displays * config.n_searches * _fixations(task, cell)
@@ -52,6 +53,11 @@ def cost(config: SearchConfig, cell: SearchCell) -> Cost:
     looking = looks * places * PLACE_S * _maps(config, cell, condition)
     memory = BASE_MB + (pixels * BYTES_PER_PIXEL + _search_bytes(config, places)) / 1e6
     return Cost(cpu_s=seeing + looking + displays * pixels * DRAWING_S_PER_PIXEL, memory_mb=memory)
+
+
+def _practises(config: SearchConfig, task: Task) -> bool:
+    """Whether a searcher learns when to give up: at worst anew in every cell."""
+    return task.absent and config.rules.quit_below is None
 
 
 def _side_deg(task: Task) -> float:

@@ -20,7 +20,7 @@ from cogattn.psychophysics.search.displays.display import Display, make_display
 from cogattn.psychophysics.search.displays.tasks import find_condition
 from cogattn.psychophysics.search.plan import SearchCell, model_name, network_seed
 from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, IdealSearcher, PixelLevels
-from cogattn.psychophysics.search.searchers.giving_up import practise
+from cogattn.psychophysics.search.searchers.giving_up import N_PRACTICE, practise
 from cogattn.psychophysics.search.searchers.inline import InlineSearcher
 from cogattn.psychophysics.search.searchers.matching import LevelsOf, MatchingSearcher
 from cogattn.psychophysics.search.searchers.searching import Search, Searcher, search
@@ -29,8 +29,6 @@ from cogattn.seeds import Streams
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 
-N_PRACTICE = 10
-"""Displays of each set size on which a searcher learns when to give up; they are shown in practice only."""
 RESPONSES = {"found": "present", "absent": "absent", "limit": "none"}
 
 

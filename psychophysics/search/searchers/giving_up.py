@@ -25,6 +25,9 @@ from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.displays.display import Display
 from cogattn.psychophysics.search.searchers.searching import Searcher, search
 
+N_PRACTICE = 10
+"""Displays of each set size on which a searcher of the study learns; they are shown in practice only."""
+
 
 def practise(
     searcher: Searcher,
