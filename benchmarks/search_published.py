@@ -7,8 +7,8 @@ count it. Intervals (95 %) resample displays.
 
     python benchmarks/search_published.py published_trials.csv psychophysics/search/data
 
-writes ``published_times.csv``, ``published_slopes.csv`` and ``published_models.csv``. Source of the searches:
-psychophysics/search/data/SOURCES.md.
+writes ``published_times.csv``, ``published_slopes.csv``, ``published_asymmetries.csv`` and ``published_models.csv``.
+Source of the searches: psychophysics/search/data/SOURCES.md.
 """
 
 from __future__ import annotations
@@ -58,12 +58,14 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def tables(searches: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the three tables by file name."""
+    """Return the four tables by file name."""
     times = mean_times(searches, rng=np.random.default_rng(SEED), keep_resamples=True)
+    index = asymmetries(searches, rng=np.random.default_rng(SEED), keep_resamples=True)
     return {
+        "published_asymmetries.csv": _named(index.drop(columns="resampled")),
         "published_times.csv": _fixations(searches),
         "published_slopes.csv": _named(search_slopes(searches, rng=np.random.default_rng(SEED))),
-        "published_models.csv": _models(searches, agreements(times)),
+        "published_models.csv": _models(searches, index, agreements(times)),
     }
 
 
@@ -74,8 +76,7 @@ def _fixations(searches: pd.DataFrame) -> pd.DataFrame:
     return _named(means.rename(columns={"n_fixations": "fixations"}).merge(missed, on=by))
 
 
-def _models(searches: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    index = asymmetries(searches, rng=np.random.default_rng(SEED), keep_resamples=True)
+def _models(searches: pd.DataFrame, index: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
     by_task = index.pivot(index="observer", columns="task", values="index")[
         list(dict.fromkeys(index["task"]))
     ]

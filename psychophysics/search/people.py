@@ -32,8 +32,8 @@ from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
 
 FILES = (
-    "human_rt.csv", "imagenet_top1.csv", "published_models.csv", "published_slopes.csv", "published_times.csv",
-    "wolfe2010_slopes.csv",
+    "human_rt.csv", "imagenet_top1.csv", "published_asymmetries.csv", "published_models.csv", "published_slopes.csv",
+    "published_times.csv", "wolfe2010_slopes.csv",
 )  # fmt: skip
 SLOPES_DIFFER_FROM_0 = ("conjunction", "2v5")
 """Tasks whose slopes grow with the number of items in every person, so that their ratio says something."""
@@ -152,6 +152,17 @@ def published_models() -> pd.DataFrame:
     table = read_table("published_models.csv")
     ranks = {"rank_index": table["mean"], "rank_likelihood": table["log_likelihood"]}
     return table.assign(**{name: own.rank(ascending=False).astype(int) for name, own in ranks.items()})
+
+
+def published_asymmetries() -> pd.DataFrame:
+    """Return the asymmetry of each published searcher and task.
+
+    Returns
+    -------
+    DataFrame
+        72 rows: ``model`` and what `cogattn.psychophysics.search.asymmetries` says of its searches.
+    """
+    return read_table("published_asymmetries.csv").copy()
 
 
 def published_slopes() -> pd.DataFrame:

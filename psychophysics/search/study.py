@@ -9,7 +9,7 @@ published algorithm searches (`eccnet`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from cogattn.observers.observer import Observer
@@ -81,6 +81,10 @@ class SearchStudy(Study[SearchConfig]):
 
         return people.persons()
 
+    def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:
+        """Return the twelve searchers of the paper, derived from their searches."""
+        return {"gupta2021-searchers": _searchers}
+
     def cost(self, config: SearchConfig, cell: Cell) -> Cost:
         """Return what the searches of a cell take, from the size of what it sees and of its network."""
         if cell.task == natural.TABLE:
@@ -137,6 +141,12 @@ class SearchStudy(Study[SearchConfig]):
 def of_scenes(config: SearchConfig) -> bool:
     """Whether a run searches scenes instead of drawn displays."""
     return config.scenes.path is not None
+
+
+def _searchers() -> pd.DataFrame:
+    from cogattn.psychophysics.search import published
+
+    return published.published_results()
 
 
 def _own(cell: Cell) -> SearchCell:

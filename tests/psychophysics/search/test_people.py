@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.measures import SUMMARY_COLUMNS
 from cogattn.psychophysics.search import people, slopes
 from cogattn.psychophysics.search.agreement import agreements
+from cogattn.psychophysics.search.study import SearchStudy
 
 
 def test_human_slopes_and_indices_are_the_published_ones() -> None:
@@ -156,6 +158,26 @@ def test_published_models_are_ranked_by_both_and_the_ranks_differ() -> None:
     assert models.loc["eccNET", ["rank_index", "rank_likelihood"]].tolist() == [2, 7]
     bounds = models[["log_likelihood_lo", "log_likelihood", "log_likelihood_hi"]].to_numpy()
     assert (np.diff(bounds, axis=1) >= 0).all()
+
+
+def test_published_searchers_stand_beside_a_run_measure_by_measure() -> None:
+    table = SearchStudy().published()["gupta2021-searchers"]()
+    assert tuple(table.columns) == SUMMARY_COLUMNS
+    assert not table.duplicated(["observer", "measure"]).any()
+    found = table.set_index(["observer", "measure"])
+    models = people.published_models().set_index("model")
+    for model, row in models.iterrows():
+        assert found.loc[(model, "asymmetry.mean"), "estimate"] == row["mean"]
+        assert found.loc[(model, "times_likelihood"), "lo"] == row["log_likelihood_lo"]
+        assert found.loc[(model, "asymmetry.letters"), "estimate"] == pytest.approx(row["letters"], abs=1e-5)
+        saturated = 6 - found.loc[model].index.str.startswith("slope_asymmetry.").sum()
+        assert saturated == row["saturated"]
+    eccnet = found.loc["eccNET"]
+    assert eccnet.loc["slope.orientation.easy", ["estimate", "human"]].tolist() == pytest.approx(
+        [100, 2.4], abs=2
+    )
+    bounds = table[["lo", "estimate", "hi"]].dropna().to_numpy()
+    assert (np.diff(bounds, axis=1) >= -1e-9).all()
 
 
 def test_bare_names_of_networks_mean_the_weights_whose_accuracy_ships() -> None:
