@@ -198,10 +198,10 @@ def _likelihood(
 ) -> tuple[float, float, float]:
     """Log likelihood per time of what was observed, (n,), given times, (n,), and its interval over resamples."""
     value = float(_explained(predict(own), observed))
-    ends = (np.nan, np.nan)
+    lo, hi = np.nan, np.nan
     if resampled is not None:
-        ends = _displaced(value, _explained(predict(resampled), observed), highest)
-    return _nats(value), *map(_nats, ends)
+        lo, hi = _displaced(value, _explained(predict(resampled), observed), highest)
+    return _nats(value), _nats(lo), _nats(hi)
 
 
 def _explained(predicted: Array, observed: Array) -> Array:
