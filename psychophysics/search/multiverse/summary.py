@@ -36,7 +36,7 @@ MEAN, REST = "mean", "rest"
 COLUMNS = (
     "observer", *FACTORS, "task", "index", "lo", "hi", "human_index", "hard_slope", "easy_slope", "saturated",
     "fixations", "log_likelihood", "untrained_mean", "untrained_min", "untrained_max", "untrained_lo", "untrained_hi",
-    "above", "n_untrained", "human_tasks", "above_tasks", "n",
+    "above", "n_untrained", "n_tasks", "human_tasks", "above_tasks", "n",
 )  # fmt: skip
 ENOUGH = 4
 """Tasks with the human polarity above untrained copies that the study aims at, of six."""
@@ -64,7 +64,7 @@ def tables_of(
         the ``log_likelihood`` of people's times (nats a time; NaN unless all six tasks were run); ``untrained_mean``,
         ``untrained_min``, ``untrained_max`` of its copies under the same combination, ``untrained_lo`` and
         ``untrained_hi`` (where one more would be expected, 95 %), ``above`` (is the index above that and 0);
-        ``human_tasks`` and ``above_tasks`` (in how many tasks the index is above 0, and above its copies, too).
+        ``human_tasks`` and ``above_tasks`` (in how many of ``n_tasks`` the index is above 0, and above its copies).
         ``multiverse_choices``: a row a network and choice: see `shares`.
     """
     if searches.empty:
@@ -157,6 +157,7 @@ def _beside_copies(rows: Iterator[dict[str, object]], copies: pd.DataFrame) -> l
         found.append(row | own)
     tasks = [row for row in found if row["task"] != MEAN]
     counts = {
+        "n_tasks": len(tasks),
         "human_tasks": sum(cast(float, row["index"]) > 0 for row in tasks),
         "above_tasks": sum(bool(row["above"]) for row in tasks),
     }
@@ -213,8 +214,8 @@ def _heaviest(choices: pd.DataFrame) -> str:
 
 
 def _count_above(means: pd.DataFrame) -> str:
-    copies = int(means["n_untrained"].max())
-    if copies < 2:
+    copies, n_tasks = int(means["n_untrained"].max()), int(means["n_tasks"].max())
+    if copies < 2 or n_tasks < ENOUGH:
         return ""
     enough = int((means["above_tasks"] >= ENOUGH).sum())
     return (
