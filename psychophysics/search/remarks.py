@@ -12,6 +12,7 @@ from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
 from cogattn.psychophysics.search.displays.tasks import TASKS
 from cogattn.psychophysics.search.people import published_models
 from cogattn.psychophysics.search.rows import runs_all_tasks
+from cogattn.psychophysics.search.steps import remarks_on_steps
 
 Table = Mapping[str, pd.DataFrame]
 
@@ -43,7 +44,7 @@ def remarks_of(
     observers : sequence of Observer
         Those that are in the tables.
     tables : mapping of str to DataFrame
-        ``asymmetry``, ``means``, ``agreement``, ``untrained`` and ``outcomes``.
+        ``asymmetry``, ``means``, ``agreement``, ``untrained``, ``steps`` and ``outcomes``.
     persons : str
         Who the single persons are, and what of them is compared.
     """
@@ -58,6 +59,7 @@ def remarks_of(
         *_limits(tables["outcomes"]),
         *([what_the_index_ranks()] if whole and networks else []),
         *(sentence for network in networks for sentence in _findings(network, tables)),
+        *remarks_on_steps(tables["steps"], observers),
         *(_place(network, tables) for network in networks if whole),
     )
 

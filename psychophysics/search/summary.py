@@ -39,6 +39,7 @@ from cogattn.psychophysics.search.slopes import (
     ratio_of,
     search_slopes,
 )
+from cogattn.psychophysics.search.steps import steps_table
 from cogattn.seeds import Streams
 from cogattn.study import Results, Trials
 
@@ -117,6 +118,7 @@ def _tables(
         "means": means,
         "agreement": _agreement(times),
         "untrained": against_untrained(observers, index, means),
+        "steps": steps_table(observers, two_sided, rng=rng.generator("steps"), n_resamples=n),
         "outcomes": outcomes(ends),
         "published": published_models(),
     }

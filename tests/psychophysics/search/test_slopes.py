@@ -214,3 +214,18 @@ def test_no_trials_give_empty_tables_with_all_columns() -> None:
     assert asymmetries(nothing, keep_resamples=True).columns.tolist() == full.columns.tolist()
     assert search_slopes(nothing).columns.tolist() == search_slopes(trials({"hard": 1})).columns.tolist()
     assert mean_indices(asymmetries(nothing, keep_resamples=True)).empty
+
+
+def test_interval_of_a_mean_index_holds_the_truth() -> None:
+    tasks = {"letters": 33.0, "lighting": 20.0, "curvature": 14.0}
+    truth = np.mean([asymmetry_index(hard, 14.0) for hard in tasks.values()])
+    held, runs = 0, 60
+    for seed in range(runs):
+        each = [
+            trials({"hard": hard, "easy": 14}, n=10, sd=60, seed=3 * seed + k).assign(task=task)
+            for k, (task, hard) in enumerate(tasks.items())
+        ]
+        index = asymmetries(pd.concat(each), n_resamples=300, keep_resamples=True)
+        (row,) = mean_indices(index).to_dict("records")
+        held += row["lo"] <= truth <= row["hi"]
+    assert held / runs > 0.85
