@@ -184,12 +184,13 @@ def test_what_is_known_of_a_kind_does_not_depend_on_the_others() -> None:
     assert of_all.numpy() == pytest.approx(of_one.numpy(), abs=1e-6)
 
 
-def test_reliability_listens_to_the_level_that_sees_the_shape() -> None:
-    sight = DisplaySight(ShapeAndInk())
+@pytest.mark.parametrize(("knows_distractors", "factor"), [(False, 5), (True, 1.2)])
+def test_reliability_listens_to_the_level_that_sees_the_shape(knows_distractors: bool, factor: float) -> None:
+    sight = DisplaySight(ShapeAndInk(), knows_distractors=knows_distractors)
     expected = expect(sight.knowledge(display()), INTEGRATIONS["uniform"], with_reliability=True)
     assert expected.reliability is not None
     shape, ink = expected.reliability[..., 0]  # (kinds,)
-    assert (shape > 5 * ink).all()
+    assert (shape > factor * ink).all()
 
 
 def test_variants_share_the_passes_of_the_network() -> None:
