@@ -59,9 +59,9 @@ GAZES: Mapping[str, str] = (
 )
 """One row a human fixation on the image after the first: ``trial`` is the scanpath's number in the scene, ``fixation``
 its number in the scanpath, ``place`` the nearest place of the scene's lattice, ``n_open`` how many places the
-searcher's rules left open, ``log2_raw`` log2 of the place's probability at the searcher's own temperature, of its
-posterior where that is 0 (minus infinity where it held it impossible), ``nss`` and ``auc`` of the same density (AUC of its logarithm, so that it is
-that of no temperature)."""
+searcher's rules left open. ``log2_raw`` is log2 of the place's probability at the searcher's own temperature, of its
+posterior where that is 0; minus infinity where it held it impossible. ``nss`` and ``auc`` are of the same density (AUC
+of its logarithm, so that it is that of no temperature)."""
 
 DENSITIES: Mapping[str, str] = KEYS | {"x_px": "float64", "y_px": "float64", "worth": "float64"}
 """One row a place of an example scene: what a network's first saccade to it is worth, in nats up to a constant."""

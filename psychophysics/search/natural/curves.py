@@ -59,7 +59,8 @@ class Curves:
         scenes : sequence of Scene
             The set.
         trials : DataFrame
-            Table ``scene_search`` of the observers that count.
+            Table ``scene_search`` of the observers that count; where people searched, only what began where a
+            person did.
         rng : Streams
             Draws scenes and people.
         n_resamples : int
@@ -78,6 +79,8 @@ class Curves:
         )
         shape = len(with_target), len(people) + 1, horizon
         searches = {PEOPLE: human.counted(shape)} if len(human) else {}
+        if len(human):
+            rows = rows[rows["trial"] >= 0]  # the same trials as people's
         by_observer = {str(name): own for name, own in rows.groupby("observer", sort=False)}
         searches |= {name: _counted(own, shape) for name, own in by_observer.items()}
         draws = Draws.of(*shape[:2], rng=rng.generator("found"), n_resamples=n_resamples, n_fixed=1)
@@ -97,7 +100,6 @@ class Curves:
             scene, person, found = self.human.scene, self.human.person, self.human.found
         else:
             own = self.rows[observer]
-            own = own[own["trial"] >= 0]
             allowed = own["allowed"].where(own["allowed"] > 0, np.inf)
             scene, person = own["scene"].to_numpy(), own["person"].to_numpy()
             found = (own["found"] & (own["n_fixations"] <= allowed)).to_numpy()

@@ -102,7 +102,7 @@ def gaze_figure(gaze: pd.DataFrame, observers: Sequence[Observer]) -> Figure:
         for axes, (measure, title) in zip(panels[0], PANELS.items(), strict=True):
             values = gaze[gaze["measure"] == measure].set_index("observer")
             _draw_bits(axes, values, rows)
-            axes.set(title=title, xlabel="bits per fixation")
+            axes.set(title=title, xlabel="bits per fixation", ylim=(-0.6, len(rows) - 0.4))
         panels[0, 0].set_yticks(range(len(rows)), [name for name, _, _ in rows])
         panels[0, 1].set_yticks(range(len(rows)), [""] * len(rows))
         n = gaze.loc[gaze["measure"] == "bits", "n"]
