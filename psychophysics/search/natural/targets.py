@@ -1,8 +1,8 @@
 """What a searcher is shown of a target before it searches a scene: pictures, at the scene's own scale.
 
-A target that has a picture is shown by it. One that is told by its box alone is cut out of the scene that is searched,
-so that the searcher is told more than a person who is given a name. One that is told by its category alone is shown as
-others of that category look, cut out of the other scenes of the set; what is not there is shown so in any case.
+A target that has a picture is shown by it. One of a category is shown as others of it look, cut out of other scenes of
+the set, whether it is there or not: nobody is told which one it will be. Any other is cut out of the scene that is
+searched; the searcher is told more then than a person who is given a word.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Shown:
     ----------
     looks : tuple of Look
         At least one.
-    how : {"picture", "box", "category"}
+    how : {"picture", "category", "box"}
         What they were found by.
     """
 
@@ -104,15 +104,14 @@ def shown(scene: Scene, scenes: Sequence[Scene]) -> Shown:
         raise DataError(f"a scene that is searched must have a target; got none ({scene.name})")
     if target.picture is not None:
         return Shown((Look(scene.name, target.picture),), "picture")
+    if target.category and (examples := tuple(_examples(scene, scenes))):
+        return Shown(examples, "category")
     if target.present and target.box_px is not None:
         return Shown((Look(scene.name, scene.picture, target.box_px),), "box")
-    examples = tuple(_examples(scene, scenes)) if target.category else ()
-    if not examples:
-        raise DataError(
-            f"target {target.name} must have a picture, a box, or a category of which another scene has one; got "
-            f"none of them ({scene.name})"
-        )
-    return Shown(examples, "category")
+    raise DataError(
+        f"target {target.name} must have a picture, a box, or a category of which another scene has one; got none of "
+        f"them ({scene.name})"
+    )
 
 
 def _examples(scene: Scene, scenes: Sequence[Scene]) -> Iterator[Look]:
