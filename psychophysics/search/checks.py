@@ -114,6 +114,10 @@ def _check_multiverse(config: SearchConfig) -> None:
                 f"multiverse.foveas must be empty: its searchers match features of drawn displays behind the network; "
                 f"got {', '.join(config.multiverse.foveas)} ({setting})"
             )
+    if all(len(EXPERIMENTS[name].conditions) < 2 for name in config.tasks):
+        raise ConfigError(
+            f"tasks must hold one with two sides where multiverse.foveas are given; got {', '.join(config.tasks)}"
+        )
     empty = [name for name in CHOICES if not getattr(config.multiverse, name)]
     if empty:
         raise ConfigError(

@@ -40,7 +40,34 @@ def test_the_default_and_the_demo_are_sound() -> None:
         ({"tasks": ["2v5", "letters"], "searcher": "eccnet"}, r"^tasks .*eccnet.*2v5"),
         ({"rules": {"look": "elm", "pitch_deg": 0.1}}, r"^rules\.pitch_deg .*elm"),
         ({"n_searches": 1000, "rules": {"pitch_deg": 0.06}}, r"^rules\.pitch_deg .*n_searches"),
-        ({"displays": {"n_displays": 1000}, "n_random": 100}, r"^displays\.n_displays.* 100,000 cells"),
+        (
+            {"displays": {"n_displays": 1000}, "n_random": 100, "n_random_displays": 1000},
+            r"^displays\.n_displays.* 100,000 cells",
+        ),
+        ({"matching": {"levels": "only_5"}}, r"^matching\.levels .*n_levels = 3 .*only_5"),
+        ({"multiverse": {"foveas": ["v1"], "levels": ["mean", "only_4"]}}, r"^multiverse\.levels .*only_4"),
+        ({"multiverse": {"foveas": ["v1", "v1"]}}, r"^multiverse\.foveas .*v1, v1"),
+        ({"multiverse": {"foveas": ["v1"], "targets": []}}, r"^multiverse\.targets .*none"),
+        ({"multiverse": {"foveas": ["v1"], "temperatures": [-1.0]}}, r"^multiverse\.temperatures .*-1"),
+        (
+            {"multiverse": {"foveas": ["v1"]}, "fovea": {"place": "inline"}},
+            r"^multiverse\.foveas .*fovea\.place",
+        ),
+        ({"multiverse": {"foveas": ["v1"]}, "tasks": ["feature"]}, r"^tasks .*two sides.*feature"),
+        (
+            {"multiverse": {"foveas": ["eccnet"], "levels": ["mean"]}, "matching": {"n_levels": 2}},
+            r"^matching\.n_levels must be 3",
+        ),
+        ({"eccnet": {"without": ["window"]}}, r"^eccnet\.without .*searcher.*window"),
+        ({"eccnet": {"ablate": ["window"]}}, r"^eccnet\.ablate .*searcher.*window"),
+        (
+            {"searcher": "eccnet", "eccnet": {"ablate": ["window"], "without": ["window"]}},
+            r"^eccnet\.ablate .*window",
+        ),
+        ({"searcher": "eccnet", "fovea": {"preset": "v1"}}, r"^fovea .*eccnet.*v1"),
+        ({"searcher": "eccnet", "scenes": {"path": "somewhere"}}, r"^searcher .*scenes\.path"),
+        ({"scenes": {"path": "nowhere"}, "controls": ["ideal"]}, r"^controls .*ideal"),
+        ({"scenes": {"path": "nowhere"}}, r"^scenes\.path .*nowhere"),
         (
             {
                 "observer": {"models": ["vit_tiny_patch16_224"], "weights": "random"},

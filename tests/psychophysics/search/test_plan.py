@@ -13,14 +13,16 @@ from cogattn.observers.live import register
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import (
     DisplaySettings,
+    EccnetSettings,
     FoveaSettings,
     MatchingSettings,
+    MultiverseSettings,
     RulesSettings,
     SearchConfig,
 )
-from cogattn.psychophysics.search.displays.tasks import TASKS
+from cogattn.psychophysics.search.displays.tasks import TASKS, find_condition
 from cogattn.psychophysics.search.plan import (
-    TABLES,
+    TABLE,
     SearchCell,
     cells_of,
     contents,
@@ -51,7 +53,7 @@ def identities(config: SearchConfig) -> dict[SearchCell, str]:
 def test_the_default_plan_has_every_searcher_before_every_condition() -> None:
     config = SearchConfig()
     observers, cells = observers_of(config), cells_of(config)
-    assert len({observer.id for observer in observers}) == 1 + 1 + 5 + 3
+    assert len({observer.id for observer in observers}) == 1 + 1 + 20 + 3
     assert {(c.observer, c.condition) for c in cells} == {
         (observer.id, condition.name)
         for observer in observers
@@ -59,7 +61,7 @@ def test_the_default_plan_has_every_searcher_before_every_condition() -> None:
         for condition in task.conditions
     }
     assert len({cell.key for cell in cells}) == len(cells) == n_cells(config)
-    assert {cell.task for cell in cells} == set(TABLES)
+    assert {cell.task for cell in cells} == {TABLE}
     assert all(cell.target_present for cell in cells)
 
 
@@ -73,6 +75,71 @@ def test_cells_cover_each_display_once_and_start_at_tens() -> None:
         ]
         assert spans == [(0, 10), (10, 20), (20, 23)]
     assert len(cells_of(config)) == n_cells(config)
+
+
+def test_untrained_copies_see_the_first_displays_only() -> None:
+    config = SearchConfig(
+        displays=DisplaySettings(n_displays=23),
+        n_random=2,
+        n_random_displays=12,
+        tasks=("letters", "lighting"),
+    )
+    spans = {
+        variant: {(c.start, c.stop) for c in cells_of(config) if c.variant == variant}
+        for variant in ("", "untrained")
+    }
+    assert spans == {"": {(0, 10), (10, 20), (20, 23)}, "untrained": {(0, 10), (10, 12)}}
+    assert len(cells_of(config)) == n_cells(config)
+    few = changed(config, displays=DisplaySettings(n_displays=4))
+    assert {(c.start, c.stop) for c in cells_of(few)} == {(0, 4)}
+    assert len(cells_of(few)) == n_cells(few)
+
+
+def test_tasks_that_people_answered_without_a_target_are_shown_without_one() -> None:
+    config = SearchConfig(tasks=("letters", "conjunction"), controls=("chance",))
+    shown = {task: set() for task in ("letters", "conjunction")}
+    for cell in cells_of(config):
+        shown[find_condition(cell.condition)[0].name].add(cell.target_present)
+    assert shown == {"letters": {True}, "conjunction": {True, False}}
+    assert len(cells_of(config)) == n_cells(config)
+
+
+def test_eccnet_is_ablated_rule_by_rule() -> None:
+    config = SearchConfig(
+        searcher="eccnet",
+        observer=TimmObserver(models=("vgg16",)),
+        eccnet=EccnetSettings(without=("pixels",), ablate=("window", "half_scale")),
+        controls=("random_weights", "chance"),
+        n_random=1,
+        tasks=("letters",),
+    )
+    names = [one.id for one in observers_of(config)]
+    assert names == [
+        "vgg16", "vgg16, without window", "vgg16, without half_scale", "vgg16, untrained 0", "chance",
+    ]  # fmt: skip
+    assert len(cells_of(config)) == n_cells(config)
+    left_out = {cell.variant: relevant(config, cell).eccnet.without for cell in cells_of(config)}
+    assert left_out == {
+        "": ("pixels",),
+        "without window": ("window", "pixels"),
+        "without half_scale": ("half_scale", "pixels"),
+        "untrained": ("pixels",),
+        "chance": (),
+    }
+    for cell in cells_of(config):
+        own = relevant(config, cell)
+        assert own == relevant(own, cell)
+        assert (own.searcher == "eccnet") == (cell.variant != "chance")
+        for unused in (
+            {"rules": RulesSettings(temperature=0.0, pitch_deg=1.0)},
+            {"matching": MatchingSettings(gain=1.0)},
+            {"n_searches": 1},
+        ):
+            if cell.variant != "chance":
+                assert relevant(changed(config, **unused), cell) == own
+    assert observers_of(changed(config, searcher="matching")) == tuple(
+        one for one in observers_of(config) if "without" not in one.variant
+    )
 
 
 def test_controls_are_made_from_each_network_and_know_it() -> None:
@@ -106,7 +173,7 @@ def test_a_further_network_adds_its_own_cells_and_leaves_the_others() -> None:
     assert {cell.observer for cell in new} == {
         "vgg11",
         "vgg11, no fovea",
-        *(f"vgg11, untrained {i}" for i in range(5)),
+        *(f"vgg11, untrained {i}" for i in range(20)),
     }
 
 
@@ -114,7 +181,9 @@ def test_a_further_network_adds_its_own_cells_and_leaves_the_others() -> None:
     "settings",
     [
         {"displays": DisplaySettings(n_displays=60)},
-        {"n_random": 9},
+        {"n_random": 25},
+        {"multiverse": MultiverseSettings(foveas=("v1",))},
+        {"n_random_displays": 20},
         {"displays": DisplaySettings(target_absent=True)},
     ],
 )
@@ -137,10 +206,13 @@ def test_who_needs_no_network_does_not_depend_on_it_nor_on_how_it_sees() -> None
         config,
         observer=FactoryObserver(target=("nowhere:nothing",)),
         fovea=FoveaSettings(preset="v1", place="inline"),
-        matching=MatchingSettings(n_levels=2),
+        matching=MatchingSettings(n_levels=2, levels="only_1"),
+        searcher="eccnet",
     )
     blind = changed(
-        config, displays=DisplaySettings(pixels_per_degree=8), matching=MatchingSettings(gain=3.0)
+        config,
+        displays=DisplaySettings(pixels_per_degree=8),
+        matching=MatchingSettings(gain=3.0, targets="one"),
     )
     for cell in cells_of(config):
         if cell.variant:
@@ -246,6 +318,8 @@ def test_the_seed_and_the_rules_change_trials(own_network: FactoryObserver) -> N
         {"seed": 1},
         {"matching": MatchingSettings(n_levels=2, gain=2.0)},
         {"matching": MatchingSettings(n_levels=1, gain=20.0)},
+        {"matching": MatchingSettings(n_levels=2, gain=20.0, levels="only_2")},
+        {"matching": MatchingSettings(n_levels=2, gain=20.0, levels="maximum")},
         {"fovea": FoveaSettings(preset="uniform")},
         {"rules": RulesSettings(pitch_deg=1.0, memory=1.0)},
         {"rules": RulesSettings(pitch_deg=1.0, look="elm")},
