@@ -414,7 +414,7 @@ def test_people_are_no_part_of_a_cell(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("n_networks", "tasks"),
-    [(2, tuple(TASKS)), (7, ("lighting", "letters")), (1, ("orientation_mixed",))],
+    [(2, tuple(TASKS)), (7, ("lighting",)), (1, ("orientation_mixed",))],
 )
 def test_figures_can_be_read(n_networks: int, tasks: tuple) -> None:
     config = SearchConfig(
