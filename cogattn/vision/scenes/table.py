@@ -126,7 +126,7 @@ def _table(file: Path, kind: str, left_out: LeftOut) -> pd.DataFrame | None:
     for name in table.columns:
         known = name in COLUMNS[kind] or (kind == OBJECTS and name.startswith(FEATURE))
         if not known:
-            left_out.add("column", "that is not known", f"{file.name}: {name}")
+            left_out.add("column", "of an unknown name", f"{file.name}: {name}")
         elif name not in TEXT:
             table[name] = _as_numbers(table[name], f"{file.name}, {name}")
     return table
@@ -168,7 +168,7 @@ def _grouped(
     known = set(names)
     for line, scene in enumerate(own, start=2):
         if scene not in known:
-            left_out.add("row", "that belongs to no scene", f"{kind}: line {line}")
+            left_out.add("row", "of no scene", f"{kind}: line {line}")
     return {str(scene): rows for scene, rows in table.groupby(np.array(own)) if scene in known}
 
 

@@ -162,7 +162,7 @@ def _scanpath(
     durations = numbers(search.get("T", []), f"T of {where}")
     whole = len(durations) == len(x)
     if len(durations) and not whole:
-        left_out.add("list of durations", "that is not one number a fixation", where)
+        left_out.add("duration list", "of another length than the fixations", where)
     limit = search.get("max_fixations")
     found = search.get("target_found")
     return Scanpath(

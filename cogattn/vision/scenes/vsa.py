@@ -140,7 +140,7 @@ def _with_people(scenes: list[Scene], numbers: list[int], folder: Path, left_out
         return scenes
     fixations = _array(out / "fix" / "human_all.npy", 3)
     if (folder / "gt_mask.npy").is_file():
-        left_out.add("set of people", "who searched arrays of objects", folder.name)
+        left_out.add("group", "of people who searched arrays of objects", folder.name)
         return scenes
     n_images = len(numbers)
     if fixations.shape[0] % n_images or fixations.shape[2] != 2:

@@ -47,7 +47,7 @@ def test_visions_times_that_kept_their_length_are_left_out(files, tmp_path) -> N
     assert path.durations_ms is None
     assert len(path.fixations_px) == 4
     assert found.left_out == (
-        "1 list of durations that is not one number a fixation was left out (JLA, kitchen_1)",
+        "1 duration list of another length than the fixations was left out (JLA, kitchen_1)",
     )
 
 
@@ -126,7 +126,7 @@ def test_vsa_sets_are_told_apart_and_arrays_of_objects_have_no_people(files, tmp
     assert {scene.name: len(scene.scanpaths) for scene in found} == {
         "ObjArr/1": 0, "ObjArr/2": 0, "Waldo/1": 3, "Waldo/2": 3,
     }  # fmt: skip
-    assert found.left_out == ("1 set of people who searched arrays of objects was left out (ObjArr)",)
+    assert found.left_out == ("1 group of people who searched arrays of objects was left out (ObjArr)",)
     assert len(read_scenes(tmp_path / "dataset" / "Waldo")) == 2
 
 
@@ -186,6 +186,7 @@ def test_coco_boxes_have_a_width_and_a_height_and_absent_targets_none(files, tmp
     assert [path.found for path in present.scanpaths] == [True, False]
     assert [path.found for path in absent.scanpaths] == [False, False]
     assert_allclose(present.scanpaths[0].fixations_px, 20 * files.gaze(0, 1))
+    assert_allclose(present.scanpaths[0].durations_ms, 200)
     assert present.scale == pytest.approx(1680 / 54, rel=1e-3)
 
 

@@ -34,6 +34,7 @@ def test_fixations_and_objects_find_their_scenes(files, tmp_path) -> None:
         assert_allclose(path.fixations_px, files.gaze(0, person))
         assert_allclose(path.onsets_ms, [0, 250, 500, 750])
         assert path.found
+    assert {path.found for path in read_scenes(tmp_path).scenes[2].scanpaths} == {False}
     cup, table = scene.objects
     assert (cup.name, cup.box_px, cup.polygon_px) == ("cup", files.BOX, None)
     assert_allclose(cup.features, [0.5])
@@ -71,6 +72,7 @@ def test_onsets_order_fixations_where_no_number_does(files, tmp_path) -> None:
     files.write_csv(tmp_path / "fixations.csv", rows)
     (path,) = read_scenes(tmp_path).scenes[0].scanpaths
     assert_allclose(path.fixations_px[:, 0], [4, 6, 9])
+    assert (path.found, path.durations_ms, path.max_saccades) == (None, None, None)
 
 
 def test_several_targets_in_an_image_are_several_scenes(files, tmp_path) -> None:
@@ -80,7 +82,7 @@ def test_several_targets_in_an_image_are_several_scenes(files, tmp_path) -> None
     files.write_csv(tmp_path / "fixations.csv", [{"image": "a.png", "person": "p", "x": 1, "y": 1}])
     found = read_scenes(tmp_path)
     assert [scene.name for scene in found] == ["a, cup", "a, fork"]
-    assert found.left_out == ("1 row that belongs to no scene was left out (fixations.csv: line 2)",)
+    assert found.left_out == ("1 row of no scene was left out (fixations.csv: line 2)",)
     assert [scene.name for scene in read_scenes(tmp_path, n_scenes=1)] == ["a, cup"]
 
 
@@ -170,7 +172,7 @@ def test_faulty_objects_are_left_out_and_unknown_columns_named(files, tmp_path) 
     found = read_scenes(tmp_path)
     assert [thing.name for thing in found.scenes[0].objects] == ["whole"]
     assert found.left_out == (
-        "1 column that is not known was left out (scenes.csv: lef)",
+        "1 column of an unknown name was left out (scenes.csv: lef)",
         "2 objects whose box is empty or outside the image were left out (nowhere, a; outside, a)",
         "2 objects whose name others have were left out (twin, a; twin, a)",
         "1 object whose polygon has fewer than three corners was left out (line, a)",
