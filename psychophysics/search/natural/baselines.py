@@ -121,8 +121,7 @@ def baselines(
     fits: list[Array] = []
     for (_, train), centre in zip(folds, maps, strict=True):
         conditional.set_centre(common, centre)
-        start = fits[-1] if fits else PRIOR
-        fits.append(conditional.fit(train[looks.scene[sample]], start))
+        fits.append(conditional.fit(train[looks.scene[sample]]))
     coefficients = np.stack(fits)
     centre, no_content = _tell(looks, folds, common, np.stack(maps), coefficients, watch)
     return Baselines(centre, no_content, np.array(bandwidths), coefficients)
@@ -163,10 +162,10 @@ class _Logit:
             n = len(self.looks.lattices[scene].points_deg)
             _set_centre(self.features[own, :n], np.log(common.on_scene(centre[scene], scene)))
 
-    def fit(self, used: NDArray[np.bool_], start: Array) -> Array:
-        """Return the coefficients most likely for the looks in use."""
+    def fit(self, used: NDArray[np.bool_]) -> Array:
+        """Return the coefficients most likely for the looks in use; a start from other fits would know of others."""
         in_use, options = used.astype(np.float32), {"maxiter": 100, "ftol": 1e-7}
-        return minimize(self._loss, start, args=(in_use,), jac=True, method="L-BFGS-B", options=options).x
+        return minimize(self._loss, PRIOR, args=(in_use,), jac=True, method="L-BFGS-B", options=options).x
 
     def _loss(self, coefficients: Array, used: Floats) -> tuple[float, Array]:
         n, most, k = self.features.shape

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cogattn.psychophysics.search.natural.resampling import Draws, interval
+
+N_SCENES, N_PEOPLE = 20, 10
+
+
+def experiment(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and numbers of fixations by scene and person; the mean of a fixation is 1 in all experiments."""
+    counts = rng.poisson(4, size=(N_SCENES, N_PEOPLE)).astype(float)
+    effects = 1 + rng.normal(0, 0.5, (N_SCENES, 1)) + rng.normal(0, 0.5, N_PEOPLE)
+    return counts * effects + rng.normal(0, 1, counts.shape) * np.sqrt(counts), counts
+
+
+def coverage(rng: np.random.Generator, *, of_scenes_only: bool) -> float:
+    hits, n = 0, 200
+    for _ in range(n):
+        totals, counts = experiment(rng)
+        fixed = N_PEOPLE if of_scenes_only else 0
+        draws = Draws.of(N_SCENES, N_PEOPLE, rng=rng, n_resamples=400, n_fixed=fixed)
+        value = interval(draws.mean(totals, counts), 1000)
+        hits += value.lo <= 1 <= value.hi
+    return hits / n
+
+
+def test_intervals_over_scenes_and_people_hold_the_truth_and_those_over_scenes_alone_do_not() -> None:
+    assert coverage(np.random.default_rng(0), of_scenes_only=False) >= 0.9
+    assert coverage(np.random.default_rng(0), of_scenes_only=True) < 0.85
+
+
+def test_the_first_resample_is_the_data_and_fixed_people_are_drawn_once() -> None:
+    draws = Draws.of(3, 4, rng=np.random.default_rng(0), n_resamples=50, n_fixed=1)
+    totals, counts = np.arange(12.0).reshape(3, 4), np.ones((3, 4))
+    assert draws.mean(totals, counts)[0] == pytest.approx(5.5)
+    assert (draws.people[:, -1] == 1).all()
+    assert draws.people[:, :3].sum(axis=1) == pytest.approx(np.full(51, 3))
+    table = np.random.default_rng(1).random((3, 4, 2))
+    by_hand = (draws.scenes[7][:, None, None] * draws.people[7][None, :, None] * table).sum(axis=(0, 1))
+    assert draws.sums(table)[7] == pytest.approx(by_hand)
+
+
+def test_one_unit_has_no_interval() -> None:
+    assert np.isnan(interval(np.array([2.0, 2.0, 2.0]), 1).lo)
