@@ -1,4 +1,7 @@
-"""Tensor operators of the visual field; needs torch and triton alone and knows nothing above it."""
+"""Tensor operators of the visual field, and on a CPU faster forms of layers with the same sums (`winograd`, `folding`).
+
+Needs torch and triton alone and knows nothing above it.
+"""
 
 if __name__ == "kernels":
     raise ImportError("this folder installs as cogattn.kernels; use `from cogattn import kernels`")

@@ -2,7 +2,8 @@
 
 Sixteen outputs of a 6 x 6 patch cost 36 products of transformed numbers instead of 144. torch's convolutions
 on a CPU do without, and are already as fast as the CPU multiplies; with many channels the transforms, which are
-additions, are cheap beside what they save. Results differ from the plain sum by rounding (1e-6, relative).
+additions, are cheap beside what they save. Results differ from the plain sum by rounding (1e-6, relative). For frozen
+weights on a CPU; gradients reach the maps and not the weights.
 
 References
 ----------

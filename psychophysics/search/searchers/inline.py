@@ -1,14 +1,14 @@
-"""eccNET's way: the fovea lies inside the network, between its stages, and moves with every fixation.
+"""A fovea inside the network, between its stages, which moves with every fixation.
 
-In eccNET, VGG16 with average pooling, the window of the third and later pooling layers grows with eccentricity,
-constant within rings of one degree. The first three blocks do not depend on fixation: they are computed once a
-display, in display coordinates, and a fixation only runs the rest. The reference cuts a window about each
-fixation and runs everything; the two agree up to the border and the grid that the gaze falls on.
+The first stages do not depend on fixation: they are computed once a display, in display coordinates, and a fixation
+only runs the rest. In a VGG, whose stages open with a 2 x 2 pooling layer, that layer averages over windows that grow
+in rings of one degree, with eccNET's slopes and within eccNET's fovea. A network that strides by itself has the input
+of each stage averaged over windows that grow smoothly; one preset names both.
 
-Any convolutional network of timm can be used: where a stage opens with a 2 x 2 pooling layer (VGG) that layer is
-replaced as in eccNET; where it strides by itself its input is first averaged over windows that grow alike.
-Matching is ours (`matching`); the reference's unnormalised correlation, its scaling of maps and its sharpening,
-whose sizes differ from task to task, are left out.
+That is all that there is of eccNET here. eccNET itself is `cogattn.psychophysics.search.eccnet`: there the grid moves
+with the fixation in a window twice as wide, rings are counted from the middle cell of each grid, the target is one
+picture at half its scale, raw products are scaled map by map and sharpened, and what was visited is painted over. Here
+the grid stays where the display is, rings lie about the gaze itself, and targets are matched as in `matching`.
 
 References
 ----------
@@ -133,7 +133,10 @@ class EccentricPool(nn.Module):
 
 
 def eccentric_pool(maps: Tensor, gaze: Tensor, *, slope: float, cells_per_degree: int) -> Tensor:
-    """Pool maps as eccNET's layer does, stride 2.
+    """Average maps over windows that grow in rings about each gaze, at every other cell.
+
+    Slopes and rings are eccNET's; there they are counted from a cell of the pooled map and leave out their outer
+    border, see `cogattn.psychophysics.search.eccnet.pooling`.
 
     Parameters
     ----------
