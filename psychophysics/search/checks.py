@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import timm
 import torch
 
 from cogattn.errors import ConfigError, ObserverError
-from cogattn.observers.build import build_network, timm_network
+from cogattn.observers.build import build_network
 from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import FactoryObserver, TimmObserver
 from cogattn.observers.network import Network
@@ -20,6 +19,7 @@ from cogattn.psychophysics.search.people import read_people
 from cogattn.psychophysics.search.plan import n_cells, networks_of
 from cogattn.psychophysics.search.searchers.inline import InlineNetwork
 from cogattn.psychophysics.search.searchers.places import n_places
+from cogattn.psychophysics.search.skeletons import skeleton_of
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 
@@ -179,12 +179,6 @@ def _check_networks(config: SearchConfig) -> None:
             _check_features(config, skeleton_of(network.id))
         else:
             _check_own(config, network.id)
-
-
-def skeleton_of(name: str) -> Network:
-    """Return timm's network `name` without numbers: its layers and what it says of its features."""
-    with torch.device("meta"):
-        return timm_network(timm.create_model(name), name=name, device="meta")
 
 
 def _check_own(config: SearchConfig, name: str) -> None:

@@ -16,7 +16,6 @@ from cogattn.errors import CogattnError
 from cogattn.observers.build import build_network
 from cogattn.observers.config import NetworkObserver, TimmObserver
 from cogattn.observers.network import Network
-from cogattn.psychophysics.search.checks import skeleton_of
 from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.psychophysics.search.displays.display import MARGIN_DEG
 from cogattn.psychophysics.search.displays.tasks import Condition, Task, find_condition
@@ -24,6 +23,7 @@ from cogattn.psychophysics.search.plan import BLIND, SearchCell, model_name
 from cogattn.psychophysics.search.searchers.giving_up import N_PRACTICE
 from cogattn.psychophysics.search.searchers.places import n_places
 from cogattn.psychophysics.search.searchers.templates import N_SHIFTS
+from cogattn.psychophysics.search.skeletons import skeleton_of
 from cogattn.study import Cost
 from cogattn.vision.fovea import Backbone
 

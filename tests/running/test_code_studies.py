@@ -47,15 +47,21 @@ STALING = [
     ("psychophysics/masking/stimuli/noise.py", "unit_noise", ["masking"]),
     ("psychophysics/masking/stimuli/noise.py", "BINS_PER_OCTAVE", ["masking"]),
     ("psychophysics/masking/study.py", "MaskingStudy.run_cell", ["masking"]),
-    ("psychophysics/search/matching.py", "EPSILON", ["search"]),
+    ("psychophysics/search/searchers/templates.py", "EPSILON", ["search"]),
+    ("psychophysics/search/multiverse/trials.py", "choices_of", ["search"]),
+    ("psychophysics/search/natural/trials.py", "run", ["search"]),
+    ("psychophysics/search/eccnet/trials.py", "run", ["search"]),
+    ("kernels/folding.py", "fold_batch_norms", ["search"]),
     ("eeg/aad/leave_out.py", "MAX_STEPS", ["aad"]),
     ("eeg/efr/spectra.py", "welch_segments", ["efr"]),
     ("eeg/recordings/readers.py", None, ["aad", "efr"]),
 ]
 """File, definition (all of them: None), and the studies whose cells it makes stale."""
 HARMLESS = [
-    *(f"{folder}/{name}" for folder in ("psychophysics/masking", "psychophysics/search", "eeg/aad", "eeg/efr")
+    *(f"{folder}/{name}" for folder in ("psychophysics/masking", "eeg/aad", "eeg/efr")
       for name in ("summary.py", "figures.py")),
+    *(f"psychophysics/search/{name}" for name in ("summary.py", "figures/asymmetry.py", "multiverse/summary.py",
+      "natural/summary.py", "natural/figures.py")),
     "psychophysics/masking/people.py", "psychophysics/search/people.py", "cogattn/figures.py", "cogattn/cli/runs.py",
     "cogattn/cli/__init__.py", "cogattn/running/store.py",
 ]  # fmt: skip
