@@ -88,7 +88,9 @@ class SearchStudy(Study[SearchConfig]):
     def cost(self, config: SearchConfig, cell: Cell) -> Cost:
         """Return what the searches of a cell take, from the size of what it sees and of its network."""
         if cell.task == natural.TABLE:
-            return natural.cost(config, cell)
+            from cogattn.psychophysics.search.natural import costs as scenes
+
+            return scenes.cost(config, natural.own_cell(cell))
         own = _own(cell)
         if own.task == plan.TABLE and plan.by_eccnet(config, own):
             from cogattn.psychophysics.search.eccnet import plan as eccnet

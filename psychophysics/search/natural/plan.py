@@ -34,7 +34,7 @@ from cogattn.psychophysics.search.natural.columns import (
     TABLE,
 )
 from cogattn.psychophysics.search.plan import Variant
-from cogattn.study import Cell, Cost, Schema
+from cogattn.study import Cell, Schema
 
 if TYPE_CHECKING:
     from cogattn.vision.scenes import Scene, SceneSet
@@ -230,13 +230,6 @@ def contents(config: SearchConfig, cell: Cell) -> Mapping[str, str]:
 def inputs(config: SearchConfig) -> Mapping[str, str]:
     """Return the digests of what the summary reads beside the trials: the scenes, for their people."""
     return {f"scene {scene.name}": digest_of(config, scene.name) for scene in searched(config)}
-
-
-def cost(config: SearchConfig, cell: Cell) -> Cost:
-    """Return what a cell needs."""
-    from cogattn.psychophysics.search.natural import costs
-
-    return costs.cost(config, own_cell(cell))
 
 
 def own_cell(cell: Cell) -> SceneCell:

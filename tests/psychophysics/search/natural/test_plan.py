@@ -18,6 +18,7 @@ from cogattn.psychophysics.search.config import (
     SearchConfig,
 )
 from cogattn.psychophysics.search.natural import plan
+from cogattn.psychophysics.search.natural.costs import cost as scene_cost
 from cogattn.psychophysics.search.natural.plan import SceneCell
 from cogattn.testing.scenes import make_scenes, write_scenes
 
@@ -129,7 +130,7 @@ def test_a_cell_depends_on_the_scenes_from_which_its_targets_looks_come(tmp_path
 
 def test_a_plan_is_costed_before_it_runs(folder: Path, own_network: FactoryObserver) -> None:
     config = config_of(folder, observer=own_network, matching=MatchingSettings(n_levels=2))
-    costs = {cell.observer: plan.cost(config, cell) for cell in plan.cells_of(config)}
+    costs = {cell.observer: scene_cost(config, cell) for cell in plan.cells_of(config)}
     assert all(0 < cost.cpu_s < 60 and cost.memory_mb > 0 for cost in costs.values())
     assert costs["chance"].cpu_s < costs["pixels"].cpu_s < costs[own_network.target[0]].cpu_s
 
