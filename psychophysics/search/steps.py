@@ -102,6 +102,6 @@ def remarks_on_steps(steps: pd.DataFrame, observers: Sequence[Observer]) -> Iter
             )
             if len(rows)
         ]
-        n = own["step"].nunique()
+        steps = ", ".join(own["step"].unique())
         what = "; ".join(said) or "no asymmetry surely changes"
-        yield f"{names[str(observer)]}, {n} of its steps left out one by one (95 % each): {what}."
+        yield f"{names[str(observer)]} against itself without one step ({steps}; 95 % each): {what}."

@@ -58,7 +58,7 @@ def test_remarks_name_the_steps_that_surely_make_an_asymmetry() -> None:
     found = table({"vgg16": (10, 30), "vgg16, without rings": (20, 20), "vgg16, no fovea": (10, 70)}, sd=5.0)
     (remark,) = remarks_on_steps(found, OBSERVERS)
     assert remark == (
-        "vgg16, 2 of its steps left out one by one (95 % each): less human by fovea in letters, lighting; "
+        "vgg16 against itself without one step (fovea, rings; 95 % each): less human by fovea in letters, lighting; "
         "more human by rings in letters, lighting."
     )
     nothing = table({"vgg16": (10, 30), "vgg16, no fovea": (10, 30)}, sd=0.0)
