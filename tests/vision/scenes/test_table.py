@@ -145,8 +145,8 @@ def test_each_fault_of_a_scene_leaves_it_out_and_is_named(files, tmp_path: Path,
 
 def test_a_box_that_sticks_out_by_a_pixel_is_cut(files, tmp_path) -> None:
     files.draw(tmp_path / "a.png")
-    files.write_csv(tmp_path / "scenes.csv", [scene(left=-1, top=5, right=9, bottom=61)])
-    assert read_scenes(tmp_path).scenes[0].target.box_px == (0, 5, 9, 60)
+    files.write_csv(tmp_path / "scenes.csv", [scene(left=-1, top=-1, right=9, bottom=61)])
+    assert read_scenes(tmp_path).scenes[0].target.box_px == (0, 0, 9, 60)
 
 
 def test_scenes_of_one_name_are_all_left_out(files, tmp_path) -> None:
