@@ -48,7 +48,8 @@ class FoveaSettings(Settings):
     """Growth of the pooling width: a quarter (v1) or half (v2) of eccentricity, eccNET's, or none."""
     place: Literal["late", "inline"] = "late"
     """``late``: the network sees the display once and its features are pooled; ``inline``: pooling lies between
-    the network's stages as in eccNET, and later stages are run again for each fixation."""
+    the network's stages, in rings in a VGG and growing smoothly in other networks, and later stages are run again for
+    each fixation (eccNET itself: ``searcher``)."""
 
 
 class MatchingSettings(Settings):

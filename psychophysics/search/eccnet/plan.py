@@ -31,7 +31,7 @@ SHARE = 0.4
 FIXATIONS = 3
 """Of a search; one that never finds its target has as many as there are cells."""
 MACS_PER_PIXEL, MACS_PER_S = 305e3, 22e9
-"""Of VGG16, and of one core of a busy machine."""
+"""Of VGG16, whatever the VGG, and of one core of a busy machine."""
 BASE_MB, BYTES_PER_PIXEL = 700.0, 1500
 
 
