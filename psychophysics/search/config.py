@@ -65,7 +65,7 @@ class MatchingSettings(Settings):
     """Depths of the network that are compared (paper: 3)."""
     levels: LevelRule = "mean"
     """How the matches of several depths become one: their mean, weights by reliability, weights by each map's maximum
-    (paper), or a single depth, counted from the finest."""
+    (paper), or a single depth, counted from the finest; chosen on twelve other tasks (docs/search.md)."""
     targets: Knowledge = "all"
     """What the searcher is told: ``all`` kinds of the target, the best of which counts, or ``one``, the picture that
     this display holds (paper)."""
