@@ -165,6 +165,10 @@ def test_equal_times_have_a_slope_of_exactly_zero() -> None:
     found = asymmetries(table).iloc[0]
     assert (found["hard_slope"], found["index"], found["lo"], found["hi"]) == (0, 0, 0, 0)
     assert found["saturated"]
+    for size in (8, 16), (3, 6, 9), (8, 16, 32), (1, 4, 8, 12):
+        times = pd.DataFrame({"set_size": size, "display": 0, "group": "a", "rt_ms": 628.63})
+        (slope,) = search_slopes(times, by=("group",), n_resamples=100)["slope"]
+        assert str(slope) == "0.0"  # not -0.0
 
 
 def test_repeated_searches_of_a_display_are_no_further_units() -> None:
