@@ -218,6 +218,38 @@ def mean_indices(index: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["observer", "mean", "lo", "hi", "n_tasks", "n"])
 
 
+def slope_ratios(
+    present: pd.DataFrame, absent: pd.DataFrame, *, rng: np.random.Generator, n_resamples: int
+) -> pd.DataFrame:
+    """Set the slopes of searches without a target over those with one.
+
+    Parameters
+    ----------
+    present, absent : DataFrame
+        One row a display: ``observer``, ``task``, ``condition``, ``role``, ``set_size``, ``display``, ``rt_ms``.
+    rng : numpy.random.Generator
+        Draws the displays.
+    n_resamples : int
+        How often.
+
+    Returns
+    -------
+    DataFrame
+        ``observer``, ``task``, ``condition``, ``role``, ``present_slope``, ``absent_slope`` (ms per item), ``ratio``
+        (NaN unless both are positive) with ``ratio_lo`` and ``ratio_hi`` (95 %), ``n`` displays; of conditions that
+        have both slopes.
+    """
+    names = ["observer", "task", "condition", "role"]
+    both = pd.concat([present.assign(side="easy"), absent.assign(side="hard")])
+    both = both[both.groupby(names)["side"].transform("nunique") == 2]
+    sides = both.drop(columns=["task", "role"]).rename(columns={"condition": "task", "side": "role"})
+    found = asymmetries(sides, rng=rng, n_resamples=n_resamples).rename(
+        columns={"task": "condition", "easy_slope": "present_slope", "hard_slope": "absent_slope"}
+    )
+    found = found.merge(both[names].drop_duplicates(), on=["observer", "condition"])
+    return found[[*names, "present_slope", "absent_slope", "ratio", "ratio_lo", "ratio_hi", "n"]]
+
+
 def ratio_of(index: float) -> float:
     """Return the ratio of slopes, hard over easy, that an asymmetry index stands for: they rise together."""
     return float((1 + index) / (1 - index)) if index < 1 else np.inf

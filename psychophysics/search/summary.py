@@ -38,6 +38,7 @@ from cogattn.psychophysics.search.slopes import (
     prediction_interval,
     ratio_of,
     search_slopes,
+    slope_ratios,
 )
 from cogattn.psychophysics.search.steps import steps_table
 from cogattn.seeds import Streams
@@ -164,38 +165,6 @@ def _mean_fixations(ends: pd.DataFrame) -> pd.Series:
     """Saccades of a search by observer, each search with the same weight."""
     totals = ends.groupby("observer", sort=False)[["n", "n_fixations"]].sum()
     return totals["n_fixations"] / totals["n"]
-
-
-def slope_ratios(
-    present: pd.DataFrame, absent: pd.DataFrame, *, rng: np.random.Generator, n_resamples: int
-) -> pd.DataFrame:
-    """Set the slopes of searches without a target over those with one.
-
-    Parameters
-    ----------
-    present, absent : DataFrame
-        One row a display: ``observer``, ``task``, ``condition``, ``role``, ``set_size``, ``display``, ``rt_ms``.
-    rng : numpy.random.Generator
-        Draws the displays.
-    n_resamples : int
-        How often.
-
-    Returns
-    -------
-    DataFrame
-        ``observer``, ``task``, ``condition``, ``role``, ``present_slope``, ``absent_slope`` (ms per item), ``ratio``
-        (NaN unless both are positive) with ``ratio_lo`` and ``ratio_hi`` (95 %), ``n`` displays; of conditions that
-        have both slopes.
-    """
-    names = ["observer", "task", "condition", "role"]
-    both = pd.concat([present.assign(side="easy"), absent.assign(side="hard")])
-    both = both[both.groupby(names)["side"].transform("nunique") == 2]
-    sides = both.drop(columns=["task", "role"]).rename(columns={"condition": "task", "side": "role"})
-    found = asymmetries(sides, rng=rng, n_resamples=n_resamples).rename(
-        columns={"task": "condition", "easy_slope": "present_slope", "hard_slope": "absent_slope"}
-    )
-    found = found.merge(both[names].drop_duplicates(), on=["observer", "condition"])
-    return found[[*names, "present_slope", "absent_slope", "ratio", "ratio_lo", "ratio_hi", "n"]]
 
 
 def against_untrained(
