@@ -44,5 +44,5 @@ def _scene_s(config: SearchConfig, cell: SceneCell, scene: Scene, per_pixel: flo
     if cell.variant == "chance":
         return looking
     levels = 1 if cell.variant == "pixels" else config.matching.n_levels
-    looks = min(places, fixations + cell.limit) * places * PLACE_S * 2 * levels
+    looks = min(places, fixations + cell.limit) * places * PLACE_S * levels
     return looking + looks + pixels * (PASSES * per_pixel + READING_S_PER_PIXEL * levels) + 3 * PASS_S
