@@ -81,7 +81,7 @@ def test_cost_grows_with_displays_and_pixels_and_with_a_fovea_inside() -> None:
     coarse = config.model_copy(update={"displays": DisplaySettings(pixels_per_degree=15)})
     assert total(coarse) < 0.7 * total(config)
     inside = config.model_copy(update={"fovea": FoveaSettings(place="inline")})
-    assert total(inside) > 3 * total(config)
+    assert total(inside) > 2 * total(config)
     heavy = config.model_copy(update={"observer": TimmObserver(models=("vgg16",))})
     assert total(heavy) > 10 * total(config)
 
