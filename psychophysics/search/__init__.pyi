@@ -4,6 +4,7 @@ from .config import SearchConfig as SearchConfig
 from .diet import DIETS as DIETS
 from .displays.display import Display as Display
 from .displays.display import make_display as make_display
+from .displays.tasks import EXPERIMENTS as EXPERIMENTS
 from .displays.tasks import TASKS as TASKS
 from .eccnet.searching import eccnet_fixations as eccnet_fixations
 from .natural.gaze import densities_along as densities_along
@@ -24,6 +25,7 @@ from .study import SearchStudy as SearchStudy
 
 __all__ = [
     "DIETS",
+    "EXPERIMENTS",
     "TASKS",
     "Display",
     "SearchConfig",
