@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -85,7 +84,7 @@ def _row(
         [one["resampled"] for one in other], axis=0
     )
     n = int(sum(one["n"] for one in own))
-    step = cast(str, control.variant.removeprefix("without ").removeprefix("no "))
+    step = control.variant.removeprefix("without ").removeprefix("no ")
     return network.id, step, task, index, without, index - without, *interval(resampled, n // 2), n
 
 
