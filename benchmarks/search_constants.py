@@ -31,7 +31,6 @@ from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.config import RulesSettings
 from cogattn.psychophysics.search.displays.display import Display, make_display
 from cogattn.psychophysics.search.displays.tasks import Task
-from cogattn.psychophysics.search.multiverse.trials import Reader, Reads
 from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
 from cogattn.psychophysics.search.searchers.searching import Places, search
 from cogattn.vision.fovea import Backbone
@@ -43,7 +42,6 @@ SETTINGS = (
     ("v2", 200.0, "all"), ("v2", 200.0, "one"), ("v2", 60.0, "all"), ("v2", 600.0, "all"), ("v1", 200.0, "all"),
 )  # fmt: skip
 """Fovea, gain and what the searcher is told: the defaults first."""
-FOVEAS = ("v2", "v1")
 LEVELS = ("mean", "reliability", "maximum", "only_1", "only_2", "only_3")
 CHOICE = ["fovea", "targets", "gain", "levels"]
 PIXELS_PER_DEGREE = 15.0
@@ -65,15 +63,11 @@ def trials(
         places = Places.of(display, pitch_deg=rules.pitch_deg)
         named = (display.task.name, display.condition.role, display.set_size, number)
         alike = len(display.condition.targets) == 1
-        sight = searchers[0][1].sight
-        templates, seen = sight.knowledge(display).templates, sight.see(display)
-        reads = {fovea: Reads(seen, templates, INTEGRATIONS[fovea]) for fovea in FOVEAS}
         for choice, searcher in searchers:
             if alike and searcher.targets == "one":
                 continue
             rng = np.random.default_rng([seed, number])
-            reader = Reader(searcher, reads[choice[0]])
-            found = search(reader, display, places=places, rules=rules, rng=rng, n_searches=4)
+            found = search(searcher, display, places=places, rules=rules, rng=rng, n_searches=4)
             n = float(np.mean([f.n_fixations for f in found]))
             told = {searcher.targets} | ({"one"} if alike and choice[:2] == SETTINGS[1][:2] else set())
             rows += [(*choice, one, *named, n) for one in sorted(told)]

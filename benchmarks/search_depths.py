@@ -25,7 +25,6 @@ from cogattn.observers.build import build_network
 from cogattn.observers.config import TimmObserver
 from cogattn.psychophysics.search.config import ALL_TASKS, SearchConfig
 from cogattn.psychophysics.search.displays.tasks import TASKS
-from cogattn.psychophysics.search.multiverse.trials import Reader, Reads
 from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
 from cogattn.psychophysics.search.searchers.places import Places
 from cogattn.psychophysics.search.searchers.searching import search
@@ -51,12 +50,9 @@ def trials(copy: int, config: SearchConfig, targets: tuple[str, ...]) -> pd.Data
     for condition in (condition for name in ALL_TASKS for condition in TASKS[name].conditions):
         for number, display in displays_of(config, condition.name, 0, config.displays.n_displays):
             places = Places.of(display, pitch_deg=config.rules.pitch_deg)
-            reads = Reads(first.sight.see(display), first.sight.knowledge(display).templates, fovea)
             for (told, rule), searcher in searchers.items():
                 rng = Streams(config.seed).generator("search", condition.name, copy, display.set_size, number)
-                found = search(
-                    Reader(searcher, reads), display, places=places, rules=config.rules, rng=rng, n_searches=4
-                )
+                found = search(searcher, display, places=places, rules=config.rules, rng=rng, n_searches=4)
                 n = float(np.mean([f.n_fixations for f in found]))
                 task, role = display.task.name, display.condition.role
                 rows.append((copy, told, rule, task, role, display.set_size, number, n))

@@ -227,6 +227,8 @@ class MatchingView:
         self._points = torch.from_numpy(places.points_deg)
         self._templates = [known.templates[depth].of_kinds(kinds) for depth in self._depths]
         self._maps = [seen.maps[depth][:, [*kinds, -1]] for depth in self._depths]
+        asked = (searcher.integration, tuple(self._depths), tuple(kinds), places.points_deg.tobytes())
+        self._starts, self._asked = seen.starts, asked
 
     def matches(self, gaze_deg: Array) -> Array:
         """Return the match of each kind with every place, of each level that the searcher listens to.
@@ -234,15 +236,19 @@ class MatchingView:
         Shape (n_levels, n_kinds, n_gazes, n_places).
         """
         gaze, again = np.unique(np.asarray(gaze_deg, dtype=float), axis=0, return_inverse=True)
-        found = read_levels(
-            self._field,
-            self._maps,
-            self._templates,
-            self._points,
-            torch.from_numpy(gaze),
-            depths=self._depths,
-        )
-        return found.numpy()[:, :, again.reshape(-1)]
+        start, found = self._starts.get(self._asked, (b"", None))
+        if found is None or start != gaze.tobytes():
+            found = read_levels(
+                self._field,
+                self._maps,
+                self._templates,
+                self._points,
+                torch.from_numpy(gaze),
+                depths=self._depths,
+            ).numpy()
+        if len(gaze) == 1:
+            self._starts.setdefault(self._asked, (gaze.tobytes(), found))
+        return found[:, :, again.reshape(-1)]
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""

@@ -6,6 +6,7 @@ is found here, so that many of them can be tried on one pass.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from cogattn.vision.fovea import FoveatedField, Level
 from cogattn.vision.retina import Integration
 from cogattn.vision.scenes.scene import Scene
 
+Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 N_DISORDERED = 8
@@ -48,11 +50,15 @@ class Matched:
         (height, width) in pixels.
     pixels_per_degree : float
         Scale.
+    starts : dict
+        The first gaze and what was read from there, by fovea, levels, kinds and places: searches of an image begin
+        alike.
     """
 
     levels: list[Level]
     image_size: tuple[int, int]
     pixels_per_degree: float
+    starts: dict[tuple, tuple[bytes, Array]] = dataclasses.field(default_factory=dict)
 
     @property
     def maps(self) -> list[Tensor]:

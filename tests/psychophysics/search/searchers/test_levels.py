@@ -240,6 +240,18 @@ def test_a_target_alone_looks_from_afar_as_it_was_expected_to(rule: LevelRule) -
     assert np.abs(found).max() < 0.05 * own.gain
 
 
+def test_what_is_kept_of_the_start_is_not_taken_for_other_places_or_another_start() -> None:
+    shown, own = display(), searcher(PixelLevels(2))
+    places = Places.of(shown, pitch_deg=1.5)
+    turned = dataclasses.replace(places, points_deg=places.points_deg[::-1].copy())
+    starts = np.array([[[0.0, 0.0]], [[4.0, -3.0]]])
+    for seen in (places, turned):
+        for start in starts:
+            kept = own.begin(shown, seen, np.random.default_rng(0)).evidence(start)
+            anew = searcher(PixelLevels(2)).begin(shown, seen, np.random.default_rng(0)).evidence(start)
+            assert (kept == anew).all()
+
+
 @pytest.mark.parametrize("side", [40, 41])
 def test_disorder_moves_the_ink_and_nothing_else(side: int) -> None:
     _, condition = find_condition("t_in_l")
