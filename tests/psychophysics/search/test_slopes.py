@@ -89,6 +89,7 @@ def test_resampled_means_scatter_by_the_standard_error() -> None:
     found = mean_times(table, n_resamples=20_000, keep_resamples=True).iloc[0]
     assert found["resampled"].std() == pytest.approx(own.std(ddof=1) / np.sqrt(2), rel=0.02)
     assert found["resampled"].mean() == pytest.approx(own.mean(), rel=0.01)
+    assert (found["lo"], found["hi"]) == (found["resampled"].min(), found["resampled"].max())
 
 
 def test_interval_of_ten_displays_is_as_wide_as_students() -> None:
