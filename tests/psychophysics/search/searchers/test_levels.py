@@ -13,6 +13,7 @@ from cogattn.psychophysics.search.config import LevelRule
 from cogattn.psychophysics.search.displays.display import Display, draw, make_display
 from cogattn.psychophysics.search.displays.tasks import find_condition
 from cogattn.psychophysics.search.searchers.controls import PixelLevels
+from cogattn.psychophysics.search.searchers.expected import expect
 from cogattn.psychophysics.search.searchers.levels import (
     NOISE_VARIANCE,
     along,
@@ -20,7 +21,7 @@ from cogattn.psychophysics.search.searchers.levels import (
     discriminability,
     level_weights,
 )
-from cogattn.psychophysics.search.searchers.matching import MatchingSearcher, expect
+from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
 from cogattn.psychophysics.search.searchers.places import Places
 from cogattn.psychophysics.search.searchers.sights import DisplaySight, disordered
 from cogattn.psychophysics.search.searchers.templates import learn_templates, match_maps, normalised
