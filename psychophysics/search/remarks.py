@@ -21,6 +21,10 @@ GROUP_MEANS = (
     "displays; ours are drawn after Gupta et al. (2021)."
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
+TARGET_TOUCHED = (
+    "A network's search ends when 10 x 10 pixels about a fixation touch the target's grid cell, also from the next one: "
+    "nothing is recognised, as in the paper."
+)
 
 FOUR_CORNERS = (
     "letters: each of an L's four corners occurs as often; the paper's displays have three corners, one of them twice "
@@ -66,7 +70,8 @@ def remarks_of(
 
 def _differences(config: SearchConfig) -> Iterator[str]:
     """In what the displays, or what is asked of them, are not what people had."""
-    yield TARGET_CELL
+    touched = config.searcher == "eccnet" and "touching" not in config.eccnet.without
+    yield TARGET_TOUCHED if touched else TARGET_CELL
     resolution = config.displays.pixels_per_degree
     if resolution != 30:
         yield f"Displays have {resolution:g} pixels a degree, the paper's 30: a network sees other sizes of items."

@@ -47,6 +47,12 @@ def test_windows_are_even_and_sum_to_one(size, sd) -> None:
     assert (np.diff(window[: size // 2 + 1]) > 0).all()
 
 
+def test_long_windows_take_their_sd_from_their_size() -> None:
+    """``cv2.getGaussianKernel(11, 0)``."""
+    half = [0.008812, 0.027144, 0.065114, 0.121649, 0.176998, 0.200565]
+    assert gaussian(11, 0)[:6] == pytest.approx(half, abs=1e-6)
+
+
 @pytest.mark.parametrize(("size", "sd"), [(4, 1), (0, 1), (-1, 1), (3, -0.1)])
 def test_windows_of_even_size_are_refused(size, sd) -> None:
     with pytest.raises(ConfigError, match=r"odd sizes and SDs of at least 0; got size"):
@@ -118,3 +124,5 @@ def test_the_best_cell_has_the_best_mean() -> None:
     assert best_cell(priority, cells) == (3, 3)
     assert best_cell(-1 - priority, cells) == (1, 1)
     assert best_cell(priority, cells[2:]) is None
+    cells[2, 0, 5], priority[0, 5] = True, 9
+    assert best_cell(priority, cells) == (0, 5)
