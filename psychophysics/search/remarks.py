@@ -22,8 +22,8 @@ GROUP_MEANS = (
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
 TARGET_TOUCHED = (
-    "A network's search ends when 10 x 10 pixels about a fixation touch the target's grid cell, also from the next one: "
-    "nothing is recognised, as in the paper."
+    "A network's search ends when 10 x 10 pixels about a fixation touch the target's grid cell, even from the next "
+    "one: nothing is recognised, as in the paper."
 )
 
 FOUR_CORNERS = (
