@@ -12,9 +12,10 @@ likelihood ratio of two Gaussians of equal variance, at the place's eccentricity
     e(x | f) = (m1 - m0) / (s^2 + 1 / gain) * (r(x | f) - m0 - criterion * (m1 - m0))
 
 ``m0``, ``s0``: mean and SD of the scene's own matches at that eccentricity, from gazes all over it. ``m1``, ``s1``:
-those of the target's picture, pasted into this scene at six places, one more pass of the network. ``s^2`` is the mean of
-both variances, and ``1 / gain`` the internal noise that a searcher of drawn displays has: on empty ground, where m0 and s
-are 0, the evidence is that of `matching` times m1. Nothing is tuned on people, or on where targets are.
+those of the target's picture, pasted into this scene at six places, one more pass of the network. ``s^2`` is the mean
+of both variances, and ``1 / gain`` the internal noise that a searcher of drawn displays has: on empty ground, where m0
+and s are 0, the evidence is that of `matching` times m1. Nothing of it is tuned on people, or on where targets are; but
+the searcher knows what is in the whole scene on average, looked at or not.
 
 References
 ----------
