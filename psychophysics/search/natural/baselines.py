@@ -220,9 +220,10 @@ def features_of(looks: Looks, which: Index) -> Floats:
 
 def _set_centre(features: Floats, log_centre: Array) -> None:
     """Fill the first two features in; whether a look is a first one shows in those of its amplitude."""
-    first = features[:, :, 2 + len(AMPLITUDES_DEG) : 2 + 2 * len(AMPLITUDES_DEG)].any(axis=(1, 2))
+    of_first = features[:, :, 2 + len(AMPLITUDES_DEG) : 2 + 2 * len(AMPLITUDES_DEG)]
+    first = of_first.reshape(len(features), -1).any(axis=1)
     features[..., 0] = log_centre
-    features[..., 1] = log_centre * first[:, None]
+    features[..., 1] = np.outer(first, log_centre)
 
 
 def _vectors(points: Array, gaze: Array) -> tuple[Array, Array, Array]:

@@ -44,10 +44,10 @@ class Searches:
     @classmethod
     def of(
         cls,
-        scene: Array,
-        person: Array,
-        n_saccades: Array,
-        found: Array,
+        scene: NDArray[np.int64],
+        person: NDArray[np.int64],
+        n_saccades: NDArray[np.int64],
+        found: NDArray[np.bool_],
         *,
         shape: tuple[int, int, int],
     ) -> Searches:

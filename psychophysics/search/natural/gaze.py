@@ -151,7 +151,7 @@ def start_deg(scene: Scene) -> Array:
 def on_image(scene: Scene, points_px: Array) -> NDArray[np.bool_]:
     """Tell which points (n, 2) in pixels lie on the image, its edges included."""
     height, width = scene.size_px
-    return ((points_px >= 0) & (points_px <= (width, height))).all(axis=1)
+    return np.asarray(((points_px >= 0) & (points_px <= (width, height))).all(axis=1))
 
 
 def _places_of(scene: Scene, rules: RulesSettings) -> Places:

@@ -41,16 +41,14 @@ class Draws:
         cls, n_scenes: int, n_people: int, *, rng: np.random.Generator, n_resamples: int, n_fixed: int = 0
     ) -> Draws:
         """Draw `n_resamples` times after the data as they are; the last `n_fixed` of the people always once."""
-        drawn = []
+        drawn: list[Array] = []
         for n, fixed in ((n_scenes, 0), (n_people, n_fixed)):
             free = max(n - fixed, 0)
-            times = (
-                rng.multinomial(free, np.full(free, 1 / free), size=n_resamples)
-                if free
-                else np.ones((n_resamples, 0))
-            )
-            drawn.append(np.vstack([np.ones(n), np.hstack([times, np.ones((n_resamples, n - free))])]))
-        return cls(*drawn)
+            times = np.ones((n_resamples + 1, n))  # the first row is the data
+            if free:
+                times[1:, :free] = rng.multinomial(free, np.full(free, 1 / free), size=n_resamples)
+            drawn.append(times)
+        return cls(drawn[0], drawn[1])
 
     def sums(self, table: Array) -> Array:
         """Return weighed sums of a table (n_scenes, n_people, ...), (n_resamples + 1, ...)."""
