@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.vision.scenes.scene import Scanpath, Scene, SceneObject, Target
+from cogattn.vision.scenes.scene import Box, Scanpath, Scene, SceneObject, Target
 
 Image = NDArray[np.float32]
 Told = Literal["picture", "box", "category"]
@@ -135,13 +135,13 @@ def _scene(
         if present or thing is not things[0]:
             image[top:bottom, left:right] = thing
     painted, target = (_tinted(part, colour) for part in (image, things[0]))
-    box = tuple(map(float, boxes[0])) if present else None
+    box = _as_box(boxes[0]) if present else None
     return Scene(
         name=f"scene{number:03d}",
         picture=painted,
         size_px=size_px,
         pixels_per_degree=pixels_per_degree,
-        objects=tuple(SceneObject(f"thing{i}", tuple(map(float, box))) for i, box in enumerate(boxes[1:])),
+        objects=tuple(SceneObject(f"thing{i}", _as_box(one)) for i, one in enumerate(boxes[1:])),
         target=Target(
             "stripes",
             picture=target if told == "picture" else None,
@@ -167,15 +167,18 @@ def _boxes(
     return boxes
 
 
+def _as_box(box: tuple[int, int, int, int]) -> Box:
+    left, top, right, bottom = box
+    return float(left), float(top), float(right), float(bottom)
+
+
 def _tinted(image: Image, colour: bool) -> NDArray[np.uint8]:
     """Pixels as a file holds them, in colour a little warmer than grey."""
     shown = image[..., None] * np.array([1.0, 0.9, 0.8], dtype=np.float32) if colour else image
     return np.round(255 * shown).astype(np.uint8)
 
 
-def _person(
-    number: int, size_px: tuple[int, int], box: tuple[float, ...] | None, rng: np.random.Generator
-) -> Scanpath:
+def _person(number: int, size_px: tuple[int, int], box: Box | None, rng: np.random.Generator) -> Scanpath:
     height, width = size_px
     fixations = np.vstack([[width / 2, height / 2], rng.uniform(0, 1, (4, 2)) * [width, height]])
     found = box is not None and bool(rng.random() < 0.6)

@@ -201,7 +201,7 @@ class SceneView:
             ],
             axis=-1,
         )  # (levels, eccentricities, targets)
-        own_steps = np.repeat(np.arange(N_ECCENTRICITIES)[:, None], len(centers_deg), axis=1)
+        own_steps = np.repeat(np.arange(N_ECCENTRICITIES, dtype=float)[:, None], len(centers_deg), axis=1)
         apart = [_by_eccentricity(scene, steps), _of_samples(target)]
         self._reliability = np.maximum(apart[1].mean - apart[0].mean, 0) / (
             (apart[0].variance + apart[1].variance) / 2 + 1 / self._searcher.gain
