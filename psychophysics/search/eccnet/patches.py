@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ def widened(place: Place, by: int) -> Place:
     return rows, columns
 
 
-def _within(place: Sequence[Span], outer: Sequence[Span]) -> tuple[object, slice, slice]:
+def _within(place: Sequence[Span], outer: Sequence[Span]) -> tuple[EllipsisType, slice, slice]:
     """Index of a place in maps that hold no more than `outer`."""
     rows, columns = (slice(low - at[0], high - at[0]) for (low, high), at in zip(place, outer, strict=True))
     return ..., rows, columns

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from cogattn.errors import ConfigError
-from cogattn.psychophysics.search.config import SearchConfig, TaskName
+from cogattn.psychophysics.search.config import SearchConfig
 from cogattn.study import Cell, Cost
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MARGIN_PX = 64
 """Background about a display that is always seen."""
 NARROW, WIDE, FINE = ((3, 1), (5, 3)), ((5, 3), (7, 5)), ((3, 0), (5, 1))
-GAUSSIANS: Mapping[TaskName, tuple[tuple[int, float], tuple[int, float]]] = {
+GAUSSIANS: Mapping[str, tuple[tuple[int, float], tuple[int, float]]] = {
     "curvature": NARROW,
     "lighting": FINE,
     "intersection": WIDE,

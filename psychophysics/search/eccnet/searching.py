@@ -223,7 +223,7 @@ def _priority(
 def _next(priority: Array, shown: _Shown, gaze: Pixel, *, by_pixel: bool) -> Pixel | None:
     """The next fixation, kept inside the display; None where no cell is open and only cells can be chosen."""
     cells = shown.allowed(gaze)
-    best = best_pixel(priority, cells.any(axis=0)) if by_pixel else best_cell(priority, cells)
+    best = best_pixel(priority, np.asarray(cells.any(axis=0))) if by_pixel else best_cell(priority, cells)
     if best is None:
         return None
     top, left = shown.corner(gaze)

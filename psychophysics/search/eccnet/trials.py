@@ -20,6 +20,7 @@ from cogattn.psychophysics.search.plan import SearchCell, lacking, model_name, n
 from cogattn.psychophysics.search.slopes import reaction_time_ms
 from cogattn.psychophysics.search.trials import displays_of
 from cogattn.seeds import Streams
+from cogattn.vision.scenes.scene import pixels
 
 
 def run(config: SearchConfig, cell: SearchCell, rng: Streams) -> pd.DataFrame:
@@ -82,7 +83,7 @@ def _searched(
     box = cells[display.target_cell]
     path = fixations(
         seeing,
-        seeing.know(as_bytes(display.target.picture)),
+        seeing.know(as_bytes(pixels(display.target.picture))),
         image,
         cells=cells,
         target_box=box,
