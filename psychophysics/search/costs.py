@@ -85,6 +85,8 @@ def _fixations(task: Task, cell: SearchCell) -> float:
 
 def _maps(config: SearchConfig, cell: SearchCell, condition: Condition) -> int:
     """How many maps are read of a display from each of its gazes: one a search, kind and level, and each's energy."""
+    if cell.variant in BLIND:
+        return config.n_searches  # of nothing
     levels = config.matching.n_levels if model_name(cell.searcher) else 1
     if cell.task != MULTIVERSE:
         targets = config.matching.targets

@@ -4,7 +4,12 @@ import pytest
 
 from cogattn.errors import ConfigError
 from cogattn.observers.config import FactoryObserver
-from cogattn.psychophysics.search.config import DisplaySettings, MatchingSettings, SearchConfig
+from cogattn.psychophysics.search.config import (
+    DisplaySettings,
+    MatchingSettings,
+    MultiverseSettings,
+    SearchConfig,
+)
 from cogattn.psychophysics.search.study import SearchStudy
 from cogattn.registry import load_study
 from cogattn.study import Cell, Outcome, Trials, streams_of
@@ -30,6 +35,9 @@ def test_ones_own_network_is_searched_from_its_check_to_its_summary(own_network:
         matching=MatchingSettings(n_levels=2),
         n_random=2,
         n_bootstrap=100,
+        multiverse=MultiverseSettings(
+            foveas=("v1",), levels=("mean", "only_2"), temperatures=(1.0,), n_displays=2
+        ),
     )
     study.check(config)
     done = []
@@ -44,6 +52,11 @@ def test_ones_own_network_is_searched_from_its_check_to_its_summary(own_network:
     assert index["note"].str.contains("2 untrained: ").all()
     assert set(results.summary["observer"]) == {network.id, *(one.id for one in controls)}
     assert results.tables["means"]["observer"].tolist() == [one.id for one in study.observers(config)]
+    multiverse = results.tables["multiverse"]
+    assert len(multiverse) == 4 * 3
+    assert (multiverse["n_untrained"] == 2).all()
+    assert "multiverse" in results.figures
+    assert any(sentence.startswith("Multiverse: ") for sentence in results.remarks)
 
 
 def test_a_cell_of_another_study_is_refused() -> None:
