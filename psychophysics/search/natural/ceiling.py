@@ -28,6 +28,7 @@ from cogattn.psychophysics.search.natural.folds import Folds
 from cogattn.psychophysics.search.natural.looks import Looks
 from cogattn.psychophysics.search.natural.maps import others_density
 from cogattn.psychophysics.search.natural.scores import auc_of, nss_of
+from cogattn.vision.retina import visibility
 
 Array = NDArray[np.float64]
 
@@ -81,7 +82,7 @@ class Others:
         each, place = np.arange(len(own)), looks.place[own]
         points = looks.lattices[scene].points_deg
         away = np.linalg.norm(points - points[looks.rows["gaze"].to_numpy(int)[own]][:, None], axis=-1)
-        near = (1 + away / self.e2_deg) ** -2.0
+        near = visibility(away, e2_deg=self.e2_deg) ** 2
         for number, bandwidth in enumerate(BANDWIDTHS_DEG):
             density = others_density(looks, scene, bandwidth)[looks.person[own]]
             for kind, worth in enumerate((density, density * near)):

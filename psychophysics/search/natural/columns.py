@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 TABLE, PATHS, GAZE, DENSITY = "scene_search", "scene_path", "scene_gaze", "scene_density"
 
-TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+TEMPERATURES = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """In nats of the searcher's own evidence; which of them tells where people look is chosen on other scenes."""
 
 LOG2_DENSITIES = tuple(f"{kind}_{number}" for kind in ("log2", "near") for number in range(len(TEMPERATURES)))
