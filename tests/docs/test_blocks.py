@@ -49,8 +49,11 @@ COMMANDS = {
     "search": DRY,
     "search --dry-run": "",
     "search --observer.models resnet50 vit_base_patch16_224 --controls chance no_fovea": f"{UNTRAINED} {DRY}",
-    "search --observer.models vgg16 --fovea.place inline --fovea.preset eccnet --rules.temperature 0 "
-    "--observer.weights vgg16.safetensors": DRY,
+    "search --tasks feature conjunction 2v5": DRY,
+    "search --displays.pixels-per-degree 15 --multiverse.foveas v1 v2 eccnet": DRY,
+    "search --searcher eccnet --observer.models vgg16 --observer.weights vgg16.safetensors": DRY,
+    "search --searcher eccnet --observer.models vgg16 --observer.weights vgg16.safetensors "
+    "--eccnet.ablate window rings half_scale map_scaling sharpening pixels painting touching": DRY,
     "search --observer.models resnet18 --observer.weights resnet18_rotated.safetensors": DRY,
     "search --observer.kind factory --observer.target my_networks:rotated": "--tasks curvature "
     "--displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 --n-bootstrap 100 "
@@ -58,6 +61,8 @@ COMMANDS = {
     # scenes
     "search --scenes.path sibs --dry-run": UNTRAINED,
     "search --scenes.path sibs --scenes.n-scenes 20": f"{UNTRAINED} {DRY}",
+    "search --scenes.path sibs --scenes.max-saccades 12": f"{UNTRAINED} {DRY}",
+    "search --scenes.path sibs --observer.models resnet50 convnext_tiny --controls chance": f"{UNTRAINED} {DRY}",
     "search --scenes.path PHOTOGRAPHS --scenes.pixels-per-degree 30": f"{UNTRAINED} {DRY}",
     # aad
     "aad": DRY,
@@ -265,6 +270,8 @@ eeg_stamps = envelope_stamps = np.arange(640) / 64
     "recordings.md": "import numpy as np\n",
     "scenes.md": "",
     "search.md": "",
+    "eccnet.md": "",
+    "photographs.md": "",
     "compare.md": "",
     "people.md": "",
 }
