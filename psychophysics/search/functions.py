@@ -1,8 +1,8 @@
 """Search functions: mean times by set size, the line through them, and both for displays drawn anew.
 
 Intervals are quantiles of resampled displays, as wide as Student's t where displays are few. In 2,000 simulations and
-more those of a slope, an index, a difference and a mean time held the truth .92 to .93 of the time with 5 displays a set
-size and .94 to .95 with 10, 20 and 30 (of skewed times .93 to .94 with 10, a mean's .90).
+more those of a slope, an index, a difference and a mean time held the truth .92 to .93 of the time with 5 displays a
+set size and .94 to .95 with 10, 20 and 30 (of skewed times .93 to .94 with 10, a mean's .90).
 
 References
 ----------

@@ -67,7 +67,7 @@ def _shown(task: Task) -> list[tuple[Condition, bool]]:
 
 def show(axes: Axes, display: Display, *, mark: bool = True) -> None:
     """Draw a display in degrees, with a ring about the target."""
-    half = len(display.image) / display.pixels_per_degree / 2
+    half = len(display.image) / display.scale / 2
     axes.imshow(
         display.image,
         cmap="gray",

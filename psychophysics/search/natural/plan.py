@@ -195,7 +195,7 @@ def relevant(config: SearchConfig, cell: Cell) -> SearchConfig:
         seed=config.seed,
         n_searches=config.n_searches,
         scenes=ScenesSettings(**config.scenes.model_dump(exclude={"n_scenes", "n_random", "max_saccades"})),
-        rules=RulesSettings(**config.rules.model_dump(exclude=WITHOUT_PART)),
+        rules=RulesSettings(**config.rules.model_dump(exclude=set(WITHOUT_PART))),
         matching=MatchingSettings() if blind else _matching(config.matching, own.variant),
         fovea=_fovea(config.fovea, own.variant) if network else FoveaSettings(),
         observer=plan.observer_of(config.observer, network, own.variant) if network else TimmObserver(),

@@ -38,6 +38,7 @@ from cogattn.psychophysics.search.searchers.searching import Places
 from cogattn.psychophysics.search.searchers.templates import as_rgb, match_maps, normalised
 from cogattn.vision.fovea import FoveatedField, Level, image_inputs
 from cogattn.vision.retina import INTEGRATIONS, Integration
+from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]
 
@@ -211,9 +212,9 @@ class InlineSearcher(MatchingSearcher):
             targets=targets,
         )
 
-    def begin(self, display: Display, places: Places, rng: np.random.Generator) -> InlineView:
+    def begin(self, scene: Scene, places: Places, rng: np.random.Generator) -> InlineView:
         """Run the fixation-free stages once; `rng` is not used."""
-        return InlineView(self, display, places)
+        return InlineView(self, cast(Display, scene), places)  # checks refuse all but drawn displays
 
     def _as_at_gaze(self, images: Tensor) -> list[Level]:
         """Levels of an image that is all fovea: for what is known of targets and background."""
@@ -252,7 +253,7 @@ class InlineView:
             self._first,
             torch.tensor(new, dtype=torch.float32),
             image_size=(self._display.image.shape[0], self._display.image.shape[1]),
-            pixels_per_degree=self._display.pixels_per_degree,
+            pixels_per_degree=self._display.scale,
         )
         later = self._match(levels[1:], first=1)
         first = np.broadcast_to(self._first_match, (1, *later.shape[1:]))
@@ -263,7 +264,7 @@ class InlineView:
         field = FoveatedField(
             levels,
             image_size=(self._display.image.shape[0], self._display.image.shape[1]),
-            pixels_per_degree=self._display.pixels_per_degree,
+            pixels_per_degree=self._display.scale,
             integration=INTEGRATIONS["uniform"],
         )
         known = slice(first, first + len(levels))

@@ -29,7 +29,7 @@ Reynolds, Heeger (2009), Neuron 61, 168-185: division by the energy of the surro
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -84,9 +84,10 @@ class MatchingSearcher:
         levels: LevelRule = "mean",
         targets: Told = "all",
     ) -> None:
-        self.sight: Sight = (
-            DisplaySight(sight, knows_distractors=knows_distractors) if callable(sight) else sight
-        )
+        if callable(sight):
+            self.sight: Sight = cast(Sight, DisplaySight(sight, knows_distractors=knows_distractors))
+        else:
+            self.sight = sight
         self.name, self.integration = name, integration
         self.gain, self.criterion = gain, criterion
         self.levels, self.targets = levels, targets
@@ -114,9 +115,9 @@ class MatchingSearcher:
         other.gain = self.gain if gain is None else gain
         return other
 
-    def begin(self, display: Scene, places: Places, rng: np.random.Generator) -> View:
-        """Pass the display through the network once; `rng` is not used."""
-        return MatchingView(self, display, places)
+    def begin(self, scene: Scene, places: Places, rng: np.random.Generator) -> View:
+        """Pass the scene through the network once; `rng` is not used."""
+        return MatchingView(self, scene, places)
 
     def expected(self, known: Knowledge) -> Expected:
         """Return what targets look like from afar; that of the last knowledge is kept."""

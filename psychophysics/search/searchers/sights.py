@@ -164,7 +164,7 @@ class DisplaySight:
 
     def knowledge(self, display: Display) -> Knowledge:
         """Return what is known of a display's condition; that of the last one is kept."""
-        key = (display.condition, display.size_px, display.pixels_per_degree)
+        key = (display.condition, display.size_px, display.scale)
         if self._known is None or self._known[0] != key:
             self._known = key, self._study(display)
         return self._known[1]
@@ -174,7 +174,7 @@ class DisplaySight:
         return display.condition.targets.index(display.sought)
 
     def _study(self, display: Display) -> Knowledge:
-        condition, scale = display.condition, display.pixels_per_degree
+        condition, scale = display.condition, display.scale
         distractors = condition.distractors if self.knows_distractors else ()
         ground = display.task.background
         templates = learn_templates(
@@ -218,7 +218,7 @@ class DisplaySight:
         return Matched(
             [Level(found, level.stride_px) for found, level in zip(maps, levels, strict=True)],
             (image.shape[0], image.shape[1]),
-            display.pixels_per_degree,
+            display.scale,
         )
 
 
