@@ -28,7 +28,7 @@ class SearchStudy(Study[SearchConfig]):
     """Visual-search asymmetry in six tasks."""
 
     name: ClassVar[str] = "search"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: type[SearchConfig] = SearchConfig
     reference: ClassVar[str] = (
         "@inproceedings{gupta2021visual,\n"
