@@ -10,7 +10,7 @@ hold 0.
     OMP_NUM_THREADS=1 python benchmarks/search_constants.py --out trials.csv [--displays 10] [--seed 0]
     python benchmarks/search_constants.py --read trials.csv
 
-Twenty minutes on one thread.
+Ten minutes on one thread.
 """
 
 from __future__ import annotations
