@@ -93,28 +93,18 @@ BLIND: frozenset[Variant] = frozenset({"ideal", "chance"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchCell(Cell):
-    """One searcher before some displays of one condition.
+class SearcherCell(Cell):
+    """Something that one searcher does.
 
     Parameters
     ----------
     parent, variant, copy
         Of the searcher, as `Observer` has them.
-    condition : str
-        Key of one side of a task.
-    start, stop : int
-        Numbers of the first display and of the one after the last, of each set size.
-    target_present : bool
-        Whether the target is among the items.
     """
 
     parent: str
     variant: Variant
     copy: int
-    condition: str
-    start: int
-    stop: int
-    target_present: bool
 
     @property
     def searcher(self) -> Observer:
@@ -126,6 +116,26 @@ class SearchCell(Cell):
             variant=self.variant,
             copy=self.copy,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchCell(SearcherCell):
+    """One searcher before some displays of one condition.
+
+    Parameters
+    ----------
+    condition : str
+        Key of one side of a task.
+    start, stop : int
+        Numbers of the first display and of the one after the last, of each set size.
+    target_present : bool
+        Whether the target is among the items.
+    """
+
+    condition: str
+    start: int
+    stop: int
+    target_present: bool
 
 
 def observers_of(config: SearchConfig) -> tuple[Observer, ...]:

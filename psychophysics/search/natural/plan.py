@@ -51,35 +51,19 @@ BETWEEN = "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SceneCell(Cell):
+class SceneCell(plan.SearcherCell):
     """One searcher before some scenes.
 
     Parameters
     ----------
-    parent, variant, copy
-        Of the searcher, as `Observer` has them.
     scenes : str
         Names, one a line.
     limit : int
         Saccades after which a search ends.
     """
 
-    parent: str
-    variant: Variant
-    copy: int
     scenes: str
     limit: int
-
-    @property
-    def searcher(self) -> Observer:
-        """Who searches."""
-        return Observer(
-            self.observer,
-            role="control" if self.variant else "network",
-            parent=self.parent,
-            variant=self.variant,
-            copy=self.copy,
-        )
 
     @property
     def names(self) -> tuple[str, ...]:
