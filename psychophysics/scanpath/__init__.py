@@ -1,0 +1,1 @@
+"""Scanpaths: how alike two of them are (`metrics`)."""
