@@ -231,7 +231,7 @@ def draw(
         Luminance, or red, green and blue, in [0, 1].
     """
     size = round(side_deg * pixels_per_degree)
-    along: Array = (np.arange(size) + 0.5 - size / 2) / pixels_per_degree  # degrees
+    along = np.asarray((np.arange(size) + 0.5 - size / 2) / pixels_per_degree, dtype=np.float64)  # degrees
     where = [
         _around(center, item.box_deg / np.sqrt(2) + 1 / pixels_per_degree, along)
         for item, center in zip(items, centers_deg, strict=True)

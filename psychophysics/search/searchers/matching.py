@@ -85,7 +85,9 @@ class MatchingSearcher:
         targets: Told = "all",
     ) -> None:
         if callable(sight):
-            self.sight: Sight = cast(Sight, DisplaySight(sight, knows_distractors=knows_distractors))
+            self.sight: Sight = cast(
+                Sight, DisplaySight(cast(LevelsOf, sight), knows_distractors=knows_distractors)
+            )
         else:
             self.sight = sight
         self.name, self.integration = name, integration

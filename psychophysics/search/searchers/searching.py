@@ -67,6 +67,10 @@ class Searcher(Protocol):
         """Take in a scene once; `rng` is the searcher's own noise."""
         ...
 
+    def __hash__(self) -> int:
+        """Return what tells it in a cache."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Search:
