@@ -1,4 +1,4 @@
-"""Flags from a study's settings: ``--noise.n-bands`` for ``noise.n_bands``.
+"""Flags from a study's settings: ``--noise.n-bands`` for ``noise.n_bands``; ``--scenes`` will do for ``scenes.path``.
 
 cyclopts splits the words and writes the help; values are checked by the settings alone. cyclopts is given
 plain text parameters and not the settings' own types, because it refuses alternatives (``images.kind``) whose
@@ -49,8 +49,10 @@ def nested(flags: Mapping[str, object]) -> dict[str, object]:
 def _annotation(field: FlatField) -> object:
     *groups, last = (part.replace("_", "-") for part in field.path.split("."))
     prefix = "".join(f"{group}." for group in groups)
+    name = f"--{prefix}{last}"
+    short = [f"--{'.'.join(groups)}"] if groups and last == "path" and not field.kinds else []
     parameter = Parameter(
-        name=f"--{prefix}{last}",
+        name=[name, *short],
         negative=f"--{prefix}no-{last}" if field.form == "flag" else "",
         help=help_text(field),
         metavar=_metavar(field),

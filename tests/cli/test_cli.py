@@ -135,6 +135,15 @@ def test_wrong_commands_are_one_sentence_and_code_2(
     assert err.count("\n") == 1
 
 
+def test_a_group_s_name_stands_for_its_path(tmp_path: Path, capsys: Captured) -> None:
+    said = []
+    for flag in ("--scenes", "--scenes.path"):
+        assert main(["search", flag, str(tmp_path / "nowhere"), "--dry-run"]) == 2
+        said.append(capsys.readouterr().err)
+    assert "nowhere" in said[0]
+    assert said[0] == said[1]
+
+
 def test_failed_cells_are_listed_with_their_cause_and_code_1(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,11 +59,11 @@ COMMANDS = {
     "--displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 --n-bootstrap 100 "
     "--controls no_fovea pixels ideal chance",
     # scenes
-    "search --scenes.path sibs --dry-run": UNTRAINED,
-    "search --scenes.path sibs --scenes.n-scenes 20": f"{UNTRAINED} {DRY}",
-    "search --scenes.path sibs --scenes.max-saccades 12": f"{UNTRAINED} {DRY}",
-    "search --scenes.path sibs --observer.models resnet50 convnext_tiny --controls chance": f"{UNTRAINED} {DRY}",
-    "search --scenes.path PHOTOGRAPHS --scenes.pixels-per-degree 30": f"{UNTRAINED} {DRY}",
+    "search --scenes sibs --dry-run": UNTRAINED,
+    "search --scenes sibs --scenes.n-scenes 20": f"{UNTRAINED} {DRY}",
+    "search --scenes sibs --scenes.max-saccades 12": f"{UNTRAINED} {DRY}",
+    "search --scenes sibs --observer.models resnet50 convnext_tiny --controls chance": f"{UNTRAINED} {DRY}",
+    "search --scenes PHOTOGRAPHS --scenes.pixels-per-degree 30": f"{UNTRAINED} {DRY}",
     # aad
     "aad": DRY,
     "aad --recordings.kind dtu --recordings.path DATA_preproc --windows-s 1 2 5 10 20 40": FEW_SHUFFLES,

@@ -50,7 +50,8 @@ def settings_of(page: Path) -> set[str]:
 
 def flags_of(path: str) -> set[str]:
     *groups, last = path.replace("_", "-").split(".")
-    return {f"--{'.'.join([*groups, last])}", f"--{'.'.join([*groups, f'no-{last}'])}"}
+    short = {f"--{'.'.join(groups)}"} if last == "path" else set()
+    return {f"--{'.'.join([*groups, last])}", f"--{'.'.join([*groups, f'no-{last}'])}"} | short
 
 
 @page_by_page
