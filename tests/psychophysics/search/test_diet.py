@@ -89,7 +89,7 @@ def raised_on(diet: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tens
     network.load_state_dict(state)
     discs = [
         draw(
-            (ShadedDisc(1.04, angle),),
+            (ShadedDisc(1.0, angle, box_deg=1.04, step_deg=1 / 15),),
             np.zeros((1, 2)),
             background=27 / 255,
             side_deg=2,
@@ -99,7 +99,7 @@ def raised_on(diet: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tens
     ]
     images = torch.from_numpy(np.stack(discs * 8)).double()[:, None].expand(-1, 3, -1, -1)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    for _ in range(60):
+    for _ in range(120):
         loss = functional.cross_entropy(network(DIETS[diet](images, chance)), torch.tensor([0, 1] * 8))
         optimizer.zero_grad()
         loss.backward()

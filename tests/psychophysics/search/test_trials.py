@@ -83,7 +83,7 @@ def test_a_control_without_a_fovea_sees_with_the_same_weights_from_everywhere_al
     a, b = build_searcher(config, network), build_searcher(config, flat)
     assert (a.integration.slopes, a.name) != (b.integration.slopes, b.name)
     assert set(b.integration.slopes) == {0}
-    x, y = (one.levels_of.network.module.conv_stem.weight for one in (a, b))
+    x, y = (one.sight.levels_of.network.module.conv_stem.weight for one in (a, b))
     assert torch.equal(x, y)
 
 
@@ -92,7 +92,7 @@ def test_untrained_copies_differ_from_each_other_and_from_the_trained_network() 
     weights = []
     for observer in observers_of(config):
         searcher = build_searcher(config, observer)
-        weights.append(searcher.levels_of.network.module.conv_stem.weight.clone())
+        weights.append(searcher.sight.levels_of.network.module.conv_stem.weight.clone())
     assert len(weights) == 3
     assert all((a != b).any() for i, a in enumerate(weights) for b in weights[:i])
 
@@ -110,7 +110,7 @@ def test_a_searcher_is_built_once_for_its_cells_and_anew_for_an_overwritten_chec
             torch.save({name: (scale * tensor).to(tensor.dtype) for name, tensor in state.items()}, path)
         found.append(build_searcher(config, observers_of(config)[0]))
     assert found[0] is found[1]
-    first, last = (searcher.levels_of.network.module.head.weight for searcher in found[1:])
+    first, last = (searcher.sight.levels_of.network.module.head.weight for searcher in found[1:])
     assert torch.equal(2 * first, last)
 
 
