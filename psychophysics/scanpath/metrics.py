@@ -255,7 +255,7 @@ def _edit_distances(first: list[Ints], second: list[Ints]) -> Array:
 def _coded(first: list[Ints], second: list[Ints]) -> tuple[NDArray[Any], NDArray[Any], Ints, Ints]:
     """Objects as small numbers, (longest, n_pairs) each, unlike ones as padding; lengths."""
     (a, n), (b, m) = _padded(first, -1), _padded(second, -1)
-    lowest, highest = (int(f(getattr(a, f.__name__)(), getattr(b, f.__name__)())) for f in (min, max))
+    lowest, highest = int(min(a.min(), b.min())), int(max(a.max(), b.max()))
     kind = np.min_scalar_type(highest - lowest + 2)
     a, b = (a - lowest).astype(kind), (b - lowest).astype(kind)
     a[np.arange(a.shape[1]) >= n[:, None]] = highest - lowest + 1
