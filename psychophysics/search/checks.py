@@ -29,6 +29,8 @@ MAX_PLACES = 20_000
 MAX_VALUES = 50_000_000
 """Places of all searches of a display at once: 400 MB an array."""
 PROBE_PX = 96
+OURS = ("rules", "matching", "n_searches")
+"""Settings that eccNET does not read."""
 CHOICES = ("foveas", "levels", "targets", "temperatures")
 """Settings of the multiverse that are lists."""
 
@@ -99,8 +101,21 @@ def _check_choices(config: SearchConfig) -> None:
             f"fovea must be left as it is where searcher is eccnet, which has its own; got {config.fovea.preset}, "
             f"{config.fovea.place}"
         )
+    if not ours:
+        _check_part_in_eccnet(config)
     if config.multiverse.foveas:
         _check_multiverse(config)
+
+
+def _check_part_in_eccnet(config: SearchConfig) -> None:
+    """Rules of looking and matching that nobody follows: eccNET has its own, controls without a network have these."""
+    plain = SearchConfig()
+    unread = [name for name in OURS if getattr(config, name) != getattr(plain, name)]
+    if unread and set(config.controls) <= {"no_fovea", "random_weights"}:
+        raise ConfigError(
+            f"{unread[0]} must be left as it is where searcher is eccnet and controls name none of pixels, ideal and "
+            f"chance: eccNET has rules of its own; got {', '.join(config.controls) or 'no controls'}"
+        )
 
 
 def _check_multiverse(config: SearchConfig) -> None:

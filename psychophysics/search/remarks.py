@@ -21,6 +21,10 @@ GROUP_MEANS = (
     "displays; ours are drawn after Gupta et al. (2021)."
 )
 TARGET_CELL = "A fixation in the target's grid cell ends a search: nothing is recognised, as in the paper."
+RULES_OF_OTHERS = (
+    "Networks search by eccNET's rules, once a display; rules, matching and n_searches are those of pixels, ideal and "
+    "chance alone."
+)
 TARGET_TOUCHED = (
     "A network's search ends when 10 x 10 pixels about a fixation touch the target's grid cell, even from the next "
     "one: nothing is recognised, as in the paper."
@@ -70,6 +74,8 @@ def remarks_of(
 
 def _differences(config: SearchConfig) -> Iterator[str]:
     """In what the displays, or what is asked of them, are not what people had."""
+    if config.searcher == "eccnet":
+        yield RULES_OF_OTHERS
     touched = config.searcher == "eccnet" and "touching" not in config.eccnet.without
     yield TARGET_TOUCHED if touched else TARGET_CELL
     resolution = config.displays.pixels_per_degree

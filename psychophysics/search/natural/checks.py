@@ -22,6 +22,9 @@ INSTEAD = {
     "fovea.place": "",
     "tasks": "",
     "displays": "",
+    "n_random": "scenes.n_random",
+    "n_random_displays": "",
+    "humans": "",
 }
 """Settings that no search of scenes reads, and what it reads instead."""
 

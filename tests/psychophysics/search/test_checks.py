@@ -65,6 +65,11 @@ def test_the_default_and_the_demo_are_sound() -> None:
             r"^eccnet\.ablate .*window",
         ),
         ({"searcher": "eccnet", "fovea": {"preset": "v1"}}, r"^fovea .*eccnet.*v1"),
+        (
+            {"searcher": "eccnet", "rules": {"temperature": 0}, "controls": ["no_fovea"]},
+            r"^rules .*eccnet.*no_fovea",
+        ),
+        ({"searcher": "eccnet", "n_searches": 9, "controls": []}, r"^n_searches .*eccnet.*no controls"),
         ({"searcher": "eccnet", "scenes": {"path": "somewhere"}}, r"^searcher .*scenes\.path"),
         ({"scenes": {"path": "nowhere"}, "controls": ["ideal"]}, r"^controls .*ideal"),
         ({"scenes": {"path": "nowhere"}}, r"^scenes\.path .*nowhere"),

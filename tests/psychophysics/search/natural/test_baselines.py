@@ -20,6 +20,7 @@ from cogattn.psychophysics.search.natural.baselines import (
 from cogattn.psychophysics.search.natural.folds import Folds
 from cogattn.psychophysics.search.natural.looks import Looks
 from cogattn.psychophysics.search.natural.maps import Common, others_density
+from cogattn.psychophysics.search.natural.scores import auc_of, nss_of
 from cogattn.vision.scenes.scene import Scanpath, Scene
 
 SETTINGS = ScenesSettings(pitch_deg=1.0)
@@ -113,6 +114,60 @@ def test_what_a_group_is_told_does_not_depend_on_where_anybody_looked_in_it(
     first, second = fits["as it is"], fits["moved"]
     assert second.coefficients[3] == pytest.approx(first.coefficients[3], abs=1e-6)
     assert np.abs(second.coefficients[4] - first.coefficients[4]).max() > 1e-3
+
+
+def test_every_look_is_scored_by_the_densities_told_without_its_group(
+    world: tuple[Looks, np.ndarray, Folds],
+) -> None:
+    looks, _, folds = world
+    seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def watch(number: int, centre: np.ndarray, no_content: np.ndarray) -> None:
+        seen[number] = centre.copy(), no_content
+
+    found = baselines(looks, folds, rng=np.random.default_rng(2), watch=watch)
+    for number, densities in seen.items():
+        own = looks.of_scene(number)
+        for told, density in zip((found.centre, found.no_content), densities, strict=True):
+            place = looks.place[own]
+            expected = np.log2(density[np.arange(len(own)), place])
+            np.testing.assert_allclose(told.log2[own, folds.of_scene[number]], expected, atol=1e-6)
+            np.testing.assert_allclose(told.nss[own], nss_of(density, place), atol=1e-6)
+            np.testing.assert_allclose(told.auc[own], auc_of(density, place), atol=1e-6)
+    assert sorted(seen) == list(range(12))
+
+
+def test_features_of_a_saccade_by_hand() -> None:
+    """From (0, 0) to (3, 0), then to the places of the lattice: lengths, directions, turns, and where it was."""
+    middle = np.array(SIZE_PX[::-1]) / 2
+    degrees = np.array([[0.5, 0.5], [3.5, 0.5], [3.5, 3.5], [6.5, 3.5]])
+    looks = Looks.at([scene(0, (Scanpath("p", degrees * SCALE + middle),))], SETTINGS)
+    points = looks.lattices[0].points_deg
+    features = features_of(looks, np.array([0, 1, 2]))
+    n = len(AMPLITUDES_DEG)
+    amplitude, of_first = features[..., 2 : 2 + n], features[..., 2 + n : 2 + 2 * n]
+    direction, turn = features[..., 2 + 2 * n : 6 + 2 * n], features[..., 6 + 2 * n : 8 + 2 * n]
+    back, nearest = features[..., 8 + 2 * n : 11 + 2 * n], features[..., 11 + 2 * n :]
+
+    def at(x: float, y: float) -> int:
+        return int(np.hypot(*(points - (x, y)).T).argmin())
+
+    knots = np.array(AMPLITUDES_DEG)
+    assert amplitude[1, at(6.5, 0.5)] @ knots == pytest.approx(3)  # hats give distances back
+    assert amplitude[1, at(3.5, 4.5)] @ knots == pytest.approx(4)
+    assert of_first[0, at(3.5, 0.5)] @ knots == pytest.approx(3)
+    assert not of_first[1:].any()
+    np.testing.assert_allclose(direction[1, at(6.5, 0.5)], [1, 0, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(direction[1, at(3.5, 4.5)], [0, 1, -1, 1], atol=1e-6)
+    np.testing.assert_allclose(turn[1, at(6.5, 0.5)], [1, 1], atol=1e-6)  # straight on
+    np.testing.assert_allclose(turn[1, at(0.5, 0.5)], [-1, 1], atol=1e-6)  # back
+    np.testing.assert_allclose(turn[1, at(3.5, 4.5)], [0, -1], atol=1e-6)
+    assert not turn[0].any()  # a first saccade turns from nowhere
+    np.testing.assert_allclose(back[1, at(0.5, 0.5)], [1, 0, 0], atol=1e-6)  # where it has just been
+    assert not back[0].any()
+    np.testing.assert_allclose(nearest[2, at(0.5, 0.5)], [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(nearest[2, at(1.5, 0.5)], [0, 1, 0], atol=1e-6)
+    assert not nearest[1].any()
 
 
 def test_the_slope_of_the_likelihood_is_its_derivative(world: tuple[Looks, np.ndarray, Folds]) -> None:

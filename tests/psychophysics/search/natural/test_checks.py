@@ -44,6 +44,7 @@ def test_scenes_with_a_scale_and_targets_pass(folder: Path) -> None:
         ({"fovea": FoveaSettings(place="inline")}, "fovea.place must be left as it is.*got inline"),
         ({"matching": MatchingSettings(knows_distractors=True)}, "matching.knows_distractors must.*got True"),
         ({"tasks": ("letters",)}, "tasks must be left as it is.*got letters"),
+        ({"n_random": 3}, r"n_random must be left as it is.*got 3 \(scenes.n_random is read instead\)"),
         ({"scenes": {"pitch_deg": 0.06}, "rules": RulesSettings(look="elm")}, "at most 20,000 places with rules.look"),
         ({"scenes": {"pitch_deg": 0.06}, "n_searches": 999}, "at most 50,000 places with 1000 searches"),
     ],
@@ -54,6 +55,12 @@ def test_settings_that_scenes_have_no_use_or_no_room_for_are_refused(
     import re
 
     assert re.search(rule, refusal(folder, **settings))
+
+
+def test_persons_of_the_drawn_tasks_have_no_part_in_scenes(folder: Path, tmp_path: Path) -> None:
+    persons = tmp_path / "mine.csv"
+    persons.write_text("person,measure,estimate\nann,asymmetry.letters,0.4\nbob,asymmetry.letters,0.5\n")
+    assert "humans must be left as it is" in refusal(folder, humans=str(persons))
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
