@@ -222,9 +222,7 @@ def _rows(
     """Scores of one step of several scanpaths, (n, n_places) each; nothing left open makes an even density."""
     n_open = np.isfinite(worth).sum(axis=1)
     worth = np.where(n_open[:, None] > 0, worth, 0.0)
-    own = next_fixation_density(
-        worth, rules.temperature or 1.0
-    )  # one that takes the best place has a posterior
+    own = next_fixation_density(worth, rules.temperature or 1.0)  # at 0 its posterior is weighed
     with np.errstate(divide="ignore"):
         raw = np.log2(own[np.arange(len(own)), fixated])
     columns = {"place": fixated, "n_open": n_open, "log2_raw": raw}

@@ -159,6 +159,8 @@ def test_features_of_a_saccade_by_hand() -> None:
     assert not of_first[1:].any()
     np.testing.assert_allclose(direction[1, at(6.5, 0.5)], [1, 0, 1, 1], atol=1e-6)
     np.testing.assert_allclose(direction[1, at(3.5, 4.5)], [0, 1, -1, 1], atol=1e-6)
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(direction[1, at(5.5, 2.5)], [half, half, 0, -1], atol=1e-6)
     np.testing.assert_allclose(turn[1, at(6.5, 0.5)], [1, 1], atol=1e-6)  # straight on
     np.testing.assert_allclose(turn[1, at(0.5, 0.5)], [-1, 1], atol=1e-6)  # back
     np.testing.assert_allclose(turn[1, at(3.5, 4.5)], [0, -1], atol=1e-6)

@@ -182,6 +182,15 @@ def test_densities_at_each_temperature_and_moved_as_people_move() -> None:
         assert row[f"near_{number}"] == pytest.approx(np.log2(moved[place] / moved.sum()))
 
 
+def test_one_that_takes_the_best_place_is_weighed_by_its_posterior() -> None:
+    empty = scene_of()
+    places = Places.over(empty, pitch_deg=1.0, inhibition_deg=2.0)
+    scene = scene_of(on_lattice(np.random.default_rng(1), places, empty, 2))
+    config = SearchConfig(rules=RulesSettings(temperature=0.0))
+    (row,) = score(Sees(places), scene, places, config, observer="sees").to_dict("records")
+    assert row["log2_raw"] == pytest.approx(row[f"log2_{TEMPERATURES.index(1.0)}"])
+
+
 def test_a_scene_is_looked_at_once_from_each_place_and_off_it_from_the_nearest() -> None:
     empty = scene_of()
     places = Places.over(empty, pitch_deg=1.0, inhibition_deg=2.0)
