@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("cogattn", "kernels", "psychophysics", "eeg", "apps")
 ROOMS = ("config", "study", "trials", "measures", "summary", "figures", "people")
-STUDIES = ("psychophysics/masking", "psychophysics/search", "eeg/aad", "eeg/efr")
+STUDIES = ("psychophysics/masking", "psychophysics/search", "psychophysics/scanpath", "eeg/aad", "eeg/efr")
 
 
 def name_of(path: Path) -> str:

@@ -114,8 +114,8 @@ class Scene:
     ----------
     name : str
         Tells it from the other scenes of a set, together with the target's name where one image holds several searches.
-    picture : path or array
-        The image; a file is read when its pixels are asked for.
+    picture : path or array, optional
+        The image; a file is read when its pixels are asked for. None where only the layout of its objects is known.
     size_px : tuple of int
         (height, width).
     pixels_per_degree : float, optional
@@ -128,20 +128,28 @@ class Scene:
         Who looked where.
     start_px : tuple of float, optional
         Where a search starts; the middle where nobody told.
+    layout : str
+        Scenes with one layout of objects have one word here; empty where each scene is a layout of its own.
     """
 
     name: str
-    picture: Picture
+    picture: Picture | None
     size_px: tuple[int, int]
     pixels_per_degree: float | None = None
     objects: tuple[SceneObject, ...] = ()
     target: Target | None = None
     scanpaths: tuple[Scanpath, ...] = ()
     start_px: tuple[float, float] | None = None
+    layout: str = ""
 
     @property
     def image(self) -> NDArray[np.float32]:
-        """Pixels from 0 to 1, float32 of shape (height, width) or (height, width, 3); a file is read at each call."""
+        """Pixels from 0 to 1, float32 of shape (height, width) or (height, width, 3); a file is read at each call.
+
+        Raises DataError where the scene has no image, or a file that cannot be read.
+        """
+        if self.picture is None:
+            raise DataError(f"a scene must have an image to be looked at; got none ({self.name})")
         return pixels(self.picture)
 
     @property

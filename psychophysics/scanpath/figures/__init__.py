@@ -1,0 +1,1 @@
+"""Figures of scanpaths, one module a picture."""

@@ -1,0 +1,1 @@
+"""Networks that predict scanpaths over objects, and how they are trained."""
