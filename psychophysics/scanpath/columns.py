@@ -76,7 +76,8 @@ given that the path goes on, ``rank`` the object's place among all (1 is best, t
 
 ``scanpath_paths``: a row for each scanpath of the test and ``kind`` of prediction: ``greedy``, ``sampled`` (means over
 ``n_compared`` samples) or ``people`` (means over so many other people in that scene, never the person's own).
-``shuffled`` is the sequence score with the order of the predicted path shuffled; ``end_bits`` -log2 of the chance of the true end.
+``shuffled`` is the sequence score with the order of the predicted path shuffled; ``end_bits`` -log2 of the
+chance of the true end.
 
 ``scanpath_predicted``: predicted paths for pictures; sample -1 is the greedy one.
 
