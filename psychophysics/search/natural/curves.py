@@ -15,8 +15,8 @@ from cogattn.psychophysics.search.natural.finding import (
     Searches,
     mean_saccades,
 )
-from cogattn.psychophysics.search.natural.resampling import Draws, interval
 from cogattn.seeds import Streams
+from cogattn.statistics.crossed import Draws, interval
 from cogattn.statistics.stats import correlation
 from cogattn.vision.scenes.scene import Scene
 

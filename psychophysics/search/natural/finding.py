@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.search.natural.resampling import Draws
+from cogattn.statistics.crossed import Draws
 from cogattn.vision.scenes.scene import Scene
 
 Array = NDArray[np.float64]

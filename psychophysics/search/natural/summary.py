@@ -30,7 +30,6 @@ from cogattn.psychophysics.search.natural.measures import (
 )
 from cogattn.psychophysics.search.natural.people import persons
 from cogattn.psychophysics.search.natural.remarks import remarks_of
-from cogattn.psychophysics.search.natural.resampling import interval
 from cogattn.psychophysics.search.natural.weighing import (
     CENTRE,
     NO_CONTENT,
@@ -41,6 +40,7 @@ from cogattn.psychophysics.search.natural.weighing import (
 )
 from cogattn.psychophysics.search.plan import copies_of
 from cogattn.seeds import Streams
+from cogattn.statistics.crossed import interval
 from cogattn.study import Results, Trials
 from cogattn.vision.scenes.reading import SceneSet, read_scenes
 from cogattn.vision.scenes.scene import Scene

@@ -18,8 +18,8 @@ from cogattn.psychophysics.search.natural.ceiling import Ceiling, Others
 from cogattn.psychophysics.search.natural.columns import GAZE, LOG2_DENSITIES, TEMPERATURES
 from cogattn.psychophysics.search.natural.folds import Folds
 from cogattn.psychophysics.search.natural.looks import Index, Looks
-from cogattn.psychophysics.search.natural.resampling import Draws, interval
 from cogattn.seeds import Streams
+from cogattn.statistics.crossed import Draws, interval
 from cogattn.study import Trials
 
 Array = NDArray[np.float64]

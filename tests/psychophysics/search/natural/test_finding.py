@@ -12,7 +12,7 @@ from cogattn.psychophysics.search.natural.finding import (
     mean_standard_errors,
     standard_errors,
 )
-from cogattn.psychophysics.search.natural.resampling import Draws, interval
+from cogattn.statistics.crossed import Draws, interval
 from cogattn.vision.scenes.scene import Scanpath, Scene, Target
 
 LIMITS = np.array([2, 4, 8, 12])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cogattn.psychophysics.search.natural.resampling import Draws, interval
+from cogattn.statistics.crossed import Draws, interval
 
 N_SCENES, N_PEOPLE = 20, 10
 
