@@ -39,24 +39,24 @@ class ScenesSettings(Settings):
 class SyntheticSettings(Settings):
     """Layouts and simulated scanpaths of known parameters, where no scenes are given."""
 
-    n_layouts: int = Field(default=40, ge=6, le=5000)
+    n_layouts: int = Field(default=40, ge=6, le=1000)
     """Layouts."""
     n_objects: int = Field(default=24, ge=2, le=400)
     """Items in each."""
     n_people: int = Field(default=6, ge=2, le=100)
     """Simulated persons, each before every layout."""
     n_fixations: int = Field(default=12, ge=1, le=200)
-    """Mean length of a scanpath."""
-    proximity: float = 1.5
+    """Mean length of a scanpath that does not end on the target before (half of those that meet it end there)."""
+    proximity: float = 1.0
     """Weight of nearness: log odds per doubling of distance, less with distance."""
     direction: float = 0.6
     """Weight of going on in the same direction: log odds per unit of the cosine."""
-    visited: float = -2.0
+    visited: float = -3.0
     """Weight of having been looked at: log odds."""
     area: float = 0.5
     """Weight of size: log odds per doubling of area."""
-    colour: float = 1.0
-    """Weight of the colour that is looked for: log odds."""
+    category: float = 1.0
+    """Weight of the kind (colour) that is looked for: log odds."""
     spread: float = Field(default=0.25, ge=0)
     """How persons differ: standard deviation of each weight over persons, relative to its size."""
 
