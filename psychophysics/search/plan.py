@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from cogattn.observers import roster
-from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
-from cogattn.observers.content import content_of
+from cogattn.observers import alone, roster
+from cogattn.observers.config import TimmObserver
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import (
     Control,
@@ -27,11 +26,7 @@ from cogattn.psychophysics.search.config import (
     RulesSettings,
     SearchConfig,
 )
-from cogattn.seeds import Streams
 from cogattn.study import Cell, Schema
-
-Searching = TimmObserver | FactoryObserver | ModuleObserver
-"""Settings of networks that search."""
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.search.displays.tasks import Condition
@@ -162,13 +157,6 @@ def model_name(observer: Observer) -> str:
     return observer.parent
 
 
-def network_seed(seed: int, observer: Observer) -> int:
-    """Return the seed of an observer's network: the run's, or an untrained copy's own."""
-    if observer.variant != "untrained":
-        return seed
-    return int(Streams(seed).entropy("untrained", observer.copy)[1])
-
-
 def copies_of(network: Observer, observers: Sequence[Observer], variant: Variant) -> list[Observer]:
     """Return the controls of one variant that were made from a network."""
     return [one for one in observers if one.parent == network.id and one.variant == variant]
@@ -296,7 +284,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
             searcher="eccnet",
             eccnet=EccnetSettings(without=lacking(config, cell.variant)),
             displays=_displays(config.displays, cell.variant),
-            observer=observer_of(config.observer, network, cell.variant),
+            observer=alone.settings_of(config.observer, network, cell.variant),
         )
     if cell.task == MULTIVERSE:
         return _relevant_to_all_choices(config, cell)
@@ -307,7 +295,7 @@ def relevant(config: SearchConfig, cell: SearchCell) -> SearchConfig:
         displays=_displays(config.displays, cell.variant),
         matching=_matching(config.matching, cell.variant),
         fovea=_fovea(config.fovea, cell.variant) if network else FoveaSettings(),
-        observer=observer_of(config.observer, network, cell.variant) if network else TimmObserver(),
+        observer=alone.settings_of(config.observer, network, cell.variant) if network else TimmObserver(),
     )
 
 
@@ -320,7 +308,7 @@ def _relevant_to_all_choices(config: SearchConfig, cell: SearchCell) -> SearchCo
         rules=RulesSettings(**config.rules.model_dump(exclude=chosen_rules)),
         displays=_displays(config.displays, cell.variant),
         matching=MatchingSettings(**config.matching.model_dump(exclude=chosen_matching)),
-        observer=observer_of(config.observer, model_name(cell.searcher), cell.variant),
+        observer=alone.settings_of(config.observer, model_name(cell.searcher), cell.variant),
         multiverse=MultiverseSettings(**config.multiverse.model_dump(exclude={"n_displays"})),
     )
 
@@ -363,13 +351,6 @@ def _fovea(fovea: FoveaSettings, variant: Variant) -> FoveaSettings:
     return FoveaSettings(**fovea.model_dump(exclude=unused))
 
 
-def observer_of(observer: Searching, network: str, variant: Variant) -> Searching:
-    """Return the settings of one network alone, its weights left out where a copy has none of its."""
-    if isinstance(observer, TimmObserver) and variant == "untrained":
-        return TimmObserver(models=(network,), weights="random")
-    return cast(Searching, roster.only(observer, network))  # of the same kind
-
-
 def contents(config: SearchConfig, cell: SearchCell) -> Mapping[str, str]:
     """Return the digests of the network of a cell's searcher; none where it needs no network."""
     return network_contents(config, cell.searcher)
@@ -377,12 +358,4 @@ def contents(config: SearchConfig, cell: SearchCell) -> Mapping[str, str]:
 
 def network_contents(config: SearchConfig, searcher: Observer) -> Mapping[str, str]:
     """Return the digests of a searcher's network; none where it needs none."""
-    network, variant = model_name(searcher), cast(Variant, searcher.variant)
-    if not network:
-        return {}
-    return content_of(
-        observer_of(config.observer, network, variant),
-        network,
-        seed=network_seed(config.seed, searcher),
-        untrained=variant == "untrained",
-    )
+    return alone.network_contents(config.observer, model_name(searcher), searcher, seed=config.seed)

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from cogattn.observers import build_network
+from cogattn.observers.alone import network_seed
 from cogattn.observers.network import Network
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import RulesSettings, SearchConfig
 from cogattn.psychophysics.search.displays.display import Display, make_display
 from cogattn.psychophysics.search.displays.tasks import find_condition
-from cogattn.psychophysics.search.plan import SearchCell, model_name, network_seed
+from cogattn.psychophysics.search.plan import SearchCell, model_name
 from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, IdealSearcher, PixelLevels
 from cogattn.psychophysics.search.searchers.giving_up import N_PRACTICE, practise
 from cogattn.psychophysics.search.searchers.inline import InlineSearcher

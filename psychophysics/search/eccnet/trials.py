@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from cogattn.errors import DataError
 from cogattn.observers import build_network
+from cogattn.observers.alone import network_seed
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import EccnetRule, SearchConfig
 from cogattn.psychophysics.search.displays.display import Display, cell_of
 from cogattn.psychophysics.search.eccnet.network import EccNet, Picture
 from cogattn.psychophysics.search.eccnet.plan import GAUSSIANS
 from cogattn.psychophysics.search.eccnet.searching import Mask, finds, fixations
-from cogattn.psychophysics.search.plan import SearchCell, lacking, model_name, network_seed
+from cogattn.psychophysics.search.plan import SearchCell, lacking, model_name
 from cogattn.psychophysics.search.slopes import reaction_time_ms
 from cogattn.psychophysics.search.trials import displays_of
 from cogattn.seeds import Streams

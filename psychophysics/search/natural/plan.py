@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cogattn.errors import ConfigError
+from cogattn.observers import alone
 from cogattn.observers.config import TimmObserver
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search import plan
@@ -182,7 +183,7 @@ def relevant(config: SearchConfig, cell: Cell) -> SearchConfig:
         rules=RulesSettings(**config.rules.model_dump(exclude=set(WITHOUT_PART))),
         matching=MatchingSettings() if blind else _matching(config.matching, own.variant),
         fovea=_fovea(config.fovea, own.variant) if network else FoveaSettings(),
-        observer=plan.observer_of(config.observer, network, own.variant) if network else TimmObserver(),
+        observer=alone.settings_of(config.observer, network, own.variant) if network else TimmObserver(),
     )
 
 

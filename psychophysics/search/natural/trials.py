@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.observers import build_network
+from cogattn.observers.alone import network_seed
 from cogattn.observers.network import Network
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search.config import SearchConfig
@@ -22,7 +23,7 @@ from cogattn.psychophysics.search.natural.gaze import first_density, score, star
 from cogattn.psychophysics.search.natural.plan import SceneCell, own_cell, scenes_of
 from cogattn.psychophysics.search.natural.seeing import SceneSearcher
 from cogattn.psychophysics.search.natural.targets import Image, shown
-from cogattn.psychophysics.search.plan import model_name, network_seed
+from cogattn.psychophysics.search.plan import model_name
 from cogattn.psychophysics.search.searchers.controls import ChanceSearcher, PixelLevels
 from cogattn.psychophysics.search.searchers.places import Places
 from cogattn.psychophysics.search.searchers.searching import Search, Searcher, look

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from cogattn.observers.alone import network_seed
 from cogattn.observers.build import build_network
 from cogattn.observers.config import FactoryObserver, TimmObserver
 from cogattn.observers.live import register
@@ -29,7 +30,6 @@ from cogattn.psychophysics.search.plan import (
     copies_of,
     model_name,
     n_cells,
-    network_seed,
     networks_of,
     observers_of,
     relevant,
