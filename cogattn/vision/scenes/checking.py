@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,11 +20,12 @@ SLACK_PX = 1.0
 def checked(scenes: Iterable[Scene], left_out: LeftOut) -> list[Scene]:
     """Return the scenes that can be used, sorted by name, and tell `left_out` of the others and of their parts.
 
-    A scene is left out whose image is missing, not an image or of another size than its table says, whose target's
-    picture is missing, whose target's box lies outside the image, or whose name others have (then all of them, since
-    nothing says which is meant). So is a scanpath without a fixation, with numbers that are none, with onsets that go
-    back or durations below 0, or of a person who has several in that scene; and an object whose box is empty or lies
-    outside, or whose name others have. Fixations outside the image are kept: the eye was there.
+    A scene may have no image, if its size is known. One is left out whose image is missing, not an image or of another
+    size than its table says, whose target's picture is missing, whose target's box lies outside the image, or whose
+    name others have (then all of them, since nothing says which is meant). So is a scanpath without a fixation, with
+    numbers that are none, with onsets that go back or durations below 0, or of a person who has several in that scene;
+    and an object whose box is empty or lies outside, whose polygon is none, or whose name others have. Fixations
+    outside the image are kept: the eye was there. Objects are in the order of their names, numbers in these as numbers.
     """
     kept = [found for scene in scenes if (found := _checked(scene, left_out)) is not None]
     by_name = Counter(scene.name for scene in kept)
@@ -45,8 +47,7 @@ def image_size(file: Path) -> tuple[int, int] | None:
 
 
 def _checked(scene: Scene, left_out: LeftOut) -> Scene | None:
-    size = image_size(scene.picture) if isinstance(scene.picture, Path) else scene.picture.shape[:2]
-    if fault := _fault_of_image(scene, size):
+    if fault := _fault_of_image(scene):
         left_out.add("scene", fault, scene.name)
         return None
     target = scene.target
@@ -64,7 +65,10 @@ def _checked(scene: Scene, left_out: LeftOut) -> Scene | None:
     )
 
 
-def _fault_of_image(scene: Scene, size: tuple[int, ...] | None) -> str | None:
+def _fault_of_image(scene: Scene) -> str | None:
+    if scene.picture is None:
+        return None if min(scene.size_px) > 0 else "without an image or its size"
+    size = image_size(scene.picture) if isinstance(scene.picture, Path) else scene.picture.shape[:2]
     if size is None:
         missing = isinstance(scene.picture, Path) and not scene.picture.is_file()
         return "whose image is missing" if missing else "whose image cannot be read"
@@ -106,12 +110,20 @@ def _checked_objects(scene: Scene, left_out: LeftOut) -> tuple[SceneObject, ...]
             left_out.add("object", fault, f"{thing.name}, {scene.name}")
         else:
             kept.append(thing)
-    return tuple(sorted(kept, key=lambda thing: thing.name))
+    return tuple(sorted(kept, key=lambda thing: _natural(thing.name)))
+
+
+def _natural(name: str) -> tuple[tuple[str, int], ...]:
+    """Orders names with numbers in them by these: "r0c2" comes before "r0c10"."""
+    parts = re.findall(r"(\D*)(\d*)", name)
+    return *((text, int(digits or -1)) for text, digits in parts), (name, 0)
 
 
 def _fault_of_object(thing: SceneObject, size_px: tuple[int, int]) -> str | None:
     if thing.polygon_px is not None and not _is_polygon(thing.polygon_px):
         return "whose polygon has fewer than three corners"
+    if thing.polygon_px is not None and not _has_area(thing.polygon_px):
+        return "whose polygon has no area"
     return None if _fits(thing.box_px, size_px) else "whose box is empty or outside the image"
 
 
@@ -119,6 +131,11 @@ def _is_polygon(polygon: Array) -> bool:
     return (
         polygon.ndim == 2 and polygon.shape[1] == 2 and len(polygon) > 2 and bool(np.isfinite(polygon).all())
     )
+
+
+def _has_area(polygon: Array) -> bool:
+    x, y = polygon.T
+    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) > 0
 
 
 def _checked_paths(scene: Scene, left_out: LeftOut) -> tuple[Scanpath, ...]:

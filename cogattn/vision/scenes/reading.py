@@ -12,12 +12,14 @@ import numpy as np
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.digests import combined, file_digest
-from cogattn.vision.scenes import coco_search18, sibs, table, visions, vsa
+from cogattn.vision.scenes import amazon_covers, coco_search18, sibs, table, visions, vsa
 from cogattn.vision.scenes.checking import checked
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Picture, Scanpath, Scene, SceneObject
 
-Layout = Literal["auto", "table", "visions", "vsa", "coco_search18", "sibs"]
+Layout = Literal[
+    "auto", "table", "visions", "vsa", "coco_search18", "sibs", "osie", "amazon_covers", "eyelink"
+]
 
 
 class Reader(Protocol):
@@ -38,6 +40,7 @@ READERS: Mapping[str, Reader] = {
     "vsa": vsa,
     "coco_search18": coco_search18,
     "sibs": sibs,
+    "amazon_covers": amazon_covers,
 }
 
 
@@ -151,10 +154,14 @@ def digest_of(scene: Scene) -> str:
         "objects": combined({f"{i}": _of_object(thing) for i, thing in enumerate(scene.objects)}),
         "scanpaths": combined({f"{i}": _of_path(path) for i, path in enumerate(scene.scanpaths)}),
     }
+    if scene.layout:
+        parts["layout"] = scene.layout
     return combined(parts)
 
 
-def _of_picture(picture: Picture) -> str:
+def _of_picture(picture: Picture | None) -> str:
+    if picture is None:
+        return ""
     return file_digest(picture) if isinstance(picture, Path) else _of_arrays(picture)
 
 

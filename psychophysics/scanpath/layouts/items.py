@@ -60,7 +60,7 @@ class Layout:
     @cached_property
     def log_area(self) -> Array:
         """ln of each object's area in square degrees, shape (n_objects,)."""
-        areas = [_area_px(thing.polygon_px, thing.box_px) for thing in self.scene.objects]
+        areas = [area_px(thing.polygon_px, thing.box_px) for thing in self.scene.objects]
         return np.log(np.array(areas)) - 2 * np.log(self.scale)
 
     @cached_property
@@ -131,7 +131,8 @@ class PathSet:
         return tuple(sorted({path.person for path in self.paths}))
 
 
-def _area_px(polygon: Array | None, box: tuple[float, float, float, float]) -> float:
+def area_px(polygon: Array | None, box: tuple[float, float, float, float]) -> float:
+    """Return the area of a polygon (n, 2), of a box where there is none."""
     if polygon is None:
         left, top, right, bottom = box
         return (right - left) * (bottom - top)
