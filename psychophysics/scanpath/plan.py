@@ -285,17 +285,22 @@ def contents(config: ScanpathConfig, cell: ScanpathCell) -> Mapping[str, str]:
     if who.variant == OUTSIDE:
         return found | {"predictions": path_digest(config.predictors[cell.copy])}
     if config.weights is not None:
-        own = [one for one in fitted_of(config) if (one.observer.id, one.split) == (who.id, cell.split)]
-        return found | {"fitted": one.sha256 for one in own} | _network_of_fitted(config, cell)
+        return found | _of_fitted(config, cell)
     return found | dict(
         alone.network_contents(config.observer, network_of(config, who), who, seed=config.seed)
     )
 
 
-def _network_of_fitted(config: ScanpathConfig, cell: ScanpathCell) -> dict[str, str]:
-    """Digests of the network whose features a model of another run was fitted on; none where it has none."""
+def _of_fitted(config: ScanpathConfig, cell: ScanpathCell) -> dict[str, str]:
+    """Digests of a model of another run and of the network here that its features come from; none of people."""
+    own = fitted_for(config, cell)
+    return {} if own is None else {"fitted": own.sha256, **own.network_contents()}
+
+
+def fitted_for(config: ScanpathConfig, cell: ScanpathCell) -> Fitted | None:
+    """Return the model of another run that a cell tests; None where it tests none."""
     found = [one for one in fitted_of(config) if (one.observer.id, one.split) == (cell.observer, cell.split)]
-    return {name: digest for one in found for name, digest in one.network_contents().items()}
+    return found[0] if found else None
 
 
 def inputs_of_scenes(config: ScanpathConfig) -> Mapping[str, str]:
