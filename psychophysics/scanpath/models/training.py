@@ -1,0 +1,324 @@
+"""Fitting a network to scanpaths: cross entropy over the objects and the end, stopped early by validation likelihood.
+
+Fixations that are given, and padding, never count. The weights that are judged and kept are a moving average of those
+that the steps go through. All randomness of an epoch comes from streams of its own, so that a checkpoint holds no
+generator and a killed training goes on bit for bit.
+
+The loop (`fit`) is apart from the step (`Stepper`) and from the batches (`collating.Batches`): another loop may take
+the same steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from cogattn.errors import DataError
+from cogattn.psychophysics.scanpath.columns import TABLES, TRAINING
+from cogattn.psychophysics.scanpath.config import TrainingSettings
+from cogattn.psychophysics.scanpath.layouts.items import PathSet
+from cogattn.psychophysics.scanpath.models.batches import PathBatch
+from cogattn.psychophysics.scanpath.models.collating import Batches, Told
+from cogattn.psychophysics.scanpath.splitting import Split
+from cogattn.running.checkpoints import Checkpoint
+from cogattn.running.pages import copied, moments, named, number, part, restore_moments
+from cogattn.seeds import Streams
+
+if TYPE_CHECKING:
+    from cogattn.running.pages import Page
+
+NOT_ASKED = -100
+"""Following object of a step that never counts."""
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class PathNetwork(Protocol):
+    """What is trained: any torch module that scores what follows."""
+
+    def __call__(self, batch: PathBatch) -> Tensor:
+        """Return scores (n_paths, n_fixations + 1, n_objects + 1), the last column's being the end's."""
+        ...
+
+    def duration(self, batch: PathBatch) -> Tensor | None:
+        """Return the expected ln ms of each fixation (n_paths, n_fixations), if that is learned."""
+        ...
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass through the training part.
+
+    Parameters
+    ----------
+    train_bits, validation_bits : float
+        Mean -log2 of the chance of what followed, over all that is asked: fixations that are not given, and ends.
+        In training as the steps went, dropout and all.
+    """
+
+    train_bits: float
+    validation_bits: float
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """How a training went.
+
+    Parameters
+    ----------
+    epochs : tuple of Epoch
+        One after the other.
+    """
+
+    epochs: tuple[Epoch, ...] = ()
+
+    @property
+    def best(self) -> int:
+        """The epoch whose weights are kept, counted from 0; -1 before the first."""
+        bits = [epoch.validation_bits for epoch in self.epochs]
+        return bits.index(min(bits)) if bits else -1
+
+    def finished(self, settings: TrainingSettings) -> bool:
+        """Whether so many epochs passed without a better one, or all."""
+        n = len(self.epochs)
+        return n >= settings.max_epochs or n - 1 - self.best >= settings.patience
+
+    def rows(self, observer: str, split: int) -> pd.DataFrame:
+        """Return the rows of the table ``scanpath_training``."""
+        rows = [
+            (observer, split, i, epoch.train_bits, epoch.validation_bits, i == self.best)
+            for i, epoch in enumerate(self.epochs)
+        ]
+        return pd.DataFrame(rows, columns=list(TABLES[TRAINING])).astype(dict(TABLES[TRAINING]))
+
+
+def fit(
+    network: nn.Module,
+    data: PathSet,
+    split: Split,
+    features: Mapping[str, Tensor] | None,
+    settings: TrainingSettings,
+    rng: Streams,
+    checkpoint: Checkpoint | None = None,
+    *,
+    crops: Mapping[str, Tensor] | None = None,
+    target_known: bool = True,
+) -> TrainingLog:
+    """Fit a network in place; it ends in evaluation mode with the weights of the best epoch.
+
+    Parameters
+    ----------
+    network : Module
+        A `PathNetwork`, initialised (see `initialised`).
+    data, split : PathSet, Split
+        Paths, and which of them are trained on and which end the training.
+    features, crops, target_known
+        What the network is told, as in `collating.Told`.
+    settings : TrainingSettings
+        Steps, epochs and patience.
+    rng : Streams
+        Order of the paths, and what is dropped.
+    checkpoint : Checkpoint, optional
+        Written after each epoch; a training that finds one goes on there.
+
+    Raises
+    ------
+    DataError
+        If a part is empty or the likelihood is not finite.
+    """
+    told = Told(features, crops, target_known)
+    train, validation = (
+        Batches(data, numbers, settings.batch, told) for numbers in (split.train, split.validation)
+    )
+    _need_paths(train, "training")
+    _need_paths(validation, "validation")
+    training = _Training(network, settings, rng)
+    training.restore(checkpoint)
+    held_out = validation.in_order()
+    while not training.log.finished(settings):
+        training.run_epoch(train, held_out)
+        if checkpoint is not None:
+            checkpoint.save_tensors(training.page())
+    network.load_state_dict(training.kept)
+    network.eval()
+    return training.log
+
+
+def initialised(build: Callable[[], Network], rng: Streams) -> Network:
+    """Return a network whose initial weights come from a stream; torch's own generator stays as it is."""
+    with _seeded(rng, "weights"):
+        return build()
+
+
+def following(batch: PathBatch) -> Tensor:
+    """Return what each step should have said, (n_paths, n_fixations + 1): an object, n_objects for the end.
+
+    `NOT_ASKED` stands where a fixation is given, and after the end.
+    """
+    n_objects = batch.layouts.present.shape[1]
+    length = (batch.objects >= 0).sum(1, keepdim=True)
+    step = torch.arange(batch.objects.shape[1] + 1)
+    followed = torch.where(step == length, n_objects, F.pad(batch.objects, (0, 1), value=NOT_ASKED))
+    return followed.masked_fill((step < batch.n_given[:, None]) | (step > length), NOT_ASKED)
+
+
+def cannot_end(scores: Tensor, n_given: Tensor) -> Tensor:
+    """Return scores (n_paths, n_steps, n_objects + 1) by which no path ends before a fixation that is not given."""
+    barred = torch.zeros(scores.shape, dtype=torch.bool)
+    step = torch.arange(scores.shape[1])
+    barred[..., -1] = step <= n_given[:, None]
+    return scores.masked_fill(barred, -torch.inf)
+
+
+def nats(network: PathNetwork, batch: PathBatch) -> tuple[Tensor, int]:
+    """Return the summed -ln of the chances of what followed, and how many steps were asked."""
+    asked = following(batch)
+    scores = cannot_end(network(batch), batch.n_given)
+    total = F.cross_entropy(scores.flatten(0, 1), asked.flatten(), ignore_index=NOT_ASKED, reduction="sum")
+    return total, int((asked != NOT_ASKED).sum())
+
+
+def duration_loss(network: PathNetwork, batch: PathBatch) -> Tensor | None:
+    """Return the mean squared error of ln durations over fixations that are not given; None where none are learned."""
+    if batch.durations_ms is None:
+        return None
+    expected = network.duration(batch)
+    if expected is None:
+        return None
+    step = torch.arange(batch.objects.shape[1])
+    asked = (batch.objects >= 0) & (step >= batch.n_given[:, None]) & (batch.durations_ms > 0)
+    off = expected - batch.durations_ms.clamp(min=1e-3).log()
+    return off.masked_fill(~asked, 0).square().sum() / asked.sum().clamp(min=1)
+
+
+def bits(network: nn.Module, batches: Iterable[PathBatch]) -> float:
+    """Return the mean -log2 of the chance of what followed, over all that is asked in the batches, nothing dropped."""
+    network.eval()
+    total, n = 0.0, 0
+    with torch.inference_mode():
+        for batch in batches:
+            lost, asked = nats(network, batch)
+            total, n = total + float(lost), n + asked
+    return total / n / math.log(2)
+
+
+class Stepper:
+    """Takes a network one batch at a time towards the paths that it is shown.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    settings : TrainingSettings
+        Of the steps.
+
+    Attributes
+    ----------
+    average : AveragedModel
+        The same network with the moving average of the weights.
+    """
+
+    def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
+        self.network, self.settings = network, settings
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.average = AveragedModel(network, multi_avg_fn=partial(_move, settings.averaging))
+
+    def step(self, batch: PathBatch) -> tuple[float, int]:
+        """Take one step; return the summed -ln of the chances of what followed, and how many they are."""
+        self.network.train()
+        total, n = nats(self.network, batch)
+        loss = total / n
+        durations = duration_loss(self.network, batch)
+        self.optimiser.zero_grad()
+        (loss if durations is None else loss + durations).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        return float(total.detach()), n
+
+    def page(self) -> Page:
+        """Return everything that the next step depends on."""
+        return {
+            **named("network", copied(self.network.state_dict())),
+            **named("average", copied(self.average.state_dict())),
+            **named("optimiser", moments(self.optimiser)),
+        }
+
+    def restore(self, page: Page) -> None:
+        """Go back to where `page` was written."""
+        self.network.load_state_dict(part(page, "network"))
+        self.average.load_state_dict(part(page, "average"))
+        restore_moments(self.optimiser, part(page, "optimiser"))
+
+
+class _Training:
+    """Epoch by epoch; the weights of the best one so far in `kept`."""
+
+    def __init__(self, network: nn.Module, settings: TrainingSettings, rng: Streams) -> None:
+        self.stepper, self.rng = Stepper(network, settings), rng
+        self.log = TrainingLog()
+        self.kept: Page = {}
+
+    def run_epoch(self, train: Batches, validation: Iterable[PathBatch]) -> None:
+        """Pass once over the training part, and judge."""
+        epoch, total, n = len(self.log.epochs), 0.0, 0
+        with _seeded(self.rng, "epoch", epoch):
+            for batch in train.shuffled(self.rng.generator("order", epoch)):
+                lost, asked = self.stepper.step(batch)
+                total, n = total + lost, n + asked
+        done = Epoch(total / n / math.log(2), bits(self.stepper.average, validation))
+        _need_finite(done, self.stepper.settings)
+        self.log = TrainingLog((*self.log.epochs, done))
+        if self.log.best == epoch:
+            self.kept = copied(self.stepper.average.module.state_dict())
+
+    def page(self) -> Page:
+        """Return everything that the next epoch depends on."""
+        epochs = [[epoch.train_bits, epoch.validation_bits] for epoch in self.log.epochs]
+        return {"epochs": number(epochs), **named("kept", self.kept), **self.stepper.page()}
+
+    def restore(self, checkpoint: Checkpoint | None) -> None:
+        """Go on where the checkpoint was written, if it was."""
+        page = None if checkpoint is None else checkpoint.load_tensors()
+        if page:
+            self.log = TrainingLog(tuple(Epoch(*row) for row in page["epochs"].tolist()))
+            self.kept = part(page, "kept")
+            self.stepper.restore(page)
+
+
+@torch.no_grad()
+def _move(decay: float, average: Sequence[Tensor], weights: Sequence[Tensor], n: Tensor) -> None:
+    """Move averaged weights towards those after step n + 1; faster at first, or the start would linger."""
+    torch._foreach_lerp_(list(average), list(weights), 1 - min(decay, (1 + int(n)) / (10 + int(n))))
+
+
+@contextmanager
+def _seeded(rng: Streams, *names: str | int) -> Iterator[None]:
+    """Let torch draw from a stream of its own meanwhile."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(rng.generator(*names).integers(2**63)))
+        yield
+
+
+def _need_paths(batches: Batches, part_name: str) -> None:
+    if not len(batches):
+        raise DataError(f"the {part_name} part must have scanpaths; got none (split)")
+
+
+def _need_finite(epoch: Epoch, settings: TrainingSettings) -> None:
+    if not math.isfinite(epoch.train_bits + epoch.validation_bits):
+        raise DataError(
+            f"training must stay finite; got {epoch.train_bits} bits in training and {epoch.validation_bits} in "
+            f"validation; lower training.learning_rate ({settings.learning_rate:g})"
+        )
