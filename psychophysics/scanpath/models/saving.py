@@ -48,7 +48,7 @@ class About(Settings):
     """Whether it was told which object is looked for."""
     scale: Literal["known", "nominal"] = "nominal"
     """Whether its degrees are those of a viewer, or an image's longer side was called 32 degrees."""
-    trained_on: dict[str, str] = {}
+    trained_on: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each scene that it was trained or stopped on, by name."""
 
 
