@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from cogattn.errors import CogattnError, ConfigError, DataError
 from cogattn.observers import alone
@@ -73,45 +73,52 @@ class Fitted:
         return hashlib.sha256(self.data).hexdigest()
 
     @cached_property
-    def metadata(self) -> Mapping[str, str]:
-        """Text by name; raise DataError where the file is none of ours."""
+    def about(self) -> Mapping[str, object]:
+        """What the file says of itself; raise DataError where it is none of ours."""
         length = int.from_bytes(self.data[:8], "little")
         try:
             if not 0 < length <= min(MAX_HEADER, len(self.data) - 8):
                 raise ValueError("no header")
-            found = json.loads(self.data[8 : 8 + length]).get("__metadata__", {})
-        except (ValueError, AttributeError, RecursionError) as error:
-            raise DataError(f"weights must be a safetensors file; got another ({self.where})") from error
-        if not {"observer", "split", "scenes", "longest"} <= set(found):
-            raise DataError(f"weights must be those that a run of scanpath left; got others ({self.where})")
-        return cast(Mapping[str, str], found)
+            header = json.loads(self.data[8 : 8 + length])
+            about = json.loads(header["__metadata__"]["about"])
+            if not {"observer", "split", "longest"} <= set(about["fitted"]):
+                raise ValueError("nobody's")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"weights must be safetensors files that a run of scanpath left; got another ({self.where})"
+            ) from error
+        return about
+
+    @property
+    def _fitted(self) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.about["fitted"])
 
     @cached_property
     def observer(self) -> Observer:
         """Who it is."""
-        return Observer(**_told(self, "observer"))
+        return Observer(**self._fitted["observer"])
 
-    @cached_property
+    @property
     def split(self) -> int:
         """Number of the split that it was fitted on."""
-        return int(_told(self, "split"))
+        return int(self._fitted["split"])
 
-    @cached_property
-    def scenes(self) -> Mapping[str, str]:
-        """Digests of the scenes that it was fitted on, validation included, by name."""
-        return _told(self, "scenes")
+    @property
+    def trained_on(self) -> Mapping[str, str]:
+        """Marks of the layouts that it was fitted on, validation included, by name."""
+        return cast(Mapping[str, str], self.about.get("trained_on", {}))
 
-    @cached_property
+    @property
     def longest(self) -> int:
         """Fixations of the longest scanpath that it was fitted on."""
-        return int(_told(self, "longest"))
+        return int(self._fitted["longest"])
 
     @cached_property
     def sight(self) -> Sight | None:
         """The network that told it what objects look like; None where none did."""
-        if "sight" not in self.metadata:
+        told = self._fitted.get("sight")
+        if told is None:
             return None
-        told = _told(self, "sight")
         settings = TypeAdapter(alone.Backbones).validate_python(told["settings"])
         return Sight(settings, told["name"], told["seed"], told["contents"])
 
@@ -141,42 +148,31 @@ class Fitted:
         return load(self.data)
 
 
-def _told(fitted: Fitted, name: str) -> dict | int:
-    try:
-        return json.loads(fitted.metadata[name])
-    except ValueError as error:
-        raise DataError(f"weights must say their {name}; got damaged text ({fitted.where})") from error
-
-
 def described(
-    observer: Observer, split: int, *, scenes: Mapping[str, str], longest: int, sight: Sight | None = None
-) -> dict[str, str]:
-    """Return the metadata of a model: who it is, what it was fitted on, and which network it saw by."""
-    told: dict[str, object] = {
-        "observer": asdict(observer),
-        "split": split,
-        "scenes": dict(scenes),
-        "longest": longest,
-    }
+    observer: Observer, split: int, *, longest: int, sight: Sight | None = None
+) -> dict[str, JsonValue]:
+    """Return what a model's file says of it: whose it is, of which split, and the network that it sees by."""
+    told = None
     if sight is not None:
-        told["sight"] = {
+        told = {
             "settings": sight.settings.model_dump(mode="json"),
             "name": sight.name,
             "seed": sight.seed,
             "contents": dict(sight.contents),
         }
-    return {name: json.dumps(value, sort_keys=True) for name, value in told.items()}
+    return {"observer": asdict(observer), "split": split, "longest": longest, "sight": told}
 
 
-def pack(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
-    """Return arrays and text as safetensors bytes, equal for equal content."""
+def pack(
+    arrays: Mapping[str, np.ndarray], fitted: Mapping[str, JsonValue], *, trained_on: Mapping[str, str]
+) -> bytes:
+    """Return the arrays of a baseline as safetensors bytes, equal for equal content."""
     import numpy as np
     from safetensors.numpy import save
 
-    return save(
-        {name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())},
-        metadata=dict(sorted(metadata.items())),
-    )
+    about = json.dumps({"fitted": fitted, "trained_on": dict(trained_on)}, sort_keys=True)
+    # a single key: the format gives several in no order, and equal models must have equal bytes
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"about": about})
 
 
 def fitted_in(path: Path) -> tuple[Fitted, ...]:

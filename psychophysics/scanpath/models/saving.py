@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from torch import Tensor, nn
@@ -50,6 +50,8 @@ class About(Settings):
     """Whether its degrees are those of a viewer, or an image's longer side was called 32 degrees."""
     trained_on: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each scene that it was trained or stopped on, by name."""
+    fitted: dict[str, JsonValue] = {}
+    """Whose it is, of which split, and the network that it sees by (`fitted.described`)."""
 
 
 @dataclass(frozen=True, eq=False)
