@@ -50,7 +50,7 @@ class About(Settings):
     """Whether its degrees are those of a viewer, or an image's longer side was called 32 degrees."""
     trained_on: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each scene that it was trained or stopped on, by name."""
-    fitted: dict[str, JsonValue] = {}
+    fitted: dict[str, JsonValue] = Field(default_factory=dict)
     """Whose it is, of which split, and the network that it sees by (`fitted.described`)."""
 
 
