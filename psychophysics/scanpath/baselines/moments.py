@@ -1,0 +1,157 @@
+"""Moments at which somebody chooses where to look next: what was looked at before, for many fixations at once.
+
+All moments of one block are over the same layout, so that a model answers for hundreds of them in a few array
+operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogattn.psychophysics.scanpath.layouts.items import Ints, Layout, ObjectPath, PathSet
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What came before each of n choices over one layout.
+
+    Parameters
+    ----------
+    layout : Layout
+        The objects.
+    path : array of int, shape (n,)
+        Number of the path that each belongs to, among those that the block was made of.
+    number : array of int, shape (n,)
+        Fixations so far.
+    n_given : array of int, shape (n,)
+        How many of them were told; a path cannot end before the next one.
+    now, before : array of int, shape (n,)
+        The object that is looked at, and the one before it; -1 where there is none.
+    visits : array, shape (n, n_objects)
+        How often each object was looked at.
+    last : array, shape (n, n_objects)
+        The fixation, counted from 1, at which it was last; 0 where never.
+    """
+
+    layout: Layout
+    path: Ints
+    number: Ints
+    n_given: Ints
+    now: Ints
+    before: Ints
+    visits: Floats
+    last: Floats
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    @property
+    def may_end(self) -> Mask:
+        """Whether a path can end here: something was looked at that was not told."""
+        return self.number > self.n_given
+
+    def take(self, rows: Ints | Mask) -> Self:
+        """Return some of them."""
+        parts = ("path", "number", "n_given", "now", "before", "visits", "last")
+        return replace(self, **{part: getattr(self, part)[rows] for part in parts})
+
+    def after(self, chosen: Ints) -> Self:
+        """Return the moments after one more fixation each, on objects (n,)."""
+        rows, number = np.arange(len(self)), self.number + 1
+        visits, last = self.visits.copy(), self.last.copy()
+        visits[rows, chosen] += 1
+        last[rows, chosen] = number
+        return replace(self, number=number, now=chosen, before=self.now, visits=visits, last=last)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """All moments of some scanpaths over one layout, each path's in order, its end last.
+
+    Parameters
+    ----------
+    moments : Moments
+        Before fixation n_given, ..., n - 1 and after the last one.
+    chosen : array of int, shape (n,)
+        What was looked at next; -1 at the ends.
+    which : array of int
+        Numbers of the paths among all those that were given, in the order of ``moments.path``.
+    """
+
+    moments: Moments
+    chosen: Ints
+    which: Ints
+
+    @property
+    def goes_on(self) -> Mask:
+        """Moments that are not ends."""
+        return self.chosen >= 0
+
+    def choices(self) -> tuple[Moments, Ints]:
+        """Return the moments that are not ends, and what was chosen."""
+        return self.moments.take(self.goes_on), self.chosen[self.goes_on]
+
+
+def by_layout(paths: Sequence[ObjectPath]) -> Iterator[tuple[int, Ints]]:
+    """Yield each layout's number with the numbers of its paths among those given, in order."""
+    layouts = np.array([path.layout for path in paths], dtype=np.int64)
+    order = np.argsort(layouts, kind="stable")
+    starts = np.flatnonzero(np.diff(layouts[order], prepend=-1))
+    for own in np.split(order, starts[1:]) if len(order) else []:
+        yield int(layouts[own[0]]), own
+
+
+def blocks(data: PathSet, paths: Sequence[ObjectPath]) -> Iterator[Block]:
+    """Yield one block of moments a layout."""
+    for layout, own in by_layout(paths):
+        yield block(data.layouts[layout], [paths[k] for k in own], own)
+
+
+def block(layout: Layout, paths: Sequence[ObjectPath], which: Ints) -> Block:
+    """Return all moments of paths over one layout."""
+    histories = [_history(path, layout.n_objects) for path in paths]
+    counts = np.array([len(path) - path.n_given + 1 for path in paths])
+    moments = Moments(
+        layout=layout,
+        path=np.repeat(np.arange(len(paths)), counts),
+        number=np.concatenate([np.arange(path.n_given, len(path) + 1) for path in paths]),
+        n_given=np.repeat([path.n_given for path in paths], counts),
+        now=np.concatenate([_shifted(path, 1) for path in paths]),
+        before=np.concatenate([_shifted(path, 2) for path in paths]),
+        visits=np.concatenate([visits for visits, _ in histories]),
+        last=np.concatenate([last for _, last in histories]),
+    )
+    chosen = np.concatenate([np.append(path.objects[path.n_given :], -1) for path in paths])
+    return Block(moments, chosen, which)
+
+
+def beginnings(layout: Layout, paths: Sequence[ObjectPath], n: int) -> Moments:
+    """Return the first moment of each path, `n` times over, path by path."""
+    whole = block(layout, paths, np.arange(len(paths))).moments
+    first = np.flatnonzero(np.diff(whole.path, prepend=-1))
+    return whole.take(np.repeat(first, n))
+
+
+def _history(path: ObjectPath, n_objects: int) -> tuple[Floats, Floats]:
+    """Visits and last visits before each fixation that is not given and at the end, (n - n_given + 1, n_objects)."""
+    n = len(path)
+    visits = np.zeros((n + 1, n_objects), dtype=np.float32)
+    last = np.zeros((n + 1, n_objects), dtype=np.float32)
+    rows = np.arange(1, n + 1)
+    visits[rows, path.objects] = 1
+    last[rows, path.objects] = rows
+    return np.cumsum(visits, axis=0)[path.n_given :], np.maximum.accumulate(last)[path.n_given :]
+
+
+def _shifted(path: ObjectPath, by: int) -> Ints:
+    """Object `by` fixations before each moment; -1 where there was none."""
+    padded = np.concatenate([np.full(by, -1, dtype=np.int64), path.objects])
+    return padded[path.n_given : len(path) + 1]
