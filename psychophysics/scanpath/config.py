@@ -24,7 +24,8 @@ class ScenesSettings(Settings):
     """Where layouts and scanpaths come from."""
 
     path: Path | None = None
-    """Folder or file; layouts are drawn and scanpaths simulated when absent."""
+    """Folder, file, or the name of a data set that was put in place; layouts are drawn and scanpaths simulated when
+    absent."""
     layout: ReaderName = "auto"
     """How it is written (docs/scenes.md)."""
     pixels_per_degree: float | None = Field(default=None, gt=0)

@@ -130,9 +130,11 @@ class ScenesSettings(Settings):
     """Photographs or other scenes to search instead of the drawn tasks."""
 
     path: Path | None = None
-    """Folder or file; the drawn tasks when absent."""
-    layout: Literal["auto", "table", "visions", "vsa", "coco_search18", "sibs"] = "auto"
-    """How it is written: a CSV table beside images, ViSioNS' JSON, VSA's npy, COCO-Search18's JSON, or sibs."""
+    """Folder, file, or the name of a data set that was put in place; the drawn tasks when absent."""
+    layout: Literal[
+        "auto", "table", "visions", "vsa", "coco_search18", "sibs", "osie", "amazon_covers", "eyelink"
+    ] = "auto"
+    """How it is written (docs/scenes.md)."""
     pixels_per_degree: float | None = Field(default=None, gt=0)
     """Scale of the images, where the files do not tell it."""
     n_scenes: int | None = Field(default=None, ge=1)

@@ -1,7 +1,11 @@
-"""Scenes that were read stay read as long as their files are as they were: a plan asks for them again and again."""
+"""Scenes that were read stay read as long as their files are as they were: a plan asks for them again and again.
+
+A path that is not there may be the name of a data set that was put in place (``cogattn data fetch NAME --from PATH``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,9 +15,21 @@ from cogattn.vision.scenes.scene import Scene
 Signature = tuple[int, int, int]
 
 
+def place_of(path: Path) -> Path:
+    """Return a path as it is where something is there, else where the data set of that name was put; else itself."""
+    if path.exists():
+        return path
+    from cogattn.fetch import data_sets, locate
+    from cogattn.running.digests import cache_folder
+
+    data_set = data_sets().get(str(path))
+    return (locate(data_set, cache_folder()) if data_set else None) or path
+
+
 def signature(path: Path) -> Signature:
     """Return number, latest change and size of the files beneath a path: other files, another signature."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    place = place_of(path)
+    files = [place] if place.is_file() else [one for one in place.rglob("*") if one.is_file()]
     stats = [one.stat() for one in files]
     return len(stats), max((one.st_mtime_ns for one in stats), default=0), sum(one.st_size for one in stats)
 
@@ -23,16 +39,21 @@ def kept_scenes(path: Path, *, layout: Layout = "auto", pixels_per_degree: float
     return _read(path, layout, pixels_per_degree, signature(path))
 
 
-def kept_digest(
-    name: str, path: Path, *, layout: Layout = "auto", pixels_per_degree: float | None = None
-) -> str:
-    """Return the SHA-256 of one of these scenes (`digest_of`), computed once."""
-    return _digest(name, path, layout, pixels_per_degree, signature(path))
+def kept_digests(
+    names: Iterable[str],
+    path: Path,
+    *,
+    layout: Layout = "auto",
+    pixels_per_degree: float | None = None,
+) -> dict[str, str]:
+    """Return the SHA-256 of some of these scenes by their names (`digest_of`), each computed once."""
+    of = signature(path)
+    return {name: _digest(name, path, layout, pixels_per_degree, of) for name in names}
 
 
 @lru_cache(maxsize=2)
 def _read(path: Path, layout: Layout, scale: float | None, _: Signature) -> SceneSet:
-    return read_scenes(path, layout=layout, pixels_per_degree=scale)
+    return read_scenes(place_of(path), layout=layout, pixels_per_degree=scale)
 
 
 @lru_cache(maxsize=4)

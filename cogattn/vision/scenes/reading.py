@@ -12,7 +12,7 @@ import numpy as np
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.digests import combined, file_digest
-from cogattn.vision.scenes import amazon_covers, coco_search18, sibs, table, visions, vsa
+from cogattn.vision.scenes import amazon_covers, coco_search18, osie, sibs, table, visions, vsa
 from cogattn.vision.scenes.checking import checked
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Picture, Scanpath, Scene, SceneObject
@@ -40,6 +40,7 @@ READERS: Mapping[str, Reader] = {
     "vsa": vsa,
     "coco_search18": coco_search18,
     "sibs": sibs,
+    "osie": osie,
     "amazon_covers": amazon_covers,
 }
 

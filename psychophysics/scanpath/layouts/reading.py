@@ -26,7 +26,7 @@ from cogattn.psychophysics.scanpath.layouts.items import Layout, ObjectPath, Pat
 from cogattn.psychophysics.scanpath.layouts.telling import Counts, remarks_of
 from cogattn.running.digests import file_digest
 from cogattn.vision.scenes import digest_of
-from cogattn.vision.scenes.keeping import Signature, kept_digest, kept_scenes, signature
+from cogattn.vision.scenes.keeping import Signature, kept_digests, kept_scenes, signature
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Scanpath, Scene
 
@@ -87,10 +87,7 @@ def digests_of(config: ScanpathConfig) -> dict[str, str]:
     if path is None:
         return {name: digest for name, digest in _synthetic_digests(source) if name in set(names)}
     given = source.scenes
-    return {
-        name: kept_digest(name, path, layout=given.layout, pixels_per_degree=given.pixels_per_degree)
-        for name in names
-    }
+    return kept_digests(names, path, layout=given.layout, pixels_per_degree=given.pixels_per_degree)
 
 
 def target_in(layout: Layout) -> int | None:
@@ -106,11 +103,7 @@ def _source(config: ScanpathConfig) -> Source:
 
 def _files(source: Source) -> Signature | None:
     path = source.scenes.path
-    if path is None:
-        return None
-    if not Path(path).exists():
-        raise DataError(f"scenes.path must be a folder or file; got {path}")
-    return signature(path)
+    return None if path is None else signature(path)
 
 
 # ---- scenes

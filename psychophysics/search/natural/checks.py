@@ -37,10 +37,11 @@ def check(config: SearchConfig) -> None:
     ConfigError
         If a setting has no part in a search of scenes, the scale is not known, or the places do not fit into memory.
     DataError
-        If scenes cannot be read, or one of them has no target or one of which nothing can be shown.
+        If scenes cannot be read, or one of them has no image, no target or one of which nothing can be shown.
     """
     _check_settings(config)
     every, chosen = scenes_of(config).scenes, searched(config)
+    _check_images(every)
     for scene in chosen:
         _check_scale(scene)
         _check_looks(scene, every)
@@ -67,6 +68,13 @@ def _value(config: SearchConfig, setting: str) -> object:
 
 def _told(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _check_images(every: tuple[Scene, ...]) -> None:
+    if lacking := [scene.name for scene in every if scene.picture is None]:
+        raise DataError(
+            f"scenes must have images to be searched; got none for {len(lacking):,} of {len(every):,} ({lacking[0]})"
+        )
 
 
 def _check_scale(scene: Scene) -> None:

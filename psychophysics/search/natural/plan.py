@@ -6,9 +6,8 @@ content, so that further scenes at the end of the list add cells and leave full 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -36,6 +35,7 @@ from cogattn.psychophysics.search.natural.columns import (
 )
 from cogattn.psychophysics.search.plan import Variant
 from cogattn.study import Cell, Schema
+from cogattn.vision.scenes.keeping import kept_digests, kept_scenes
 
 if TYPE_CHECKING:
     from cogattn.vision.scenes import Scene, SceneSet
@@ -128,48 +128,20 @@ def scenes_of(config: SearchConfig) -> SceneSet:
     ConfigError, DataError
         If no scenes are named, or they cannot be read.
     """
-    return _read(_source(config), _signature(_path(config)))
+    given = config.scenes
+    return kept_scenes(_path(config), layout=given.layout, pixels_per_degree=given.pixels_per_degree)
 
 
-def digest_of(config: SearchConfig, name: str) -> str:
-    """Return the digest of a scene of the set by its name."""
-    return _digest(name, _source(config), _signature(_path(config)))
+def digests_of(config: SearchConfig, names: Iterable[str]) -> dict[str, str]:
+    """Return the digests of scenes of the set by their names."""
+    given = config.scenes
+    return kept_digests(names, _path(config), layout=given.layout, pixels_per_degree=given.pixels_per_degree)
 
 
 def _path(config: SearchConfig) -> Path:
     if config.scenes.path is None:
         raise ConfigError("scenes.path must be given for a search of scenes; got none")
     return config.scenes.path
-
-
-def _source(config: SearchConfig) -> ScenesSettings:
-    """What can change the scenes that are read."""
-    given = config.scenes
-    return ScenesSettings(path=_path(config), layout=given.layout, pixels_per_degree=given.pixels_per_degree)
-
-
-def _signature(path: Path) -> tuple[int, int, int]:
-    """Number, latest change and size of the files beneath a path: other files, another signature."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    stats = [one.stat() for one in files]
-    return len(stats), max((one.st_mtime_ns for one in stats), default=0), sum(one.st_size for one in stats)
-
-
-@lru_cache(maxsize=2)
-def _read(source: ScenesSettings, signature: object) -> SceneSet:
-    from cogattn.vision.scenes import read_scenes
-
-    return read_scenes(
-        cast(Path, source.path), layout=source.layout, pixels_per_degree=source.pixels_per_degree
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _digest(name: str, source: ScenesSettings, signature: object) -> str:
-    from cogattn.vision.scenes import digest_of
-
-    (scene,) = (one for one in _read(source, signature) if one.name == name)
-    return digest_of(scene)
 
 
 def relevant(config: SearchConfig, cell: Cell) -> SearchConfig:
@@ -208,13 +180,14 @@ def contents(config: SearchConfig, cell: Cell) -> Mapping[str, str]:
     if own.variant != "chance":
         every = tuple(scenes.values())
         names |= {look.scene for name in own.names for look in shown(scenes[name], every).looks}
-    found = {f"scene {name}": digest_of(config, name) for name in sorted(names)}
+    found = {f"scene {name}": digest for name, digest in digests_of(config, sorted(names)).items()}
     return found | dict(plan.network_contents(config, own.searcher))
 
 
 def inputs(config: SearchConfig) -> Mapping[str, str]:
     """Return the digests of what the summary reads beside the trials: the scenes, for their people."""
-    return {f"scene {scene.name}": digest_of(config, scene.name) for scene in searched(config)}
+    names = [scene.name for scene in searched(config)]
+    return {f"scene {name}": digest for name, digest in digests_of(config, names).items()}
 
 
 def own_cell(cell: Cell) -> SceneCell:
