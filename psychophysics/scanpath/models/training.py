@@ -183,6 +183,8 @@ def nats(network: PathNetwork, batch: PathBatch) -> tuple[Tensor, int]:
     """Return the summed -ln of the chances of what followed, and how many steps were asked."""
     asked = following(batch)
     scores = cannot_end(network(batch), batch.n_given)
+    if getattr(network, "training", False) and (null := getattr(network, "null_logit", None)) is not None:
+        scores = F.pad(scores, (0, 1), value=null)  # a class that is never right, as published
     total = F.cross_entropy(scores.flatten(0, 1), asked.flatten(), ignore_index=NOT_ASKED, reduction="sum")
     return total, int((asked != NOT_ASKED).sum())
 
