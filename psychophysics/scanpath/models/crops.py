@@ -6,6 +6,7 @@ its darkest value is 0 and its brightest 255. Departure: they are resized with a
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -51,9 +52,12 @@ def crops_of(layout: Layout, *, size: tuple[int, int] = SIZE) -> Tensor:
 
 
 def _cut(image: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
-    left, top, right, bottom = box
-    inside = (max(left, 0.0), max(top, 0.0), min(right, image.width), min(bottom, image.height))
-    resized = image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=inside)
+    left, top = max(box[0], 0.0), max(box[1], 0.0)
+    right, bottom = min(box[2], float(image.width)), min(box[3], float(image.height))
+    x, y = int(left), int(top)  # what lies beyond is cut off first, or resizing would mix it in
+    whole = image.crop((x, y, math.ceil(right), math.ceil(bottom)))
+    inside = (left - x, top - y, right - x, bottom - y)
+    resized = whole.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=inside)
     values = np.asarray(resized, dtype=np.float32)
     low, high = float(values.min()), float(values.max())
     return np.rint((values - low) * (255 / max(high - low, 1.0))).astype(np.uint8)

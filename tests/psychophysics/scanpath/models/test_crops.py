@@ -15,9 +15,8 @@ from cogattn.vision.scenes.scene import Scene, SceneObject
 def layout(name: str = "scene", picture: np.ndarray | None = None, boxes: tuple = ()) -> Layout:
     size = (40, 60) if picture is None else picture.shape[:2]
     objects = tuple(SceneObject(str(i), box) for i, box in enumerate(boxes))
-    return Layout(
-        Scene(name, picture, size, objects=objects), np.zeros((len(boxes), 2)), np.ones((len(boxes), 2)), None, name, 1.0
-    )  # fmt: skip
+    scene = Scene(name, picture, size, objects=objects)
+    return Layout(scene, np.zeros((len(boxes), 2)), np.ones((len(boxes), 2)), None, name, 1.0)
 
 
 def test_a_crop_is_what_the_box_holds_upright_and_in_colour() -> None:
