@@ -8,7 +8,6 @@ a run, unless it is to show what they score.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,21 +170,21 @@ def _tells(data: PathSet, path: ObjectPath, n_others: int) -> bool:
 
 
 def _images(data: PathSet, split: Split) -> tuple[tuple[str, str], ...]:
-    """Pairs of layouts of unlike groups with one image, one in the test and one not."""
-    parts = [
-        sorted({data.paths[number].layout for number in numbers})
+    """Pairs of layouts with one image, one in the test and one not, where the parts share no layout otherwise."""
+    tested, fitted = (
+        [data.layouts[number] for number in sorted({data.paths[path].layout for path in numbers})]
         for numbers in (split.test, np.concatenate([split.train, split.validation]))
-    ]
-    others = defaultdict(list)
-    for number in parts[1]:
-        if data.layouts[number].scene.picture is not None:
-            others[_mark(data.layouts[number])].append(data.layouts[number])
-    pairs = []
-    for number in parts[0]:
-        layout = data.layouts[number]
-        twins = others.get(_mark(layout), []) if layout.scene.picture is not None else []
-        pairs += [(layout.name, twin.name) for twin in twins if twin.group != layout.group][:1]
-    return tuple(pairs)
+    )
+    groups = {layout.group for layout in fitted}
+    first: dict[str, str] = {}
+    for layout in fitted:
+        if layout.scene.picture is not None:
+            first.setdefault(_mark(layout), layout.name)
+    return tuple(
+        (layout.name, first[_mark(layout)])
+        for layout in tested
+        if layout.scene.picture is not None and layout.group not in groups and _mark(layout) in first
+    )
 
 
 def _mark(layout: Layout) -> str:
