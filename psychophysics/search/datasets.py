@@ -1,32 +1,7 @@
 """The data sets that the search study knows, for ``cogattn data list``: one ships, sets of scenes come by hand."""
 
-from dataclasses import dataclass
-
-from cogattn.fetch import DataSet, Manual, Packaged
-
-
-@dataclass(frozen=True)
-class Scenes(Manual):
-    """A set of scenes that is put in place by hand, and how the study reads it.
-
-    Parameters
-    ----------
-    layout : str
-        As ``scenes.layout`` has it.
-    people : str
-        Who searched.
-    """
-
-    layout: str = ""
-    people: str = ""
-
-    def details(self) -> dict[str, str]:
-        """Return who searched, and the settings."""
-        return {
-            "people": self.people,
-            "settings": f'scenes.path = "FOLDER"\nscenes.layout = "{self.layout}"',
-        }
-
+from cogattn.fetch import DataSet, Packaged
+from cogattn.vision.scenes.sets import Scenes
 
 SIBS = Scenes(
     name="sibs",

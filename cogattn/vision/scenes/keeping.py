@@ -1,7 +1,4 @@
-"""Scenes that were read stay read as long as their files are as they were: a plan asks for them again and again.
-
-A path that is not there may be the name of a data set that was put in place (``cogattn data fetch NAME --from PATH``).
-"""
+"""Scenes that were read stay read as long as their files are as they were: a plan asks for them again and again."""
 
 from __future__ import annotations
 
@@ -11,19 +8,9 @@ from pathlib import Path
 
 from cogattn.vision.scenes.reading import Layout, SceneSet, digest_of, read_scenes
 from cogattn.vision.scenes.scene import Scene
+from cogattn.vision.scenes.sets import place_of
 
 Signature = tuple[int, int, int]
-
-
-def place_of(path: Path) -> Path:
-    """Return a path as it is where something is there, else where the data set of that name was put; else itself."""
-    if path.exists():
-        return path
-    from cogattn.fetch import data_sets, locate
-    from cogattn.running.digests import cache_folder
-
-    data_set = data_sets().get(str(path))
-    return (locate(data_set, cache_folder()) if data_set else None) or path
 
 
 def signature(path: Path) -> Signature:
@@ -53,7 +40,7 @@ def kept_digests(
 
 @lru_cache(maxsize=2)
 def _read(path: Path, layout: Layout, scale: float | None, _: Signature) -> SceneSet:
-    return read_scenes(place_of(path), layout=layout, pixels_per_degree=scale)
+    return read_scenes(path, layout=layout, pixels_per_degree=scale)
 
 
 @lru_cache(maxsize=4)

@@ -16,10 +16,14 @@ from cogattn.vision.scenes import amazon_covers, coco_search18, osie, sibs, tabl
 from cogattn.vision.scenes.checking import checked
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Picture, Scanpath, Scene, SceneObject
+from cogattn.vision.scenes.sets import place_of
 
 Layout = Literal[
     "auto", "table", "visions", "vsa", "coco_search18", "sibs", "osie", "amazon_covers", "eyelink"
 ]
+
+
+NOWHERE = "scenes.path must be a folder, a file, or the name of a data set that is in place"
 
 
 class Reader(Protocol):
@@ -82,7 +86,7 @@ def read_scenes(
     Parameters
     ----------
     path : path
-        Folder or file.
+        Folder or file, or the name of a data set that was put in place.
     layout : str
         How it is written (docs/scenes.md); ``auto`` tells by the names of the files.
     pixels_per_degree : float, optional
@@ -100,10 +104,10 @@ def read_scenes(
     DataError
         If there is nothing at `path`, its layout is none of those known, or no scene can be used.
     """
-    path = Path(path)
+    path = place_of(Path(path))
     name = layout if layout != "auto" else layout_of(path)
     if not path.exists():
-        raise DataError(f"scenes.path must be a folder or file; got {path}")
+        raise DataError(f"{NOWHERE}; got {path}")
     if name not in READERS:
         raise ConfigError(f"scenes.layout must be auto or one of {', '.join(READERS)}; got {name}")
     left_out = LeftOut()
@@ -116,7 +120,7 @@ def read_scenes(
 def layout_of(path: Path) -> str:
     """Return the layout that the names of the files speak for; raise DataError where none does."""
     if not path.exists():
-        raise DataError(f"scenes.path must be a folder or file; got {path}")
+        raise DataError(f"{NOWHERE}; got {path}")
     found = [name for name, reader in READERS.items() if reader.is_there(path)]
     if len(found) != 1:
         seen = f"signs of {' and '.join(found)}" if found else "signs of none"
