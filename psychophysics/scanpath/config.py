@@ -175,7 +175,8 @@ class ScanpathConfig(StudyConfig):
     training: TrainingSettings = TrainingSettings()
     """Its training."""
     weights: Path | None = None
-    """Folder of a run whose trained models are tested here, none trained: from one set of data to another."""
+    """A run whose models are tested on these scanpaths, all of them, none being trained: its folder, the start of its
+    id in ``runs``, or model files of its (.safetensors)."""
     controls: tuple[Control, ...] = ("no_content", "random_weights")
     """What networks are held against: the same model that is not told what objects look like, and one told by a network
     that was never trained."""

@@ -127,21 +127,18 @@ def _usable(config: ScanpathConfig) -> list[Observer]:
 
 
 def left_out(config: ScanpathConfig) -> tuple[str, ...]:
-    """Return who was asked for and cannot take part, a sentence each."""
-    said = []
-    if config.weights is None:
-        asked = [*config.baselines, *(viewers_of(n).id for n in config.viewers)]
-    else:
+    """Return who was asked for and cannot take part, a sentence each; of numbers of viewers, where they were chosen."""
+    if config.weights is not None:
         asked = [fitted.observer.id for fitted in fitted_of(config)]
+    else:
+        chosen = config.viewers != ScanpathConfig().viewers
+        asked = [*config.baselines, *(viewers_of(n).id for n in config.viewers if chosen)]
     here = {observer.id for observer in observers_of(config)}
     missing = list(dict.fromkeys(name for name in asked if name not in here))
-    if "saliency" in missing:
-        said.append("saliency is left out: not every scene has an image")
-    if several := [name for name in missing if "viewer" in name]:
+    said = ["saliency is left out: not every scene has an image"] if "saliency" in missing else []
+    if several := [name for name in missing if name != "saliency"]:
         n = n_others(config)
-        said.append(
-            f"{', '.join(several)} left out: some scene of the test was seen by {n} other people only"
-        )
+        said.append(f"left out: {', '.join(several)}; a scene of the test was seen by {n} other people only")
     return tuple(said)
 
 
