@@ -1,4 +1,4 @@
-"""Codes of rows and columns whose likeness falls as a Gaussian of distance, and the grid that they need.
+"""Codes of rows and columns whose likeness falls as a Gaussian of distance.
 
 The published model (Fang et al., 2024) knows places by a table with one code for each row or column number, fitted
 beforehand so that cos(code_i, code_j) = exp(-(i - j)^2 / (2 sigma^2)) with sigma = 2 and equal norms. A place is
@@ -13,22 +13,15 @@ norm that random numbers start with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import theilslopes
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.errors import DataError
-from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout
+from cogattn.psychophysics.scanpath.layouts.items import Array
 
 SIGMA, COLUMNS = 2.0, 86
 """As published: width of the Gaussian in rows, and features of a code."""
-OFF_GRID = 0.25
-"""Farthest that the middle of an object may lie from the middle of its cell, in cells."""
 
 
 def target_cosines(n: int, *, sigma: float = SIGMA) -> Array:
@@ -118,60 +111,3 @@ def sinusoids(n: int, width: int) -> Tensor:
     rates = torch.exp(-np.log(10_000) * torch.arange(0, width, 2) / width)
     angles = torch.arange(n)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
-
-
-def cells_of(position: Array, size: Array) -> tuple[Ints, Ints] | None:
-    """Find the row and column of each object of a layout; None where they are not the cells of a regular grid.
-
-    Parameters
-    ----------
-    position, size : array, shape (n_objects, 2)
-        Middles, and widths and heights, in any one unit; cells may be empty.
-
-    Returns
-    -------
-    rows, columns : array of int, shape (n_objects,)
-        From 0 at the top and at the left.
-    """
-    columns, rows = (_steps(position[:, axis], float(np.median(size[:, axis]))) for axis in (0, 1))
-    if rows is None or columns is None:
-        return None
-    taken = set(zip(rows.tolist(), columns.tolist(), strict=True))
-    return (rows, columns) if len(taken) == len(position) else None
-
-
-def _steps(middles: Array, extent: float) -> Ints | None:
-    """Number of each object along one axis: objects less than half of one apart are level with each other."""
-    order = np.argsort(middles, kind="stable")
-    is_next: NDArray[np.bool_] = np.diff(middles[order]) > extent / 2
-    level = np.empty(len(middles), dtype=np.int64)
-    level[order] = np.concatenate([[0], np.cumsum(is_next)])
-    lines = np.array([np.median(middles[level == one]) for one in range(level.max() + 1)])
-    pitch = float(np.median(np.diff(lines))) if len(lines) > 1 else extent
-    number = np.rint((lines - lines[0]) / pitch).astype(np.int64)
-    if len(lines) > 1:
-        pitch = float(theilslopes(lines, number)[0])
-    number = number[level]
-    start = float(np.median(middles - number * pitch))
-    off = np.abs(middles - start - number * pitch) / pitch
-    return number if off.max() <= OFF_GRID else None
-
-
-def grid_of(layouts: Iterable[Layout]) -> tuple[int, int]:
-    """Return the (rows, columns) that hold every one of some layouts.
-
-    Raises
-    ------
-    DataError
-        If a layout is no grid: the codes know rows and columns by their numbers.
-    """
-    rows, columns = 1, 1
-    for layout in layouts:
-        cells = cells_of(layout.position_deg, layout.size_deg)
-        if cells is None:
-            raise DataError(
-                f"objects must be the cells of a regular grid for the published model; got others ({layout.name}); "
-                f"set objects.source to grid, or models to ours"
-            )
-        rows, columns = max(rows, int(cells[0].max()) + 1), max(columns, int(cells[1].max()) + 1)
-    return rows, columns

@@ -34,8 +34,9 @@ from torch.utils.checkpoint import checkpoint
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import TrainingSettings
+from cogattn.psychophysics.scanpath.layouts.grids import cells_of
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
-from cogattn.psychophysics.scanpath.models.codes import cells_of, place_codes, position_table, sinusoids
+from cogattn.psychophysics.scanpath.models.codes import place_codes, position_table, sinusoids
 from cogattn.psychophysics.scanpath.models.crops import SIZE
 
 CROPS_AT_ONCE = 96
@@ -107,7 +108,7 @@ class PublishedNetwork(nn.Module):
     Parameters
     ----------
     rows, columns : int
-        The largest grid, `codes.grid_of` the layouts.
+        The largest grid, `layouts.grids.grid_of` these layouts.
     crops : bool
         Whether objects are seen. Without, the half of a token that their crops fill is 0, and tokens differ by their
         places alone: for sets whose images nobody has.
