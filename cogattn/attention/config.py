@@ -38,6 +38,8 @@ class FovealAttentionConfig(_Heads):
 class ObjectAttentionConfig(_Heads):
     """Attention to objects by distance and direction from gaze."""
 
+    polar: bool = True
+    """Whether scores know distance and direction by a log-polar table."""
     n_knots: int = Field(default=8, ge=2)
     """Rings of the log-polar table."""
     e2_deg: float = Field(default=1.0, gt=0)
@@ -61,3 +63,5 @@ class ObjectTransformerConfig(ObjectAttentionConfig):
     """Hidden features of a block's two-layer network."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Part of the features dropped in training, on each residual branch."""
+    pointers: int = Field(default=1, ge=1)
+    """Heads that point at the next object, mixed by weights that start equal."""

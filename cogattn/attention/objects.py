@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from cogattn.attention.config import ObjectAttentionConfig
-from cogattn.attention.heads import Heads
+from cogattn.attention.groups import Groups
+from cogattn.attention.heads import Heads, Remembered
+from cogattn.attention.pairs import Pairs, look, wide
 from cogattn.kernels import foveal_attention, foveal_scores
 
 TABLE_SCALE = 10.0
@@ -39,7 +41,7 @@ class Geometry(nn.Module):
     def __init__(self, config: ObjectAttentionConfig) -> None:
         super().__init__()
         self.config = config
-        self.polar = nn.Parameter(torch.zeros(config.heads, config.n_knots, 6))
+        self.polar = nn.Parameter(torch.zeros(config.heads, config.n_knots if config.polar else 0, 6))
         self.area_weight = nn.Parameter(torch.tensor(config.area_weight))
         self.pair_weight = nn.Parameter(torch.zeros(config.heads, config.n_pair_features))
 
@@ -49,49 +51,54 @@ class Geometry(nn.Module):
         neutral[..., 0] = 1
         return neutral + TABLE_SCALE * self.polar
 
-    def attend(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        gaze: Tensor,
-        position: Tensor,
-        *,
-        log_area: Tensor | None,
-        present: Tensor | None,
-    ) -> Tensor:
-        """Return the attention of heads (batch, heads, n, dim), in memory that grows with n alone."""
-        return foveal_attention(
-            q, k, v, gaze, position, log_weight=self._log_weight(log_area, present), bias="polar",
-            table=self.table(), e2=self.config.e2_deg, extent_deg=self.config.extent_deg,
-        )  # fmt: skip
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, pairs: Pairs) -> Tensor:
+        """Return the attention of heads (n_groups, heads, n, dim); 0 where a query sees nothing."""
+        if pairs.fused:  # memory that grows with n alone
+            return foveal_attention(
+                q, k, v, pairs.gaze, pairs.position, log_weight=self._log_weight(pairs, -torch.inf),
+                bias="polar", table=self.table(), e2=self.config.e2_deg, extent_deg=self.config.extent_deg,
+            )  # fmt: skip
+        scores = self.scores(q, k, pairs, nothing=torch.finfo(wide(q.dtype)).min)
+        attended = torch.softmax(scores, -1) @ v.to(scores.dtype)
+        if pairs.dead is not None:
+            attended = attended.masked_fill(pairs.dead, 0)
+        return attended.to(v.dtype)
 
-    def scores(
-        self,
-        q: Tensor,
-        k: Tensor,
-        gaze: Tensor,
-        position: Tensor,
-        *,
-        log_area: Tensor | None,
-        present: Tensor | None,
-        pair_features: Tensor | None,
-    ) -> Tensor:
-        """Return the scores (batch, heads, n_queries, n_objects) before any softmax; -inf at padding."""
-        scores = foveal_scores(
-            q, k, gaze, position, log_weight=self._log_weight(log_area, present), bias="polar",
-            table=self.table(), e2=self.config.e2_deg, extent_deg=self.config.extent_deg,
-        )  # fmt: skip
-        if pair_features is None:
-            return scores
-        return scores + torch.einsum("bmnf,hf->bhmn", pair_features, self.pair_weight)
+    def scores(self, q: Tensor, k: Tensor, pairs: Pairs, *, nothing: float = -torch.inf) -> Tensor:
+        """Return the scores (n_groups, heads, n_queries, n_objects) before any softmax; `nothing` where not seen."""
+        log_weight = self._log_weight(pairs, nothing)
+        if pairs.planes is None:
+            scores = foveal_scores(
+                q, k, pairs.gaze, pairs.position, log_weight=log_weight, bias="polar", table=self.table(),
+                e2=self.config.e2_deg, extent_deg=self.config.extent_deg,
+            )  # fmt: skip
+        else:
+            scores = self._from_planes(q.to(wide(q.dtype)), k.to(wide(q.dtype)), pairs.planes)
+            scores = scores if log_weight is None else scores + log_weight[:, None, None]
+        if pairs.features is not None:
+            scores = scores + _mix(self.pair_weight, pairs.features)
+        return scores if pairs.visible is None else scores.masked_fill(~pairs.visible[:, None], nothing)
 
-    def _log_weight(self, log_area: Tensor | None, present: Tensor | None) -> Tensor | None:
-        weight = None if log_area is None else self.area_weight * log_area
-        if present is None:
+    def _from_planes(self, q: Tensor, k: Tensor, planes: Tensor) -> Tensor:
+        content = (q * q.shape[-1] ** -0.5) @ k.mT
+        if not self.config.polar:
+            return content
+        table = self.table().to(q.dtype)
+        gain = _mix(table[..., 0], planes[:, : self.config.n_knots])
+        return torch.addcmul(_mix(table[..., 1:].mT.flatten(1), planes), gain, content)
+
+    def _log_weight(self, pairs: Pairs, nothing: float) -> Tensor | None:
+        weight = None if pairs.log_area is None else self.area_weight * pairs.log_area
+        if pairs.present is None:
             return weight
-        nothing = self.area_weight.new_zeros(present.shape)
-        return (nothing if weight is None else weight).masked_fill(~present, -torch.inf)
+        weight = self.area_weight.new_zeros(pairs.present.shape) if weight is None else weight
+        return weight.masked_fill(~pairs.present, nothing)
+
+
+def _mix(weight: Tensor, planes: Tensor) -> Tensor:
+    """Sum planes (batch, n, queries, objects) by the weights of heads (heads, n): (batch, heads, queries, objects)."""
+    flat = planes.to(weight.dtype).flatten(2)
+    return torch.bmm(weight.expand(len(flat), -1, -1), flat).unflatten(2, planes.shape[2:])
 
 
 class ObjectAttention(nn.Module):
@@ -133,6 +140,7 @@ class ObjectAttention(nn.Module):
         present: Tensor | None = None,
         pair_features: Tensor | None = None,
         visible: Tensor | None = None,
+        of: Tensor | None = None,
     ) -> Tensor:
         """Return what each query sees.
 
@@ -150,25 +158,25 @@ class ObjectAttention(nn.Module):
             What else is known of a gaze and an object.
         visible : Tensor of bool, shape (batch or 1, n_queries, n_objects), optional
             False where a query must not attend, as in causal attention.
+        of : Tensor of int64, shape (batch,), optional
+            Which of ``len(objects)`` layouts each batch of queries is over, where several share one; then `position`,
+            `log_area` and `present` are of layouts.
 
         Returns
         -------
         Tensor, shape (batch, n_queries, width)
             A query that may attend to nothing sees 0, to which the output projection adds its bias.
         """
-        q, k, v = self.projections.split(queries, objects)
-        if pair_features is None and visible is None:
-            attended = self.geometry.attend(q, k, v, gaze, position, log_area=log_area, present=present)
-            return self.projections.merge(attended)
-        scores = self.geometry.scores(
-            q, k, gaze, position, log_area=log_area, present=present, pair_features=pair_features
-        )
-        if visible is not None:
-            scores = scores.masked_fill(~visible[:, None], -torch.inf)
-        return self.projections.merge((_weights(scores) @ v.to(scores.dtype)).to(v.dtype))
+        pairs = look(
+            self.geometry.config, gaze, position, dtype=queries.dtype,
+            groups=Groups.of(of, len(queries), len(objects)), log_area=log_area, present=present,
+            features=pair_features, visible=visible,
+        )  # fmt: skip
+        return self.see(queries, self.projections.remember(objects), pairs)
 
-
-def _weights(scores: Tensor) -> Tensor:
-    """Softmax over the last axis; 0, and a gradient of 0, in rows that hold nothing but -inf."""
-    dead = torch.isneginf(scores).all(-1, keepdim=True)
-    return torch.softmax(scores.masked_fill(dead, 0), -1).masked_fill(dead, 0)
+    def see(self, queries: Tensor, remembered: Remembered, pairs: Pairs) -> Tensor:
+        """Return what queries (n_paths, n_queries, width) see of objects whose keys and values are known."""
+        groups = pairs.groups
+        k, v = (groups.keys(heads) for heads in remembered)
+        q = self.projections.ask(groups.fold(queries))
+        return groups.unfold(self.projections.merge(self.geometry.attend(q, k, v, pairs)))

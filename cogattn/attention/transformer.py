@@ -1,16 +1,33 @@
-"""Encoder of objects, decoder of fixations and a head that points at the next object.
+"""Encoder of objects and decoder of fixations; the decoder goes on from where it stopped, one fixation at a time or many.
 
 Blocks normalise before each branch (Xiong et al., 2020). With all geometric parameters at 0 they compute what
-`torch.nn.TransformerEncoder` and `torch.nn.TransformerDecoder` do.
+`torch.nn.TransformerEncoder` and `torch.nn.TransformerDecoder` do. What lies between gazes and objects is made once for
+all blocks (`cogattn.attention.pairs`).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from cogattn.attention.config import ObjectTransformerConfig
-from cogattn.attention.objects import Geometry, ObjectAttention
+from cogattn.attention.groups import Groups
+from cogattn.attention.heads import Remembered
+from cogattn.attention.objects import ObjectAttention
+from cogattn.attention.pairs import Pairs, look
+
+
+class Past(NamedTuple):
+    """What a decoder keeps of the fixations so far: where they were, and each block's keys and values."""
+
+    gaze: Tensor  # (n_paths, n_fixations, 2)
+    recalled: tuple[Remembered, ...]
+
+    def __len__(self) -> int:
+        """Fixations so far."""
+        return self.gaze.shape[1]
 
 
 class ObjectEncoder(nn.Module):
@@ -24,8 +41,8 @@ class ObjectEncoder(nn.Module):
 
     def __init__(self, config: ObjectTransformerConfig) -> None:
         super().__init__()
-        plain = config.model_copy(update={"n_pair_features": 0})
-        self.blocks = nn.ModuleList(_EncoderBlock(plain) for _ in range(config.encoder_layers))
+        self.config = config.model_copy(update={"n_pair_features": 0})
+        self.blocks = nn.ModuleList(_EncoderBlock(self.config) for _ in range(config.encoder_layers))
         self.norm = nn.LayerNorm(config.width)
 
     def forward(
@@ -37,8 +54,12 @@ class ObjectEncoder(nn.Module):
         present: Tensor | None = None,
     ) -> Tensor:
         """Return objects (batch, n_objects, width) in the light of the others; see `ObjectAttention`."""
+        pairs = look(
+            self.config, position, position, dtype=objects.dtype,
+            groups=Groups.of(None, len(objects), len(objects)), log_area=log_area, present=present,
+        )  # fmt: skip
         for block in self.blocks:
-            objects = block(objects, position, log_area, present)
+            objects = block(objects, pairs)
         return self.norm(objects)
 
 
@@ -49,11 +70,30 @@ class ObjectDecoder(nn.Module):
     ----------
     config : ObjectTransformerConfig
         Of which ``decoder_layers`` blocks are made.
+
+    Examples
+    --------
+    Several paths over few layouts, one fixation after another; the same as all fixations at once:
+
+    >>> decoder = ObjectDecoder(ObjectTransformerConfig(width=64, heads=4)).eval()
+    >>> objects, object_deg = torch.randn(2, 84, 64), torch.randn(2, 84, 2)
+    >>> fixations, gaze_deg, of = torch.randn(5, 9, 64), torch.randn(5, 9, 2), torch.tensor([0, 1, 1, 0, 1])
+    >>> remembered, past = decoder.remember(objects), None
+    >>> for now in range(9):
+    ...     gaze = gaze_deg[:, now : now + 1]
+    ...     pairs = decoder.look(gaze, object_deg, dtype=objects.dtype, of=of)
+    ...     seen, past = decoder.extend(fixations[:, now : now + 1], gaze, remembered, pairs, past)
+    >>> seen.shape
+    torch.Size([5, 1, 64])
     """
 
     def __init__(self, config: ObjectTransformerConfig) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_DecoderBlock(config) for _ in range(config.decoder_layers))
+        self.config = config
+        self.recall_config = config.model_copy(update={"n_pair_features": 0})
+        self.blocks = nn.ModuleList(
+            _DecoderBlock(config, self.recall_config) for _ in range(config.decoder_layers)
+        )
         self.norm = nn.LayerNorm(config.width)
 
     def forward(
@@ -66,70 +106,94 @@ class ObjectDecoder(nn.Module):
         log_area: Tensor | None = None,
         present: Tensor | None = None,
         pair_features: Tensor | None = None,
+        of: Tensor | None = None,
     ) -> Tensor:
-        """Return fixations (batch, n_fixations, width) in the light of the objects and of the past.
+        """Return fixations (n_paths, n_fixations, width) in the light of the objects and of the past.
 
         Parameters
         ----------
-        fixations : Tensor, shape (batch, n_fixations, width)
+        fixations : Tensor, shape (n_paths, n_fixations, width)
             Tokens in the order of looking; padding may only follow the last, where nothing sees it.
-        gaze : Tensor, shape (batch, n_fixations, 2)
+        gaze : Tensor, shape (n_paths, n_fixations, 2)
             Where each looks, in degrees.
-        objects, position, log_area, present, pair_features
+        objects, position, log_area, present, pair_features, of
             As in `ObjectAttention`.
         """
-        n_fixations = fixations.shape[1]
-        past = torch.ones(1, n_fixations, n_fixations, dtype=torch.bool, device=fixations.device).tril()
-        seen = {"log_area": log_area, "present": present, "pair_features": pair_features}
-        for block in self.blocks:
-            fixations = block(fixations, gaze, past, objects, position, seen)
-        return self.norm(fixations)
+        pairs = self.look(
+            gaze, position, dtype=fixations.dtype, of=of, log_area=log_area, present=present,
+            pair_features=pair_features, n_layouts=len(objects),
+        )  # fmt: skip
+        return self.extend(fixations, gaze, self.remember(objects), pairs)[0]
 
+    def remember(self, objects: Tensor) -> tuple[Remembered, ...]:
+        """Return each block's keys and values of objects (n_layouts, n_objects, width)."""
+        return tuple(block.attend.projections.remember(objects) for block in self.blocks)
 
-class PointerHead(nn.Module):
-    """Scores of each object, and of ending the path, as the next to be looked at.
-
-    Parameters
-    ----------
-    config : ObjectTransformerConfig
-        Size and geometry; the head is a single one, whatever ``config.heads``.
-
-    Attributes
-    ----------
-    end, end_bias : Parameter, shape (width,) and ()
-        Key and bias of ending, which lies nowhere.
-    """
-
-    def __init__(self, config: ObjectTransformerConfig) -> None:
-        super().__init__()
-        self.query, self.key = (nn.Linear(config.width, config.width) for _ in range(2))
-        self.geometry = Geometry(config.model_copy(update={"heads": 1}))
-        self.end = nn.Parameter(torch.zeros(config.width))
-        self.end_bias = nn.Parameter(torch.zeros(()))
-
-    def forward(
+    def look(
         self,
-        fixations: Tensor,
-        objects: Tensor,
         gaze: Tensor,
         position: Tensor,
         *,
+        dtype: torch.dtype,
+        of: Tensor | None = None,
+        n_layouts: int | None = None,
         log_area: Tensor | None = None,
         present: Tensor | None = None,
         pair_features: Tensor | None = None,
-    ) -> Tensor:
-        """Return logits (batch, n_fixations, n_objects + 1), the last being the end; -inf at padding.
+    ) -> Pairs:
+        """Return what lies between fixations and objects, which all blocks and the `PointerHead` read.
 
-        The arguments are those of `ObjectAttention`; the negative log likelihood of a path is
-        ``cross_entropy(logits.flatten(0, 1), following.flatten())``.
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of the tokens.
+        n_layouts : int, optional
+            How many there are, where all share one row of `position`; else its length.
+        gaze, position, log_area, present, pair_features, of
+            As in `forward`.
         """
-        queries = self.query(fixations)
-        scores = self.geometry.scores(
-            queries[:, None], self.key(objects)[:, None], gaze, position,
-            log_area=log_area, present=present, pair_features=pair_features,
+        groups = Groups.of(of, len(gaze), len(position) if n_layouts is None else n_layouts)
+        return look(
+            self.config, gaze, position, dtype=dtype, groups=groups, log_area=log_area, present=present,
+            features=pair_features,
         )  # fmt: skip
-        end = (queries @ self.end) * queries.shape[-1] ** -0.5 + self.end_bias
-        return torch.cat([scores[:, 0], end[..., None].to(scores.dtype)], -1)
+
+    def extend(
+        self,
+        fixations: Tensor,
+        gaze: Tensor,
+        objects: tuple[Remembered, ...],
+        pairs: Pairs,
+        past: Past | None = None,
+    ) -> tuple[Tensor, Past]:
+        """Return further fixations in the light of the objects and of the past, and the past that includes them.
+
+        Parameters
+        ----------
+        fixations, gaze : Tensor, shape (n_paths, n_fixations, ...)
+            Those after the past's, as in `forward`.
+        objects : tuple of (k, v)
+            From `remember`.
+        pairs : Pairs
+            From `look`, of these fixations.
+        past : Past, optional
+            What the call for the fixations before returned; it stays as it was, so that paths can branch.
+        """
+        earlier = (None,) * len(self.blocks) if past is None else past.recalled
+        everywhere = gaze if past is None else torch.cat([past.gaze, gaze], 1)
+        recall = self._recall(gaze, everywhere, fixations.dtype)
+        kept = []
+        for block, remembered, before in zip(self.blocks, objects, earlier, strict=True):
+            fixations, recalled = block(fixations, recall, before, remembered, pairs)
+            kept.append(recalled)
+        return self.norm(fixations), Past(everywhere, tuple(kept))
+
+    def _recall(self, gaze: Tensor, everywhere: Tensor, dtype: torch.dtype) -> Pairs:
+        """What lies between fixations and those up to themselves."""
+        n_now, n_all = gaze.shape[1], everywhere.shape[1]
+        past = torch.ones(1, n_now, n_all, dtype=torch.bool, device=gaze.device).tril(n_all - n_now)
+        groups = Groups.of(None, len(gaze), len(gaze))
+        return look(self.recall_config, gaze, everywhere, dtype=dtype, groups=groups, visible=past)
 
 
 class _EncoderBlock(nn.Module):
@@ -140,18 +204,16 @@ class _EncoderBlock(nn.Module):
         self.feedforward = _FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(
-        self, objects: Tensor, position: Tensor, log_area: Tensor | None, present: Tensor | None
-    ) -> Tensor:
+    def forward(self, objects: Tensor, pairs: Pairs) -> Tensor:
         tokens = self.norm(objects)
-        seen = self.attend(tokens, tokens, position, position, log_area=log_area, present=present)
+        seen = self.attend.see(tokens, self.attend.projections.remember(tokens), pairs)
         return self.feedforward(objects + self.dropout(seen))
 
 
 class _DecoderBlock(nn.Module):
-    def __init__(self, config: ObjectTransformerConfig) -> None:
+    def __init__(self, config: ObjectTransformerConfig, recall_config: ObjectTransformerConfig) -> None:
         super().__init__()
-        self.recall = ObjectAttention(config.model_copy(update={"n_pair_features": 0}))
+        self.recall = ObjectAttention(recall_config)
         self.attend = ObjectAttention(config)
         self.recall_norm, self.attend_norm = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.feedforward = _FeedForward(config)
@@ -160,16 +222,19 @@ class _DecoderBlock(nn.Module):
     def forward(
         self,
         fixations: Tensor,
-        gaze: Tensor,
-        past: Tensor,
-        objects: Tensor,
-        position: Tensor,
-        seen: dict[str, Tensor | None],
-    ) -> Tensor:
+        recall: Pairs,
+        before: Remembered | None,
+        objects: Remembered,
+        pairs: Pairs,
+    ) -> tuple[Tensor, Remembered]:
         tokens = self.recall_norm(fixations)
-        fixations = fixations + self.dropout(self.recall(tokens, tokens, gaze, gaze, visible=past))
-        attended = self.attend(self.attend_norm(fixations), objects, gaze, position, **seen)
-        return self.feedforward(fixations + self.dropout(attended))
+        recalled = self.recall.projections.remember(tokens)
+        if before is not None:
+            k, v = (torch.cat(heads, 2) for heads in zip(before, recalled, strict=True))
+            recalled = k, v
+        fixations = fixations + self.dropout(self.recall.see(tokens, recalled, recall))
+        attended = self.attend.see(self.attend_norm(fixations), objects, pairs)
+        return self.feedforward(fixations + self.dropout(attended)), recalled
 
 
 class _FeedForward(nn.Module):

@@ -1,0 +1,126 @@
+"""What is known of gazes and objects before any content: made once, read by all layers and heads.
+
+The log-polar table is linear in the products of its rings' tents and the harmonics of the direction
+(`cogattn.kernels.foveal_attention.polar`). Where there are few pairs these products are kept as planes, and what a head
+makes of them is one product of matrices; where there are many, or they do not pay, the fused operator makes them anew
+tile by tile.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cogattn.attention.config import ObjectAttentionConfig
+from cogattn.attention.groups import Groups
+from cogattn.kernels.foveal_attention.polar import polar_geometry
+
+DENSE_TO_OBJECTS = 512
+"""Objects from which the fused operator is the faster one on a CPU (``benchmarks/attention_decoding.py``)."""
+MOST_NUMBERS = 2**25
+"""Of planes that are kept: 128 MiB in float32."""
+N_WAVES = 5  # 1, cos, sin, cos 2, sin 2 of the direction
+
+
+class Pairs(NamedTuple):
+    """Gazes, objects and what lies between them; in groups, see `Groups`."""
+
+    groups: Groups
+    gaze: Tensor  # (n_groups or 1, n_queries, 2)
+    position: Tensor  # (n_groups or 1, n_objects, 2)
+    log_area: Tensor | None  # (n_groups or 1, n_objects)
+    present: Tensor | None  # (n_groups or 1, n_objects) bool
+    visible: Tensor | None  # (n_groups or 1, n_queries, n_objects) bool
+    dead: Tensor | None  # (n_groups or 1, 1, n_queries or 1, 1) bool: queries that see nothing
+    features: Tensor | None  # (n_groups or 1, n_features, n_queries, n_objects)
+    planes: Tensor | None  # (n_groups or 1, 5 * n_knots, n_queries, n_objects), wave by wave
+
+    @property
+    def fused(self) -> bool:
+        """Whether the fused operator is to attend."""
+        return self.planes is None and self.features is None and self.visible is None
+
+
+def look(
+    config: ObjectAttentionConfig,
+    gaze: Tensor,
+    position: Tensor,
+    *,
+    dtype: torch.dtype,
+    groups: Groups,
+    log_area: Tensor | None = None,
+    present: Tensor | None = None,
+    features: Tensor | None = None,
+    visible: Tensor | None = None,
+    dense: bool | None = None,
+) -> Pairs:
+    """Return what lies between gazes and objects.
+
+    Parameters
+    ----------
+    gaze : Tensor, shape (n_paths or 1, n_queries, 2)
+        Where paths look, in degrees.
+    position, log_area, present : Tensor, shape (n_layouts or 1, n_objects, ...)
+        Objects of layouts.
+    dtype : torch.dtype
+        Of the tokens.
+    groups : Groups
+        Which paths are over which layout.
+    features, visible : Tensor, shape (n_paths or 1, n_queries, n_objects, ...)
+        As in `ObjectAttention`.
+    dense : bool, optional
+        Whether planes are kept; None: where that is faster.
+    """
+    gaze = _fold(groups, gaze)
+    position, log_area, present = (
+        None if known is None else groups.keys(known) for known in (position, log_area, present)
+    )
+    visible = None if visible is None else _fold(groups, visible)
+    features = None if features is None else _fold(groups, features).movedim(-1, 1).contiguous()
+    shape = (max(len(gaze), len(position)), gaze.shape[1], position.shape[1])
+    keep = _pays(config, shape) if dense is None else dense
+    if not config.polar:
+        planes = gaze.new_empty(1, 0, 1, 1)
+    else:
+        planes = _planes(config, gaze, position, wide(dtype)) if keep else None
+    return Pairs(
+        groups, gaze, position, log_area, present, visible, _dead(present, visible), features, planes
+    )
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """Return the type in which scores are kept."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def _fold(groups: Groups, rows: Tensor) -> Tensor:
+    """Fold what paths have; one row that all of them share is spread first where rows become queries."""
+    if len(rows) == 1 and groups.slots > 1:
+        rows = rows.expand(groups.n_groups * groups.slots, *rows.shape[1:])
+        return Groups(groups.n_groups, groups.slots, None, None).fold(rows)
+    return rows if len(rows) == 1 else groups.fold(rows)
+
+
+def _pays(config: ObjectAttentionConfig, shape: tuple[int, int, int]) -> bool:
+    n_groups, n_queries, n_objects = shape
+    numbers = n_groups * n_queries * n_objects * N_WAVES * config.n_knots
+    return n_objects <= DENSE_TO_OBJECTS and numbers <= MOST_NUMBERS
+
+
+def _planes(config: ObjectAttentionConfig, gaze: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:
+    e2 = torch.full((1,), config.e2_deg, dtype=dtype, device=gaze.device)
+    polar = polar_geometry(gaze.to(dtype), position.to(dtype), e2, config.extent_deg, config.n_knots)
+    waves = torch.cat([torch.ones_like(polar.harmonics[:, :1]), polar.harmonics], 1)
+    return (waves[:, :, None] * polar.tents[:, None]).flatten(1, 2)
+
+
+def _dead(present: Tensor | None, visible: Tensor | None) -> Tensor | None:
+    if present is None and visible is None:
+        return None
+    if present is None or visible is None:
+        seen = present[:, None] if visible is None else visible
+    else:
+        seen = present[:, None] & visible
+    return ~seen.any(-1)[:, None, :, None]
