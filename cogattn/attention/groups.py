@@ -1,4 +1,4 @@
-"""Paths that share layouts: their queries beside one another, so that each layout's keys are projected and read once."""
+"""Paths that share layouts: their queries in a row, so that keys are projected and read once for each layout."""
 
 from __future__ import annotations
 

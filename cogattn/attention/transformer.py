@@ -1,4 +1,4 @@
-"""Encoder of objects and decoder of fixations; the decoder goes on from where it stopped, one fixation at a time or many.
+"""Encoder of objects and decoder of fixations; the decoder goes on where it stopped, by one fixation or by many.
 
 Blocks normalise before each branch (Xiong et al., 2020). With all geometric parameters at 0 they compute what
 `torch.nn.TransformerEncoder` and `torch.nn.TransformerDecoder` do. What lies between gazes and objects is made once for

@@ -11,20 +11,84 @@ After the object-level attention transformer of Fang et al. (2024, ECCV); what d
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from cogattn.attention import ObjectDecoder, ObjectEncoder, ObjectTransformerConfig, PointerHead
+from cogattn.attention import (
+    DurationHead,
+    LogNormal,
+    ObjectDecoder,
+    ObjectEncoder,
+    ObjectTransformerConfig,
+    Past,
+    PointerHead,
+)
+from cogattn.attention.heads import Remembered
 from cogattn.psychophysics.scanpath.config import NetworkSettings
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
+from cogattn.psychophysics.scanpath.models.history import N_FEATURES, History
 
 WAVELENGTHS_DEG = (2.0, 64.0)
 N_WAVELENGTHS = 8
-RECENCY = 4.0
-"""Fixations after which a visit counts e times less."""
-N_HISTORY = 4
 SMALLEST_DEG = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Layouts as the network sees them, made once and read at every fixation.
+
+    Parameters
+    ----------
+    position : Tensor, shape (n_layouts or 1, n_objects, 2)
+        Degrees; one row where all layouts share it.
+    log_area : Tensor, shape (n_layouts, n_objects), optional
+        ln of square degrees; None where areas are left out.
+    present : Tensor of bool, shape (n_layouts, n_objects), optional
+        False at padding; None where there is none.
+    tokens : Tensor, shape (n_layouts, n_objects, width)
+        Objects in the light of the others.
+    seen : tuple of (k, v)
+        Each decoder block's keys and values.
+    pointed_at : Tensor, shape (n_layouts, pointers, n_objects, width)
+        The pointer's keys.
+    """
+
+    position: Tensor
+    log_area: Tensor | None
+    present: Tensor | None
+    tokens: Tensor
+    seen: tuple[Remembered, ...]
+    pointed_at: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Paths as far as they have come; a step makes a new one and leaves this as it is.
+
+    Parameters
+    ----------
+    memory : Memory
+        The layouts.
+    of : Tensor of int64, shape (n_paths,)
+        Which of them each path is over.
+    scores : Tensor, shape (n_paths, n_objects + 1)
+        Log scores of what comes next, the last one of ending.
+    duration : LogNormal, optional
+        Of the last fixation, fields of shape (n_paths,), where durations are learned.
+    past : Past
+        What the decoder keeps of the fixations.
+    history : History
+        Visits.
+    """
+
+    memory: Memory
+    of: Tensor
+    scores: Tensor
+    duration: LogNormal | None
+    past: Past
+    history: History
 
 
 class ScanpathNetwork(nn.Module):
@@ -36,56 +100,116 @@ class ScanpathNetwork(nn.Module):
         Size, and parts that are left out.
     n_features : int, optional
         Features of an object's appearance; None for a model that is not told any.
+
+    Examples
+    --------
+    >>> network = ScanpathNetwork(NetworkSettings(), n_features=None).eval()
+    >>> memory = network.encode(batch.layouts)
+    >>> state = network.begin(memory, torch.zeros(100, dtype=torch.int64))  # 100 paths over the first layout
+    >>> while not done:
+    ...     state = network.step(state, draw(state.scores))
     """
 
     def __init__(self, settings: NetworkSettings, *, n_features: int | None) -> None:
         super().__init__()
         self.settings = settings
-        parts = set(settings.without)
+        without, width = set(settings.without), settings.width
         config = ObjectTransformerConfig(
-            width=settings.width, heads=settings.heads, encoder_layers=settings.encoder_layers,
-            decoder_layers=settings.decoder_layers, feedforward=settings.feedforward, dropout=settings.dropout,
-            n_knots=settings.n_knots, n_pair_features=0 if "history" in parts else N_HISTORY,
-        )  # fmt: skip
-        width = settings.width
+            width=width,
+            heads=settings.heads,
+            encoder_layers=settings.encoder_layers,
+            decoder_layers=settings.decoder_layers,
+            feedforward=settings.feedforward,
+            dropout=settings.dropout,
+            polar="geometry" not in without,
+            n_knots=settings.n_knots,
+            n_pair_features=0 if "history" in without else N_FEATURES,
+            pointers=settings.n_pointers,
+        )
         self.appearance = None if n_features is None else nn.Linear(n_features, width)
-        self.position = None if "position" in parts else nn.Linear(4 * N_WAVELENGTHS, width)
-        self.area = None if "area" in parts else nn.Linear(3, width)
+        self.position = None if "position" in without else nn.Linear(4 * N_WAVELENGTHS, width)
+        self.area = None if "area" in without else nn.Linear(3, width)
         self.target = nn.Linear(1, width)
         self.begin_token = nn.Parameter(torch.randn(width))
         self.encoder = ObjectEncoder(config)
         self.decoder = ObjectDecoder(config)
         self.pointer = PointerHead(config)
-        if "geometry" in parts:
-            for name, parameter in self.named_parameters():
-                if name.endswith(".polar"):
-                    parameter.requires_grad_(False)
+        self.durations = DurationHead(width) if settings.durations else None
 
     def forward(self, batch: PathBatch) -> Tensor:
         """Return log scores (n_paths, n_fixations + 1, n_objects + 1) before each fixation and after the last."""
-        layouts = batch.layouts
-        area = None if self.area is None else layouts.log_area
-        tokens = self.encoder(self._tokens(layouts), layouts.position, log_area=area, present=layouts.present)
-        of, n_objects = batch.of, layouts.position.shape[1]
-        position, tokens, present = layouts.position[of], tokens[of], layouts.present[of]
-        area = None if area is None else area[of]
-        row = torch.arange(len(of), device=of.device)[:, None]
-        looked_at = batch.objects.clamp(min=0)
-        middle = position.new_zeros(len(of), 1, 2)
-        gaze = torch.cat([middle, position[row, looked_at]], 1)
-        begin = self.begin_token.expand(len(of), 1, -1)
-        order = order_code(gaze.shape[1], tokens.shape[-1]).to(tokens)
-        fixations = torch.cat([begin, tokens[row, looked_at]], 1) + order
-        pairs = None
-        if "history" not in self.settings.without:
-            pairs = history(batch.objects, gaze, position, n_objects)
-        seen = {"log_area": area, "present": present, "pair_features": pairs}
-        fixations = self.decoder(fixations, gaze, tokens, position, **seen)
-        return self.pointer(fixations, tokens, gaze, position, **seen)
+        return self.predict(batch)[0]
 
     def duration(self, batch: PathBatch) -> Tensor | None:
         """Return the expected ln ms of each fixation, (n_paths, n_fixations), where durations are learned."""
-        return None
+        durations = self.predict(batch)[1]
+        return None if durations is None else durations.mean
+
+    def predict(self, batch: PathBatch) -> tuple[Tensor, LogNormal | None]:
+        """Return the scores of `forward`, and the distributions of durations (n_paths, n_fixations), if learned."""
+        memory = self.encode(batch.layouts)
+        begin = batch.objects.new_full((len(batch.objects), 1), -1)
+        tokens, scores, _, _ = self._go_on(memory, batch.of, torch.cat([begin, batch.objects], 1), None)
+        return scores, None if self.durations is None else self.durations(tokens[:, 1:])
+
+    def encode(self, layouts: LayoutBatch) -> Memory:
+        """Return layouts as the network sees them."""
+        first = layouts.position[:1]
+        position = first if bool((layouts.position == first).all()) else layouts.position
+        log_area = None if self.area is None else layouts.log_area
+        present = None if bool(layouts.present.all()) else layouts.present
+        tokens = self.encoder(self._tokens(layouts), position, log_area=log_area, present=present)
+        seen, pointed_at = self.decoder.remember(tokens), self.pointer.remember(tokens)
+        return Memory(position, log_area, present, tokens, seen, pointed_at)
+
+    def begin(self, memory: Memory, of: Tensor) -> State:
+        """Return paths that have not begun, over the layouts numbered `of` (n_paths,)."""
+        return self._state(memory, of, of.new_full((len(of), 1), -1), None)
+
+    def step(self, state: State, objects: Tensor) -> State:
+        """Return the paths after a further fixation each, on `objects` (n_paths,).
+
+        A path that has ended may be given any object, the number of the end included; what follows means nothing.
+        """
+        n_objects = state.memory.tokens.shape[1]
+        known = torch.where(objects < n_objects, objects, -1)
+        return self._state(state.memory, state.of, known[:, None], state)
+
+    def _state(self, memory: Memory, of: Tensor, objects: Tensor, before: State | None) -> State:
+        tokens, scores, past, history = self._go_on(memory, of, objects, before)
+        duration = (
+            None if self.durations is None else LogNormal(*(rows[:, 0] for rows in self.durations(tokens)))
+        )
+        return State(memory, of, scores[:, 0], duration, past, history)
+
+    def _go_on(
+        self, memory: Memory, of: Tensor, objects: Tensor, before: State | None
+    ) -> tuple[Tensor, Tensor, Past, History]:
+        """Tokens and scores of further fixations on `objects` (n_paths, n_fixations), -1 being the begin token."""
+        n_objects = memory.tokens.shape[1]
+        position = memory.position if len(memory.position) == 1 else memory.position[of]
+        begins = (objects < 0)[..., None]
+        number = objects.clamp(min=0)
+        whose = torch.arange(len(position), device=of.device)[:, None] * n_objects
+        gaze = position.flatten(0, 1)[whose + number].masked_fill(begins, 0)
+        token = memory.tokens.flatten(0, 1).index_select(0, (of[:, None] * n_objects + number).flatten())
+        token = torch.where(begins, self.begin_token, token.unflatten(0, objects.shape))
+        history = History.none(len(of), n_objects, gaze) if before is None else before.history
+        token = token + order_code(history.n, objects.shape[1], token.shape[-1]).to(token)
+        features, history = history.after(objects, gaze, position)
+        pairs = self.decoder.look(
+            gaze,
+            memory.position,
+            dtype=token.dtype,
+            of=of,
+            n_layouts=len(memory.tokens),
+            log_area=memory.log_area,
+            present=memory.present,
+            pair_features=None if "history" in self.settings.without else features,
+        )
+        past = None if before is None else before.past
+        tokens, past = self.decoder.extend(token, gaze, memory.seen, pairs, past)
+        return tokens, self.pointer.see(tokens, memory.pointed_at, pairs), past, history
 
     def _tokens(self, layouts: LayoutBatch) -> Tensor:
         n_objects = layouts.position.shape[1]
@@ -109,33 +233,8 @@ def position_code(position: Tensor) -> Tensor:
     return torch.cat([phase.sin(), phase.cos()], -1)
 
 
-def order_code(n: int, width: int) -> Tensor:
-    """Return the sinusoids of Vaswani et al. (2017), (n, width): which fixation it is."""
+def order_code(first: int, n: int, width: int) -> Tensor:
+    """Return the sinusoids of Vaswani et al. (2017), (n, width), of fixations numbered from `first` on."""
     rate = torch.exp(-math.log(1e4) * torch.arange(0, width, 2) / width)
-    phase = torch.arange(n)[:, None] * rate
+    phase = torch.arange(first, first + n)[:, None] * rate
     return torch.stack([phase.sin(), phase.cos()], -1).flatten(1)[:, :width]
-
-
-def history(objects: Tensor, gaze: Tensor, position: Tensor, n_objects: int) -> Tensor:
-    """Return what came before of each fixation and object, (n_paths, n_fixations + 1, n_objects, 4).
-
-    Looked at or not, ln(1 + looks), exp(-fixations since / RECENCY), and the cosine of the last movement of gaze and the
-    way to the object.
-    """
-    looks = objects[..., None] == torch.arange(n_objects, device=objects.device)
-    looks = torch.cat([torch.zeros_like(looks[:, :1]), looks], 1)
-    count = looks.to(position.dtype).cumsum(1)
-    now = torch.arange(gaze.shape[1], device=objects.device)[:, None]
-    last = (looks * now).cummax(1).values
-    recency = torch.exp((last - now).to(position.dtype) / RECENCY) * (count > 0)
-    moved = gaze.diff(dim=1, prepend=gaze[:, :1])
-    moved[:, :2] = 0  # the way from the begin token to the first fixation is no movement of the eye
-    way = position[:, None] - gaze[:, :, None]
-    straight = (unit(moved)[:, :, None] * unit(way)).sum(-1)
-    return torch.stack([(count > 0).to(position.dtype), count.log1p(), recency, straight], -1)
-
-
-def unit(vector: Tensor) -> Tensor:
-    """Return vectors (..., 2) of length 1, or 0 where they are 0."""
-    length = vector.norm(dim=-1, keepdim=True)
-    return torch.where(length > 0, vector / length.clamp(min=1e-9), 0)
