@@ -90,6 +90,16 @@ class Fitted:
         return about
 
     @property
+    def is_network(self) -> bool:
+        """Whether it is a trained network, and no baseline."""
+        return "network" in self.about
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether it is told pixels of objects."""
+        return bool(self.about.get("crops"))
+
+    @property
     def _fitted(self) -> Mapping[str, Any]:
         return cast(Mapping[str, Any], self.about["fitted"])
 

@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
+from torch import nn
+
+from cogattn.observers import alone
 from cogattn.psychophysics.scanpath import baselines, leaks, plan
+from cogattn.psychophysics.scanpath.columns import TRAINING
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, TrainingSettings
-from cogattn.psychophysics.scanpath.fitted import ARTEFACT, described, pack
+from cogattn.psychophysics.scanpath.fitted import ARTEFACT, Fitted, Sight, described, pack
 from cogattn.psychophysics.scanpath.layouts.items import PathSet
+from cogattn.psychophysics.scanpath.models import saving, training
+from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
+from cogattn.psychophysics.scanpath.models.codes import grid_of
+from cogattn.psychophysics.scanpath.models.collating import Told
+from cogattn.psychophysics.scanpath.models.crops import Crops
+from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
+from cogattn.psychophysics.scanpath.models.saving import About
 from cogattn.psychophysics.scanpath.plan import ScanpathCell
 from cogattn.psychophysics.scanpath.predicting import Predictor
 from cogattn.psychophysics.scanpath.splitting import Split
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PUBLISHED = TrainingSettings(learning_rate=1e-4, batch=20, clip=1.0, weight_decay=0.0, averaging=0.0)
-"""Steps of the published training; when it ends is the run's."""
+"""Steps of the published training; when it ends is the run's to say."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +68,25 @@ def ready(
     Raises
     ------
     ConfigError, DataError, ObserverError
-        If it cannot be fitted, or read, or needs images that are not there.
+        If it cannot be fitted or read, or needs images that are not there.
     """
     who, longest = cell.who, longest_of(data, split)
     if who.variant == plan.OUTSIDE:
         from cogattn.psychophysics.scanpath.baselines import outside
 
-        return Ready(outside.read(config.predictors[cell.copy], data), longest)
+        return Ready(outside.read(config.predictors[0], data, config.objects), longest)
     kept = plan.fitted_for(config, cell)
     if kept is not None:
-        return Ready(_read(kept, data), kept.longest)
+        return Ready(read(kept, data), kept.longest)
     if plan.is_ours(who) or plan.is_published(who):
         return _trained(config, cell, data, split, rng, checkpoint)
-    fitted = baselines.make(who)().fit(data, split, config)
+    fitted = baselines.make(who).fit(data, split, config)
     about = described(who, cell.split, longest=longest)
     return Ready(fitted, longest, {}, {ARTEFACT: pack(fitted.state(), about, trained_on=_known(data, split))})
 
 
 def longest_of(data: PathSet, split: Split) -> int:
-    """Return the fixations of the longest scanpath of training; of all where none is trained on."""
+    """Return the fixations of the longest scanpath of training; of all where nothing is trained on."""
     numbers = split.train if len(split.train) else range(len(data.paths))
     return max(len(data.paths[number]) for number in numbers)
 
@@ -83,3 +95,120 @@ def _known(data: PathSet, split: Split) -> dict[str, str]:
     """Marks of the layouts of training and validation."""
     names = {data.layout_of(data.paths[number]).name for number in (*split.train, *split.validation)}
     return {name: mark for name, mark in leaks.marks(data).items() if name in names}
+
+
+# ---- fitted here
+
+
+def _trained(
+    config: ScanpathConfig,
+    cell: ScanpathCell,
+    data: PathSet,
+    split: Split,
+    rng: Streams,
+    checkpoint: Checkpoint,
+) -> Ready:
+    """A network, its training log and its file."""
+    who, longest = cell.who, longest_of(data, split)
+    appearance, sight = _appearance(config, cell, data, split)
+    told = _told(config, cell, data, appearance)
+    about = About(
+        model="published" if plan.is_published(who) else "ours",
+        network=config.network,
+        n_features=told.n_features,
+        grid=grid_of(data.layouts) if plan.is_published(who) else None,
+        crops=told.crops is not None,
+        observer=sight.name if sight else "",
+        target_known=told.target_known,
+        scale="nominal" if any(one.scene.pixels_per_degree is None for one in data.layouts) else "known",
+        trained_on=_known(data, split),
+        fitted=described(who, cell.split, longest=longest, sight=sight),
+    )
+    network = training.initialised(lambda: saving.build(about), rng.child("initial"))
+    log = _fit(network, config, cell, data, split, told, rng.child("training"), checkpoint)
+    predictor = NetworkPredictor(network, told)
+    state = {} if appearance is None else appearance.state
+    data_bytes = saving.save(
+        predictor, about, {name: torch.from_numpy(array) for name, array in state.items()}
+    )
+    return Ready(predictor, longest, {TRAINING: log.rows(cell.observer, cell.split)}, {ARTEFACT: data_bytes})
+
+
+def _appearance(
+    config: ScanpathConfig, cell: ScanpathCell, data: PathSet, split: Split
+) -> tuple[Appearance | None, Sight | None]:
+    """What objects look like to the cell's network, and which network that is."""
+    name = plan.network_of(config, cell.who)
+    if not name:
+        return None, None
+    names = {data.layout_of(data.paths[number]).name for number in split.train}
+    contents = alone.network_contents(config.observer, name, cell.who, seed=config.seed)
+    settings = alone.settings_of(config.observer, name, cell.variant)
+    return appearance_of(config, cell.who, data, names), Sight(settings, name, config.seed, contents)
+
+
+def _told(config: ScanpathConfig, cell: ScanpathCell, data: PathSet, appearance: Appearance | None) -> Told:
+    crops = config.appearance == "network" and plan.is_published(cell.who)
+    return Told(
+        features=None if appearance is None else appearance.features,
+        crops=Crops(data.layouts) if crops else None,
+        target_known=config.objects.target_position == "given",
+    )
+
+
+def _fit(
+    network: nn.Module,
+    config: ScanpathConfig,
+    cell: ScanpathCell,
+    data: PathSet,
+    split: Split,
+    told: Told,
+    rng: Streams,
+    checkpoint: Checkpoint,
+) -> training.TrainingLog:
+    return training.fit(
+        network,
+        data,
+        split,
+        told.features,
+        published_steps(config.training) if plan.is_published(cell.who) else config.training,
+        rng,
+        checkpoint,
+        crops=told.crops,
+        target_known=told.target_known,
+    )
+
+
+def published_steps(settings: TrainingSettings) -> TrainingSettings:
+    """Return how the published model is trained: as published in all that a run leaves at its defaults, but the end."""
+    plain = TrainingSettings()
+    names = PUBLISHED.model_fields_set
+    as_published = {
+        name: getattr(PUBLISHED, name) for name in names if getattr(settings, name) == getattr(plain, name)
+    }
+    return settings.model_copy(update=as_published)
+
+
+# ---- read from the run that fitted it
+
+
+def read(kept: Fitted, data: PathSet) -> Predictor:
+    """Return a model of another run, told of these layouts.
+
+    Raises
+    ------
+    DataError, ObserverError
+        If its file is damaged, or a scene has no image and the model needs one.
+    """
+    if not kept.is_network:
+        return baselines.make(kept.observer).load(kept.arrays())
+    saved = saving.read(kept.data, source=kept.where)
+    features, crops = None, None
+    if kept.sight is not None:
+        state = {name: tensor.numpy() for name, tensor in saved.arrays.items()}
+        seeing = ScanpathConfig(seed=kept.sight.seed, observer=kept.sight.settings)
+        features = Appearance.apply(state, seeing, kept.observer, data).features
+    if saved.about.crops:
+        crops = Crops(data.layouts)
+    told = Told(features, crops, saved.about.target_known)
+    return saving.load(kept.data, source=kept.where).telling(told)

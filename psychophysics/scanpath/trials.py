@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cogattn.psychophysics.scanpath import plan, scoring
+from cogattn.psychophysics.scanpath.baselines.outside import Outside
 from cogattn.psychophysics.scanpath.columns import FIXATIONS, PATHS, PREDICTED, WEIGHTS
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.fitting import Ready, ready
-from cogattn.psychophysics.scanpath.layouts.items import ObjectPath, PathSet
+from cogattn.psychophysics.scanpath.layouts.items import Ints, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.plan import ScanpathCell
+from cogattn.psychophysics.scanpath.scoring import Kind
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.seeds import Streams
 from cogattn.study import Outcome
@@ -22,6 +24,8 @@ from cogattn.study import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
+KINDS: Mapping[Kind, int | None] = {"greedy": 0, "sampled": None}
+"""Kinds of paths and how many are drawn for each one of the test; None: as many as the run says."""
 N_LISTED = 3
 """Sampled scanpaths of each path that are listed beside the likeliest one, for pictures."""
 
@@ -49,28 +53,32 @@ def _tested(
     import pandas as pd
 
     predictor, who, number = found.predictor, cell.observer, cell.split
-    predictions = predictor.predict(data, test)
-    draw = {"max_length": found.longest}
-    greedy = predictor.sample(data, test, n=0, rng=rng.generator("greedy"), **draw)
-    sampled = predictor.sample(data, test, n=config.n_samples, rng=rng.generator("sampled"), **draw)
-    some = [paths[:N_LISTED] for paths in sampled]
-    return {
-        FIXATIONS: scoring.fixation_rows(who, number, data, test, predictions),
-        PATHS: pd.concat(
-            [
-                scoring.path_rows(who, number, data, test, greedy, "greedy", predictions),
-                scoring.path_rows(who, number, data, test, sampled, "sampled", predictions),
-            ],
-            ignore_index=True,
-        ),
-        PREDICTED: pd.concat(
-            [
-                scoring.predicted_rows(who, number, data, test, greedy, "greedy"),
-                scoring.predicted_rows(who, number, data, test, some, "sampled"),
-            ],
-            ignore_index=True,
-        ),
+    said, drawing = test, test
+    if isinstance(predictor, Outside):
+        covered = [path for path in test if predictor.covers(path)]
+        said = covered if predictor.has_likelihood else []
+        drawing = covered if predictor.has_paths else []
+    predictions = predictor.predict(data, said)
+    rows = {FIXATIONS: scoring.fixation_rows(who, number, data, said, predictions)}
+    paths, listed = [], []
+    for kind, n in KINDS.items():
+        n = n if n is not None else config.n_samples
+        draw = {"rng": rng.generator(kind), "max_length": found.longest}
+        own, drawn = _that_draw(drawing, predictor.sample(data, drawing, n=n, **draw))
+        given = predictions if own == said else None
+        paths.append(scoring.path_rows(who, number, data, own, drawn, kind, given))
+        some = [samples[:N_LISTED] for samples in drawn]
+        listed.append(scoring.predicted_rows(who, number, data, own, some, kind))
+    return rows | {
+        PATHS: pd.concat(paths, ignore_index=True),
+        PREDICTED: pd.concat(listed, ignore_index=True),
     }
+
+
+def _that_draw(paths: list[ObjectPath], drawn: list[list[Ints]]) -> tuple[list[ObjectPath], list[list[Ints]]]:
+    """Paths for which there is one of the observer's own at least."""
+    kept = [number for number, samples in enumerate(drawn) if samples]
+    return [paths[number] for number in kept], [drawn[number] for number in kept]
 
 
 def _of_people(cell: ScanpathCell, data: PathSet, test: list[ObjectPath]) -> Mapping[str, pd.DataFrame]:
