@@ -12,7 +12,7 @@ import numpy as np
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.running.digests import combined, file_digest
-from cogattn.vision.scenes import amazon_covers, coco_search18, osie, sibs, table, visions, vsa
+from cogattn.vision.scenes import amazon_covers, coco_search18, eyelink, osie, sibs, table, visions, vsa
 from cogattn.vision.scenes.checking import checked
 from cogattn.vision.scenes.leaving import LeftOut
 from cogattn.vision.scenes.scene import Picture, Scanpath, Scene, SceneObject
@@ -23,7 +23,7 @@ Layout = Literal[
 ]
 
 
-NOWHERE = "scenes.path must be a folder, a file, or the name of a data set that is in place"
+NOWHERE = "scenes.path must be a folder or file, or the name of a data set that is in place"
 
 
 class Reader(Protocol):
@@ -46,6 +46,7 @@ READERS: Mapping[str, Reader] = {
     "sibs": sibs,
     "osie": osie,
     "amazon_covers": amazon_covers,
+    "eyelink": eyelink,
 }
 
 

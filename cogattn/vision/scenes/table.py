@@ -1,10 +1,12 @@
 """Scenes in tables: ``scenes.csv``, and beside it ``fixations.csv`` and ``objects.csv`` where there are such.
 
-``scenes.csv`` has a row for each scene: ``image`` (a file, relative to the table), and what is known of
+``scenes.csv`` has a row for each scene: ``image`` (a file, relative to the table), or for a layout without an image
+``scene``, ``width`` and ``height``; and what is known of
 
 - ``scene``: its name; else that of the image, with the target's where an image has several;
 - the target: ``target`` (a name), ``target_picture`` (a file), ``left``, ``top``, ``right``, ``bottom`` (its box),
   ``category``, ``present`` (1, 0, true, false, yes, no; there by default). A row with none of them is free viewing;
+- ``layout``: a word that scenes with one layout of objects share;
 - ``pixels_per_degree``; ``start_x``, ``start_y``, where a search starts.
 
 ``fixations.csv`` has a row for each fixation: ``scene`` (or ``image``, where images have one scene each), ``person``,
@@ -19,7 +21,7 @@ Positions are pixels of the image, x to the right and y downwards from the top l
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,40 +29,40 @@ import numpy as np
 
 from cogattn.errors import DataError
 from cogattn.vision.scenes.checking import image_size
+from cogattn.vision.scenes.columns import (
+    BOX,
+    FEATURE,
+    Row,
+    box,
+    number,
+    read_table,
+    rows,
+    scene_object,
+    text,
+    texts,
+    truth,
+)
 from cogattn.vision.scenes.files import inside, names_of
 from cogattn.vision.scenes.leaving import LeftOut
-from cogattn.vision.scenes.scene import Array, Box, Scanpath, Scene, SceneObject, Target
+from cogattn.vision.scenes.scene import Array, Scanpath, Scene, Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCENES, FIXATIONS, OBJECTS = "scenes.csv", "fixations.csv", "objects.csv"
-BOX = ("left", "top", "right", "bottom")
 COLUMNS = {
     SCENES: (
-        "scene", "image", "target", "target_picture", *BOX, "category", "present", "pixels_per_degree", "start_x",
-        "start_y",
+        "scene", "image", "width", "height", "layout", "target", "target_picture", *BOX, "category", "present",
+        "pixels_per_degree", "start_x", "start_y",
     ),
     FIXATIONS: (
         "scene", "image", "person", "x", "y", "fixation", "onset_ms", "duration_ms", "found", "max_saccades",
     ),
     OBJECTS: ("scene", "image", "object", "category", *BOX, "polygon"),
 }  # fmt: skip
-NEEDED = {SCENES: ("image",), FIXATIONS: ("person", "x", "y"), OBJECTS: ("object",)}
-TEXT = (
-    "scene",
-    "image",
-    "target",
-    "target_picture",
-    "category",
-    "present",
-    "person",
-    "found",
-    "object",
-    "polygon",
-)
-FEATURE = "feature_"
-TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+NEEDED = {SCENES: (), FIXATIONS: ("person", "x", "y"), OBJECTS: ("object",)}
+WITHOUT_IMAGE = ("scene", "width", "height")
+TRUTH = "present and found"
 
 
 def is_there(path: Path) -> bool:
@@ -94,15 +96,13 @@ def read(path: Path, left_out: LeftOut, *, pixels_per_degree: float | None = Non
     scenes = _table(file, SCENES, left_out)
     if scenes is None:
         raise DataError(f"scenes.path must be a folder with {SCENES}, or such a table; got {path}")
-    targets = [_first(row, "target", "category") or _stem(row) for row in _rows(scenes)]
-    named = names_of(list(zip(_texts(scenes, "image"), targets, strict=True)))
-    names = [own or name for own, name in zip(_texts(scenes, "scene"), named, strict=True)]
-    of_image = _only(zip(_texts(scenes, "image"), names, strict=True))
+    names = _names(scenes, file.name)
+    of_image = _only(zip(texts(scenes, "image"), names, strict=True))
     fixations = _grouped(file.parent, FIXATIONS, names, of_image, left_out)
     objects = _grouped(file.parent, OBJECTS, names, of_image, left_out)
     return [
-        _scene(name, row, file.parent, pixels_per_degree, fixations.get(name), objects.get(name), left_out)
-        for name, row in zip(names, _rows(scenes), strict=True)
+        _scene(name, row, file.parent, pixels_per_degree, fixations.get(name), objects.get(name))
+        for name, row in zip(names, rows(scenes), strict=True)
     ]
 
 
@@ -110,42 +110,27 @@ def read(path: Path, left_out: LeftOut, *, pixels_per_degree: float | None = Non
 
 
 def _table(file: Path, kind: str, left_out: LeftOut) -> pd.DataFrame | None:
-    """A table with text where text belongs and numbers elsewhere, None where it is not there."""
-    import pandas as pd
+    def known(name: str) -> bool:
+        return name in COLUMNS[kind] or (kind == OBJECTS and name.startswith(FEATURE))
 
-    if not file.is_file():
-        return None
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} must be a CSV table; got {error}") from error
-    if lacking := [name for name in NEEDED[kind] if name not in table]:
+    return read_table(file, known, NEEDED[kind], left_out)
+
+
+def _names(scenes: pd.DataFrame, file: str) -> list[str]:
+    """The name of each row: its own, else its image's, with the target's where an image has several."""
+    lacking = [name for name in WITHOUT_IMAGE if name not in scenes]
+    if "image" not in scenes and lacking:
         raise DataError(
-            f"{file.name} must have the columns {', '.join(NEEDED[kind])}; got none named {lacking[0]}"
+            f"{file} must have the column image, or {', '.join(WITHOUT_IMAGE)}; got none named {lacking[0]}"
         )
-    for name in table.columns:
-        known = name in COLUMNS[kind] or (kind == OBJECTS and name.startswith(FEATURE))
-        if not known:
-            left_out.add("column", "of an unknown name", f"{file.name}: {name}")
-        elif name not in TEXT:
-            table[name] = _as_numbers(table[name], f"{file.name}, {name}")
-    return table
-
-
-def _as_numbers(texts: pd.Series, where: str) -> list[float]:
-    """Numbers; nothing is NaN."""
-    try:
-        return [float(text.strip() or "nan") for text in texts]
-    except ValueError as error:
-        raise DataError(f"columns of numbers must hold numbers; got {error} ({where})") from error
-
-
-def _rows(table: pd.DataFrame) -> list[dict[Hashable, object]]:
-    return table.to_dict("records")
-
-
-def _texts(table: pd.DataFrame, column: str) -> list[str]:
-    return [text.strip() for text in table[column]] if column in table else [""] * len(table)
+    own, images = texts(scenes, "scene"), texts(scenes, "image")
+    for line, (name, image) in enumerate(zip(own, images, strict=True), start=2):
+        if not name and not image:
+            raise DataError(f"a row of {file} must tell scene or image; got neither (line {line})")
+    targets = [_first(row, "target", "category") or _stem(row) for row in rows(scenes)]
+    # a row without an image has a name of its own
+    named = names_of([(image or "none", target) for image, target in zip(images, targets, strict=True)])
+    return [name or found for name, found in zip(own, named, strict=True)]
 
 
 def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -153,7 +138,7 @@ def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     scenes: dict[str, list[str]] = {}
     for image, scene in pairs:
         scenes.setdefault(image, []).append(scene)
-    return {image: found[0] for image, found in scenes.items() if len(found) == 1}
+    return {image: found[0] for image, found in scenes.items() if image and len(found) == 1}
 
 
 def _grouped(
@@ -163,13 +148,13 @@ def _grouped(
     table = _table(folder / kind, kind, left_out)
     if table is None:
         return {}
-    places = zip(_texts(table, "scene"), _texts(table, "image"), strict=True)
+    places = zip(texts(table, "scene"), texts(table, "image"), strict=True)
     own = [scene or of_image.get(image, "") for scene, image in places]
     known = set(names)
     for line, scene in enumerate(own, start=2):
         if scene not in known:
             left_out.add("row", "of no scene", f"{kind}: line {line}")
-    return {str(scene): rows for scene, rows in table.groupby(np.array(own)) if scene in known}
+    return {str(scene): group for scene, group in table.groupby(np.array(own)) if scene in known}
 
 
 # ---- rows
@@ -177,52 +162,59 @@ def _grouped(
 
 def _scene(
     name: str,
-    row: dict[Hashable, object],
+    row: Row,
     folder: Path,
     scale: float | None,
     fixations: pd.DataFrame | None,
     objects: pd.DataFrame | None,
-    left_out: LeftOut,
 ) -> Scene:
-    picture = inside(folder, str(row["image"]).strip())
-    own_scale = _number(row, "pixels_per_degree")
-    start = _number(row, "start_x"), _number(row, "start_y")
+    image = text(row, "image")
+    picture = inside(folder, image) if image else None
+    own_scale = number(row, "pixels_per_degree")
+    start = number(row, "start_x"), number(row, "start_y")
     return Scene(
         name=name,
         picture=picture,
-        size_px=image_size(picture) or (0, 0),
+        size_px=_told_size(row) or (image_size(picture) if picture else None) or (0, 0),
         pixels_per_degree=scale if own_scale is None else own_scale,
-        objects=() if objects is None else tuple(_object(row, name) for row in _rows(objects)),
+        objects=()
+        if objects is None
+        else tuple(scene_object(one, name, box_px=box(one)) for one in rows(objects)),
         target=_target(row, folder, name),
         scanpaths=() if fixations is None else tuple(_scanpaths(fixations)),
         start_px=None if start[0] is None or start[1] is None else (start[0], start[1]),
+        layout=text(row, "layout"),
     )
 
 
-def _target(row: dict[Hashable, object], folder: Path, where: str) -> Target | None:
-    picture, category = _text(row, "target_picture"), _text(row, "category")
-    box = _box(row)
+def _told_size(row: Row) -> tuple[int, int] | None:
+    """(height, width) of a row that tells both."""
+    width, height = number(row, "width"), number(row, "height")
+    return None if width is None or height is None else (round(height), round(width))
+
+
+def _target(row: Row, folder: Path, where: str) -> Target | None:
+    picture, category = text(row, "target_picture"), text(row, "category")
+    place = box(row)
     name = _first(row, "target", "category") or _stem(row)
-    present = _truth(_text(row, "present"), where)
-    if not (name or box or present is not None):
+    present = truth(text(row, "present"), TRUTH, where)
+    if not (name or place or present is not None):
         return None
     return Target(
         name=name or "target",
         picture=inside(folder, picture) if picture else None,
-        box_px=box,
+        box_px=place,
         category=category,
         present=present is not False,
     )
 
 
-def _scanpaths(rows: pd.DataFrame) -> Iterable[Scanpath]:
-    for person, fixations in rows.groupby(rows["person"].str.strip()):
+def _scanpaths(table: pd.DataFrame) -> Iterable[Scanpath]:
+    for person, fixations in table.groupby(table["person"].str.strip()):
         order = next((name for name in ("fixation", "onset_ms") if name in fixations), None)
         ordered = fixations.sort_values(order, kind="stable") if order else fixations
         limits = _known(ordered, "max_saccades")
-        found = (
-            {_truth(text.strip(), str(person)) for text in ordered["found"]} if "found" in ordered else set()
-        )
+        found = {truth(word, TRUTH, str(person)) for word in texts(ordered, "found")}
         yield Scanpath(
             person=str(person),
             fixations_px=ordered[["x", "y"]].to_numpy(float),
@@ -233,67 +225,16 @@ def _scanpaths(rows: pd.DataFrame) -> Iterable[Scanpath]:
         )
 
 
-def _known(rows: pd.DataFrame, column: str) -> Array | None:
+def _known(table: pd.DataFrame, column: str) -> Array | None:
     """A column of numbers, None where it is not there or empty."""
-    if column not in rows or rows[column].isna().all():
+    if column not in table or table[column].isna().all():
         return None
-    return rows[column].to_numpy(float)
+    return table[column].to_numpy(float)
 
 
-def _object(row: dict[Hashable, object], scene: str) -> SceneObject:
-    polygon = _polygon(_text(row, "polygon"), f"{row['object']}, {scene}")
-    box = _box(row)
-    if box is None and polygon is not None:
-        box = (*polygon.min(axis=0), *polygon.max(axis=0))
-    features = [value for name, value in row.items() if str(name).startswith(FEATURE)]
-    return SceneObject(
-        name=_text(row, "object"),
-        box_px=tuple(float(side) for side in box) if box else (np.nan,) * 4,  # ty: ignore[invalid-argument-type]
-        category=_text(row, "category"),
-        polygon_px=polygon,
-        features=np.array(features, dtype=float) if features else None,
-    )
+def _first(row: Row, *names: str) -> str:
+    return next((word for name in names if (word := text(row, name))), "")
 
 
-def _polygon(text: str, where: str) -> Array | None:
-    if not text:
-        return None
-    try:
-        return np.array([[float(number) for number in corner.split()] for corner in text.split(";")]).reshape(
-            -1, 2
-        )
-    except ValueError as error:
-        raise DataError(f'polygon must be "x y; x y; x y"; got {text!r} ({where})') from error
-
-
-def _box(row: dict[Hashable, object]) -> Box | None:
-    sides = [_number(row, name) for name in BOX]
-    if all(side is None for side in sides):
-        return None
-    left, top, right, bottom = (np.nan if side is None else side for side in sides)
-    return left, top, right, bottom
-
-
-def _number(row: dict[Hashable, object], name: str) -> float | None:
-    value = row.get(name)
-    return None if value is None or np.isnan(float(str(value))) else float(str(value))
-
-
-def _text(row: dict[Hashable, object], name: str) -> str:
-    return str(row.get(name, "")).strip()
-
-
-def _first(row: dict[Hashable, object], *names: str) -> str:
-    return next((text for name in names if (text := _text(row, name))), "")
-
-
-def _stem(row: dict[Hashable, object]) -> str:
-    return Path(_text(row, "target_picture")).stem
-
-
-def _truth(text: str, where: str) -> bool | None:
-    if not text:
-        return None
-    if text.lower() not in TRUTHS:
-        raise DataError(f"present and found must be one of {', '.join(TRUTHS)}; got {text!r} ({where})")
-    return TRUTHS[text.lower()]
+def _stem(row: Row) -> str:
+    return Path(text(row, "target_picture")).stem
