@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.models.collating import NOTHING, Told
-from cogattn.psychophysics.scanpath.models.training import cannot_end
+from cogattn.psychophysics.scanpath.models.training import outputs
 from cogattn.psychophysics.scanpath.predicting import Prediction
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class NetworkPredictor:
     Parameters
     ----------
     network : Module
-        With ``forward``, ``duration``, ``encode``, ``begin`` and ``step``; put into evaluation mode.
+        With ``forward`` (or ``predict``), ``encode``, ``begin`` and ``step``; put into evaluation mode.
     told : Told
         What it is told of layouts.
     batch : int
@@ -96,15 +96,16 @@ class NetworkPredictor:
 
     def _predicted(self, data: PathSet, paths: Sequence[ObjectPath]) -> list[Prediction]:
         batch = self.told.collate(data, paths)
-        scores = cannot_end(self.network(batch).double(), batch.n_given)
+        scores, durations = outputs(self.network, batch)
+        scores = scores.double()
         log_end = torch.log_softmax(scores, -1)[..., -1]
         log_p = torch.log_softmax(scores[..., :-1], -1)
-        durations = self.network.duration(batch)
+        expected = None if durations is None else durations.expected_ms().double().numpy()
         return [
             Prediction(
                 log_p[i, path.n_given : len(path), : data.layout_of(path).n_objects].numpy(),
                 log_end[i, path.n_given : len(path) + 1].numpy(),
-                None if durations is None else durations[i, : len(path)].double().exp().numpy(),
+                None if expected is None else expected[i, : len(path)],
             )
             for i, path in enumerate(paths)
         ]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 import torch
@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from cogattn.attention import LogNormal
+from cogattn.attention.choosing import IGNORED, following
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.columns import TABLES, TRAINING
 from cogattn.psychophysics.scanpath.config import TrainingSettings
@@ -37,21 +39,7 @@ from cogattn.seeds import Streams
 if TYPE_CHECKING:
     from cogattn.running.pages import Page
 
-NOT_ASKED = -100
-"""Following object of a step that never counts."""
 Network = TypeVar("Network", bound=nn.Module)
-
-
-class PathNetwork(Protocol):
-    """What is trained: any torch module that scores what follows."""
-
-    def __call__(self, batch: PathBatch) -> Tensor:
-        """Return scores (n_paths, n_fixations + 1, n_objects + 1), the last column's being the end's."""
-        ...
-
-    def duration(self, batch: PathBatch) -> Tensor | None:
-        """Return the expected ln ms of each fixation (n_paths, n_fixations), if that is learned."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -118,7 +106,8 @@ def fit(
     Parameters
     ----------
     network : Module
-        A `PathNetwork`, initialised (see `initialised`).
+        Scores what follows in a `PathBatch`, as `network.ScanpathNetwork` does; initialised (see `initialised`). A
+        ``predict`` that returns durations, too, and a ``null_logit`` of `nats` are heeded.
     data, split : PathSet, Split
         Paths, and which of them are trained on and which end the training.
     features, crops, target_known
@@ -159,47 +148,45 @@ def initialised(build: Callable[[], Network], rng: Streams) -> Network:
         return build()
 
 
-def following(batch: PathBatch) -> Tensor:
-    """Return what each step should have said, (n_paths, n_fixations + 1): an object, n_objects for the end.
+def outputs(network: nn.Module, batch: PathBatch) -> tuple[Tensor, LogNormal | None]:
+    """Return scores (n_paths, n_fixations + 1, n_objects + 1) and how long fixations last, if the network says.
 
-    `NOT_ASKED` stands where a fixation is given, and after the end.
+    No path ends before a fixation that is not given.
     """
-    n_objects = batch.layouts.present.shape[1]
-    length = (batch.objects >= 0).sum(1, keepdim=True)
-    step = torch.arange(batch.objects.shape[1] + 1)
-    followed = torch.where(step == length, n_objects, F.pad(batch.objects, (0, 1), value=NOT_ASKED))
-    return followed.masked_fill((step < batch.n_given[:, None]) | (step > length), NOT_ASKED)
-
-
-def cannot_end(scores: Tensor, n_given: Tensor) -> Tensor:
-    """Return scores (n_paths, n_steps, n_objects + 1) by which no path ends before a fixation that is not given."""
+    predict = getattr(network, "predict", None)
+    scores, durations = (network(batch), None) if predict is None else predict(batch)
     barred = torch.zeros(scores.shape, dtype=torch.bool)
-    step = torch.arange(scores.shape[1])
-    barred[..., -1] = step <= n_given[:, None]
-    return scores.masked_fill(barred, -torch.inf)
+    barred[..., -1] = torch.arange(scores.shape[1]) <= batch.n_given[:, None]
+    return scores.masked_fill(barred, -torch.inf), durations
 
 
-def nats(network: PathNetwork, batch: PathBatch) -> tuple[Tensor, int]:
-    """Return the summed -ln of the chances of what followed, and how many steps were asked."""
-    asked = following(batch)
-    scores = cannot_end(network(batch), batch.n_given)
-    if getattr(network, "training", False) and (null := getattr(network, "null_logit", None)) is not None:
-        scores = F.pad(scores, (0, 1), value=null)  # a class that is never right, as published
-    total = F.cross_entropy(scores.flatten(0, 1), asked.flatten(), ignore_index=NOT_ASKED, reduction="sum")
-    return total, int((asked != NOT_ASKED).sum())
+def nats(scores: Tensor, batch: PathBatch, *, null_logit: float | None = None) -> tuple[Tensor, int]:
+    """Return the summed -ln of the chances of what followed, and how many steps were asked.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (n_paths, n_fixations + 1, n_objects + 1)
+        As `outputs` returns them.
+    batch : PathBatch
+        What followed; given fixations and padding never count.
+    null_logit : float, optional
+        Score of a further class that is never right, as the published model is trained with.
+    """
+    followed = following(batch.objects, batch.layouts.present.shape[1], batch.n_given)
+    if null_logit is not None:
+        scores = torch.cat([scores, torch.full_like(scores[..., :1], null_logit)], -1)
+    total = F.cross_entropy(scores.flatten(0, 1), followed.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total, int((followed != IGNORED).sum())
 
 
-def duration_loss(network: PathNetwork, batch: PathBatch) -> Tensor | None:
-    """Return the mean squared error of ln durations over fixations that are not given; None where none are learned."""
+def duration_nats(durations: LogNormal, batch: PathBatch) -> Tensor:
+    """Return the mean -ln of the density, per ms, of durations of fixations that are not given; 0 without any."""
     if batch.durations_ms is None:
-        return None
-    expected = network.duration(batch)
-    if expected is None:
-        return None
+        return durations.mean.new_zeros(())
     step = torch.arange(batch.objects.shape[1])
     asked = (batch.objects >= 0) & (step >= batch.n_given[:, None]) & (batch.durations_ms > 0)
-    off = expected - batch.durations_ms.clamp(min=1e-3).log()
-    return off.masked_fill(~asked, 0).square().sum() / asked.sum().clamp(min=1)
+    density = durations.log_density(torch.where(asked, batch.durations_ms, 1.0))
+    return -density.masked_fill(~asked, 0).sum() / asked.sum().clamp(min=1)
 
 
 def bits(network: nn.Module, batches: Iterable[PathBatch]) -> float:
@@ -208,7 +195,7 @@ def bits(network: nn.Module, batches: Iterable[PathBatch]) -> float:
     total, n = 0.0, 0
     with torch.inference_mode():
         for batch in batches:
-            lost, asked = nats(network, batch)
+            lost, asked = nats(outputs(network, batch)[0], batch)
             total, n = total + float(lost), n + asked
     return total / n / math.log(2)
 
@@ -239,11 +226,13 @@ class Stepper:
     def step(self, batch: PathBatch) -> tuple[float, int]:
         """Take one step; return the summed -ln of the chances of what followed, and how many they are."""
         self.network.train()
-        total, n = nats(self.network, batch)
+        scores, durations = outputs(self.network, batch)
+        total, n = nats(scores, batch, null_logit=getattr(self.network, "null_logit", None))
         loss = total / n
-        durations = duration_loss(self.network, batch)
+        if durations is not None:
+            loss = loss + duration_nats(durations, batch)
         self.optimiser.zero_grad()
-        (loss if durations is None else loss + durations).backward()
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimiser.step()
         self.average.update_parameters(self.network)

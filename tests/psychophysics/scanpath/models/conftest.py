@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cogattn.attention import LogNormal
 from cogattn.psychophysics.scanpath.layouts.items import Layout, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.vision.scenes.scene import Scene, SceneObject, Target
 
 SCALE = 10.0
+SPREAD = 0.5
 
 
 def layout(n_objects: int, number: int, target: int | None = 0) -> Layout:
@@ -55,8 +57,9 @@ class Markov(nn.Module):
             torch.cat([first, batch.objects.clamp(min=0)], 1), batch.layouts.present[batch.of]
         )
 
-    def duration(self, batch: PathBatch) -> Tensor | None:
-        return None if self.ln_ms is None else torch.full(batch.objects.shape, self.ln_ms)
+    def predict(self, batch: PathBatch) -> tuple[Tensor, LogNormal | None]:
+        told = torch.full(batch.objects.shape, self.ln_ms or 0)
+        return self(batch), None if self.ln_ms is None else LogNormal(told, torch.full_like(told, SPREAD))
 
     def encode(self, layouts: LayoutBatch) -> LayoutBatch:
         return layouts

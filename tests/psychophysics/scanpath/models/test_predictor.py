@@ -56,7 +56,9 @@ def test_predictions_are_those_of_the_table(some, markov) -> None:
 def test_durations_are_in_ms(some, markov) -> None:
     network = markov(6, ln_ms=float(np.log(250)))
     for path, prediction in zip(some.paths, NetworkPredictor(network).predict(some, some.paths), strict=True):
-        np.testing.assert_allclose(prediction.duration_ms, np.full(len(path), 250), rtol=1e-5)
+        np.testing.assert_allclose(
+            prediction.duration_ms, np.full(len(path), 250 * np.exp(0.5**2 / 2)), rtol=1e-5
+        )
 
 
 def test_what_shares_a_batch_changes_no_prediction_and_no_sample(some, ours) -> None:

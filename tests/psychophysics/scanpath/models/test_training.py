@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from torch import Tensor, nn
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import NetworkSettings, TrainingSettings
+from cogattn.psychophysics.scanpath.layouts.items import ObjectPath
 from cogattn.psychophysics.scanpath.models import training
 from cogattn.psychophysics.scanpath.models.batches import PathBatch
 from cogattn.psychophysics.scanpath.models.collating import Batches, collate
@@ -74,7 +77,7 @@ def test_given_fixations_and_padding_never_count(data_of, path_of) -> None:
     data = data_of([3, 4], path_of(0, [1, 2, 0, 1], n_given=2), path_of(1, [3, 0]))
     batch = collate(data, data.paths)
     network = Fixed(torch.randn(2, 5, 5))
-    total, n = training.nats(network, batch)
+    total, n = training.nats(training.outputs(network, batch)[0], batch)
     total.backward()
     counted = (network.scores.grad != 0).any(-1)
     assert counted.tolist() == [[False, False, True, True, True], [True, True, True, False, False]]
@@ -86,20 +89,52 @@ def test_given_fixations_and_padding_never_count(data_of, path_of) -> None:
 
 def test_a_batch_counts_as_its_paths_do_alone(people) -> None:
     network = small().eval()
-    together, n = training.nats(network, collate(people, people.paths))
-    alone = [training.nats(network, collate(people, [path])) for path in people.paths]
+
+    def nats(paths: Sequence[ObjectPath]) -> tuple[float, int]:
+        batch = collate(people, paths)
+        total, n = training.nats(training.outputs(network, batch)[0], batch)
+        return total.item(), n
+
+    together, n = nats(people.paths)
+    alone = [nats([path]) for path in people.paths]
     assert n == sum(count for _, count in alone)
-    assert together.item() == pytest.approx(sum(lost.item() for lost, _ in alone), rel=1e-5)
+    assert together == pytest.approx(sum(lost for lost, _ in alone), rel=1e-5)
+
+
+def test_a_null_class_takes_its_share(data_of, path_of) -> None:
+    batch = collate(data := data_of([3], path_of(0, [1])), data.paths)
+    scores = torch.zeros(1, 2, 4)
+    scores[0, 0, -1] = -torch.inf
+    wanted = math.log(4) + math.log(5)  # three objects and the null class, then the end as well
+    assert training.nats(scores, batch, null_logit=0.0)[0].item() == pytest.approx(wanted)
+    assert training.nats(scores, batch)[0].item() == pytest.approx(math.log(3) + math.log(4))
 
 
 def test_durations_count_where_they_are_asked_for(data_of, path_of, markov) -> None:
     data = data_of([3], path_of(0, [1, 2, 0], n_given=1), path_of(0, [2]))
     batch = collate(data, data.paths)
-    off = [math.log(250 / ms) for ms in (210, 220, 200)]
-    wanted = sum(x * x for x in off) / 3
-    found = training.duration_loss(markov(3, ln_ms=math.log(250)), batch)
+    network = markov(3, ln_ms=math.log(250))
+    found = training.duration_nats(training.outputs(network, batch)[1], batch)
+    wanted = -scipy.stats.lognorm(s=0.5, scale=250).logpdf([210, 220, 200]).mean()
     assert found.item() == pytest.approx(wanted, rel=1e-5)
-    assert training.duration_loss(markov(3), batch) is None
+    untimed = dataclasses.replace(batch, durations_ms=None)
+    assert training.duration_nats(training.outputs(network, untimed)[1], untimed) == 0
+
+
+def test_durations_are_learned_with_the_paths(people) -> None:
+    settings = SMALL.model_copy(update={"durations": True})
+    network = training.initialised(lambda: ScanpathNetwork(settings, n_features=None), Streams(3))
+    batch = collate(people, people.paths)
+
+    def off() -> float:
+        with torch.no_grad():
+            return training.duration_nats(training.outputs(network, batch)[1], batch).item()
+
+    before, stepper = off(), training.Stepper(network, TrainingSettings(learning_rate=1e-2))
+    for _ in range(30):
+        stepper.step(batch)
+    assert math.isfinite(before)
+    assert off() < before - 0.3
 
 
 def test_three_paths_are_learned_by_heart(data_of, path_of) -> None:
