@@ -1,0 +1,180 @@
+"""How alike predicted scanpaths are to people's, beside shuffled, uniform and people's own: none tells alone.
+
+An observer's greedy path and its samples are compared with the very path that a person took; people's, with the paths
+that others took in the same scene, never with themselves. A person is one draw of many, so that samples are what
+people stand beside, and a greedy path may be closer to everybody than people are to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cogattn.measures import Estimate, Measure, Row
+from cogattn.observers.observer import Observer
+from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, MULTIMATCH, SCORES
+from cogattn.psychophysics.scanpath.likelihood import UNIFORM
+from cogattn.psychophysics.scanpath.measures import (
+    BEHAVIOUR,
+    BEHAVIOUR_DELTA,
+    KINDS,
+    Kind,
+    delta,
+    scores,
+)
+from cogattn.psychophysics.scanpath.units import Units
+from cogattn.statistics.crossed import interval
+
+Array = NDArray[np.float64]
+PEOPLE = "people"
+COLUMNS = (
+    "observer", "role", "kind", "measure", "estimate", "lo", "hi", "n", "shuffled", "shuffled_lo", "shuffled_hi",
+    "uniform", "uniform_lo", "uniform_hi", "people", "people_lo", "people_hi",
+    "less_people", "less_people_lo", "less_people_hi",
+)  # fmt: skip
+COMPARED = ("sequence_score", "levenshtein", "scanmatch", *(f"multimatch_{part}" for part in MULTIMATCH))
+NOBODY = Estimate.bare(np.nan, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """Paths of the test and what observers drew in their stead.
+
+    Parameters
+    ----------
+    paths : Units
+        Of the test.
+    observers : tuple of Observer
+        Those that have paths of their own; people are in `paths` under their id and kind.
+    """
+
+    paths: Units
+    observers: tuple[Observer, ...]
+
+    @classmethod
+    def of(cls, paths: Units, observers: Sequence[Observer]) -> Likeness:
+        """Keep the observers that drew paths."""
+        drew = {name for (name, kind), own in paths.values.items() if own["sequence_score"].notna().any()}
+        return cls(paths, tuple(one for one in observers if one.id in drew and one.variant != PEOPLE))
+
+    @property
+    def uniform(self) -> str:
+        """Id of the observer that draws from all objects alike; empty where it did not take part."""
+        return next((one.id for one in self.observers if one.variant == UNIFORM), "")
+
+    def rows(self) -> Iterator[Row]:
+        """Yield what each observer has: scores, then behaviour."""
+        for one in self.observers:
+            for kind in KINDS:
+                for column, measure in scores(kind).items():
+                    if self.paths.has(one.id, kind, column):
+                        yield Row(one, measure, self.paths.mean(one.id, kind, column), note=_beside(kind))
+            for kind in KINDS:
+                if self.paths.has(one.id, kind, "own_length"):
+                    yield Row(one, delta(kind), self.delta(one.id, kind), human=self.delta(PEOPLE, PEOPLE))
+            yield from self._behaviour(one)
+
+    def _behaviour(self, one: Observer) -> Iterator[Row]:
+        for name, measure in BEHAVIOUR.items():
+            if self.paths.has(one.id, "sampled", f"own_{name}"):
+                yield Row(one, measure, self.paths.mean(one.id, "sampled", f"own_{name}"))
+
+    def delta(self, observer: str, kind: str) -> Estimate:
+        """Return the mean over behaviours of how far an observer's mean is from people's, relative to theirs.
+
+        A behaviour that people never show, or that nobody can have (a target where there is none), does not count.
+        """
+        if not self.paths.has(observer, kind, "own_length"):
+            return NOBODY
+        errors = []
+        for name in BEHAVIOURS:
+            own, theirs = (
+                self.paths.column(observer, kind, f"{whose}_{name}") for whose in ("own", "person")
+            )
+            both = np.where(np.isfinite(own) & np.isfinite(theirs), 1.0, np.nan)
+            ours, people = self.paths.resampled(own * both), self.paths.resampled(theirs * both)
+            if np.isfinite(people[0]) and people[0] > 0:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    errors.append(np.abs(ours - people) / people)
+        if not errors:
+            return NOBODY
+        n = int(np.isfinite(self.paths.column(observer, kind, "own_length")).sum())
+        return interval(np.mean(errors, axis=0), n)
+
+    def table(self) -> pd.DataFrame:
+        """Return the scores of all observers and kinds beside shuffled, uniform and people's, people's rows last."""
+        records = [
+            self._record(name, role, kind, column)
+            for name, role in [*((one.id, one.role) for one in self.observers), (PEOPLE, "person")]
+            for kind in (*KINDS, PEOPLE)
+            if (name == PEOPLE) == (kind == PEOPLE)
+            for column in COMPARED
+            if self.paths.has(name, kind, column)
+        ]
+        records += [
+            self._behaviour_record(one, kind)
+            for one in self.observers
+            for kind in KINDS
+            if self.paths.has(one.id, kind, "own_length")
+        ]
+        return pd.DataFrame(records, columns=list(COLUMNS))
+
+    def _record(self, name: str, role: str, kind: str, column: str) -> tuple[object, ...]:
+        paths = self.paths
+        value, nothing = paths.mean(name, kind, column), _bounds(NOBODY)
+        shuffled = _bounds(paths.mean(name, kind, "shuffled")) if column == "sequence_score" else nothing
+        uniform = _bounds(paths.mean(self.uniform, "sampled", column)) if self.uniform else nothing
+        people = _bounds(paths.mean(PEOPLE, PEOPLE, column))
+        apart = paths.column(name, kind, column) - paths.column(PEOPLE, PEOPLE, column)
+        less = nothing
+        if name != PEOPLE and np.isfinite(apart).any():
+            less = _bounds(paths.crossing.mean(paths.rows, apart))
+        return (
+            name,
+            role,
+            kind,
+            column,
+            *_bounds(value),
+            value.n,
+            *shuffled,
+            *uniform,
+            *people,
+            *less,
+        )
+
+    def _behaviour_record(self, one: Observer, kind: Kind) -> tuple[object, ...]:
+        value = self.delta(one.id, kind)
+        uniform = _bounds(self.delta(self.uniform, "sampled"))
+        nothing = _bounds(NOBODY)
+        people = _bounds(self.delta(PEOPLE, PEOPLE))
+        name = BEHAVIOUR_DELTA.key
+        return (
+            one.id,
+            one.role,
+            kind,
+            name,
+            *_bounds(value),
+            value.n,
+            *nothing,
+            *uniform,
+            *people,
+            *nothing,
+        )
+
+
+def measures_of_people() -> dict[str, Measure]:
+    """Return the measures that persons have among each other, by column: those of sampled paths."""
+    return {column: one for column, one in scores("sampled").items() if column in SCORES}
+
+
+def _beside(kind: str) -> str:
+    """A person's path is a draw, not the likeliest one."""
+    return "people: path by path, each a draw" if kind == "greedy" else ""
+
+
+def _bounds(value: Estimate) -> tuple[float, float, float]:
+    return value.estimate, value.lo, value.hi

@@ -1,0 +1,162 @@
+"""Fixations and paths of the test as units: what each observer has of each, and means with intervals over them.
+
+Where a path is in the test part of several splits, what an observer has of it is averaged over splits first. A mean
+has an interval over groups of layouts and persons at once (`cogattn.statistics.crossed`); a difference between
+observers is the mean over the units that both have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cogattn.measures import Estimate
+from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, SCORES
+from cogattn.statistics.crossed import Draws, interval
+
+Array = NDArray[np.float64]
+Key = tuple[str, str]
+"""An observer and a kind of prediction; "" for fixations."""
+FIXATION_VALUES = ("bits", "top1", "top5", "nss", "auc", "goes_on_bits")
+PATH_VALUES = (
+    "end_bits", *SCORES, *(f"own_{name}" for name in BEHAVIOURS), *(f"person_{name}" for name in BEHAVIOURS),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """Groups of layouts and persons, drawn again and again.
+
+    Parameters
+    ----------
+    groups, people : Index
+        Their names.
+    draws : Draws
+        Of both.
+    """
+
+    groups: pd.Index
+    people: pd.Index
+    draws: Draws
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, *, rng: np.random.Generator, n_resamples: int) -> Crossing:
+        """Draw the groups and persons of a table."""
+        groups, people = (pd.Index(sorted(rows[name].unique())) for name in ("group", "person"))
+        draws = Draws.of(len(groups), len(people), rng=rng, n_resamples=n_resamples)
+        return cls(groups, people, draws)
+
+    def resampled(self, rows: pd.DataFrame, values: Array) -> Array:
+        """Return the mean of values, NaN left out, first of the data and then of each resample.
+
+        Where one is infinite so is the mean, and there are no resamples.
+        """
+        kept = ~np.isnan(values)
+        if not kept.any() or np.isinf(values).any():
+            means = np.full(len(self.draws.people), np.nan)
+            means[0] = values[kept].sum()  # infinite, or nothing
+            return means if kept.any() else np.full_like(means, np.nan)
+        shape = len(self.groups), len(self.people)
+        totals, counts = np.zeros(shape), np.zeros(shape)
+        where = (
+            self.groups.get_indexer(rows["group"][kept]),
+            self.people.get_indexer(rows["person"][kept]),
+        )
+        np.add.at(totals, where, values[kept])
+        np.add.at(counts, where, 1.0)
+        return self.draws.calibrated(totals, counts)
+
+    def mean(self, rows: pd.DataFrame, values: Array) -> Estimate:
+        """Return the mean of values, NaN left out; n of them."""
+        return interval(self.resampled(rows, values), int((~np.isnan(values)).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Fixations, or paths, of the test.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        A row a unit: ``scene``, ``group``, ``person`` and what else tells it from the others.
+    values : mapping of (observer, kind) to DataFrame
+        What each has of the units, aligned with `rows`; NaN where it has nothing.
+    crossing : Crossing
+        Over which intervals are.
+    """
+
+    rows: pd.DataFrame
+    values: Mapping[Key, pd.DataFrame]
+    crossing: Crossing
+
+    @classmethod
+    def of_fixations(cls, table: pd.DataFrame, crossing: Crossing) -> Units:
+        """Take the table ``scanpath_fixations``."""
+        rank, n_objects = table["rank"].to_numpy(), table["n_objects"].to_numpy()
+        even = (table["nss"].to_numpy() == 0) & (rank == (n_objects + 1) / 2)  # nothing is likeliest
+        ranked = table.assign(
+            kind="",
+            top1=np.where(even, 1 / n_objects, rank <= 1),
+            top5=np.where(even, np.minimum(5 / n_objects, 1), rank <= 5),
+        )
+        silent = table["bits"].isna().to_numpy()
+        ranked.loc[silent, ["top1", "top5"]] = np.nan
+        return cls(*_averaged(ranked, ["scene", "person", "fixation"], FIXATION_VALUES), crossing)
+
+    @classmethod
+    def of_paths(cls, table: pd.DataFrame, crossing: Crossing) -> Units:
+        """Take the table ``scanpath_paths``."""
+        return cls(*_averaged(table, ["scene", "person"], PATH_VALUES), crossing)
+
+    def has(self, observer: str, kind: str, column: str) -> bool:
+        """Tell whether an observer has anything in a column."""
+        own = self.values.get((observer, kind))
+        return own is not None and bool(own[column].notna().any())
+
+    def column(self, observer: str, kind: str, column: str) -> Array:
+        """Return what an observer has of each unit."""
+        own = self.values.get((observer, kind))
+        return np.full(len(self.rows), np.nan) if own is None else own[column].to_numpy(float)
+
+    def mean(self, observer: str, kind: str, column: str) -> Estimate:
+        """Return the mean over units; n of them."""
+        return self.crossing.mean(self.rows, self.column(observer, kind, column))
+
+    def resampled(self, values: Array) -> Array:
+        """Return the mean of values of the units, NaN left out, of the data and of each resample."""
+        return self.crossing.resampled(self.rows, values)
+
+    def sizes(self, values: Array) -> tuple[int, int]:
+        """Return how many groups and persons there are values of."""
+        kept = self.rows[~np.isnan(values)]
+        return kept["group"].nunique(), kept["person"].nunique()
+
+
+def _averaged(
+    table: pd.DataFrame, names: Sequence[str], columns: Sequence[str]
+) -> tuple[pd.DataFrame, dict[Key, pd.DataFrame]]:
+    """Units of a table, and the means over splits of each observer's values of them."""
+    unit = [*names, "again"]
+    again = table.groupby(
+        ["observer", "kind", "split", *names], sort=False
+    ).cumcount()  # seen twice by one person
+    table = table.assign(again=again.to_numpy())
+    number = table.groupby(unit, sort=True).ngroup().to_numpy()
+    rows = table.assign(number=number).drop_duplicates("number").sort_values("number")
+    values: dict[Key, pd.DataFrame] = {}
+    for key, at in table.groupby(["observer", "kind"], sort=False).indices.items():
+        own = table.iloc[at][list(columns)].to_numpy(float)
+        values[key] = pd.DataFrame(_means(own, number[at], len(rows)), columns=list(columns))
+    return rows[[*unit[:1], "group", *unit[1:]]].reset_index(drop=True), values
+
+
+def _means(values: Array, number: NDArray[np.int64], n_units: int) -> Array:
+    """Means of the rows (n, n_columns) that belong to each unit, NaN left out, (n_units, n_columns)."""
+    totals, counts = np.zeros((n_units, values.shape[1])), np.zeros((n_units, values.shape[1]))
+    np.add.at(totals, number, np.where(np.isnan(values), 0.0, values))
+    np.add.at(counts, number, (~np.isnan(values)).astype(float))
+    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
