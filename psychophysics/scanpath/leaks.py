@@ -87,8 +87,8 @@ class Leaks:
         if self.images:
             pairs = (f"{one} = {other}" for one, other in self.images)
             told.append(
-                f"{len(self.images):,} layouts of the test show an image that training or validation has under another "
-                f"name ({_named(pairs, len(self.images))})"
+                f"images of the test that training or validation has under another name: {len(self.images):,} "
+                f"({_named(pairs, len(self.images))})"
             )
         return "; ".join(told)
 
