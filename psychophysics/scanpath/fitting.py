@@ -17,7 +17,7 @@ from cogattn.psychophysics.scanpath.fitted import ARTEFACT, Fitted, Sight, descr
 from cogattn.psychophysics.scanpath.layouts.items import PathSet
 from cogattn.psychophysics.scanpath.models import saving, training
 from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
-from cogattn.psychophysics.scanpath.models.codes import grid_of
+from cogattn.psychophysics.scanpath.layouts.grids import grid_of
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.crops import Crops
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
@@ -80,7 +80,7 @@ def ready(
         return Ready(read(kept, data), kept.longest)
     if plan.is_ours(who) or plan.is_published(who):
         return _trained(config, cell, data, split, rng, checkpoint)
-    fitted = baselines.make(who).fit(data, split, config)
+    fitted = baselines.make(who)().fit(data, split, config)
     about = described(who, cell.split, longest=longest)
     return Ready(fitted, longest, {}, {ARTEFACT: pack(fitted.state(), about, trained_on=_known(data, split))})
 
@@ -201,7 +201,7 @@ def read(kept: Fitted, data: PathSet) -> Predictor:
         If its file is damaged, or a scene has no image and the model needs one.
     """
     if not kept.is_network:
-        return baselines.make(kept.observer).load(kept.arrays())
+        return baselines.make(kept.observer)().load(kept.arrays())
     saved = saving.read(kept.data, source=kept.where)
     features, crops = None, None
     if kept.sight is not None:

@@ -30,5 +30,5 @@ def collages(folder: Path, *, n: int = 8, people: str = "123", seed: int = 0) ->
 
 
 def _walk(rng: np.random.Generator) -> list[list[float]]:
-    steps = rng.normal(0, 60, size=(int(rng.integers(3, 6)), 2)).cumsum(axis=0) + (350, 150)
+    steps = rng.normal(0, 60, size=(int(rng.integers(3, 6)), 2)).cumsum(axis=0) + np.array([350, 150])
     return np.clip(steps, 1, (699, 299)).round(3).tolist()
