@@ -194,7 +194,7 @@ def test_shuffling_keeps_the_objects_and_loses_the_order(path_set) -> None:
     long = rng.permutation(30) % 6
     data = path_set(*[(f"s{k}", "p", long) for k in range(60)])
     rows = path_rows("m", 0, data, data.paths, [[long]] * 60, "greedy")
-    mixed = [sequence_score(long, rng.permutation(long)) for _ in range(2000)]
+    mixed = sequence_score([long] * 2000, [rng.permutation(long) for _ in range(2000)])
     assert rows["shuffled"].nunique() > 5  # each path has its own shuffle
     assert abs(rows["shuffled"].mean() - np.mean(mixed)) < 4 * np.std(mixed) / np.sqrt(60)
 
