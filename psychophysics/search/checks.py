@@ -11,6 +11,7 @@ from cogattn.observers.build import build_network
 from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import FactoryObserver, TimmObserver
 from cogattn.observers.network import Network
+from cogattn.observers.skeletons import skeleton_of
 from cogattn.psychophysics.search.config import FoveaSettings, SearchConfig
 from cogattn.psychophysics.search.displays.tasks import EXPERIMENTS
 from cogattn.psychophysics.search.eccnet import plan as eccnet
@@ -19,7 +20,6 @@ from cogattn.psychophysics.search.people import read_people
 from cogattn.psychophysics.search.plan import n_cells, networks_of
 from cogattn.psychophysics.search.searchers.inline import InlineNetwork
 from cogattn.psychophysics.search.searchers.places import n_places
-from cogattn.psychophysics.search.skeletons import skeleton_of
 from cogattn.vision.fovea import Backbone
 from cogattn.vision.retina import INTEGRATIONS
 

@@ -6,16 +6,6 @@ of a busy machine (5 % of a cell's time about the fit, r.m.s.); an idle one take
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from cogattn.errors import CogattnError
-from cogattn.observers.build import build_network
-from cogattn.observers.config import NetworkObserver, TimmObserver
-from cogattn.observers.network import Network
 from cogattn.psychophysics.search.config import SINGLE, Knowledge, SearchConfig
 from cogattn.psychophysics.search.displays.display import MARGIN_DEG
 from cogattn.psychophysics.search.displays.tasks import Condition, Task, find_condition
@@ -24,9 +14,8 @@ from cogattn.psychophysics.search.searchers.giving_up import N_PRACTICE
 from cogattn.psychophysics.search.searchers.places import n_places
 from cogattn.psychophysics.search.searchers.sights import N_DISORDERED
 from cogattn.psychophysics.search.searchers.templates import N_SHIFTS
-from cogattn.psychophysics.search.skeletons import skeleton_of
 from cogattn.study import Cost
-from cogattn.vision.fovea import Backbone
+from cogattn.vision import counting
 
 MACS_PER_S = 31e9
 PASS_S = 0.014
@@ -142,25 +131,7 @@ def macs_per_pixel(config: SearchConfig, name: str) -> float:
     """Return how many multiply-adds a network spends on a pixel; 0 without one, NaN where it cannot be counted."""
     if not name:
         return 0.0
-    return _counted(config.observer, name, config.matching.n_levels)
-
-
-@lru_cache(maxsize=1024)
-def _counted(observer: NetworkObserver, name: str, n_levels: int) -> float:
-    try:
-        network = _network(observer, name)
-        backbone, side = Backbone(network, n_levels=n_levels), 224
-        image = torch.zeros(1, 3, side, side, device=network.device)
-        backbone(image)  # the first call finds out how to be fast
-        with FlopCounterMode(display=False) as counter:
-            backbone(image)
-    except (CogattnError, RuntimeError, NotImplementedError):
-        return math.nan
-    return counter.get_total_flops() / 2 / side**2
-
-
-def _network(observer: NetworkObserver, name: str) -> Network:
-    return skeleton_of(name) if isinstance(observer, TimmObserver) else build_network(observer, name, seed=0)
+    return counting.macs_per_pixel(config.observer, name, config.matching.n_levels)
 
 
 def _search_bytes(config: SearchConfig, places: int) -> float:

@@ -52,9 +52,9 @@ def check(config: SearchConfig) -> None:
         )
     from cogattn.observers.build import build_network
     from cogattn.observers.config import TimmObserver
+    from cogattn.observers.skeletons import skeleton_of
     from cogattn.psychophysics.search.eccnet.network import blocks_of
     from cogattn.psychophysics.search.plan import networks_of
-    from cogattn.psychophysics.search.skeletons import skeleton_of
 
     for network in networks_of(config):
         if isinstance(config.observer, TimmObserver):
