@@ -1,9 +1,9 @@
 """Our transformer of objects and fixations: who looked where says where they look next.
 
-Objects are tokens of what they look like, where they lie, how large they are and whether they are looked for; an encoder
-lets them see one another, a decoder follows the fixations from a begin token in the layout's middle, and a pointer says
-which object is next, or that the path ends. Scores know distance and direction from gaze by a log-polar table, and what
-was looked at before: visits, their number, how long ago, and whether an object lies straight on.
+Objects are tokens of what they look like, where they lie, how large they are and whether they are looked for; an
+encoder lets them see one another, a decoder follows the fixations from a begin token in the layout's middle, and a
+pointer says which object is next, or that the path ends. Scores know distance and direction from gaze by a log-polar
+table, and what was looked at before: visits, their number, how long ago, and whether an object lies straight on.
 
 After the object-level attention transformer of Fang et al. (2024, ECCV); what differs is in ``docs/scanpath.md``.
 """
