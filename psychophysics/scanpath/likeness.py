@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
+from cogattn.psychophysics.scanpath.behaviour import deviation
 from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, MULTIMATCH, SCORES
 from cogattn.psychophysics.scanpath.likelihood import UNIFORM
 from cogattn.psychophysics.scanpath.measures import (
@@ -75,7 +76,7 @@ class Likeness:
                         yield Row(one, measure, self.paths.mean(one.id, kind, column), note=_beside(kind))
             for kind in KINDS:
                 if self.paths.has(one.id, kind, "own_length"):
-                    yield Row(one, delta(kind), self.delta(one.id, kind), human=self.delta(PEOPLE, PEOPLE))
+                    yield Row(one, delta(kind), self.delta(one.id, kind))
             yield from self._behaviour(one)
 
     def _behaviour(self, one: Observer) -> Iterator[Row]:
@@ -87,23 +88,20 @@ class Likeness:
         """Return the mean over behaviours of how far an observer's mean is from people's, relative to theirs.
 
         A behaviour that people never show, or that nobody can have (a target where there is none), does not count.
+        People have none of their own: the mean of everybody's others is the mean of everybody.
         """
         if not self.paths.has(observer, kind, "own_length"):
             return NOBODY
-        errors = []
-        for name in BEHAVIOURS:
-            own, theirs = (
-                self.paths.column(observer, kind, f"{whose}_{name}") for whose in ("own", "person")
-            )
-            both = np.where(np.isfinite(own) & np.isfinite(theirs), 1.0, np.nan)
-            ours, people = self.paths.resampled(own * both), self.paths.resampled(theirs * both)
-            if np.isfinite(people[0]) and people[0] > 0:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    errors.append(np.abs(ours - people) / people)
-        if not errors:
-            return NOBODY
+        means = [self._means(observer, kind, name) for name in BEHAVIOURS]
+        own, theirs = (np.stack(each, axis=1) for each in zip(*means, strict=True))
         n = int(np.isfinite(self.paths.column(observer, kind, "own_length")).sum())
-        return interval(np.mean(errors, axis=0), n)
+        return interval(deviation(own, theirs), n)
+
+    def _means(self, observer: str, kind: str, name: str) -> tuple[Array, Array]:
+        """Mean of a behaviour on the paths that have it, an observer's and people's, in each resample."""
+        own, theirs = (self.paths.column(observer, kind, f"{whose}_{name}") for whose in ("own", "person"))
+        both = np.where(np.isnan(own) | np.isnan(theirs), np.nan, 1.0)
+        return self.paths.resampled(own * both), self.paths.resampled(theirs * both)
 
     def table(self) -> pd.DataFrame:
         """Return the scores of all observers and kinds beside shuffled, uniform and people's, people's rows last."""
@@ -150,7 +148,6 @@ class Likeness:
         value = self.delta(one.id, kind)
         uniform = _bounds(self.delta(self.uniform, "sampled"))
         nothing = _bounds(NOBODY)
-        people = _bounds(self.delta(PEOPLE, PEOPLE))
         name = BEHAVIOUR_DELTA.key
         return (
             one.id,
@@ -161,7 +158,7 @@ class Likeness:
             value.n,
             *nothing,
             *uniform,
-            *people,
+            *nothing,
             *nothing,
         )
 
