@@ -52,7 +52,7 @@ def _checked(scene: Scene, left_out: LeftOut) -> Scene | None:
         return None
     target = scene.target
     if target is not None:
-        if fault := _fault_of_target(target, scene.size_px):
+        if fault := _fault_of_target(target, scene):
             left_out.add("scene", fault, scene.name)
             return None
         if target.box_px is not None:
@@ -75,13 +75,14 @@ def _fault_of_image(scene: Scene) -> str | None:
     return "whose image has another size than its table says" if tuple(size) != scene.size_px else None
 
 
-def _fault_of_target(target: Target, size_px: tuple[int, int]) -> str | None:
+def _fault_of_target(target: Target, scene: Scene) -> str | None:
     if isinstance(target.picture, Path) and image_size(target.picture) is None:
         missing = not target.picture.is_file()
         return "whose target's picture is missing" if missing else "whose target's picture cannot be read"
-    if target.box_px is not None and not _fits(target.box_px, size_px):
+    if target.box_px is not None and not _fits(target.box_px, scene.size_px):
         return "whose target's box is empty or outside the image"
-    if target.picture is None and target.box_px is None and not target.category:
+    named = target.category or target.name in {thing.name for thing in scene.objects}
+    if target.picture is None and target.box_px is None and not named:
         return "whose target is told by nothing"
     return None
 

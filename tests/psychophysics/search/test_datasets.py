@@ -8,6 +8,7 @@ import pytest
 
 from cogattn.errors import DataError
 from cogattn.fetch import adopt, by_hand, check, data_sets, state
+from cogattn.psychophysics.scanpath import datasets as of_scanpath
 from cogattn.psychophysics.search.config import ScenesSettings
 from cogattn.psychophysics.search.datasets import DATASETS, SIBS, Scenes
 from cogattn.vision.scenes.reading import READERS, Layout
@@ -18,7 +19,8 @@ SETS = [data_set for data_set in DATASETS if isinstance(data_set, Scenes)]
 def test_all_are_announced_with_terms_source_and_settings() -> None:
     announced = data_sets()
     assert [announced[data_set.name] for data_set in SETS] == SETS
-    assert {data_set.layout for data_set in SETS} == set(READERS) - {"table"}
+    others = {data_set.layout for data_set in of_scanpath.DATASETS}
+    assert {data_set.layout for data_set in SETS} | others == set(READERS) - {"table", "eyelink"}
     for data_set in SETS:
         assert data_set.licence
         assert data_set.people

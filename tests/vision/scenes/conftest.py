@@ -219,11 +219,126 @@ def write_vsa(folder: Path, *, order: tuple[int, int] = (1, 0), name: str = "Wal
     return folder
 
 
+def write_osie(folder: Path, *, shown: int = 2, masks: bool = False) -> Path:
+    """Two photographs of 800 x 600 made `shown` times smaller, and twelve people, the first of whom looked once."""
+    images, n_people = ("1001.jpg", "1002.jpg"), 12
+    fixations = np.empty((len(images), 1), dtype=object)
+    for k, image in enumerate(images):
+        draw(folder / "stimuli" / image, (600 // shown, 800 // shown), seed=k, grey=False)
+        subjects = np.empty((n_people, 1), dtype=object)
+        for person in range(n_people):
+            n = 1 if person == 0 else 4
+            points = 10 * gaze(k, person)[:n]
+            subjects[person, 0] = {
+                "fix_x": points[:, :1].T, "fix_y": points[:, 1:].T, "fix_duration": np.full((1, n), 180, np.uint16),
+            }  # fmt: skip
+        fixations[k, 0] = {"img": image, "subjects": subjects}
+    savemat(folder / "fixations.mat", {"fixations": fixations})
+    if masks:
+        _write_masks(folder, images)
+    return folder
+
+
+MASK_PX = (200, 120, 320, 200)
+"""Left, top, right and bottom of the first object, in pixels of what was shown."""
+
+
+def _write_masks(folder: Path, images: Sequence[str]) -> None:
+    """Each image with a box, a disc and an empty mask, of 800 x 600."""
+    attrs = np.empty((len(images), 1), dtype=object)
+    left, top, right, bottom = MASK_PX
+    box, disc = np.zeros((600, 800), dtype=bool), np.zeros((600, 800), dtype=bool)
+    box[top:bottom, left:right] = True
+    box[5, 5] = True  # a speck, which is not the object
+    y, x = np.mgrid[:600, :800] + 0.5
+    disc[np.hypot(x - 600, y - 400) < 80] = True
+    for k, image in enumerate(images):
+        objs = np.empty((1, 3), dtype=object)
+        for number, (mask, features) in enumerate(
+            ((box, (1, 0)), (disc, (1, 1)), (np.zeros_like(box), (0, 0)))
+        ):
+            objs[0, number] = {"map": mask, "features": np.array([features])}
+        attrs[k, 0] = {"img": image, "objs": objs}
+    names = np.array([["face", "text"]], dtype=object)
+    savemat(folder / "attrs.mat", {"attrs": attrs, "attrNames": names}, do_compression=True)
+
+
+EYELINK_HEAD = "** CONVERTED FROM made.edf\n** DATE: Sat Nov 14 10:00:00 2020\n**\n"
+SCREEN_PX = (768, 1024)
+
+
+def asc_fixations(person: int, scene: int) -> np.ndarray:
+    """Start, end, x and y of fixations, milliseconds from a trial's beginning; the scene comes on at 200."""
+    rng = np.random.default_rng([7, person, scene])
+    starts = np.array([100, 360, 620, 900])
+    places = np.round(rng.uniform((10, 10), (1000, 750), (4, 2)), 1)
+    return np.column_stack([starts, starts + np.array([199, 221, 239, 180]), places])
+
+
+def asc_text(
+    person: int,
+    scenes: Sequence[str],
+    *,
+    samples: bool = True,
+    eyes: str = "R",
+    message: str = "TRIALID {name}",
+) -> str:
+    """A recording: 500 Hz, one trial a scene, begun before and ended after the recording of its samples."""
+    side = {"L": "LEFT", "R": "RIGHT", "LR": "LEFT\tRIGHT"}[eyes]
+    lines = [EYELINK_HEAD + "MSG\t999 DISPLAY_COORDS 0 0 1023 767"]
+    for number, name in enumerate(scenes):
+        begins = 10_000 * (number + 1)
+        lines += [
+            f"MSG\t{begins} {message.format(name=name)}",
+            f"START\t{begins + 10} \t{side}\tSAMPLES\tEVENTS",
+            "PRESCALER\t1",
+            "VPRESCALER\t1",
+            "PUPIL\tAREA",
+            f"EVENTS\tGAZE\t{side}\tRATE\t 500.00\tTRACKING\tCR\tFILTER\t2",
+            f"SAMPLES\tGAZE\t{side}\tRATE\t 500.00\tTRACKING\tCR\tFILTER\t2",
+            f"MSG\t{begins + 200} SYNCTIME",
+        ]
+        fixations = asc_fixations(person, number)
+        if samples:
+            values = "500.0\t400.0\t1000.0\t" * len(eyes)
+            lines += [f"{time}\t{values}..." for time in range(begins + 10, begins + 1200, 2)]
+        for eye in eyes:
+            lines += [f"SFIX {eye} {begins + fixations[0, 0]:.0f}"]
+            for start, end, x, y in fixations if eye == eyes[-1] else fixations[:2]:
+                lines.append(
+                    f"EFIX {eye} {begins + start:.0f}\t{begins + end:.0f}\t{end - start + 2:.0f}\t{x}\t{y}\t1000"
+                )
+        lines += [
+            f"MSG\t{begins + 1100} TRIAL_RESULT 0",
+            f"EFIX {eyes[-1]} {begins + 1150}\t{begins + 1190}\t42\t3.0\t3.0\t1000",
+            f"END\t{begins + 1200} \tSAMPLES\tEVENTS\tRES\t  45.00\t  45.00",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_eyelink(folder: Path) -> Path:
+    """Two scenes of items, one of them the target, and two people who saw them in another order."""
+    items = [
+        {
+            "scene": scene, "object": f"item {k}", "x": 100 + 200 * k, "y": 300, "width": 80, "height": 60,
+            "category": "red" if k % 2 else "green", "target": "yes" if k == 1 else "no", "layout": "row",
+        }
+        for scene in ("A1", "B2")
+        for k in range(5)
+    ]  # fmt: skip
+    items.append({"scene": "B2", "object": "patch", "polygon": "600 500; 900 500; 750 700", "target": "no"})
+    write_csv(folder / "items.csv", items)
+    (folder / "p1.asc").write_text(asc_text(1, ("A1", "B2")))
+    (folder / "p2.asc").write_text(asc_text(2, ("B2", "A1"), samples=False))
+    return folder
+
+
 @pytest.fixture
 def files() -> SimpleNamespace:
     """What writes them."""
     names = (
         "draw", "write_json", "write_csv", "gaze", "write_table", "sibs_record", "save_sibs", "write_sibs",
         "write_visions", "visions_path", "write_coco", "write_vsa", "BOX", "IMAGES", "PEOPLE", "HEIGHT", "WIDTH",
+        "write_osie", "MASK_PX", "write_eyelink", "asc_text", "asc_fixations", "SCREEN_PX",
     )  # fmt: skip
     return SimpleNamespace(**{name: globals()[name] for name in names})

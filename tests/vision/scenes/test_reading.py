@@ -20,6 +20,8 @@ SCENE = Scene("desk", np.zeros((6, 8), dtype=np.uint8), (6, 8), 10.0, (THING,), 
 CHANGES = {
     "name": replace(SCENE, name="hall"),
     "image": replace(SCENE, picture=np.ones((6, 8), dtype=np.uint8)),
+    "no image": replace(SCENE, picture=None),
+    "layout": replace(SCENE, layout="room"),
     "scale": replace(SCENE, pixels_per_degree=11.0),
     "start": replace(SCENE, start_px=None),
     "no target": replace(SCENE, target=None),

@@ -185,7 +185,12 @@ def test_faulty_objects_are_left_out_and_unknown_columns_named(files, tmp_path) 
         (
             "scenes.csv",
             [{"picture": "a.png"}],
-            "scenes.csv must have the columns image; got none named image",
+            "scenes.csv must have the column image, or scene, width, height; got none named scene",
+        ),
+        (
+            "scenes.csv",
+            [{"scene": "", "width": 4, "height": 3}],
+            "must tell scene or image; got neither \\(line 2",
         ),
         ("scenes.csv", [{"image": "../a.png"}], "files of scenes must lie in their folder"),
         ("scenes.csv", [{"image": "/etc/passwd"}], "files of scenes must lie in their folder"),
@@ -224,3 +229,33 @@ def test_layouts_are_told_by_their_files_or_must_be_said(files, tmp_path) -> Non
     assert len(read_scenes(tmp_path, layout="sibs")) == 3
     assert len(read_scenes(tmp_path / "scenes.csv")) == 3
     assert np.all([scene.target for scene in read_scenes(tmp_path, layout="table")])
+
+
+def test_a_row_without_an_image_is_a_layout_of_the_size_that_it_tells(files, tmp_path) -> None:
+    files.draw(tmp_path / "a.png")
+    scenes = [
+        {"scene": "shelf 1", "width": 400, "height": 300, "layout": "shelf", "target": "tin 3"},
+        {"scene": "shelf 2", "width": 400, "height": 300, "layout": "shelf", "pixels_per_degree": 20},
+        {"scene": "shelf 3", "width": 400},
+        {"image": "a.png", "width": 90, "height": 60},
+        {"scene": "photograph", "image": "a.png", "width": 80, "height": 60},
+    ]
+    files.write_csv(tmp_path / "scenes.csv", scenes)
+    corners = {f"tin {k}": f"{9 * k} 0; {9 * k + 8} 0; {9 * k + 4} 9" for k in range(12)} | {
+        "line": "0 0; 9 9; 4 4"
+    }
+    things = [{"scene": "shelf 1", "object": name, "polygon": polygon} for name, polygon in corners.items()]
+    files.write_csv(tmp_path / "objects.csv", things)
+    files.write_csv(tmp_path / "fixations.csv", [{"scene": "shelf 1", "person": "ann", "x": 3, "y": 4}])
+    found = read_scenes(tmp_path)
+    assert found.left_out == (
+        "1 object whose polygon has no area was left out (line, shelf 1)",
+        "1 scene whose image has another size than its table says was left out (a)",
+        "1 scene without an image or its size was left out (shelf 3)",
+    )
+    photograph, first, second = found.scenes
+    assert (first.picture, first.size_px, first.layout, second.layout) == (None, (300, 400), "shelf", "shelf")
+    assert (first.target.name, second.target, second.scale, photograph.layout) == ("tin 3", None, 20, "")
+    assert [thing.name for thing in first.objects] == [f"tin {k}" for k in range(12)]  # 10 comes after 9
+    assert first.objects[2].polygon_px.tolist() == [[18, 0], [26, 0], [22, 9]]
+    assert len(first.scanpaths) == 1

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cogattn.errors import CogattnError
@@ -65,6 +66,14 @@ def test_persons_of_the_drawn_tasks_have_no_part_in_scenes(folder: Path, tmp_pat
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "must be a folder or file" in refusal(tmp_path / "nowhere")
+
+
+def test_scenes_without_an_image_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "made", make_scenes(2))
+    table = pd.read_csv(folder / "scenes.csv").astype({"image": str})
+    shelf = pd.DataFrame([{"scene": "shelf", "width": 90, "height": 60, "category": "tin"}])
+    pd.concat([table, shelf]).to_csv(folder / "scenes.csv", index=False)
+    assert "scenes must have images to be searched; got none for 1 of 3 (shelf)" in refusal(folder)
 
 
 def test_scenes_without_a_scale_are_refused_unless_it_is_set(tmp_path: Path) -> None:
