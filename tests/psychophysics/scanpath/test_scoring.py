@@ -26,11 +26,11 @@ def ints(*objects: int) -> np.ndarray:
 
 
 def certain(path, n_objects: int, p: float = 0.5) -> Prediction:
-    """Chance p of the true object, the others alike; one of ending of a quarter."""
+    """Chance p of the true object, the others alike; one of ending of a quarter at the end, less before."""
     n = len(path) - path.n_given
     chances = np.full((n, n_objects), (1 - p) / (n_objects - 1))
     chances[np.arange(n), path.objects[path.n_given :]] = p
-    return Prediction(np.log(chances), np.log(np.full(n + 1, 0.25)))
+    return Prediction(np.log(chances), np.log(np.append(np.full(n, 0.125), 0.25)))
 
 
 # ---- fixations
@@ -278,6 +278,24 @@ def test_people_outside_the_test_count_as_others(path_set) -> None:
     assert rows["sequence_score"].item() == pytest.approx((0.5 + 0) / 2)
     assert rows["own_length"].item() == 2.5
     assert rows["person_length"].item() == 2
+
+
+def test_each_is_compared_from_its_own_start(path_set) -> None:
+    told, free = {"n_given": 1}, {"n_given": 0}
+    data = path_set(("a", "p", [5, 0, 1], told), ("a", "q", [0, 1], free))
+    rows = people_rows(0, data, data.paths)
+    for name in ("sequence_score", "scanmatch"):
+        np.testing.assert_allclose(rows[name], 1)
+    assert rows["levenshtein"].tolist() == [0, 0]
+    assert (rows["multimatch_shape"] < 1).all()  # the saccade from the start has no fellow
+
+
+def test_paths_are_not_cut_at_the_target(path_set, make_layout) -> None:
+    data = path_set(("a", "p", [0, 2, 1, 3]), ("a", "q", [0, 2]), layouts={"a": make_layout("a", target=2)})
+    rows = people_rows(0, data, data.paths).set_index("person")
+    assert rows["sequence_score"].tolist() == [0.5, 0.5]
+    assert rows["levenshtein"].tolist() == [2, 2]
+    assert rows["person_on_target"].tolist() == [0, 1]
 
 
 def test_durations_are_compared_where_both_have_some(path_set) -> None:
