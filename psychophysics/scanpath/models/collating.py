@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cogattn.errors import DataError
@@ -115,6 +114,9 @@ def collate_layouts(
 class Batches:
     """The paths of one part, batch by batch, in an order that each epoch draws anew.
 
+    Paths of a batch are about equally long, and batches have about equally many fixations, so that every fixation
+    counts the same where each batch is a step.
+
     Parameters
     ----------
     data : PathSet
@@ -122,7 +124,7 @@ class Batches:
     numbers : array of int
         Which ones.
     size : int
-        Of a batch.
+        Paths of mean length in a batch.
     told : Told
         What is told of objects.
     """
@@ -132,12 +134,10 @@ class Batches:
     size: int
     told: Told = NOTHING
 
-    def __len__(self) -> int:
-        return -(-len(self.numbers) // self.size)
-
     @cached_property
-    def _lengths(self) -> NDArray[np.int64]:
-        return np.array([len(self.data.paths[number]) for number in self.numbers], dtype=np.int64)
+    def _steps(self) -> Ints:
+        """Fixations of each path, and its end."""
+        return np.array([len(self.data.paths[number]) + 1 for number in self.numbers], dtype=np.int64)
 
     def shuffled(self, rng: np.random.Generator) -> list[PathBatch]:
         """Return all paths once, in batches of about equally long ones, in random order."""
@@ -150,11 +150,17 @@ class Batches:
         """Return all paths once, the shortest first."""
         return [self._batch(chosen) for chosen in self._by_length(np.arange(len(self.numbers)))]
 
-    def _by_length(self, chosen: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        by_length = chosen[np.argsort(self._lengths[chosen], kind="stable")]
-        return np.split(by_length, range(self.size, len(by_length), self.size))
+    def _by_length(self, chosen: Ints) -> list[Ints]:
+        """Cut paths, the shortest first, where a batch with its padding would grow larger than one of mean length."""
+        by_length = chosen[np.argsort(self._steps[chosen], kind="stable")]
+        most, batches = self.size * self._steps.mean(), [[]]
+        for i in by_length:
+            if batches[-1] and (len(batches[-1]) + 1) * self._steps[i] > most:
+                batches.append([])
+            batches[-1].append(i)
+        return [np.array(batch) for batch in batches]
 
-    def _batch(self, chosen: NDArray[np.int64]) -> PathBatch:
+    def _batch(self, chosen: Ints) -> PathBatch:
         paths = [self.data.paths[number] for number in self.numbers[chosen]]
         return self.told.collate(self.data, paths)
 

@@ -303,7 +303,7 @@ def _seeded(rng: Streams, *names: str | int) -> Iterator[None]:
 
 
 def _need_paths(batches: Batches, part_name: str) -> None:
-    if not len(batches):
+    if not len(batches.numbers):
         raise DataError(f"the {part_name} part must have scanpaths; got none (split)")
 
 

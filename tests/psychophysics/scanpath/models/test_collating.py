@@ -65,7 +65,6 @@ def test_an_epoch_has_every_path_once_in_an_order_of_its_own(data_of, path_of) -
     data = data_of([3], *paths)
     numbers: Ints = np.arange(5, 50)
     batches = Batches(data, numbers, 4)
-    assert len(batches) == 12
     first, again, second = (batches.shuffled(np.random.default_rng(seed)) for seed in (1, 1, 2))
     wanted = sorted(tuple(paths[i].objects) for i in numbers)
     for epoch in (first, second, batches.in_order()):
@@ -75,12 +74,23 @@ def test_an_epoch_has_every_path_once_in_an_order_of_its_own(data_of, path_of) -
     assert [b.objects.tolist() for b in first] != [b.objects.tolist() for b in second]
 
 
-def test_paths_of_a_batch_are_about_equally_long(data_of, path_of) -> None:
+def test_batches_are_about_equally_large_and_hardly_padded(data_of, path_of) -> None:
     rng = np.random.default_rng(0)
-    paths = [path_of(0, [0] * n) for n in rng.integers(1, 40, size=128)]
-    epoch = Batches(data_of([2], *paths), np.arange(128), 8).shuffled(rng)
+    paths = [path_of(0, [0] * n) for n in rng.integers(1, 40, size=256)]
+    epoch = Batches(data_of([2], *paths), np.arange(256), 8).shuffled(rng)
     padding = np.mean([(batch.objects < 0).double().mean().item() for batch in epoch])
     assert padding < 0.15  # about .5 for batches drawn at random
+    steps = np.array([batch.objects.numel() + len(batch.objects) for batch in epoch])
+    most = 8 * np.mean([len(path) + 1 for path in paths])
+    assert steps.max() <= most
+    assert np.median(steps) > 0.75 * most
+
+
+def test_a_path_longer_than_a_batch_is_a_batch(data_of, path_of) -> None:
+    paths = [path_of(0, [0] * n) for n in (1, 1, 1, 50)]
+    epoch = Batches(data_of([2], *paths), np.arange(4), 1).in_order()
+    assert [batch.objects.shape[1] for batch in epoch][-1] == 50
+    assert sum(len(batch.objects) for batch in epoch) == 4
 
 
 def test_told_knows_how_many_features_there_are() -> None:
