@@ -61,14 +61,14 @@ def smoothed(counts: Array, bandwidth: float) -> Array:
 
 
 def over_objects(density: Array, layout: Layout) -> Array:
-    """Return how much of a density (rows, columns) each object's box covers, shape (n_objects,).
+    """Return how much of a density over bins (rows, columns) each object's box covers, shape (n_objects,).
 
     Objects with a polygon get the part of their box that their area is.
     """
     share = np.exp(layout.log_area) / np.prod(layout.size_deg, axis=1)
     low, high = edges(layout)
-    down = _covered(low[:, 1], high[:, 1], ROWS)
-    across = _covered(low[:, 0], high[:, 0], COLUMNS)
+    down = _covered(low[:, 1], high[:, 1], density.shape[0])
+    across = _covered(low[:, 0], high[:, 0], density.shape[1])
     return np.maximum(np.einsum("or,rc,oc->o", down, density, across, optimize=True) * share, 1e-12)
 
 

@@ -35,7 +35,7 @@ class Choices:
     Parameters
     ----------
     features : array, shape (n_features, n, n_things)
-        Of each thing at each choice.
+        Of each thing at each choice; where there are fewer than weights, the last ones are 0.
     chosen : array of int, shape (n,)
         Which was taken.
     offset : array, shape (n, n_things), optional
@@ -63,7 +63,7 @@ class Fit:
 def log_p_of(weights: Array, features: Planes, offset: NDArray[Any] | None = None) -> NDArray[Any]:
     """Return ln of the chance of each thing, shape (n, n_things), in the features' precision."""
     k, n, m = features.shape
-    score = (weights.astype(features.dtype) @ features.reshape(k, n * m)).reshape(n, m)
+    score = (weights[:k].astype(features.dtype) @ features.reshape(k, n * m)).reshape(n, m)
     if offset is not None:
         score = score + offset
     score = score - score.max(axis=1, keepdims=True)
@@ -75,8 +75,10 @@ def conditional(some: Iterable[Choices], weights: Array) -> tuple[float, Array, 
     value, score, information = 0.0, np.zeros(len(weights)), np.zeros((len(weights), len(weights)))
     for one in some:
         own_value, own_scores, own_information = of_choices(one, weights)
-        value, score = value + float(own_value.sum(dtype=float)), score + own_scores.sum(axis=1, dtype=float)
-        information += own_information
+        k = len(one.features)
+        value += float(own_value.sum(dtype=float))
+        score[:k] += own_scores.sum(axis=1, dtype=float)
+        information[:k, :k] += own_information
     return value, score, information
 
 

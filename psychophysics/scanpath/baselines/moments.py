@@ -13,10 +13,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.scanpath.layouts.items import Ints, Layout, ObjectPath, PathSet
+from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout, ObjectPath, PathSet
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+
+HABITS = ("moves", "log amplitude", "cos2", "sin2", "cos4", "stays", "revisits", "round")
+"""Of each saccade: whether it left the object, ln(1 + degrees), harmonics of its direction, whether it stayed, whether
+it went back to another object seen before, and whether it went clockwise (1) or the other way (-1) round the middle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,8 @@ class Moments:
         How often each object was looked at.
     last : array, shape (n, n_objects)
         The fixation, counted from 1, at which it was last; 0 where never.
+    habits : array, shape (n, n_habits)
+        Sums over the saccades so far, as `HABITS`.
     """
 
     layout: Layout
@@ -49,6 +56,7 @@ class Moments:
     before: Ints
     visits: Floats
     last: Floats
+    habits: Floats
 
     def __len__(self) -> int:
         return len(self.path)
@@ -60,16 +68,26 @@ class Moments:
 
     def take(self, rows: Ints | Mask) -> Self:
         """Return some of them."""
-        parts = ("path", "number", "n_given", "now", "before", "visits", "last")
+        parts = ("path", "number", "n_given", "now", "before", "visits", "last", "habits")
         return replace(self, **{part: getattr(self, part)[rows] for part in parts})
 
     def after(self, chosen: Ints) -> Self:
         """Return the moments after one more fixation each, on objects (n,)."""
         rows, number = np.arange(len(self)), self.number + 1
         visits, last = self.visits.copy(), self.last.copy()
+        again = visits[rows, chosen] > 0
+        went = np.where((self.now >= 0)[:, None], _saccades(self.layout, self.now, chosen, again), 0)
         visits[rows, chosen] += 1
         last[rows, chosen] = number
-        return replace(self, number=number, now=chosen, before=self.now, visits=visits, last=last)
+        return replace(
+            self,
+            number=number,
+            now=chosen,
+            before=self.now,
+            visits=visits,
+            last=last,
+            habits=self.habits + went.astype(np.float32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +135,7 @@ def blocks(data: PathSet, paths: Sequence[ObjectPath]) -> Iterator[Block]:
 
 def block(layout: Layout, paths: Sequence[ObjectPath], which: Ints) -> Block:
     """Return all moments of paths over one layout."""
-    histories = [_history(path, layout.n_objects) for path in paths]
+    histories = [_history(path, layout) for path in paths]
     counts = np.array([len(path) - path.n_given + 1 for path in paths])
     moments = Moments(
         layout=layout,
@@ -126,8 +144,9 @@ def block(layout: Layout, paths: Sequence[ObjectPath], which: Ints) -> Block:
         n_given=np.repeat([path.n_given for path in paths], counts),
         now=np.concatenate([_shifted(path, 1) for path in paths]),
         before=np.concatenate([_shifted(path, 2) for path in paths]),
-        visits=np.concatenate([visits for visits, _ in histories]),
-        last=np.concatenate([last for _, last in histories]),
+        visits=np.concatenate([visits for visits, _, _ in histories]),
+        last=np.concatenate([last for _, last, _ in histories]),
+        habits=np.concatenate([habits for _, _, habits in histories]),
     )
     chosen = np.concatenate([np.append(path.objects[path.n_given :], -1) for path in paths])
     return Block(moments, chosen, which)
@@ -140,15 +159,32 @@ def beginnings(layout: Layout, paths: Sequence[ObjectPath], n: int) -> Moments:
     return whole.take(np.repeat(first, n))
 
 
-def _history(path: ObjectPath, n_objects: int) -> tuple[Floats, Floats]:
-    """Visits and last visits before each fixation that is not given and at the end, (n - n_given + 1, n_objects)."""
-    n = len(path)
-    visits = np.zeros((n + 1, n_objects), dtype=np.float32)
-    last = np.zeros((n + 1, n_objects), dtype=np.float32)
+def _history(path: ObjectPath, layout: Layout) -> tuple[Floats, Floats, Floats]:
+    """Visits and last visits (n_moments, n_objects) and habits before each fixation not given and at the end."""
+    n, objects = len(path), path.objects
+    visits = np.zeros((n + 1, layout.n_objects), dtype=np.float32)
+    last = np.zeros((n + 1, layout.n_objects), dtype=np.float32)
     rows = np.arange(1, n + 1)
-    visits[rows, path.objects] = 1
-    last[rows, path.objects] = rows
-    return np.cumsum(visits, axis=0)[path.n_given :], np.maximum.accumulate(last)[path.n_given :]
+    visits[rows, objects] = 1
+    last[rows, objects] = rows
+    visits, last = np.cumsum(visits, axis=0), np.maximum.accumulate(last)
+    habits = np.zeros((n + 1, len(HABITS)), dtype=np.float32)
+    again = visits[rows[1:] - 1, objects[1:]] > 0
+    habits[2:] = np.cumsum(_saccades(layout, objects[:-1], objects[1:], again), axis=0)
+    return visits[path.n_given :], last[path.n_given :], habits[path.n_given :]
+
+
+def _saccades(layout: Layout, origin: Ints, goal: Ints, again: Mask) -> Array:
+    """What each saccade adds to the habits, shape (n, n_habits)."""
+    place = layout.position_deg[origin]
+    way = layout.position_deg[goal] - place
+    length = np.hypot(way[:, 0], way[:, 1])
+    moves = length > 0
+    x, y = (way / np.where(moves, length, 1)[:, None]).T
+    cos2, sin2 = x * x - y * y, 2 * x * y
+    cross = np.sign(np.round(place[:, 0] * y - place[:, 1] * x, 5))
+    parts = (moves, np.log1p(length), cos2, sin2, cos2**2 - sin2**2, ~moves, again & moves, cross)
+    return np.stack([np.asarray(part, dtype=float) for part in parts], axis=1)
 
 
 def _shifted(path: ObjectPath, by: int) -> Ints:

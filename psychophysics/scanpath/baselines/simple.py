@@ -133,7 +133,9 @@ class Nearest(Stepwise):
             return -sum(float(_of(self.log_p(moments), chosen).sum()) for moments, chosen in some)
 
         bounds = [(np.log(0.1), np.log(100.0)), (-7.0, 7.0)]
-        best = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 0.01, "fatol": 1.0})
+        best = minimize(
+            loss, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 0.01, "fatol": 1.0}
+        )
         loss(best.x)
 
     def log_p(self, moments: Moments) -> Array:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.scanpath.baselines.ending import Hazard
+from cogattn.psychophysics.scanpath.baselines.ending import LEAST_END, Hazard
 from cogattn.psychophysics.scanpath.baselines.moments import Moments, beginnings, block, by_layout
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.predicting import Prediction
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 State = Mapping[str, NDArray[np.generic]]
 EVEN = 0.01
 """Part of a probability that is spread evenly where a rule would call some object impossible, or nearly so."""
-LEAST_END = 1e-12
-"""Chance of an end where no path can end: before anything was looked at."""
 AT_ONCE = 400_000
 """Values of one array of moments x objects that are held at once while paths are drawn."""
 
