@@ -19,6 +19,8 @@ ReaderName = Literal[
     "auto", "table", "visions", "vsa", "coco_search18", "sibs", "osie", "amazon_covers", "eyelink"
 ]
 
+MAX_PATCHES = 10_000
+
 
 class ScenesSettings(Settings):
     """Where layouts and scanpaths come from."""
@@ -68,8 +70,8 @@ class ObjectSettings(Settings):
     source: Literal["auto", "given", "grid"] = "auto"
     """``given`` by the data, or the patches of a ``grid``; auto takes those that are given wherever every scene has
     some."""
-    grid: tuple[int, int] = (12, 16)
-    """Rows and columns of patches."""
+    grid: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (12, 16)
+    """Rows and columns of patches; two patches at least."""
     beside: Literal["nearest", "drop"] = "nearest"
     """A fixation on no object counts for the ``nearest`` one (published), or is dropped."""
     beside_deg: float | None = Field(default=None, ge=0)
@@ -80,6 +82,14 @@ class ObjectSettings(Settings):
     """Whether the first fixation is told or predicted; auto: told where the experiment set it (scenes with a start)."""
     target_position: Literal["given", "unknown"] = "given"
     """Whether models are told which object is the target, and so where it is (published: given)."""
+
+    @model_validator(mode="after")
+    def _patches_to_choose_from(self) -> Self:
+        if not 2 <= self.grid[0] * self.grid[1] <= MAX_PATCHES:
+            raise ValueError(
+                f"grid must have 2 to {MAX_PATCHES:,} patches; got {self.grid[0]} x {self.grid[1]}"
+            )
+        return self
 
 
 class SplitSettings(Settings):

@@ -4,7 +4,8 @@ Each JSON file holds a list of searches: ``name`` (of the image), ``subject``, `
 (present or absent), ``bbox`` (left, top, width, height; nothing where the target is absent), ``X``, ``Y``, ``T``
 (milliseconds of each fixation), ``length`` and ``correct``. Coordinates are those of the images as they were shown,
 resized to 1,680 x 1,050; the images lie in ``images`` (or beside the file), in folders by category or not. Fixations
-may lie beyond the image. A target is told by its category, and by its box where it is there.
+may lie beyond the image. Each search began at the middle, where the first fixation is. A target is told by its
+category, and by its box where it is there.
 
 References
 ----------
@@ -100,6 +101,7 @@ def _scene(
         pixels_per_degree=scale,
         target=Target(category, None, _box(searches[0], name) if present else None, category, present),
         scanpaths=tuple(path for path in paths if path is not None),
+        start_px=(SIZE_PX[1] / 2, SIZE_PX[0] / 2),
     )
 
 

@@ -36,9 +36,17 @@ class LeftOut:
 def _sentence(thing: str, reason: str, cases: list[str]) -> str:
     more = f" and {len(cases) - N_NAMED:,} more" if len(cases) > N_NAMED else ""
     named = "; ".join(cases[:N_NAMED]) + more
-    if len(cases) == 1:
-        return f"1 {thing} {reason} was left out ({named})"
-    return f"{len(cases):,} {plural(thing)} {reason} were left out ({named})"
+    were = "was" if len(cases) == 1 else "were"
+    return f"{many(len(cases), thing)} {reason} {were} left out ({named})"
+
+
+def many(n: int, thing: str) -> str:
+    """Return how many there are of a noun.
+
+    >>> many(1, "box"), many(1200, "scanpath")
+    ('1 box', '1,200 scanpaths')
+    """
+    return f"{n:,} {thing if n == 1 else plural(thing)}"
 
 
 def plural(thing: str) -> str:

@@ -189,7 +189,7 @@ def _with_objects(
         settings.source == "auto" and not all(scene.objects for scene in scenes)
     )
     if counts.patches:
-        counts.n_with_objects = sum(bool(scene.objects) for scene in scenes)
+        counts.n_scenes, counts.n_with_objects = len(scenes), sum(bool(scene.objects) for scene in scenes)
         scenes = [patched(scene, settings.grid) for scene in scenes]
     kept = []
     for scene in scenes:

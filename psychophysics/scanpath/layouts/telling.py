@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cogattn.psychophysics.scanpath.config import ObjectSettings
-from cogattn.vision.scenes.leaving import N_NAMED
+from cogattn.vision.scenes.leaving import N_NAMED, many
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Counts:
     n_nominal : int
         Layouts whose scale nobody knows.
     patches : bool
-        Whether objects are patches of a grid; `n_with_objects` of the layouts have objects of their own.
+        Whether objects are patches of a grid; `n_with_objects` of `n_scenes` have objects of their own.
     n_beside, beside_deg : int, float
         Fixations that count for an object beside them, and the sum of the distances.
     n_in_several, n_overlapping : int
@@ -37,6 +37,7 @@ class Counts:
     n_nominal: int = 0
     patches: bool = False
     n_with_objects: int = 0
+    n_scenes: int = 0
     n_beside: int = 0
     beside_deg: float = 0.0
     n_in_several: int = 0
@@ -75,14 +76,14 @@ def _of_patches(counts: Counts, settings: ObjectSettings) -> str:
     rows, columns = settings.grid
     some = ""
     if counts.n_with_objects and settings.source == "auto":
-        some = f", since only {counts.n_with_objects:,} of the layouts have objects"
+        some = f", since only {_share_of_layouts(counts.n_with_objects, counts.n_scenes)} objects"
     return f"objects are the patches of a grid of {rows} x {columns} over each image (objects.grid){some}"
 
 
 def _of_scale(counts: Counts) -> str:
     if not counts.n_nominal:
         return ""
-    which = "the layouts" if counts.n_nominal >= counts.n_layouts else f"{counts.n_nominal:,} layouts"
+    which = "the layouts" if counts.n_nominal >= counts.n_layouts else many(counts.n_nominal, "layout")
     return (
         f"the scale of {which} is not known: the longer side counts as 32 degrees, and degrees are nominal "
         "(scenes.pixels_per_degree)"
@@ -103,16 +104,15 @@ def _of_several(counts: Counts) -> str:
         return ""
     return (
         f"{_share(counts.n_in_several, counts)} in more than one object and count for the smallest; in "
-        f"{counts.n_overlapping:,} of {counts.n_layouts:,} layouts an object's middle lies in another"
+        f"{counts.n_overlapping:,} of {many(counts.n_layouts, 'layout')} an object's middle lies in another"
     )
 
 
 def _of_merging(counts: Counts) -> str:
     if not counts.n_merged:
         return ""
-    return (
-        f"{counts.n_merged:,} fixations on the object of the one before were merged with it (objects.merge)"
-    )
+    fixations, were = many(counts.n_merged, "fixation"), "was" if counts.n_merged == 1 else "were"
+    return f"{fixations} on the object of the one before {were} merged with it (objects.merge)"
 
 
 def _of_targets(counts: Counts) -> str:
@@ -121,7 +121,11 @@ def _of_targets(counts: Counts) -> str:
         return ""
     more = f" and {len(cases) - N_NAMED:,} more" if len(cases) > N_NAMED else ""
     named = "; ".join(cases[:N_NAMED]) + more
-    return f"in {len(cases):,} layouts the target is on no object, and models are not told it ({named})"
+    return f"in {many(len(cases), 'layout')} the target is on no object, and models are not told it ({named})"
+
+
+def _share_of_layouts(n: int, of: int) -> str:
+    return f"{n:,} of {many(of, 'layout')} {'has' if n == 1 else 'have'}"
 
 
 def _share(n: int, counts: Counts) -> str:

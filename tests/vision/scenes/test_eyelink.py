@@ -31,6 +31,7 @@ def test_fixations_of_a_trial_are_those_from_the_scenes_onset_to_its_end(files, 
             assert_allclose(path.fixations_px, truth[:, 2:])
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_mne_reads_the_same_times(files, tmp_path) -> None:
     files.write_eyelink(tmp_path)
     raw = mne.io.read_raw_eyelink(tmp_path / "p1.asc", verbose="error")
