@@ -103,7 +103,9 @@ def test_given_fixations_are_not_scored(path_set) -> None:
     ("log_p", "log_end", "says"),
     [
         (np.zeros((3, 6)), None, r"must sum to 1; got 6 \(p, a\)"),
-        (np.full((3, 6), np.nan), None, "must sum to 1; got nan"),
+        (np.log([[1 / 6] * 6, [0.25] * 6, [1 / 6] * 6]), None, "must sum to 1; got 1.5"),
+        (np.log([[1 / 6] * 6, [0.2 / 6] * 6, [0.25] * 6]), None, "must sum to 1; got 0.2"),
+        (np.log([[1 / 6] * 6, [np.nan] * 6, [0.25] * 6]), None, "must sum to 1; got nan"),
         (np.full((2, 6), -np.log(6)), None, r"each of 6 objects at 3 fixations; got shape \(2, 6\)"),
         (np.full((3, 6), -np.log(6)), np.zeros(3), r"before each of 3 fixations and after; got shape \(3,\)"),
         (np.full((3, 6), -np.log(6)), np.full(4, 0.5), "with 0.5 at most"),
