@@ -1,9 +1,8 @@
 """What is known of gazes and objects before any content: made once, read by all layers and heads.
 
 The log-polar table is linear in the products of its rings' tents and the harmonics of the direction
-(`cogattn.kernels.foveal_attention.polar`). Where there are few pairs these products are kept as planes, and what a head
-makes of them is one product of matrices; where there are many, or they do not pay, the fused operator makes them anew
-tile by tile.
+(`cogattn.kernels.foveal_attention.polar`). Where there is room for them these products are kept as planes, and what a
+head makes of them is one product of matrices; where there is none the fused operator makes them anew tile by tile.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ from cogattn.attention.config import ObjectAttentionConfig
 from cogattn.attention.groups import Groups
 from cogattn.kernels.foveal_attention.polar import polar_geometry
 
-DENSE_TO_OBJECTS = 512
-"""Objects from which the fused operator is the faster one on a CPU (``benchmarks/attention_decoding.py``)."""
-MOST_NUMBERS = 2**25
-"""Of planes that are kept: 128 MiB in float32."""
+MOST_NUMBERS = 2**26
+"""Of planes that are kept: 256 MiB in float32. They are the faster way (``benchmarks/attention_decoding.py``)."""
 N_WAVES = 5  # 1, cos, sin, cos 2, sin 2 of the direction
 
 
@@ -71,7 +68,7 @@ def look(
     features, visible : Tensor, shape (n_paths or 1, n_queries, n_objects, ...)
         As in `ObjectAttention`.
     dense : bool, optional
-        Whether planes are kept; None: where that is faster.
+        Whether planes are kept; None: where there is room.
     """
     gaze = _fold(groups, gaze)
     position, log_area, present = (
@@ -80,7 +77,7 @@ def look(
     visible = None if visible is None else _fold(groups, visible)
     features = None if features is None else _fold(groups, features).movedim(-1, 1).contiguous()
     shape = (max(len(gaze), len(position)), gaze.shape[1], position.shape[1])
-    keep = _pays(config, shape) if dense is None else dense
+    keep = _fit(config, shape) if dense is None else dense
     if not config.polar:
         planes = gaze.new_empty(1, 0, 1, 1)
     else:
@@ -103,10 +100,9 @@ def _fold(groups: Groups, rows: Tensor) -> Tensor:
     return rows if len(rows) == 1 else groups.fold(rows)
 
 
-def _pays(config: ObjectAttentionConfig, shape: tuple[int, int, int]) -> bool:
+def _fit(config: ObjectAttentionConfig, shape: tuple[int, int, int]) -> bool:
     n_groups, n_queries, n_objects = shape
-    numbers = n_groups * n_queries * n_objects * N_WAVES * config.n_knots
-    return n_objects <= DENSE_TO_OBJECTS and numbers <= MOST_NUMBERS
+    return n_groups * n_queries * n_objects * N_WAVES * config.n_knots <= MOST_NUMBERS
 
 
 def _planes(config: ObjectAttentionConfig, gaze: Tensor, position: Tensor, dtype: torch.dtype) -> Tensor:

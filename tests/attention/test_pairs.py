@@ -56,14 +56,14 @@ def test_planes_and_the_fused_operator_agree_gradients_too(scene, stir, masked, 
         return module(*scene.arguments(), **masked, **extra)
 
     kept = answers(module, leaves, call)
-    monkeypatch.setattr(pairs, "DENSE_TO_OBJECTS", 0)
+    monkeypatch.setattr(pairs, "MOST_NUMBERS", 0)
     fused = answers(module, leaves, call)
     assert len(kept) == len(fused) > 10
     for got, want in zip(kept, fused, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-10)
 
 
-def test_the_encoder_agrees_and_takes_the_fused_operator_where_objects_are_many(
+def test_the_encoder_agrees_and_takes_the_fused_operator_where_there_is_no_room(
     scene, stir, masked, monkeypatch
 ):
     encoder = stir(ObjectEncoder(CONFIG))
@@ -79,7 +79,7 @@ def test_in_single_precision_they_agree_to_five_digits(scene, stir, monkeypatch)
     module = stir(ObjectAttention(CONFIG)).float()
     arguments = [tensor.float() for tensor in scene.arguments()]
     want = module(*arguments)
-    monkeypatch.setattr(pairs, "DENSE_TO_OBJECTS", 0)
+    monkeypatch.setattr(pairs, "MOST_NUMBERS", 0)
     torch.testing.assert_close(module(*arguments), want, rtol=1e-5, atol=1e-5)
 
 
