@@ -86,6 +86,6 @@ def _of_people(cell: ScanpathCell, data: PathSet, test: list[ObjectPath]) -> Map
     rows = {PATHS: scoring.people_rows(cell.split, data, test)}
     if cell.split:
         return rows
-    from cogattn.psychophysics.scanpath.baselines.choice import person_weights
+    from cogattn.psychophysics.scanpath.baselines.weights import person_weights
 
     return rows | {WEIGHTS: person_weights(data)}

@@ -66,7 +66,7 @@ class Viewers(Stepwise):
     def fit(self, data: PathSet, split: Split, config: ScanpathConfig) -> Self:
         """Fit the choice model, and how much others count beside it."""
         self.seed = config.seed
-        self.base = _history(data, split, config.seed)
+        self.base = _history(data, split.train.tobytes(), split.validation.tobytes(), self.seed)
         self.ends = self.base.ends
         self._fit(data, [data.paths[k] for k in split.train], [], config)
         return self
@@ -242,8 +242,10 @@ def _present(data: PathSet) -> Fixated:
 
 
 @lru_cache(maxsize=2)
-def _history(data: PathSet, split: Split, seed: int) -> ChoiceModel:
-    """The choice model, fitted once for all numbers of viewers."""
+def _history(data: PathSet, train: bytes, validation: bytes, seed: int) -> ChoiceModel:
+    """The choice model, fitted once for all numbers of viewers; numbers of paths as bytes, so that they are a key."""
+    parts = [np.frombuffer(part, dtype=np.int64) for part in (train, validation)]
+    split = Split(*parts, test=np.zeros(0, dtype=np.int64))
     return ChoiceModel().fit(data, split, ScanpathConfig(seed=seed))
 
 
