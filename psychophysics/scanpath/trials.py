@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cogattn.psychophysics.scanpath import plan, scoring
 from cogattn.psychophysics.scanpath.baselines.outside import Outside
+from cogattn.psychophysics.scanpath.baselines.viewers import Viewers, mean_rows
 from cogattn.psychophysics.scanpath.columns import FIXATIONS, PATHS, PREDICTED, WEIGHTS
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.fitting import Ready, ready
@@ -59,7 +60,8 @@ def _tested(
         said = covered if predictor.has_likelihood else []
         drawing = covered if predictor.has_paths else []
     predictions = predictor.predict(data, said)
-    rows = {FIXATIONS: scoring.fixation_rows(who, number, data, said, predictions)}
+    draws = predictor.repeats(data, said) if isinstance(predictor, Viewers) else [predictions]
+    rows = {FIXATIONS: mean_rows([scoring.fixation_rows(who, number, data, said, draw) for draw in draws])}
     paths, listed = [], []
     for kind, n in KINDS.items():
         n = n if n is not None else config.n_samples

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from cogattn.psychophysics.scanpath.layouts.items import Array, Layout, ObjectPa
 from cogattn.psychophysics.scanpath.predicting import Prediction
 from cogattn.psychophysics.scanpath.splitting import Split
 from cogattn.seeds import Streams
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Paths = Sequence[ObjectPath]
 Fixated = Mapping[int, Mapping[str, Array]]
@@ -224,6 +227,14 @@ def at_most(data: PathSet, paths: Paths | None = None) -> int:
     present = _present(data)
     some = data.paths if paths is None else paths
     return min(len(set(present[path.layout]) - {path.person}) for path in some)
+
+
+def mean_rows(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean of the numbers that several draws of viewers gave each fixation; keys are those of the first."""
+    mean = tables[0].copy()
+    for column in mean.columns[mean.dtypes == np.float64]:
+        mean[column] = np.mean([table[column].to_numpy() for table in tables], axis=0)
+    return mean
 
 
 def fixated_by(data: PathSet, paths: Paths) -> dict[int, dict[str, Array]]:
