@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from cogattn.errors import ConfigError, DataError
+from cogattn.errors import ConfigError, DataError, ObserverError
+from cogattn.observers import roster
+from cogattn.observers.build import build_network
 from cogattn.observers.check import check as check_observer
+from cogattn.observers.config import TimmObserver
+from cogattn.observers.skeletons import skeleton_of
 from cogattn.psychophysics.scanpath import costs, leaks, plan
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.fitted import Fitted
 from cogattn.psychophysics.scanpath.layouts.items import PathSet
+from cogattn.psychophysics.scanpath.models.seeing import N_DEPTHS
+from cogattn.vision.fovea import Backbone
 
 MAX_CELLS = 100_000
 MAX_MEMORY_MB = 64_000.0
@@ -117,6 +123,7 @@ def _check_models(config: ScanpathConfig, data: PathSet) -> None:
         _need_images("appearance must be auto or none", data)
     if plan.sees(config) and "ours" in config.models:
         check_observer(config.observer, seed=config.seed)
+        _check_features(config)
     else:
         why = "nobody is told what objects look like by a network (appearance, models)"
         _refuse_changed(config, ScanpathConfig(), ("observer", "n_random"), why)
@@ -124,6 +131,19 @@ def _check_models(config: ScanpathConfig, data: PathSet) -> None:
         from cogattn.psychophysics.scanpath.layouts.grids import grid_of
 
         grid_of(data.layouts)
+
+
+def _check_features(config: ScanpathConfig) -> None:
+    """Networks show their features at the depths that are looked at."""
+    for network in roster.observers_of(config.observer):
+        if isinstance(config.observer, TimmObserver):
+            built = skeleton_of(network.id)
+        else:
+            built = build_network(config.observer, network.id, seed=config.seed)
+        try:
+            Backbone(built, n_levels=N_DEPTHS)
+        except ObserverError as error:
+            raise ObserverError(f"observer must be a network whose features can be read: {error}") from None
 
 
 def _need_images(rule: str, data: PathSet) -> None:
