@@ -77,6 +77,7 @@ class Geometry(nn.Module):
             scores = scores if log_weight is None else scores + log_weight[:, None, None]
         if pairs.features is not None:
             scores = scores + _mix(self.pair_weight, pairs.features)
+        scores = scores.to(wide(q.dtype))  # where autocast made them narrow
         return scores if pairs.visible is None else scores.masked_fill(~pairs.visible[:, None], nothing)
 
     def _from_planes(self, q: Tensor, k: Tensor, planes: Tensor) -> Tensor:

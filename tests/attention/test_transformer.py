@@ -160,6 +160,23 @@ def test_a_step_compiles_without_a_graph_break(scene, stir):
         torch.testing.assert_close(got, want)
 
 
+def test_under_autocast_all_goes_on_in_half_precision(scene, stir):
+    """Masks included, whose fill does not fit the narrow type."""
+    torch.set_default_dtype(torch.float32)
+    decoder, head = stir(ObjectDecoder(CONFIG)), stir(PointerHead(CONFIG))
+    decoder, head = decoder.float(), head.float()
+    queries, objects, gaze, position = (tensor.float() for tensor in scene.arguments())
+    known = {"present": torch.rand(2, 9) < 0.7}
+
+    def logits():
+        return head(decoder(queries, gaze, objects, position, **known), objects, gaze, position, **known)
+
+    want = logits()
+    with torch.autocast("cpu", torch.bfloat16):
+        got = logits()
+    torch.testing.assert_close(got.float(), want, rtol=0.1, atol=0.1)
+
+
 def test_a_pointer_learns_saccades_of_four_degrees_to_the_right():
     """Content says nothing; the place looked at next lies 4 degrees to the right of gaze, on a lattice of 2."""
     place = torch.cartesian_prod(torch.arange(-8.0, 9.0, 2), torch.arange(-4.0, 5.0, 2))
