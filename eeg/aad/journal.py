@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
+
+from cogattn.running.pages import named, part
 
 if TYPE_CHECKING:
     from cogattn.running.checkpoints import Checkpoint
@@ -53,19 +54,3 @@ class Journal:
 
         # a single key, because the order of several is not defined and equal cells must have equal bytes
         return save(self._pages, metadata={"about": json.dumps(dict(about), sort_keys=True)})
-
-
-def part(page: Page, name: str) -> Page:
-    """Return the part of a page that bears a name."""
-    start = f"{name}/"
-    return {key.removeprefix(start): value for key, value in page.items() if key.startswith(start)}
-
-
-def named(name: str, page: Page) -> Page:
-    """Return a page as the part `name` of another."""
-    return {f"{name}/{key}": value for key, value in page.items()}
-
-
-def number(value: float) -> Tensor:
-    """Return a number as a tensor that holds every bit of it."""
-    return torch.tensor(value, dtype=torch.float64)

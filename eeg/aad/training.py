@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from cogattn.eeg.aad.config import TrainingSettings
-from cogattn.eeg.aad.journal import Journal, Page, named, number, part
+from cogattn.eeg.aad.journal import Journal, Page
 from cogattn.errors import DataError
+from cogattn.running.pages import copied, moments, named, number, part, restore_moments
 
 Windows = tuple[Tensor, ...]
 """What a loss takes besides the network, each (n_windows, ..., times)."""
@@ -176,7 +177,7 @@ class _Training:
             )
         if score < self.best or self.held_out is None:
             self.best, self.best_epoch = score, self.epoch
-            self.kept = _copied(self.network.state_dict())
+            self.kept = copied(self.network.state_dict())
 
     def trained(self) -> Trained:
         """Return the best epoch."""
@@ -184,17 +185,12 @@ class _Training:
 
     def page(self) -> Page:
         """Return everything that the next epoch depends on."""
-        moments = self.optimiser.state_dict()["state"]
         numbers = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
         return {
             **{name: number(value) for name, value in numbers.items()},
-            **named("network", _copied(self.network.state_dict())),
+            **named("network", copied(self.network.state_dict())),
             **named("kept", self.kept),
-            **{
-                f"optimiser/{i}/{k}": v.clone().cpu()
-                for i, state in moments.items()
-                for k, v in state.items()
-            },
+            **named("optimiser", moments(self.optimiser)),
             **named("random", _random_states()),
         }
 
@@ -203,12 +199,7 @@ class _Training:
         self.epoch, self.best_epoch = int(page["epoch"]), int(page["best_epoch"])
         self.best, self.kept = float(page["best"]), part(page, "kept")
         self.network.load_state_dict(part(page, "network"))
-        moments: dict[int, Page] = {}
-        for name, value in part(page, "optimiser").items():
-            i, key = name.split("/")
-            moments.setdefault(int(i), {})[key] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        restore_moments(self.optimiser, part(page, "optimiser"))
         _set_random_states(part(page, "random"))
 
     def _judged(self, data: Windows) -> float:
@@ -238,11 +229,6 @@ def _split(trials: Sequence[Windows]) -> tuple[Windows, Windows | None]:
     kept = [trial for k, trial in enumerate(trials) if k in held]
     joined = [tuple(torch.cat(parts) for parts in zip(*side, strict=True)) for side in (train, kept) if side]
     return joined[0], joined[1] if kept else None
-
-
-def _copied(state: Page) -> Page:
-    """Weights and buffers by themselves, on the processor."""
-    return {name: value.detach().clone().cpu() for name, value in state.items()}
 
 
 def _random_states() -> Page:
