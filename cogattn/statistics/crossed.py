@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from cogattn.measures import Estimate
 
@@ -93,7 +93,7 @@ class Draws:
         error, freedom = standard_error(totals, counts)
         if not (spread > 0 and np.isfinite(error)):
             return means
-        reach = error / spread * stats.t.isf(0.025, freedom) / stats.norm.isf(0.025)
+        reach = error / spread * stdtrit(freedom, 0.975) / ndtri(0.975)
         return means[0] + (means - means[0]) * reach
 
 

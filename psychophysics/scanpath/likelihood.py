@@ -78,13 +78,13 @@ class Likelihoods:
                 if measure is not BITS and self.fixations.has(one.id, "", column):
                     yield Row(one, measure, self.fixations.mean(one.id, "", column))
             if not np.isnan(ending := self.ending(one)).all():
-                yield Row(one, END_BITS, self.paths.crossing.mean(self.paths.rows, ending))
+                yield Row(one, END_BITS, self.paths.mean_of(ending))
 
     def _gain(self, one: Observer, measure: Measure, others: Sequence[Observer]) -> Row:
         theirs = np.mean([self.bits(other) for other in others], axis=0)
         with np.errstate(invalid="ignore"):  # infinite less infinite
             gained = theirs - self.bits(one)
-        value = self.fixations.crossing.mean(self.fixations.rows, gained)
+        value = self.fixations.mean_of(gained)
         note = f"mean of {len(others)} copies" if len(others) > 1 else ""
         return Row(one, measure, value, note=note)
 
@@ -130,7 +130,7 @@ def viewers_table(likelihoods: Likelihoods) -> pd.DataFrame:
     for n, name in zip(curve.n_viewers, curve.observers, strict=True):
         value = fixations.mean(name, "", "bits")
         gained = alone - fixations.column(name, "", "bits")
-        gain = fixations.crossing.mean(fixations.rows, gained)
+        gain = fixations.mean_of(gained)
         bounds = (0.0, np.nan, np.nan) if n == 0 else (gain.estimate, gain.lo, gain.hi)
         rows.append((n, value.estimate, value.lo, value.hi, *bounds, value.n))
     return pd.DataFrame(rows, columns=columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
+from cogattn.people.tables import mean_of
 from cogattn.psychophysics.scanpath.behaviour import deviation
 from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, MULTIMATCH, SCORES
 from cogattn.psychophysics.scanpath.likelihood import UNIFORM
@@ -38,6 +40,7 @@ COLUMNS = (
     "less_people", "less_people_lo", "less_people_hi",
 )  # fmt: skip
 COMPARED = ("sequence_score", "levenshtein", "scanmatch", *(f"multimatch_{part}" for part in MULTIMATCH))
+EACH = "people: each beside the others"
 NOBODY = Estimate.bare(np.nan, 0)
 
 
@@ -76,7 +79,7 @@ class Likeness:
                         yield Row(one, measure, self.paths.mean(one.id, kind, column), note=_beside(kind))
             for kind in KINDS:
                 if self.paths.has(one.id, kind, "own_length"):
-                    yield Row(one, delta(kind), self.delta(one.id, kind))
+                    yield Row(one, delta(kind), self.delta(one.id, kind), note=EACH)
             yield from self._behaviour(one)
 
     def _behaviour(self, one: Observer) -> Iterator[Row]:
@@ -88,7 +91,8 @@ class Likeness:
         """Return the mean over behaviours of how far an observer's mean is from people's, relative to theirs.
 
         A behaviour that people never show, or that nobody can have (a target where there is none), does not count.
-        People have none of their own: the mean of everybody's others is the mean of everybody.
+        People together have none: the mean of everybody's others is the mean of everybody. Each has one beside the
+        others (`behaviour_of_people`).
         """
         if not self.paths.has(observer, kind, "own_length"):
             return NOBODY
@@ -97,11 +101,20 @@ class Likeness:
         n = int(np.isfinite(self.paths.column(observer, kind, "own_length")).sum())
         return interval(deviation(own, theirs), n)
 
+    def behaviour_of_people(self) -> dict[str, tuple[Array, Array]]:
+        """Return the mean behaviour of each person and of the others in the same scenes, (5,) each."""
+        names = [f"{whose}_{name}" for whose in ("person", "own") for name in BEHAVIOURS]
+        columns = {name: self.paths.column(PEOPLE, PEOPLE, name) for name in names}
+        means = pd.DataFrame(columns).groupby(self.paths.rows["person"]).mean().dropna(how="all")
+        own, others = np.split(means.to_numpy(float), 2, axis=1)
+        return {str(person): (own[k], others[k]) for k, person in enumerate(means.index)}
+
     def _means(self, observer: str, kind: str, name: str) -> tuple[Array, Array]:
         """Mean of a behaviour on the paths that have it, an observer's and people's, in each resample."""
         own, theirs = (self.paths.column(observer, kind, f"{whose}_{name}") for whose in ("own", "person"))
         both = np.where(np.isnan(own) | np.isnan(theirs), np.nan, 1.0)
-        return self.paths.resampled(own * both), self.paths.resampled(theirs * both)
+        resampled = partial(self.paths.resampled, calibrated=False)  # people's may be near 0
+        return resampled(own * both), resampled(theirs * both)
 
     def table(self) -> pd.DataFrame:
         """Return the scores of all observers and kinds beside shuffled, uniform and people's, people's rows last."""
@@ -130,7 +143,7 @@ class Likeness:
         apart = paths.column(name, kind, column) - paths.column(PEOPLE, PEOPLE, column)
         less = nothing
         if name != PEOPLE and np.isfinite(apart).any():
-            less = _bounds(paths.crossing.mean(paths.rows, apart))
+            less = _bounds(paths.mean_of(apart))
         return (
             name,
             role,
@@ -148,6 +161,8 @@ class Likeness:
         value = self.delta(one.id, kind)
         uniform = _bounds(self.delta(self.uniform, "sampled"))
         nothing = _bounds(NOBODY)
+        each = [float(deviation(*person)) for person in self.behaviour_of_people().values()]
+        people = _bounds(mean_of(each, "linear"))
         name = BEHAVIOUR_DELTA.key
         return (
             one.id,
@@ -158,7 +173,7 @@ class Likeness:
             value.n,
             *nothing,
             *uniform,
-            *nothing,
+            *people,
             *nothing,
         )
 

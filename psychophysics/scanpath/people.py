@@ -14,17 +14,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.measures import Measure, people_table
+from cogattn.psychophysics.scanpath.behaviour import deviation
 from cogattn.psychophysics.scanpath.layouts.items import ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.likelihood import Likelihoods
-from cogattn.psychophysics.scanpath.likeness import PEOPLE, measures_of_people
-from cogattn.psychophysics.scanpath.measures import BEHAVIOUR, LIKELIHOOD, SACCADE, gain_over
+from cogattn.psychophysics.scanpath.likeness import PEOPLE, Likeness, measures_of_people
+from cogattn.psychophysics.scanpath.measures import BEHAVIOUR, LIKELIHOOD, SACCADE, delta, gain_over
 from cogattn.psychophysics.scanpath.units import Units
 
 Array = NDArray[np.float64]
 Value = tuple[str, Measure, float, float, int]
 
 
-def persons(data: PathSet, likelihoods: Likelihoods, paths: Units) -> pd.DataFrame:
+def persons(data: PathSet, likelihoods: Likelihoods, likeness: Likeness) -> pd.DataFrame:
     """Return the people of the test.
 
     Parameters
@@ -33,7 +34,7 @@ def persons(data: PathSet, likelihoods: Likelihoods, paths: Units) -> pd.DataFra
         Layouts and scanpaths, for the distances between fixations.
     likelihoods : Likelihoods
         Where other viewers and baselines are among the observers, persons have bits.
-    paths : Units
+    likeness : Likeness
         Paths of the test.
 
     Returns
@@ -41,6 +42,7 @@ def persons(data: PathSet, likelihoods: Likelihoods, paths: Units) -> pd.DataFra
     DataFrame
         As `cogattn.measures.people_table`; standard errors are over groups of layouts, n is paths or fixations.
     """
+    paths = likeness.paths
     rows = [
         *_likelihoods(likelihoods),
         *(
@@ -54,6 +56,7 @@ def persons(data: PathSet, likelihoods: Likelihoods, paths: Units) -> pd.DataFra
             for value in _each(paths, measure, paths.column(PEOPLE, PEOPLE, f"person_{name}"))
         ),
         *_each(paths, SACCADE, _saccades(data, paths)),
+        *_deltas(likeness),
     ]
     return people_table(sorted(rows, key=lambda row: row[0]))
 
@@ -70,6 +73,13 @@ def _likelihoods(likelihoods: Likelihoods) -> Iterator[Value]:
     for one in likelihoods.observers:
         if one.variant in ("uniform", "history"):
             yield from _each(units, gain_over(one.variant), likelihoods.bits(one) - told)
+
+
+def _deltas(likeness: Likeness) -> Iterator[Value]:
+    """How far each person's behaviour is from that of the others in the same scenes; nobody knows its error."""
+    counts = likeness.paths.rows.groupby("person").size()
+    for person, (own, others) in likeness.behaviour_of_people().items():
+        yield person, delta("sampled"), float(deviation(own, others)), float("nan"), int(counts[person])
 
 
 def _saccades(data: PathSet, paths: Units) -> Array:

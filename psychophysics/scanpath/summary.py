@@ -77,7 +77,7 @@ def summary_of(
     crossing = Crossing.of(everything, rng=rng, n_resamples=config.n_bootstrap)
     fixations, paths = Units.of_fixations(fixation_rows, crossing), Units.of_paths(path_rows, crossing)
     likelihoods, likeness = Likelihoods.of(fixations, paths, planned), Likeness.of(paths, planned)
-    people = persons(data, likelihoods, paths)
+    people = persons(data, likelihoods, likeness)
     told, alike = list(likelihoods.rows()), list(likeness.rows())
     alike += _saccades(data, paths, planned, trials)
     tables = _tables(config, likelihoods, likeness, told, trials)
@@ -148,7 +148,7 @@ def _saccades(data: PathSet, paths: Units, observers: Sequence[Observer], trials
         keys = pd.MultiIndex.from_frame(paths.rows[["scene", "person"]])
         values = each.reindex(keys).to_numpy(float)
         if not np.isnan(values).all():
-            yield Row(networks[name], SACCADE, paths.crossing.mean(paths.rows, values))
+            yield Row(networks[name], SACCADE, paths.mean_of(values))
 
 
 def _distances(drawn: pd.DataFrame, scale: dict[str, float]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, SCORES
 from cogattn.statistics.crossed import Draws, interval
 
 Array = NDArray[np.float64]
+Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 Key = tuple[str, str]
 """An observer and a kind of prediction; "" for fixations."""
 FIXATION_VALUES = ("bits", "top1", "top5", "nss", "auc", "goes_on_bits")
@@ -50,29 +52,40 @@ class Crossing:
         draws = Draws.of(len(groups), len(people), rng=rng, n_resamples=n_resamples)
         return cls(groups, people, draws)
 
-    def resampled(self, rows: pd.DataFrame, values: Array) -> Array:
+    def places(self, rows: pd.DataFrame) -> Places:
+        """Return the numbers of the group and of the person of each row of a table."""
+        return self.groups.get_indexer(rows["group"]), self.people.get_indexer(rows["person"])
+
+    def resampled(self, places: Places, values: Array, *, calibrated: bool = True) -> Array:
         """Return the mean of values, NaN left out, first of the data and then of each resample.
 
         Where one is infinite so is the mean, and there are no resamples.
+
+        Parameters
+        ----------
+        places : tuple of array of int, each of shape (n,)
+            Of the values, as `places` gives them.
+        values : array, shape (n,)
+            A value a unit.
+        calibrated : bool
+            Whether resamples reach as far as Student's t does (`Draws.calibrated`); a ratio of means that are near 0
+            is better off without.
         """
         kept = ~np.isnan(values)
         if not kept.any() or np.isinf(values).any():
             means = np.full(len(self.draws.people), np.nan)
-            means[0] = values[kept].sum()  # infinite, or nothing
-            return means if kept.any() else np.full_like(means, np.nan)
+            means[0] = values[kept].sum() if kept.any() else np.nan
+            return means
         shape = len(self.groups), len(self.people)
-        totals, counts = np.zeros(shape), np.zeros(shape)
-        where = (
-            self.groups.get_indexer(rows["group"][kept]),
-            self.people.get_indexer(rows["person"][kept]),
-        )
-        np.add.at(totals, where, values[kept])
-        np.add.at(counts, where, 1.0)
-        return self.draws.calibrated(totals, counts)
+        pair = np.ravel_multi_index((places[0][kept], places[1][kept]), shape)
+        size = shape[0] * shape[1]
+        totals = np.bincount(pair, weights=values[kept], minlength=size).reshape(shape)
+        counts = np.bincount(pair, minlength=size).reshape(shape).astype(float)
+        return (self.draws.calibrated if calibrated else self.draws.mean)(totals, counts)
 
-    def mean(self, rows: pd.DataFrame, values: Array) -> Estimate:
+    def mean(self, places: Places, values: Array) -> Estimate:
         """Return the mean of values, NaN left out; n of them."""
-        return interval(self.resampled(rows, values), int((~np.isnan(values)).sum()))
+        return interval(self.resampled(places, values), int((~np.isnan(values)).sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +135,30 @@ class Units:
         own = self.values.get((observer, kind))
         return np.full(len(self.rows), np.nan) if own is None else own[column].to_numpy(float)
 
+    @cached_property
+    def places(self) -> Places:
+        """Numbers of each unit's group and person."""
+        return self.crossing.places(self.rows)
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str, str], Estimate]:
+        """Means that were asked for."""
+        return {}
+
     def mean(self, observer: str, kind: str, column: str) -> Estimate:
         """Return the mean over units; n of them."""
-        return self.crossing.mean(self.rows, self.column(observer, kind, column))
+        asked = observer, kind, column
+        if asked not in self._means:
+            self._means[asked] = self.mean_of(self.column(*asked))
+        return self._means[asked]
 
-    def resampled(self, values: Array) -> Array:
-        """Return the mean of values of the units, NaN left out, of the data and of each resample."""
-        return self.crossing.resampled(self.rows, values)
+    def mean_of(self, values: Array) -> Estimate:
+        """Return the mean of values of the units, NaN left out; n of them."""
+        return self.crossing.mean(self.places, values)
+
+    def resampled(self, values: Array, *, calibrated: bool = True) -> Array:
+        """Return the mean of values of the units, of the data and of each resample (`Crossing.resampled`)."""
+        return self.crossing.resampled(self.places, values, calibrated=calibrated)
 
     def sizes(self, values: Array) -> tuple[int, int]:
         """Return how many groups and persons there are values of."""
@@ -150,11 +180,11 @@ def _averaged(
     values: dict[Key, pd.DataFrame] = {}
     for key, at in table.groupby(["observer", "kind"], sort=False).indices.items():
         own = table.iloc[at][list(columns)].to_numpy(float)
-        values[key] = pd.DataFrame(_means(own, number[at], len(rows)), columns=list(columns))
+        values[key] = pd.DataFrame(_averages(own, number[at], len(rows)), columns=list(columns))
     return rows[[*unit[:1], "group", *unit[1:]]].reset_index(drop=True), values
 
 
-def _means(values: Array, number: NDArray[np.int64], n_units: int) -> Array:
+def _averages(values: Array, number: NDArray[np.int64], n_units: int) -> Array:
     """Means of the rows (n, n_columns) that belong to each unit, NaN left out, (n_units, n_columns)."""
     totals, counts = np.zeros((n_units, values.shape[1])), np.zeros((n_units, values.shape[1]))
     np.add.at(totals, number, np.where(np.isnan(values), 0.0, values))

@@ -24,6 +24,8 @@ from cogattn.psychophysics.scanpath.units import Units
 from cogattn.statistics.crossed import interval
 
 Array = NDArray[np.float64]
+MOST_BITS = 1e6
+"""What an infinite difference counts as."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def crossing_of(saved: Array, n_viewers: Sequence[int]) -> Array:
     array, shape (n_resamples,)
         0 where even the first point saves something, infinite where not even the last one does.
     """
-    rising = isotonic(saved)
+    rising = isotonic(np.clip(saved, -MOST_BITS, MOST_BITS))
     scale = np.array([_scale(n) for n in n_viewers])
     reached = rising >= 0
     after = reached.argmax(axis=1)

@@ -223,9 +223,9 @@ def _guard(file: Path, n_bytes: int) -> None:
 
 
 def _linear(values: Array, logarithmic: bool, where: str) -> Array:
-    if logarithmic:
+    if logarithmic and np.isfinite(values.max()):
         values = np.exp(values - values.max())
-    if not values.sum() > 0:
+    if not (values > 0).any():
         raise DataError(f"densities must be above 0 somewhere; got {values.max():g} at most ({where})")
     return values
 
