@@ -9,10 +9,10 @@ What the publication's code does and is easily missed: blocks normalise after ea
 has the target's mark, its own object in the encoder has not; the first fixation cannot be the end; in the loss of
 training there is one further class, of logit 0, which is never right (`PublishedNetwork.null_logit`).
 
-Departures: the table of codes is exact (`codes.position_table`); the second head's Linear(2, 1) has no bias, which
-cancels in every softmax; ReLU follows the maximum over windows instead of preceding it, which is the same. Training
-stops by validation likelihood, not by the behaviour metric of greedy paths. Where nobody may know the target
-(`target_position` unknown), its extra token has the crop of the begin token and lies in the middle of the grid.
+Departures: the table of codes is exact (`codes.position_table`); the Linear(2, 1) that mixes the heads has no bias,
+which cancels in every softmax; training stops by validation likelihood, not by the behaviour metric of greedy paths.
+Where nobody may know the target (`target_position` unknown), its extra token has the crop of the begin token and lies
+in the middle of the grid.
 
 References
 ----------
@@ -23,31 +23,19 @@ Vaswani et al. (2017), NeurIPS 30; Vinyals, Fortunato, Jaitly (2015), NeurIPS 28
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.scanpath.config import TrainingSettings
 from cogattn.psychophysics.scanpath.layouts.grids import cells_of
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.codes import place_codes, position_table, sinusoids
 from cogattn.psychophysics.scanpath.models.crops import SIZE
-
-CROPS_AT_ONCE = 96
-"""Crops whose activations are in memory at a time; they are computed again for the gradient."""
-
-
-def training() -> TrainingSettings:
-    """Return the published training: Adam at 1e-4 without decay or averaging, 20 paths a step, at most 500 epochs."""
-    return TrainingSettings(
-        learning_rate=1e-4, batch=20, max_epochs=500, patience=30, clip=1.0, weight_decay=0.0, averaging=0.0
-    )
+from cogattn.psychophysics.scanpath.models.looks import Looks
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +168,6 @@ class PublishedNetwork(nn.Module):
             tokens = layer(tokens, encoded, tgt_mask=later, memory_key_padding_mask=hidden)
         return self._scores(tokens, memory, batch.of, first=True)
 
-    def duration(self, batch: PathBatch) -> None:
-        """Durations are not learned."""
-
     def encode(self, layouts: LayoutBatch) -> Memory:
         """Return layouts as the decoder sees them."""
         row, column, middle = self._cells(layouts)
@@ -295,41 +280,6 @@ class PublishedNetwork(nn.Module):
         looks = seen.new_zeros(n_layouts, n_objects, seen.shape[-1])
         looks = looks.index_put(tuple(layouts.present.nonzero().T), seen)
         return looks, blank.expand(n_layouts, -1)
-
-
-class Looks(nn.Module):
-    """The small network of crops: two convolutions with maxima over windows, and a linear layer.
-
-    Parameters
-    ----------
-    width : int
-        Features of a crop.
-    crop_size : tuple of int
-        (height, width) in pixels.
-    """
-
-    def __init__(self, width: int, crop_size: tuple[int, int]) -> None:
-        super().__init__()
-        height, across = (((side - 4) // 5 - 2) // 3 for side in crop_size)
-        if min(height, across) < 1:
-            raise ValueError(f"crops must be at least 29 pixels high and wide; got {crop_size}")
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(3, 16, 5), nn.MaxPool2d(5), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.MaxPool2d(3), nn.ReLU()
-        )
-        self.linear = nn.Linear(32 * height * across, width)
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """Return features (n, width) of crops (n, 3, height, width) from 0 to 1."""
-        return self.linear(self.convolutions(crops).flatten(1))
-
-    def of_many(self, crops: Tensor) -> Tensor:
-        """Return features (n, width) of crops of uint8, some at a time."""
-        again = partial(checkpoint, self._of_pixels, use_reentrant=False)
-        look = again if torch.is_grad_enabled() else self._of_pixels
-        return torch.cat([look(part) for part in crops.split(CROPS_AT_ONCE)])
-
-    def _of_pixels(self, crops: Tensor) -> Tensor:
-        return self(crops.float() / 255)
 
 
 def _project(attention: nn.MultiheadAttention, tokens: Tensor, part: int) -> Tensor:
