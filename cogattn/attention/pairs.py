@@ -70,10 +70,9 @@ def look(
     dense : bool, optional
         Whether planes are kept; None: where there is room.
     """
-    gaze = _fold(groups, gaze)
-    position, log_area, present = (
-        None if known is None else groups.keys(known) for known in (position, log_area, present)
-    )
+    gaze, position = _fold(groups, gaze), groups.keys(position)
+    log_area = None if log_area is None else groups.keys(log_area)
+    present = None if present is None else groups.keys(present)
     visible = None if visible is None else _fold(groups, visible)
     features = None if features is None else _fold(groups, features).movedim(-1, 1).contiguous()
     shape = (max(len(gaze), len(position)), gaze.shape[1], position.shape[1])
@@ -113,10 +112,9 @@ def _planes(config: ObjectAttentionConfig, gaze: Tensor, position: Tensor, dtype
 
 
 def _dead(present: Tensor | None, visible: Tensor | None) -> Tensor | None:
-    if present is None and visible is None:
+    seen = visible if present is None else present[:, None]
+    if seen is None:
         return None
-    if present is None or visible is None:
-        seen = present[:, None] if visible is None else visible
-    else:
-        seen = present[:, None] & visible
+    if present is not None and visible is not None:
+        seen = seen & visible
     return ~seen.any(-1)[:, None, :, None]

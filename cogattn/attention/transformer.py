@@ -7,7 +7,8 @@ all blocks (`cogattn.attention.pairs`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,8 @@ class Past(NamedTuple):
     gaze: Tensor  # (n_paths, n_fixations, 2)
     recalled: tuple[Remembered, ...]
 
-    def __len__(self) -> int:
+    @property
+    def n_fixations(self) -> int:
         """Fixations so far."""
         return self.gaze.shape[1]
 
@@ -127,7 +129,8 @@ class ObjectDecoder(nn.Module):
 
     def remember(self, objects: Tensor) -> tuple[Remembered, ...]:
         """Return each block's keys and values of objects (n_layouts, n_objects, width)."""
-        return tuple(block.attend.projections.remember(objects) for block in self.blocks)
+        blocks = cast("Iterable[_DecoderBlock]", self.blocks)
+        return tuple(block.attend.projections.remember(objects) for block in blocks)
 
     def look(
         self,

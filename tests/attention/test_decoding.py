@@ -64,7 +64,7 @@ def modules(stir):
 def test_fixations_one_by_one_are_fixations_all_at_once(paths, modules, sizes):
     got, past = paths.in_parts(*modules, sizes)
     torch.testing.assert_close(got, paths.whole(*modules), rtol=1e-12, atol=1e-12)
-    assert len(past) == N_FIXATIONS
+    assert past.n_fixations == N_FIXATIONS
 
 
 def test_gradients_pass_through_what_is_kept(paths, modules):
