@@ -13,7 +13,7 @@ All is fitted on layouts of training; `describe` says of any layout what the obj
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -45,10 +45,13 @@ def fit(layouts: Sequence[Layout], see: See) -> dict[str, np.ndarray]:
         depth; ``categories``, ``category_n`` and ``category_0``: names as JSON, objects, and sums of their standardised
         features; ``extra``, (2, 2 * n_depths): mean and SD of likeness and oddness.
     """
+    moments = [_Moments() for _ in range(N_DEPTHS)]
+    for layout in layouts:
+        for own, features in zip(moments, see(layout).objects, strict=True):
+            own.add(features.astype(np.float64))
     state: dict[str, np.ndarray] = {}
-    for depth in range(N_DEPTHS):
-        n, mean, covariance = _moments(see(layout).objects[depth] for layout in layouts)
-        state[f"channels_{depth}"], state[f"components_{depth}"] = _components(n, mean, covariance)
+    for depth, own in enumerate(moments):
+        state[f"channels_{depth}"], state[f"components_{depth}"] = _components(own)
     state |= _sums(layouts, see, state)
     every = np.concatenate([_extra(state, layout, see(layout), trained=True) for layout in layouts])
     known = ~np.isnan(every)
@@ -89,33 +92,31 @@ def fits(state: State, seen: Seen) -> bool:
 # ---- channels and components
 
 
-def _moments(parts: Iterable[Features]) -> tuple[int, Array, Array]:
-    """Number, mean and covariance of rows, part by part (Chan et al., 1983)."""
-    n, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
-    for part in parts:
-        rows = part.astype(np.float64)
-        own = rows.mean(axis=0)
-        apart = rows - own
-        if n == 0:
-            n, mean, scatter = len(rows), own, apart.T @ apart
-            continue
-        step = own - mean
-        total = n + len(rows)
-        scatter += apart.T @ apart + np.outer(step, step) * (n * len(rows) / total)
-        mean += step * (len(rows) / total)
-        n = total
-    return n, mean, scatter / n
+class _Moments:
+    """Number, mean and scatter of rows, part by part (Chan et al., 1983)."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean, self.scatter = np.zeros(()), np.zeros(())
+
+    def add(self, rows: Array) -> None:
+        own, total = rows.mean(axis=0), self.n + len(rows)
+        apart, step = rows - own, own - self.mean
+        self.scatter = self.scatter + apart.T @ apart + np.outer(step, step) * (self.n * len(rows) / total)
+        self.mean = self.mean + step * (len(rows) / total)
+        self.n = total
 
 
-def _components(n: int, mean: Array, covariance: Array) -> tuple[Array, Array]:
+def _components(moments: _Moments) -> tuple[Array, Array]:
     """Mean and SD of channels, and the axes of the largest variance of standardised ones."""
+    covariance = moments.scatter / moments.n
     spread = _divisor(np.sqrt(np.diag(covariance)))
     values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    kept = np.argsort(values)[::-1][: min(N_COMPONENTS, max(n - 1, 1))]
+    kept = np.argsort(values)[::-1][: min(N_COMPONENTS, max(moments.n - 1, 1))]
     kept = kept[values[kept] > 1e-9 * values.max()] if values.max() > 0 else kept[:1]
     axes = vectors[:, kept]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(len(kept))])
-    return np.stack([mean, spread]), axes / _divisor(np.sqrt(values[kept].mean(keepdims=True)))
+    return np.stack([moments.mean, spread]), axes / _divisor(np.sqrt(values[kept].mean(keepdims=True)))
 
 
 def _divisor(spread: Array) -> Array:
