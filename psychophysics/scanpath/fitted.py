@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -60,12 +61,20 @@ class Fitted:
     ----------
     data : bytes
         Safetensors.
-    where : str
-        Its file, or its cell in a run's store.
+    file : Path
+        Where they are: a safetensors file, or a cell's file in a run's store.
+    label : str
+        What errors call it; the file where nothing is given.
     """
 
     data: bytes
-    where: str
+    file: Path
+    label: str = ""
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return self.label or str(self.file)
 
     @cached_property
     def sha256(self) -> str:
@@ -229,11 +238,25 @@ def _signature(path: Path) -> object:
 
 def _files(path: Path) -> Iterator[Fitted]:
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    for file in files:
-        try:
-            yield Fitted(file.read_bytes(), str(file))
-        except OSError as error:
-            raise ConfigError(f"weights must be readable; got {error.strerror} ({file})") from error
+    return (read_file(file) for file in files)
+
+
+def read_file(file: Path) -> Fitted:
+    """Return the model of one file: safetensors, or a cell of a run's store.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        if file.suffix != ".zip":
+            return Fitted(file.read_bytes(), file)
+        with zipfile.ZipFile(file) as cell:
+            return Fitted(cell.read(f"artefacts/{ARTEFACT}"), file)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"weights must be readable; got {reason} ({file})") from error
 
 
 def _of_run(path: Path) -> Iterator[Fitted]:
@@ -256,4 +279,5 @@ def _of_run(path: Path) -> Iterator[Fitted]:
         if run.cells.has(cell.name):
             _, outcome, _ = run.cells.read(cell.name)
             if ARTEFACT in outcome.artefacts:
-                yield Fitted(outcome.artefacts[ARTEFACT], f"cell {cell.label!r} of run {run.id}")
+                label = f"cell {cell.label!r} of run {run.id}"
+                yield Fitted(outcome.artefacts[ARTEFACT], run.cells.path(cell.name), label)

@@ -13,11 +13,11 @@ from cogattn.observers import alone
 from cogattn.psychophysics.scanpath import baselines, leaks, plan
 from cogattn.psychophysics.scanpath.columns import TRAINING
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, TrainingSettings
-from cogattn.psychophysics.scanpath.fitted import ARTEFACT, Fitted, Sight, described, pack
+from cogattn.psychophysics.scanpath.fitted import ARTEFACT, Fitted, Sight, described, pack, read_file
+from cogattn.psychophysics.scanpath.layouts.grids import grid_of
 from cogattn.psychophysics.scanpath.layouts.items import PathSet
 from cogattn.psychophysics.scanpath.models import saving, training
 from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
-from cogattn.psychophysics.scanpath.layouts.grids import grid_of
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.crops import Crops
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
@@ -75,8 +75,8 @@ def ready(
         from cogattn.psychophysics.scanpath.baselines import outside
 
         return Ready(outside.read(config.predictors[0], data, config.objects), longest)
-    kept = plan.fitted_for(config, cell)
-    if kept is not None:
+    if config.weights is not None:
+        kept = read_file(config.weights)
         return Ready(read(kept, data), kept.longest)
     if plan.is_ours(who) or plan.is_published(who):
         return _trained(config, cell, data, split, rng, checkpoint)

@@ -255,7 +255,7 @@ def relevant(config: ScanpathConfig, cell: ScanpathCell) -> ScanpathConfig:
         synthetic=config.synthetic if config.scenes.path is None else SyntheticSettings(),
         objects=config.objects,
         split=_split(config.split) if fitting else SplitSettings(leaks="show"),
-        weights=config.weights,
+        weights=_weights(config, cell),
         appearance="network" if fitting and looks else "none",
         observer=alone.settings_of(config.observer, network, who.variant) if network else TimmObserver(),
         network=_network(config.network, who) if fitting and is_ours(who) else NetworkSettings(),
@@ -263,6 +263,12 @@ def relevant(config: ScanpathConfig, cell: ScanpathCell) -> ScanpathConfig:
         predictors=(config.predictors[cell.copy],) if who.variant == OUTSIDE else (),
         n_samples=ScanpathConfig().n_samples if who.variant == PEOPLE else config.n_samples,
     )
+
+
+def _weights(config: ScanpathConfig, cell: ScanpathCell) -> Path | None:
+    """The file of the model that a cell tests; of people, and of predictions from elsewhere, whatever was given."""
+    own = fitted_for(config, cell)
+    return config.weights if own is None else own.file
 
 
 def _split(split: SplitSettings) -> SplitSettings:
