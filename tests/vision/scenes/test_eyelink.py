@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import mne
 import numpy as np
 import pytest
@@ -89,6 +92,34 @@ def test_other_messages_tell_trials_where_they_are_said(files, tmp_path) -> None
     )  # no onset: from its beginning
     assert (first.scale, first.start_px) == (32.5, (512, 384))
     assert read_scenes(tmp_path, pixels_per_degree=20).scenes[0].scale == 20
+
+
+def test_the_first_onset_of_a_trial_counts(files, tmp_path) -> None:
+    before = [path.onsets_ms for path in read_scenes(files.write_eyelink(tmp_path)).scenes[0].scanpaths]
+    text = (tmp_path / "p1.asc").read_text()
+    (tmp_path / "p1.asc").write_text(
+        text.replace("MSG\t11100 TRIAL", "MSG\t11000 SYNCTIME\nMSG\t11100 TRIAL")
+    )
+    after = [path.onsets_ms for path in read_scenes(tmp_path).scenes[0].scanpaths]
+    assert_allclose(after, before)
+
+
+def test_settings_on_the_page_are_read(files, tmp_path) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "scenes.md"
+    (told,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    files.write_eyelink(tmp_path)
+    text = files.asc_text(1, ("1", "2"), eyes="LR").replace("SYNCTIME", "PICTURE ON")
+    for scene in ("A1", "B2"):
+        text = text.replace("TRIAL_RESULT 0", f"KEY 1\nMSG\t99999 !V TRIAL_VAR scene {scene}", 1)
+    (tmp_path / "p1.asc").write_text(text)
+    (tmp_path / "eyelink.toml").write_text(told)
+    (tmp_path / "p2.asc").unlink()
+    found = read_scenes(tmp_path)
+    assert [(scene.scale, scene.start_px, scene.size_px) for scene in found] == [
+        (32.5, (512, 384), (768, 1024))
+    ] * 2
+    for number, scene in enumerate(found):
+        assert_allclose(scene.scanpaths[0].fixations_px, expected(files, 1, number)[:2, 2:])  # the left eye's
 
 
 def test_the_eye_with_more_fixations_counts_unless_one_is_named(files, tmp_path) -> None:

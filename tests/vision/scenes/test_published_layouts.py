@@ -188,6 +188,7 @@ def test_coco_boxes_have_a_width_and_a_height_and_absent_targets_none(files, tmp
     assert_allclose(present.scanpaths[0].fixations_px, 20 * files.gaze(0, 1))
     assert_allclose(present.scanpaths[0].durations_ms, 200)
     assert present.scale == pytest.approx(1680 / 54, rel=1e-3)
+    assert present.start_px == absent.start_px == (840, 525)
 
 
 def test_coco_fixations_off_the_screen_stay_and_wrong_lengths_go(files, tmp_path) -> None:

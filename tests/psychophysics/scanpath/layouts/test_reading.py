@@ -157,12 +157,12 @@ def test_scanpaths_with_nothing_to_predict_and_layouts_without_any_are_left_out(
 def test_the_target_is_the_object_that_holds_the_middle_of_its_box(tmp_path) -> None:
     box = {"left": 22, "top": 22, "right": 28, "bottom": 28}
     nowhere = {"left": 51, "top": 40, "right": 58, "bottom": 50}
-    absent = {"target": "t", "category": "t", "present": "no"}
+    absent = {"target": "cup", "category": "cup", "present": "no"}
     scenes = {"target": "t", **box}, {"target": "cup"}, {"target": "t", **nowhere}, {}, absent
     folder = write(tmp_path, *scenes)
     found = read(folder)
     assert [layout.target for layout in found.layouts] == [3, 1, None, None, None]
-    assert [layout.target_name for layout in found.layouts] == ["t", "cup", "t", "", "t"]
+    assert [layout.target_name for layout in found.layouts] == ["t", "cup", "t", "", "cup"]
     assert found.remarks[-1] == "in 1 layout the target is on no object, and models are not told it (s2)"
     unknown = read(folder, target_position="unknown")
     assert [layout.target for layout in unknown.layouts] == [None] * 5
