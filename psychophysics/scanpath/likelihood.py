@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cogattn.measures import Measure, Row
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath.measures import BITS, END_BITS, LIKELIHOOD, WORTH, gain_over
-from cogattn.psychophysics.scanpath.units import Units
+from cogattn.psychophysics.scanpath.units import Units, within
 from cogattn.psychophysics.scanpath.worth import Curve, worth_of
 
 Array = NDArray[np.float64]
@@ -76,7 +76,7 @@ class Likelihoods:
                 yield Row(one, WORTH, worth.value, note=worth.note)
             for column, measure in LIKELIHOOD.items():
                 if measure is not BITS and self.fixations.has(one.id, "", column):
-                    yield Row(one, measure, self.fixations.mean(one.id, "", column))
+                    yield Row(one, measure, within(self.fixations.mean(one.id, "", column), measure.scale))
             if not np.isnan(ending := self.ending(one)).all():
                 yield Row(one, END_BITS, self.paths.mean_of(ending))
 

@@ -29,7 +29,7 @@ from cogattn.psychophysics.scanpath.measures import (
     delta,
     scores,
 )
-from cogattn.psychophysics.scanpath.units import Units
+from cogattn.psychophysics.scanpath.units import Units, within
 from cogattn.statistics.crossed import interval
 
 Array = NDArray[np.float64]
@@ -76,7 +76,7 @@ class Likeness:
             for kind in KINDS:
                 for column, measure in scores(kind).items():
                     if self.paths.has(one.id, kind, column):
-                        yield Row(one, measure, self.paths.mean(one.id, kind, column), note=_beside(kind))
+                        yield Row(one, measure, self.mean(one.id, kind, column, measure), note=_beside(kind))
             for kind in KINDS:
                 if self.paths.has(one.id, kind, "own_length"):
                     yield Row(one, delta(kind), self.delta(one.id, kind), note=EACH)
@@ -85,7 +85,11 @@ class Likeness:
     def _behaviour(self, one: Observer) -> Iterator[Row]:
         for name, measure in BEHAVIOUR.items():
             if self.paths.has(one.id, "sampled", f"own_{name}"):
-                yield Row(one, measure, self.paths.mean(one.id, "sampled", f"own_{name}"))
+                yield Row(one, measure, self.mean(one.id, "sampled", f"own_{name}", measure))
+
+    def mean(self, observer: str, kind: str, column: str, measure: Measure) -> Estimate:
+        """Return the mean of a column, its interval within the measure's scale."""
+        return within(self.paths.mean(observer, kind, column), measure.scale)
 
     def delta(self, observer: str, kind: str) -> Estimate:
         """Return the mean over behaviours of how far an observer's mean is from people's, relative to theirs.
@@ -136,10 +140,13 @@ class Likeness:
 
     def _record(self, name: str, role: str, kind: str, column: str) -> tuple[object, ...]:
         paths = self.paths
-        value, nothing = paths.mean(name, kind, column), _bounds(NOBODY)
-        shuffled = _bounds(paths.mean(name, kind, "shuffled")) if column == "sequence_score" else nothing
-        uniform = _bounds(paths.mean(self.uniform, "sampled", column)) if self.uniform else nothing
-        people = _bounds(paths.mean(PEOPLE, PEOPLE, column))
+        measure, nothing = scores("sampled")[column], _bounds(NOBODY)
+        value = self.mean(name, kind, column, measure)
+        shuffled = (
+            _bounds(self.mean(name, kind, "shuffled", measure)) if column == "sequence_score" else nothing
+        )
+        uniform = _bounds(self.mean(self.uniform, "sampled", column, measure)) if self.uniform else nothing
+        people = _bounds(self.mean(PEOPLE, PEOPLE, column, measure))
         apart = paths.column(name, kind, column) - paths.column(PEOPLE, PEOPLE, column)
         less = nothing
         if name != PEOPLE and np.isfinite(apart).any():

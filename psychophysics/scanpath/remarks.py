@@ -130,6 +130,7 @@ def remarks_of(
         *(_sentence(one) for one in (*data.left_out, *said.left_out, *said.predictions)),
         *([BITS_OF] if likelihoods.curve is not None else []),
         *_training(tables["splits"], config),
+        *_viewers(tables["viewers"]),
         *_order(tables["scores"]),
         *_multimatch(tables["scores"]),
         *_impossible(likelihoods),
@@ -179,15 +180,29 @@ def _training(splits: pd.DataFrame, config: ScanpathConfig) -> Iterator[str]:
         )
 
 
+def _viewers(viewers: pd.DataFrame) -> Iterator[str]:
+    """Whether other viewers tell anything, without which nothing can be worth some."""
+    if len(viewers) > 1 and not viewers["gain_lo"].iloc[-1] > 0:
+        row = viewers.iloc[-1]
+        yield (
+            f"Told of {row['n_viewers']:g} other viewers the choice model does not surely gain "
+            f"({row['gain']:.2f} [{row['gain_lo']:.2f}, {row['gain_hi']:.2f}] bits a fixation): worth in viewers says "
+            "nothing here."
+        )
+
+
 def _order(scores: pd.DataFrame) -> Iterator[str]:
     """How much of people's agreement is left when the order of fixations is shuffled."""
     own = scores[(scores["observer"] == PEOPLE) & (scores["measure"] == "sequence_score")]
     for row in own.to_dict("records"):
         if np.isfinite([row["estimate"], row["shuffled"]]).all() and row["estimate"] > 0:
-            uniform = f", paths at random {_number(row['uniform'])}" if np.isfinite(row["uniform"]) else ""
+            uniform = (
+                f"; paths at random have {_number(row['uniform'])}" if np.isfinite(row["uniform"]) else ""
+            )
             yield (
-                f"The sequence score hardly notices order: people have {_number(row['estimate'])} with one another, "
-                f"{_number(row['shuffled'])} with the order of fixations shuffled{uniform}. Bits come first."
+                f"Of the sequence score that people have with one another ({_number(row['estimate'])}) "
+                f"{row['shuffled'] / row['estimate']:.0%} is left with the order of fixations shuffled "
+                f"({_number(row['shuffled'])}){uniform}."
             )
 
 
@@ -201,7 +216,7 @@ def _multimatch(scores: pd.DataFrame) -> Iterator[str]:
         if np.isfinite([people := own.loc[name, "estimate"], uniform := own.loc[name, "uniform"]]).all()
     ]
     if ranges:
-        yield f"MultiMatch has a small range: people with one another and paths at random have {', '.join(ranges)}."
+        yield f"MultiMatch has its range between people with one another and paths at random: {', '.join(ranges)}."
 
 
 def _impossible(likelihoods: Likelihoods) -> Iterator[str]:
@@ -216,17 +231,18 @@ def _findings(observers: Sequence[Observer], tables: Tables) -> Iterator[str]:
     likelihood = tables["likelihood"]
     for one in (one for one in observers if one.role == "network"):
         own = likelihood[likelihood["observer"] == one.id].set_index("measure")
-        parts = [f"needs {_with_interval(own.loc['bits_per_fixation'])} bits a fixation"]
-        parts += [
-            f"{_with_interval(own.loc[key])} less than {text}"
+        parts = [
+            f"{_with_interval(own.loc[key])} over {text}"
             for key, text in (
                 ("information_gain.uniform", "uniform"),
-                ("information_gain.history", "geometry and history"),
+                ("information_gain.history", "geometry and history (history)"),
                 ("information_gain.no_content", NO_CONTENT),
             )
             if key in own.index
         ]
-        yield f"{one.name} {', '.join(parts)}{_worth(one, tables)}."
+        needs = f"{one.name} needs {_with_interval(own.loc['bits_per_fixation'])} bits a fixation"
+        gains = f" and gains {', '.join(parts)}" if parts else ""
+        yield f"{needs}{gains}{_worth(one, tables)}."
 
 
 def _worth(one: Observer, tables: Tables) -> str:

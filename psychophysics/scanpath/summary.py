@@ -32,7 +32,7 @@ from cogattn.psychophysics.scanpath.measures import BITS, GAIN, SACCADE, SEQUENC
 from cogattn.psychophysics.scanpath.people import persons
 from cogattn.psychophysics.scanpath.remarks import Said, remarks_of
 from cogattn.psychophysics.scanpath.splits import splits_table
-from cogattn.psychophysics.scanpath.units import Crossing, Units
+from cogattn.psychophysics.scanpath.units import Crossing, Units, within
 from cogattn.seeds import Streams
 from cogattn.study import Results, Trials
 
@@ -148,7 +148,7 @@ def _saccades(data: PathSet, paths: Units, observers: Sequence[Observer], trials
         keys = pd.MultiIndex.from_frame(paths.rows[["scene", "person"]])
         values = each.reindex(keys).to_numpy(float)
         if not np.isnan(values).all():
-            yield Row(networks[name], SACCADE, paths.mean_of(values))
+            yield Row(networks[name], SACCADE, within(paths.mean_of(values), SACCADE.scale))
 
 
 def _distances(drawn: pd.DataFrame, scale: dict[str, float]) -> pd.DataFrame:

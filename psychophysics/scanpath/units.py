@@ -8,16 +8,17 @@ observers is the mean over the units that both have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cogattn.measures import Estimate
+from cogattn.measures import Estimate, Scale
 from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, SCORES
 from cogattn.statistics.crossed import Draws, interval
+from cogattn.statistics.scales import RANGES
 
 Array = NDArray[np.float64]
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -27,6 +28,12 @@ FIXATION_VALUES = ("bits", "top1", "top5", "nss", "auc", "goes_on_bits")
 PATH_VALUES = (
     "end_bits", *SCORES, *(f"own_{name}" for name in BEHAVIOURS), *(f"person_{name}" for name in BEHAVIOURS),
 )  # fmt: skip
+
+
+def within(value: Estimate, scale: Scale) -> Estimate:
+    """Return an estimate whose interval is cut to what its scale can hold; the truth is in there."""
+    lo, hi = np.clip([value.lo, value.hi], *RANGES[scale]).tolist()
+    return replace(value, lo=lo, hi=hi)
 
 
 @dataclass(frozen=True, eq=False)

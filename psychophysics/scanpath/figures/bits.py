@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cogattn.figures import COLOURS, SERIES, WIDE_IN, caption, count_text, draw_estimate, new_figure, style
+from cogattn.figures import COLOURS, caption, count_text, new_figure, style
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.scanpath.likelihood import VIEWERS
+from cogattn.psychophysics.scanpath.figures.rows import Drawn, rows_of
+from cogattn.psychophysics.scanpath.likelihood import HISTORY, VIEWERS
 from cogattn.psychophysics.scanpath.measures import BITS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def bits_figure(likelihood: pd.DataFrame, viewers: pd.DataFrame, observers: Mapping[str, Observer]) -> Figure:
-    """Draw bits per fixation: observers from left to right, most bits first, and the curve of other viewers.
+    """Draw a row an observer, and below them the curve of other viewers: where a network's line meets it is its worth.
 
     Parameters
     ----------
@@ -30,52 +31,46 @@ def bits_figure(likelihood: pd.DataFrame, viewers: pd.DataFrame, observers: Mapp
     observers : mapping of str to Observer
         By id.
     """
-    rows = likelihood[likelihood["measure"] == BITS.key]
-    rows = rows[[observers[name].variant != VIEWERS for name in rows["observer"]]]
-    rows = rows[np.isfinite(rows["estimate"])].sort_values("estimate", ascending=False, kind="stable")
-    colours = network_colours(list(observers.values()))
-    figure, panels = new_figure(1, 2, width_in=WIDE_IN, height_in=3.8)
+    values = likelihood[likelihood["measure"] == BITS.key].set_index("observer")
+    finite = values[np.isfinite(values["estimate"])]
+    told = {name for name in finite.index if observers[name].variant in (VIEWERS, HISTORY)}
+    shown = [name for name in finite.index if not len(viewers) or name not in told]
+    order = finite.loc[shown, "estimate"].sort_values(ascending=False, kind="stable").index
+    rows = rows_of([observers[name] for name in order])
+    n_rows = len(rows) + len(viewers)
+    figure, panels = new_figure(1, 1, width_in=6.0, height_in=1.1 + 0.24 * max(n_rows, 2))
+    axes = panels[0, 0]
     with style():
-        left, right = panels[0]
-        for place, row in enumerate(rows.to_dict("records")):
-            colour = colours.get(row["observer"], COLOURS["reference"])
-            draw_estimate(left, [place], [row["estimate"]], [row["lo"]], [row["hi"]], colour=colour)
-        names = [observers[name].name for name in rows["observer"]]
-        left.set_xticks(range(len(rows)), names, rotation=50, ha="right", rotation_mode="anchor")
-        left.set(ylabel="bits per fixation", title="observers", xlim=(-0.6, len(rows) - 0.4))
-        _draw_viewers(right, viewers, rows, observers, colours)
-        right.set_ylim(left.get_ylim())
-        n = count_text(rows["n"]) if len(rows) else "0"
-        caption(figure, f"n = {n} fixations; bars and bands: 95 %, over layouts and people; less is better")
+        for place, row in enumerate(rows):
+            _draw_row(axes, n_rows - 1 - place, row, finite)
+        _draw_viewers(axes, viewers)
+        names = [f"choice model, {_told(n)}" for n in viewers["n_viewers"]]
+        axes.set_yticks(range(n_rows)[::-1], [row.name for row in rows] + names)
+        axes.set(xlabel="bits per fixation (less is better)", ylim=(-0.6, n_rows - 0.4))
+        n = count_text(finite["n"]) if len(finite) else "0"
+        caption(figure, f"n = {n} fixations; bars and bands: 95 %, over layouts and people")
     return figure
 
 
-def network_colours(observers: list[Observer]) -> dict[str, str]:
-    """Return the colour of each network, as far as there are colours."""
-    networks = [one.id for one in observers if one.role == "network"]
-    return dict(zip(networks, SERIES, strict=False))
+def _draw_row(axes: Axes, place: int, row: Drawn, values: pd.DataFrame) -> None:
+    own = values.reindex(row.observers).dropna(subset="estimate")
+    for one in own.to_dict("records"):
+        axes.plot(one["estimate"], place, "o", color=row.colour, markersize=5 if len(own) == 1 else 3)
+        if len(own) > 1 or not np.isfinite([one["lo"], one["hi"]]).all():
+            continue
+        axes.hlines(place, one["lo"], one["hi"], color=row.colour, linewidth=1.2)
+        if row.network:
+            axes.axvline(one["estimate"], color=row.colour, linewidth=0.8, linestyle="--")
 
 
-def _draw_viewers(
-    axes: Axes,
-    viewers: pd.DataFrame,
-    rows: pd.DataFrame,
-    observers: Mapping[str, Observer],
-    colours: Mapping[str, str],
-) -> None:
-    """The curve, and a line for each network: where they meet is what a network is worth."""
-    places = np.arange(len(viewers))
-    if len(viewers):
-        values = (viewers[name].to_numpy(float) for name in ("bits", "lo", "hi"))
-        draw_estimate(
-            axes, places, *values, role="human", label="choice model, told of other viewers", line=True
-        )
-    networks = rows[rows["observer"].isin(list(colours))]
-    for row in networks.to_dict("records"):
-        colour = colours[row["observer"]]
-        axes.axhline(row["estimate"], color=colour, linewidth=1.2, label=observers[row["observer"]].name)
-        if np.isfinite([row["lo"], row["hi"]]).all():
-            axes.axhspan(row["lo"], row["hi"], color=colour, alpha=0.14, linewidth=0)
-    axes.set_xticks(places, [f"{n:g}" for n in viewers["n_viewers"]] if len(viewers) else [])
-    axes.set(xlabel="other viewers", title="worth in viewers", xlim=(-0.4, max(len(viewers), 1) - 0.6))
-    axes.legend(loc="best", fontsize=7)
+def _draw_viewers(axes: Axes, viewers: pd.DataFrame) -> None:
+    """The curve, no viewers on top."""
+    places = np.arange(len(viewers))[::-1]
+    bits, lo, hi = (viewers[name].to_numpy(float) for name in ("bits", "lo", "hi"))
+    axes.plot(bits, places, "o-", color=COLOURS["human"])
+    if len(viewers) > 1:
+        axes.fill_betweenx(places, lo, hi, color=COLOURS["human"], alpha=0.18, linewidth=0)
+
+
+def _told(n: float) -> str:
+    return "alone" if n == 0 else f"told of {n:g} viewer{'s' if n > 1 else ''}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from cogattn.figures import COLOURS, WIDE_IN, caption, new_figure, style
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N_EXAMPLES = 3
-MOST_NUMBERED = 25
-"""Fixations that are numbered; of longer paths the rest are dots."""
+MOST_NUMBERS = 3
+"""That stand at one object."""
+OUTLINED = [withStroke(linewidth=1.6, foreground="white")]
 TARGET = "#E69F00"
 KINDS = {"likeliest path": -1, "a sampled path": 0}
 
@@ -95,9 +97,20 @@ def _draw(axes: Axes, layout: Layout, points: NDArray[np.float64], colour: str, 
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, **edge))
     if len(points):
         axes.plot(*points.T, "-", color=colour, linewidth=0.9, alpha=0.8)
-        axes.plot(*points.T, "o", color=colour, markersize=6, markeredgewidth=0)
-    for number, (x, y) in enumerate(points[:MOST_NUMBERED], start=1):
-        axes.text(x, y, str(number), color="white", fontsize=4.5, ha="center", va="center")
+        axes.plot(*points.T, "o", color=colour, markersize=4, markeredgewidth=0)
+    for (x, y), numbers in _numbered(points).items():
+        axes.text(x, y, numbers, color="black", fontsize=5.5, ha="left", va="bottom", path_effects=OUTLINED)
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
     axes.set_axis_off()
     axes.set_title(title, fontsize=7)
+
+
+def _numbered(points: NDArray[np.float64]) -> dict[tuple[float, float], str]:
+    """The numbers of the fixations at each place, the first few of them."""
+    at: dict[tuple[float, float], list[int]] = {}
+    for number, (x, y) in enumerate(points.tolist(), start=1):
+        at.setdefault((x, y), []).append(number)
+    return {
+        place: ", ".join(map(str, numbers[:MOST_NUMBERS])) + (" ..." if len(numbers) > MOST_NUMBERS else "")
+        for place, numbers in at.items()
+    }

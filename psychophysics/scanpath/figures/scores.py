@@ -10,7 +10,7 @@ import pandas as pd
 
 from cogattn.figures import COLOURS, WIDE_IN, caption, count_text, new_figure, style
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.scanpath.figures.bits import network_colours
+from cogattn.psychophysics.scanpath.figures.rows import Drawn, rows_of
 from cogattn.psychophysics.scanpath.likeness import PEOPLE
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = {
-    "sequence_score": "sequence score",
-    "levenshtein": "Levenshtein, edits",
+    "sequence_score": "sequence\nscore",
+    "levenshtein": "Levenshtein\n(edits)",
     "scanmatch": "ScanMatch",
-    "multimatch_direction": "MultiMatch, direction",
+    "multimatch_direction": "MultiMatch\n(direction)",
 }
 MARKERS = {"greedy": "D", "sampled": "o"}
 KIND_LABELS = {"greedy": "likeliest path", "sampled": "sampled paths"}
@@ -38,18 +38,18 @@ def scores_figure(scores: pd.DataFrame, observers: Mapping[str, Observer]) -> Fi
         By id.
     """
     own = scores[scores["observer"] != PEOPLE]
-    names = list(dict.fromkeys(own["observer"]))[::-1]
-    colours = network_colours(list(observers.values()))
-    figure, panels = new_figure(1, len(PANELS), width_in=WIDE_IN, height_in=1.6 + 0.24 * len(names))
+    rows = rows_of([observers[name] for name in dict.fromkeys(own["observer"])])[::-1]
+    places = {name: place for place, row in enumerate(rows) for name in row.observers}
+    figure, panels = new_figure(1, len(PANELS), width_in=WIDE_IN, height_in=1.7 + 0.24 * len(rows))
     with style():
         for axes, (measure, title) in zip(panels[0], PANELS.items(), strict=True):
             _draw_people(axes, scores[scores["measure"] == measure])
             for row in own[own["measure"] == measure].to_dict("records"):
-                colour = colours.get(row["observer"], COLOURS["reference"])
-                _draw_row(axes, names.index(row["observer"]), row, colour)
-            axes.set(title=title, ylim=(-0.6, len(names) - 0.4))
-            axes.set_yticks(range(len(names)), [""] * len(names))
-        panels[0, 0].set_yticks(range(len(names)), [observers[name].name for name in names])
+                place = places[row["observer"]]
+                _draw_row(axes, place, row, rows[place])
+            axes.set(title=title, ylim=(-0.6, len(rows) - 0.4))
+            axes.set_yticks(range(len(rows)), [""] * len(rows))
+        panels[0, 0].set_yticks(range(len(rows)), [row.name for row in rows])
         handles, labels = _legend(panels[0, 0])
         figure.legend(handles, labels, loc="outside upper center", ncols=5)
         n = count_text(own["n"]) if len(own) else "0"
@@ -72,14 +72,14 @@ def _draw_people(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axvline(first["uniform"], color=COLOURS["reference"], linestyle=":", label="random paths")
 
 
-def _draw_row(axes: Axes, place: int, row: Mapping[str, object], colour: str) -> None:
+def _draw_row(axes: Axes, place: int, row: Mapping[str, object], drawn: Drawn) -> None:
     shift = 0.14 if row["kind"] == "greedy" else -0.14
     estimate, lo, hi, shuffled = (float(str(row[name])) for name in ("estimate", "lo", "hi", "shuffled"))
-    kind = str(row["kind"])
+    kind, colour, alone = str(row["kind"]), drawn.colour, len(drawn.observers) == 1
     axes.plot(estimate, place + shift, MARKERS[kind], color=colour, markersize=4, label=KIND_LABELS[kind])
-    if np.isfinite([lo, hi]).all():
+    if alone and np.isfinite([lo, hi]).all():
         axes.hlines(place + shift, lo, hi, color=colour, linewidth=1.1)
-    if np.isfinite(shuffled):
+    if alone and np.isfinite(shuffled):
         axes.plot(shuffled, place + shift, "|", color=colour, markersize=7, label="order shuffled")
 
 

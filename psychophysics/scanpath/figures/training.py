@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from cogattn.figures import COLOURS, SERIES, caption, new_figure, style
 from cogattn.observers.observer import Observer
@@ -39,6 +40,7 @@ def training_figure(training: pd.DataFrame, observers: Mapping[str, Observer]) -
                 axes.plot(kept["epoch"] + 1, kept["validation_bits"], "o", color=colour, markersize=4)
                 label = None
         axes.set(xlabel="epoch", ylabel="bits per choice")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper center", ncols=3)
         n = training.groupby("observer")["split"].nunique().max()
         caption(

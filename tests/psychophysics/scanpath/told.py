@@ -10,7 +10,7 @@ import pandas as pd
 
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath import columns
-from cogattn.psychophysics.scanpath.layouts.items import ObjectPath, PathSet
+from cogattn.psychophysics.scanpath.layouts.items import Layout, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.predicting import Prediction
 from cogattn.psychophysics.scanpath.scoring import fixation_rows, path_rows, people_rows, predicted_rows
 from cogattn.study import Outcome, Trials
@@ -48,6 +48,19 @@ def told(data: PathSet, path: ObjectPath, observer: str) -> Prediction:
     chances = np.full((n, n_objects), (1 - p) / (n_objects - 1))
     chances[np.arange(n), path.objects[path.n_given :]] = p
     return Prediction(np.log(chances), np.log(np.full(n + 1, 0.25)))
+
+
+def paths_over(layouts: Sequence[Layout], people: str = "pqrst", *, seed: int = 0) -> PathSet:
+    """Return random scanpaths of three to seven fixations of everybody over each layout."""
+    rng = np.random.default_rng(seed)
+    paths = []
+    for number, layout in enumerate(layouts):
+        middles = layout.position_deg * layout.scale + layout.scene.middle_px
+        for person in people:
+            objects = rng.integers(0, layout.n_objects, rng.integers(3, 8))
+            points = middles[objects] + rng.uniform(-9, 9, (len(objects), 2))
+            paths.append(ObjectPath(number, person, objects, points))
+    return PathSet(tuple(layouts), tuple(paths))
 
 
 @dataclass(frozen=True)
