@@ -36,6 +36,7 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
+    joint: ClassVar[Sequence[str]] = ("sequence_score.sampled", "length", "saccade_deg")
 
     def check(self, config: ScanpathConfig) -> None:
         """Refuse data that cannot be used, splits that leak, networks that are unknown."""
