@@ -8,8 +8,10 @@ a run, unless it is to show what they score.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,22 @@ def find(data: PathSet, split: Split) -> Leaks:
         if (key := _key(data.paths[number])) in known and _tells(data, data.paths[number], n_others)
     ]
     return Leaks(tuple(found), _images(data, split), len(split.test))
+
+
+def twins(data: PathSet) -> tuple[str, ...]:
+    """Return a sentence for each two persons who have equal scanpaths in one layout or more, as `find` tells them.
+
+    Somebody was copied: what people tell of one another is too high, whichever way the data are split.
+    """
+    owners: dict[tuple[int, bytes], list[str]] = defaultdict(list)
+    for path in data.paths:
+        if _tells(data, path, len(data.paths)):
+            owners[path.layout, _key(path)].append(path.person)
+    counts = Counter(pair for people in owners.values() for pair in combinations(sorted(people), 2))
+    return tuple(
+        f"{one} and {other} have the same scanpath, to the pixel, in {n:,} layout{'s' if n > 1 else ''}: one is a copy"
+        for (one, other), n in sorted(counts.items())
+    )
 
 
 def marks(data: PathSet) -> dict[str, str]:

@@ -24,6 +24,7 @@ from cogattn.psychophysics.scanpath.layouts.assigning import assign, boxes_px, h
 from cogattn.psychophysics.scanpath.layouts.grids import patched
 from cogattn.psychophysics.scanpath.layouts.items import Layout, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.layouts.telling import Counts, remarks_of
+from cogattn.psychophysics.scanpath.leaks import twins
 from cogattn.running.digests import file_digest
 from cogattn.vision.scenes import digest_of
 from cogattn.vision.scenes.keeping import Signature, kept_digests, kept_scenes, signature
@@ -132,7 +133,9 @@ def _data(source: Source, _: Signature | None) -> PathSet:
     if not paths:
         raise DataError(f"scenes must have scanpaths over objects; got none: {'; '.join(told)}")
     counts.n_layouts = len(layouts)
-    return PathSet(tuple(layouts), tuple(paths), told, remarks_of(counts, source.objects))
+    data = PathSet(tuple(layouts), tuple(paths), told, remarks_of(counts, source.objects))
+    copied = () if source.scenes.aliased else twins(data)
+    return replace(data, remarks=(*copied, *data.remarks))
 
 
 def _scenes(source: Source) -> tuple[list[Scene], tuple[str, ...]]:

@@ -44,6 +44,8 @@ def test_deviation_is_relative_to_people_and_leaves_out_what_they_do_not_show() 
     assert deviation(person, person) == 0
     free = np.array([np.nan, 10, 0.8, 0.2, 0.0])
     assert deviation(np.r_[np.nan, own[1:]], free) == pytest.approx((0.2 + 0 + 0.5) / 3)
+    only = np.where(np.arange(5) == 1, person, np.nan)
+    assert deviation(own, only) == pytest.approx(0.2)
     assert np.isnan(deviation(np.full(5, np.nan), person))
     many = deviation(np.stack([own, person]), person)
     np.testing.assert_allclose(many, [0.3, 0])

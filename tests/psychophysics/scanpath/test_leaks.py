@@ -11,7 +11,7 @@ from PIL import Image
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, SplitSettings
 from cogattn.psychophysics.scanpath.layouts.reading import data_of
-from cogattn.psychophysics.scanpath.leaks import against, find, marks
+from cogattn.psychophysics.scanpath.leaks import against, find, marks, twins
 from cogattn.psychophysics.scanpath.splitting import Split, split_of
 
 AMAZON = Path(__file__).resolve().parents[4] / "shared/data/scanpath/amazon"
@@ -132,6 +132,22 @@ def test_a_model_from_elsewhere_is_asked_what_it_saw(path_set, make_layout) -> N
     assert against(ours, {}) == ()
     moved = path_set(("a", "q", [2, 3]), layouts={"a": make_layout("a", n_objects=7)})
     assert against(moved, known) == ()
+
+
+def test_people_with_one_scanpath_are_named_wherever_they_are(path_set) -> None:
+    data = path_set(
+        ("a", "p", [0, 1], at(PLACES[:2])),
+        ("a", "q", [0, 1], at(PLACES[:2])),
+        ("a", "r", [0, 1], at(PLACES[1:3])),
+        ("b", "p", [0, 1, 3], at(PLACES[:3])),
+        ("b", "q", [0, 1, 3], at(PLACES[:3])),
+        ("b", "r", [0], at(PLACES[:1])),
+        ("c", "q", [0], at(PLACES[:1])),
+        ("c", "r", [0], at(PLACES[:1])),  # one fixation proves nothing
+        ("d", "r", [0, 1], at(PLACES[:2])),  # nor does another layout, for who has eyes of their own
+    )
+    assert twins(data) == ("p and q have the same scanpath, to the pixel, in 2 layouts: one is a copy",)
+    assert twins(path_set(*[("a", person, [0, 1, 2]) for person in "pqr"])) == ()
 
 
 @pytest.mark.skipif(not AMAZON.exists(), reason="needs the AmazonCovers scanpaths")
