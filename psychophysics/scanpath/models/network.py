@@ -26,6 +26,7 @@ from cogattn.attention import (
     PointerHead,
 )
 from cogattn.attention.heads import Remembered
+from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import NetworkSettings
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.history import N_FEATURES, History
@@ -216,6 +217,10 @@ class ScanpathNetwork(nn.Module):
         wanted = layouts.target[:, None] == torch.arange(n_objects, device=layouts.target.device)
         tokens = self.target(wanted[..., None].to(layouts.position.dtype))
         if self.appearance is not None:
+            if layouts.features is None:
+                raise DataError(
+                    f"layouts must have features, {self.appearance.in_features} for each object; got none (layouts)"
+                )
             tokens = tokens + self.appearance(layouts.features)
         if self.position is not None:
             tokens = tokens + self.position(position_code(layouts.position))

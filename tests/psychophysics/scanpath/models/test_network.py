@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cogattn.attention import LogNormal, end_log_odds, going_on
+from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import NetworkSettings
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.history import RECENCY, History
@@ -222,6 +223,13 @@ def test_durations_are_those_of_the_fixations_seen():
         torch.testing.assert_close(got[there], getattr(durations, name)[there])
     assert torch.equal(model(batch), scores)
     assert network().duration(batch) is None
+
+
+def test_a_network_of_appearance_wants_features():
+    batch = paths()
+    without = replace(batch, layouts=replace(batch.layouts, features=None))
+    with pytest.raises(DataError, match="layouts must have features, 5 for each object; got none"):
+        network()(without)
 
 
 def test_an_ended_path_may_go_on_and_changes_no_other():
