@@ -51,9 +51,8 @@ def look(
     present: Tensor | None = None,
     features: Tensor | None = None,
     visible: Tensor | None = None,
-    dense: bool | None = None,
 ) -> Pairs:
-    """Return what lies between gazes and objects.
+    """Return what lies between gazes and objects; planes of it where there is room.
 
     Parameters
     ----------
@@ -67,8 +66,6 @@ def look(
         Which paths are over which layout.
     features, visible : Tensor, shape (n_paths or 1, n_queries, n_objects, ...)
         As in `ObjectAttention`.
-    dense : bool, optional
-        Whether planes are kept; None: where there is room.
     """
     gaze, position = _fold(groups, gaze), groups.keys(position)
     log_area = None if log_area is None else groups.keys(log_area)
@@ -76,11 +73,10 @@ def look(
     visible = None if visible is None else _fold(groups, visible)
     features = None if features is None else _fold(groups, features).movedim(-1, 1).contiguous()
     shape = (max(len(gaze), len(position)), gaze.shape[1], position.shape[1])
-    keep = _fit(config, shape) if dense is None else dense
     if not config.polar:
         planes = gaze.new_empty(1, 0, 1, 1)
     else:
-        planes = _planes(config, gaze, position, wide(dtype)) if keep else None
+        planes = _planes(config, gaze, position, wide(dtype)) if _fit(config, shape) else None
     return Pairs(
         groups, gaze, position, log_area, present, visible, _dead(present, visible), features, planes
     )

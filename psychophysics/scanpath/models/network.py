@@ -187,15 +187,11 @@ class ScanpathNetwork(nn.Module):
         self, memory: Memory, of: Tensor, objects: Tensor, before: State | None
     ) -> tuple[Tensor, Tensor, Past, History]:
         """Tokens and scores of further fixations on `objects` (n_paths, n_fixations), -1 being the begin token."""
-        n_objects = memory.tokens.shape[1]
         position = memory.position if len(memory.position) == 1 else memory.position[of]
-        begins = (objects < 0)[..., None]
-        number = objects.clamp(min=0)
-        whose = torch.arange(len(position), device=of.device)[:, None] * n_objects
-        gaze = position.flatten(0, 1)[whose + number].masked_fill(begins, 0)
-        token = memory.tokens.flatten(0, 1).index_select(0, (of[:, None] * n_objects + number).flatten())
-        token = torch.where(begins, self.begin_token, token.unflatten(0, objects.shape))
-        history = History.none(len(of), n_objects, gaze) if before is None else before.history
+        history = None if before is None else before.history
+        if history is None:
+            history = History.none(len(of), position.shape[1], position)
+        token, gaze = self._fixated(memory, position, of, objects)
         token = token + order_code(history.n, objects.shape[1], token.shape[-1]).to(token)
         features, history = history.after(objects, gaze, position)
         pairs = self.decoder.look(
@@ -211,6 +207,22 @@ class ScanpathNetwork(nn.Module):
         past = None if before is None else before.past
         tokens, past = self.decoder.extend(token, gaze, memory.seen, pairs, past)
         return tokens, self.pointer.see(tokens, memory.pointed_at, pairs), past, history
+
+    def _fixated(
+        self, memory: Memory, position: Tensor, of: Tensor, objects: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens and places of what is looked at, (n_paths, n_fixations, ...); the begin token lies in the middle."""
+        n_objects = position.shape[1]
+        begins, number = (objects < 0)[..., None], objects.clamp(min=0)
+        row = torch.arange(len(position), device=of.device)[:, None] * n_objects
+        gaze = position.flatten(0, 1)[row + number].masked_fill(begins, 0)
+        tokens = memory.tokens.flatten(
+            0, 1
+        )  # index_select, whose gradient is much faster than that of an index
+        token = tokens.index_select(0, (of[:, None] * n_objects + number).flatten()).unflatten(
+            0, objects.shape
+        )
+        return torch.where(begins, self.begin_token, token), gaze
 
     def _tokens(self, layouts: LayoutBatch) -> Tensor:
         n_objects = layouts.position.shape[1]
