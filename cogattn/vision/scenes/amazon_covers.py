@@ -7,8 +7,9 @@ are read where they lie in ``images`` beside the file, and a collage without one
 The file tells one box a collage, the target's. Of all collages together these show how covers are laid: in 6 rows and
 14 columns at equal distances, which are recovered by a straight line through the boxes' middles. In the published file
 all of these lie within 5 pixels of their row, and within 20, .11 of a column, of their column. Every cover has the
-median size, and the target's own box stands for its cell. Objects are named "r0c0" to "r5c13", row and column from the
-top left corner. No scale is told.
+median size, the target's like all others: with a box of its own it would stand out, and models that must not know where
+the target is could tell. Objects are named "r0c0" to "r5c13", row and column from the top left corner. No scale is
+told.
 
 References
 ----------
@@ -53,10 +54,6 @@ class Lines:
     def middle(self, number: int) -> float:
         """Return where a row or column is."""
         return self.first + number * self.step
-
-    def number(self, share: float, n: int) -> int:
-        """Return which of `n` a place is in."""
-        return min(max(round((share - self.first) / self.step), 0), n - 1)
 
 
 def is_there(path: Path) -> bool:
@@ -183,21 +180,15 @@ def _scene(
         picture=picture if picture.is_file() else None,
         size_px=size_px,
         pixels_per_degree=scale,
-        objects=_objects(box, size_px, grid),
+        objects=_objects(size_px, grid),
         target=Target(Path(str(record["target"])).stem, box_px=box),
         scanpaths=_scanpaths(record, image),
     )
 
 
-def _objects(box: Box, size_px: tuple[int, int], grid: Grid) -> tuple[SceneObject, ...]:
-    height, width = size_px
-    left, top, right, bottom = box
-    own = (
-        grid.rows.number((top + bottom) / 2 / height, N_ROWS),
-        grid.columns.number((left + right) / 2 / width, N_COLUMNS),
-    )
+def _objects(size_px: tuple[int, int], grid: Grid) -> tuple[SceneObject, ...]:
     return tuple(
-        SceneObject(f"r{row}c{column}", box if (row, column) == own else _cell(row, column, size_px, grid))
+        SceneObject(f"r{row}c{column}", _cell(row, column, size_px, grid))
         for row in range(N_ROWS)
         for column in range(N_COLUMNS)
     )

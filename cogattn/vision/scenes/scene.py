@@ -84,7 +84,8 @@ class Scanpath:
     person : str
         Who.
     fixations_px : array, shape (n, 2)
-        In pixels of the image, in order, the first one where the person began (set by the experimenter).
+        In pixels of the image, in order, the first one where the person began (which the experimenter set where the
+        scene has a start).
     durations_ms, onsets_ms : array, shape (n,), optional
         Of each fixation; onsets from the scene's onset.
     found : bool, optional
