@@ -22,6 +22,7 @@ FOLDERS = ("cogattn", "psychophysics", "eeg", "kernels", "apps")
 STUDIES = {
     "masking": "cogattn.psychophysics.masking.study:MaskingStudy",
     "search": "cogattn.psychophysics.search.study:SearchStudy",
+    "scanpath": "cogattn.psychophysics.scanpath.study:ScanpathStudy",
     "aad": "cogattn.eeg.aad.study:AadStudy",
     "efr": "cogattn.eeg.efr.study:EfrStudy",
 }
@@ -43,7 +44,7 @@ print(json.dumps(said))
 """
 
 STALING = [
-    ("cogattn/seeds.py", "Streams", ["masking", "search", "aad", "efr"]),
+    ("cogattn/seeds.py", "Streams", ["masking", "search", "scanpath", "aad", "efr"]),
     ("psychophysics/masking/stimuli/noise.py", "unit_noise", ["masking"]),
     ("psychophysics/masking/stimuli/noise.py", "BINS_PER_OCTAVE", ["masking"]),
     ("psychophysics/masking/study.py", "MaskingStudy.run_cell", ["masking"]),
@@ -51,7 +52,14 @@ STALING = [
     ("psychophysics/search/multiverse/trials.py", "choices_of", ["search"]),
     ("psychophysics/search/natural/trials.py", "run", ["search"]),
     ("psychophysics/search/eccnet/trials.py", "run", ["search"]),
-    ("kernels/folding.py", "fold_batch_norms", ["search"]),
+    ("kernels/folding.py", "fold_batch_norms", ["search", "scanpath"]),
+    ("cogattn/attention/transformer.py", "ObjectDecoder", ["scanpath"]),
+    ("cogattn/vision/scenes/reading.py", "read_scenes", ["search", "scanpath"]),
+    ("psychophysics/scanpath/models/training.py", "fit", ["scanpath"]),
+    ("psychophysics/scanpath/models/history.py", "RECENCY", ["scanpath"]),
+    ("psychophysics/scanpath/baselines/choice.py", "RIDGES", ["scanpath"]),
+    ("psychophysics/scanpath/metrics.py", "sequence_score", ["scanpath"]),
+    ("psychophysics/scanpath/splitting.py", "split_of", ["scanpath"]),
     ("eeg/aad/leave_out.py", "MAX_STEPS", ["aad"]),
     ("eeg/efr/spectra.py", "welch_segments", ["efr"]),
     ("eeg/recordings/readers.py", None, ["aad", "efr"]),
@@ -62,6 +70,8 @@ HARMLESS = [
       for name in ("summary.py", "figures.py")),
     *(f"psychophysics/search/{name}" for name in ("summary.py", "figures/asymmetry.py", "multiverse/summary.py",
       "natural/summary.py", "natural/figures.py")),
+    *(f"psychophysics/scanpath/{name}" for name in ("summary.py", "remarks.py", "figures/paths.py", "worth.py",
+      "costs.py", "checks.py")),
     "psychophysics/masking/people.py", "psychophysics/search/people.py", "cogattn/figures.py", "cogattn/cli/runs.py",
     "cogattn/cli/__init__.py", "cogattn/running/store.py",
 ]  # fmt: skip
