@@ -15,7 +15,7 @@ import numpy as np
 
 from cogattn.psychophysics.scanpath.baselines import density, features, logit
 from cogattn.psychophysics.scanpath.baselines.ending import EndModel
-from cogattn.psychophysics.scanpath.baselines.moments import Moments, blocks
+from cogattn.psychophysics.scanpath.baselines.moments import Moments, blocks, some_paths
 from cogattn.psychophysics.scanpath.baselines.stepwise import State, Stepwise
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.layouts.items import Array, ObjectPath, PathSet
@@ -23,13 +23,13 @@ from cogattn.psychophysics.scanpath.predicting import target_of
 from cogattn.seeds import Streams
 
 Paths = Sequence[ObjectPath]
-RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
+RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Tried; twice the nats that a squared unit of a weight costs."""
 N_FITTED = 40_000
 """Fixations, at most, that weights are fitted to: whole scanpaths drawn from the training part."""
-N_CHOOSING = 12_000
+N_CHOOSING = 8_000
 """The same, for the choice of bandwidth and ridge."""
-HELD = 150_000_000
+HELD = 100_000_000
 """Values of features that are kept between Newton's steps; more are made anew."""
 
 
@@ -50,9 +50,9 @@ class ChoiceModel(Stepwise):
     end_model: EndModel
 
     def _fit(self, data: PathSet, train: Paths, validation: Paths, config: ScanpathConfig) -> None:
-        rng = Streams(config.seed).child("scanpath", "choice").generator("paths")
-        order = [train[k] for k in rng.permutation(len(train))]
-        some, few = first_paths(order, N_FITTED), first_paths(order, N_CHOOSING)
+        streams = Streams(config.seed).child("scanpath", "choice")
+        some, few = (some_paths(train, n, streams.generator("training")) for n in (N_FITTED, N_CHOOSING))
+        judged = some_paths(validation, N_CHOOSING, streams.generator("validation"))
         all_counts, firsts = density.Counts.of(data, train), density.Counts.of(data, train, first=True)
         bandwidth, first_bandwidth = (_bandwidth(data, counts) for counts in (all_counts, firsts))
         self.maps = Maps(
@@ -65,7 +65,7 @@ class ChoiceModel(Stepwise):
                 density.smoothed(firsts.without(layout), first_bandwidth),
             )
 
-        self._weigh(data, some, few, first_paths(list(validation), N_CHOOSING), left_out)
+        self._weigh(data, some, few, judged, left_out)
         self.end_model = EndModel.fit(data, train)
 
     def _weigh(
@@ -78,13 +78,13 @@ class ChoiceModel(Stepwise):
         n = _n_choices(few)
         self.weights, self.ridge = start, RIDGES[-1]
         for ridge in RIDGES[::-1]:
-            start = logit.climb(choosing, start, np.full(len(start), ridge), n, tolerance=1e-5).weights
+            start = logit.climb(choosing, start, ridge * features.RIDGE_OF, n, tolerance=1e-5).weights
             value = judging(start)[0] if validation else -ridge
             if value > best:
                 best, self.weights, self.ridge = value, start, ridge
         if len(some) > len(few):
             everything = _Kept(lambda: self._choices(data, some, left_out))
-            ridges = np.full(len(start), self.ridge)
+            ridges = self.ridge * features.RIDGE_OF
             self.weights = logit.climb(
                 everything, self.weights, ridges, _n_choices(some), tolerance=1e-5
             ).weights
@@ -137,10 +137,9 @@ class _Kept:
         kept, held = [], 0
         for one in self.make():
             held += one.features.size
-            if held <= HELD:
-                kept.append(one)
+            kept = [*kept, one] if held <= HELD else []
             yield one
-        self.kept, self.whole = (kept, True) if held <= HELD else ([], False)
+        self.kept, self.whole = kept, held <= HELD
 
 
 def _features(moments: Moments, maps: Maps) -> np.ndarray:
@@ -151,12 +150,6 @@ def _features(moments: Moments, maps: Maps) -> np.ndarray:
 
 def _n_choices(paths: Paths) -> int:
     return sum(len(path) - path.n_given for path in paths)
-
-
-def first_paths(paths: Paths, n: int) -> list[ObjectPath]:
-    """Return the first paths until they have so many fixations."""
-    so_far = np.cumsum([0, *(len(path) - path.n_given for path in paths)])
-    return [path for path, before in zip(paths, so_far[:-1], strict=True) if before < n]
 
 
 def _bandwidth(data: PathSet, counts: density.Counts) -> float:

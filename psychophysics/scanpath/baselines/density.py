@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Layout, ObjectPath, PathSet
 
-ROWS, COLUMNS = 60, 84
-"""Bins, over every image alike."""
+ROWS, COLUMNS = 72, 112
+"""Bins, over every image alike; cells of the usual grids hold whole ones."""
 BANDWIDTHS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
 """Standard deviations of the kernel that are tried, parts of the image's width and height; 0 for none."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cogattn.psychophysics.scanpath.baselines.geometry import (
     AROUND_DEG,
+    E2_DEG,
     FEW_DEG,
     KNOTS_DEG,
     Geometry,
@@ -33,6 +34,7 @@ SIDE_DEG = 16.0
 """Where gaze is counts in units of so many degrees from the middle."""
 
 POLAR = (
+    "log distance",
     *(f"{knot:g} deg{turn}" for knot in KNOTS_DEG for turn in ("", " cos", " sin", " cos2", " sin2")),
     *(f"{knot:g} deg cos4" for knot in FEW_DEG),
     *(f"{knot:g} deg, late" for knot in FEW_DEG),
@@ -68,6 +70,14 @@ TARGET = (
 )  # fmt: skip
 NAMES = (*POLAR, *STEADY, *BESIDE, *HISTORY, *HABIT, *TARGET)
 """Planes of `features`, in order."""
+PLAIN = (
+    "log distance", "density", "density, first", "log area", "stays", "visited", "just left", "goes on, near",
+    "goes on, far", "target",
+)  # fmt: skip
+"""Terms that are likely to matter, and that the ridge hardly touches; the others refine them."""
+LESS = 0.03
+"""Part of the ridge that holds for them."""
+RIDGE_OF = np.array([LESS if name in PLAIN else 1.0 for name in NAMES])
 Planes = Iterator[NDArray[np.float32]]
 
 
@@ -131,6 +141,7 @@ class _Here:
 
 
 def _polar(here: _Here) -> Planes:
+    yield np.log1p(here.geometry.distance[here.now] / E2_DEG)
     yield from (table[here.now] for table in here.geometry.polar)
     yield from (tent * here.cos4 for tent in here.few)
     yield from (tent * here.late * here.goes for tent in here.few)

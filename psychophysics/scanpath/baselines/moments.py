@@ -152,6 +152,13 @@ def block(layout: Layout, paths: Sequence[ObjectPath], which: Ints) -> Block:
     return Block(moments, chosen, which)
 
 
+def some_paths(paths: Sequence[ObjectPath], n: int, rng: np.random.Generator) -> list[ObjectPath]:
+    """Return paths in random order until they have `n` fixations that are not given."""
+    order = [paths[k] for k in rng.permutation(len(paths))]
+    so_far = np.cumsum([0, *(len(path) - path.n_given for path in order)])
+    return [path for path, before in zip(order, so_far[:-1], strict=True) if before < n]
+
+
 def beginnings(layout: Layout, paths: Sequence[ObjectPath], n: int) -> Moments:
     """Return the first moment of each path, `n` times over, path by path."""
     whole = block(layout, paths, np.arange(len(paths))).moments

@@ -30,6 +30,8 @@ MEAN_OVER = 3
 """Frequencies over which the log amplitude is averaged (published: 3)."""
 SMOOTHED_PX = 2.5
 """Standard deviation of the last smoothing (published: a Gaussian of 8, without a unit)."""
+LEAST = 1e-3
+"""Added to amplitudes, in units of their mean, so that empty frequencies have a logarithm."""
 EVEN = 0.05
 """Part of the saliency that is spread evenly."""
 RIDGE = 1e-3
@@ -86,7 +88,7 @@ def spectral_residual(grey: Array) -> Array:
         The image.
     """
     spectrum = np.fft.fft2(grey)
-    amplitude = np.log(np.maximum(np.abs(spectrum), 1e-9))
+    amplitude = np.log(np.abs(spectrum) + LEAST * np.abs(spectrum).mean())
     residual = amplitude - uniform_filter(amplitude, MEAN_OVER, mode="wrap")
     back = np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))
     return gaussian_filter(np.abs(back) ** 2, SMOOTHED_PX)

@@ -14,16 +14,19 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import ndtr
 
 from cogattn.psychophysics.scanpath.baselines import density, logit
-from cogattn.psychophysics.scanpath.baselines.moments import Moments, blocks
+from cogattn.psychophysics.scanpath.baselines.moments import Moments, blocks, some_paths
 from cogattn.psychophysics.scanpath.baselines.stepwise import State, Stepwise, normalised, with_even_part
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout, ObjectPath, PathSet
+from cogattn.seeds import Streams
 
 Paths = Sequence[ObjectPath]
 AMPLITUDES_DEG = (0.75, 1.5, 2.25, 3.0, 4.0, 5.5, 7.5, 10.0, 14.0, 20.0)
 """Limits of the rings of saccades."""
 DIRECTIONS = 8
 """Sectors, the first about rightwards, then clockwise on the screen."""
+N_FITTED = 8000
+"""Fixations, at most, that the two numbers of `Nearest` are fitted to."""
 RIDGE = 1.0
 """Nats a squared unit of a histogram's log odds costs, twice: what an empty bin rests on."""
 
@@ -124,19 +127,17 @@ class Nearest(Stepwise):
     even: float
 
     def _fit(self, data: PathSet, train: Paths, validation: Paths, config: ScanpathConfig) -> None:
-        some = [one.choices() for one in blocks(data, train)]
-        start = np.array([np.log(3.0), 0.0])
-        self.scale_deg, self.even = 3.0, 0.5
+        rng = Streams(config.seed).child("scanpath", "nearest").generator("training")
+        some = [one.choices() for one in blocks(data, some_paths(train, N_FITTED, rng))]
 
         def loss(theta: Array) -> float:
             self.scale_deg, self.even = float(np.exp(theta[0])), float(1 / (1 + np.exp(-theta[1])))
             return -sum(float(_of(self.log_p(moments), chosen).sum()) for moments, chosen in some)
 
         bounds = [(np.log(0.1), np.log(100.0)), (-7.0, 7.0)]
-        best = minimize(
-            loss, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 0.01, "fatol": 1.0}
-        )
-        loss(best.x)
+        begin = np.array([[1.0, 0.0], [2.0, 0.0], [1.0, -2.0]])
+        options = {"xatol": 0.005, "fatol": 0.1, "initial_simplex": begin}
+        loss(minimize(loss, begin[0], method="Nelder-Mead", bounds=bounds, options=options).x)
 
     def log_p(self, moments: Moments) -> Array:
         """Return ln of a softmax of minus distance over objects not looked at, mixed with an even part."""

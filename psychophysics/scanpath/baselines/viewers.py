@@ -21,9 +21,9 @@ import numpy as np
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.baselines import logit
-from cogattn.psychophysics.scanpath.baselines.choice import ChoiceModel, first_paths
+from cogattn.psychophysics.scanpath.baselines.choice import ChoiceModel
 from cogattn.psychophysics.scanpath.baselines.features import LATE
-from cogattn.psychophysics.scanpath.baselines.moments import Floats, Moments, blocks
+from cogattn.psychophysics.scanpath.baselines.moments import Floats, Moments, blocks, some_paths
 from cogattn.psychophysics.scanpath.baselines.stepwise import State, Stepwise
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
 from cogattn.psychophysics.scanpath.layouts.items import Array, Layout, ObjectPath, PathSet
@@ -76,13 +76,13 @@ class Viewers(Stepwise):
 
     def _fit(self, data: PathSet, train: Paths, validation: Paths, config: ScanpathConfig) -> None:
         present = fixated_by(data, train)  # nobody of the test, where persons are split
-        order = Streams(self.seed).child("scanpath", "viewers").generator("paths").permutation(len(train))
-        able = [train[k] for k in order if len(present[train[k].layout]) > 1]
+        rng = Streams(self.seed).child("scanpath", "viewers").generator("training")
+        able = [path for path in train if len(present[path.layout]) > 1]
         if not able:
             raise DataError(
                 f"viewers need scenes that several people looked at; got none ({len(train)} scanpaths)"
             )
-        some = _Evidence(self, data, present, first_paths(able, N_FITTED))
+        some = _Evidence(self, data, present, some_paths(able, N_FITTED, rng))
         best = -np.inf
         for smoothing in SMOOTHING_DEG:
             for eps in EPS:
