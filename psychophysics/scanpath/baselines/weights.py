@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OBSERVER, EVERYBODY = "people", ""
+ALIKE = 1e-3
+"""Objects that differ by less in a term do not differ in it."""
 RIDGE = 1e-2
 """Nats a squared log odds costs, twice: what keeps a weight finite where a person never did something."""
 
@@ -89,7 +91,8 @@ def person_weights(data: PathSet) -> pd.DataFrame:
 def estimate(data: PathSet, paths: Sequence[ObjectPath]) -> Estimates:
     """Fit weights to scanpaths, standard errors by groups of layouts."""
     some, clusters = _choices(data, paths)
-    differs = np.any([np.ptp(one.features, axis=2).any(axis=1) for one in some], axis=0)
+    spread = np.max([np.ptp(one.features, axis=2).max(axis=1) for one in some], axis=0)
+    differs = spread > ALIKE
     some = [logit.Choices(one.features[differs], one.chosen) for one in some]
     k, n = int(differs.sum()), sum(len(one.chosen) for one in some)
     ridge = np.full(k, RIDGE)

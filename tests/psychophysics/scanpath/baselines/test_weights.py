@@ -64,6 +64,14 @@ def test_a_term_in_which_nothing_differs_has_no_row(path_set) -> None:
     assert (found.n, found.n_clusters) == (13, 3)
 
 
+def test_a_term_that_differs_by_rounding_has_no_row(path_set, make_layout) -> None:
+    layout = make_layout("a", n_objects=6)
+    boxes = (replace(layout.scene.objects[0], box_px=(0, 0, 40, 40 + 1e-9)), *layout.scene.objects[1:])
+    rounded = {name: replace(layout, scene=replace(layout.scene, name=name, objects=boxes)) for name in "ab"}
+    data = path_set(("a", "p", [0, 1, 2, 1, 0, 3]), ("b", "p", [5, 4, 3, 1]), layouts=rounded)
+    assert "area" not in estimate(data, data.paths).names
+
+
 def test_one_layout_tells_no_standard_error(path_set) -> None:
     assert person_weights(path_set(("a", "p", [0, 1, 2, 1, 0, 3]))).empty
 
