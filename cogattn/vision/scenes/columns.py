@@ -68,7 +68,7 @@ def _as_numbers(texts: pd.Series, where: str) -> list[float]:
 
 def rows(table: pd.DataFrame) -> list[Row]:
     """Return the rows of a table."""
-    return table.to_dict("records")
+    return list(table.to_dict("records"))
 
 
 def texts(table: pd.DataFrame, column: str) -> list[str]:

@@ -148,9 +148,10 @@ def _numbers(told: Mapping[str, object], name: str, n: int, file: Path) -> list[
     """A setting of `n` numbers; None where it is not told."""
     if name not in told:
         return None
-    values = told[name] if isinstance(told[name], list) else [told[name]]
-    if len(values) != n or not all(isinstance(one, (int, float)) and one > 0 for one in values):
-        raise DataError(f"{name} of {file.name} must be {n} numbers above 0; got {told[name]!r}")
+    given = told[name]
+    values = given if isinstance(given, list) else [given]
+    if len(values) != n or not all(isinstance(one, int | float) and one > 0 for one in values):
+        raise DataError(f"{name} of {file.name} must be {n} numbers above 0; got {given!r}")
     return [float(one) for one in values]
 
 

@@ -75,11 +75,10 @@ def read(path: Path, left_out: LeftOut, *, pixels_per_degree: float | None = Non
 
 def _structs(file: Path, name: str, fields: Sequence[str]) -> list[Record]:
     """The variable of a file that is a list of structs with those fields."""
-    found = _variables(file).get(name)
-    structs = [found] if isinstance(found, Mapping) else list(found) if _is_list(found) else []
+    structs = _each(_variables(file).get(name))
     if not structs or not all(isinstance(one, Mapping) and set(fields) <= one.keys() for one in structs):
         raise DataError(f"{file} must hold {name}, structs with {', '.join(fields)}; got another form")
-    return structs
+    return [one for one in structs if isinstance(one, Mapping)]
 
 
 def _variables(file: Path) -> Record:
@@ -91,8 +90,11 @@ def _variables(file: Path) -> Record:
         raise DataError(f"{file} must be a MATLAB file of OSIE; got {error}") from error
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, np.ndarray))
+def _each(value: object) -> list[object]:
+    """The elements of a cell array; scipy gives the element alone where there is one."""
+    if isinstance(value, Mapping):
+        return [value]
+    return list(value) if isinstance(value, list | np.ndarray) else []
 
 
 def _scene(
@@ -102,8 +104,7 @@ def _scene(
     picture = inside(folder, Path(IMAGES) / image)
     size_px = image_size(picture) or SIZE_PX
     factors = np.array(size_px[::-1]) / SIZE_PX[::-1]
-    people = record["subjects"]
-    people = [people] if isinstance(people, Mapping) else list(people) if _is_list(people) else []  # ty: ignore[invalid-argument-type]
+    people = _each(record["subjects"])
     width = len(str(len(people)))
     return Scene(
         name=Path(image).stem,
@@ -137,16 +138,16 @@ def _scanpath(record: object, person: str, factors: Array, image: str) -> Scanpa
 
 def _objects(file: Path, left_out: LeftOut) -> dict[str, tuple[SceneObject, ...]]:
     """Objects of each image, in pixels of what was shown."""
-    words = _variables(file).get("attrNames")
-    names = [str(word) for word in words] if _is_list(words) else []  # ty: ignore[not-iterable]
+    names = [str(word) for word in _each(_variables(file).get("attrNames"))]
     found = {}
     for record in _structs(file, "attrs", ("img", "objs")):
-        image, things = str(record["img"]), record["objs"]
-        things = [things] if isinstance(things, Mapping) else list(things) if _is_list(things) else []  # ty: ignore[invalid-argument-type]
+        image, things = str(record["img"]), _each(record["objs"])
         width = len(str(len(things)))
         objects = []
         for number, thing in enumerate(things, start=1):
             name = f"{number:0{width}d}"
+            if not isinstance(thing, Mapping) or "map" not in thing:
+                raise DataError(f"{file} must hold a map of each object; got none ({name}, {image})")
             polygon = _outline(np.asarray(thing["map"]) > 0)
             if polygon is None:
                 left_out.add("object", "whose mask is empty", f"{name}, {image}")
@@ -180,7 +181,7 @@ def _outline(mask: NDArray[np.bool_]) -> Array | None:
     if mask.ndim != 2 or not mask.any():
         return None
     padded = np.pad(mask.astype(float), 1)
-    lines = contour_generator(z=padded, name="serial").lines(0.5)
+    lines = [np.asarray(line) for line in contour_generator(z=padded, name="serial").lines(0.5)]
     largest = max(lines, key=_area)
     # the middle of pixel i is at i + .5, and one row and one column were added
     return (largest[:-1] - 0.5) * (np.array(SIZE_PX[::-1]) / mask.shape[::-1])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, area_px
 from cogattn.vision.scenes.scene import SceneObject
@@ -64,22 +65,20 @@ def assign(objects: Sequence[SceneObject], points_px: Array, size_px: tuple[int,
     return Assignment(found.astype(np.int64), beside, n_holding.astype(np.int64))
 
 
-def holding(
-    objects: Sequence[SceneObject], points_px: Array, size_px: tuple[int, int]
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def holding(objects: Sequence[SceneObject], points_px: Array, size_px: tuple[int, int]) -> NDArray[np.bool_]:
     """Tell which objects hold which points, shape (n_points, n_objects)."""
     border = np.array(size_px[::-1], dtype=float)
     points = np.where(points_px == border, np.nextafter(border, 0.0), points_px)
     boxes = boxes_px(objects)
     within = (points[:, None] >= boxes[:, :2]) & (points[:, None] < boxes[:, 2:])
-    holds = within.all(axis=2)
+    holds: NDArray[np.bool_] = np.asarray(within.all(axis=2))
     for number, thing in enumerate(objects):
         if thing.polygon_px is not None:
             holds[:, number] = _in_polygon(thing.polygon_px, points)
     return holds
 
 
-def _in_polygon(polygon: Array, points: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _in_polygon(polygon: Array, points: Array) -> NDArray[np.bool_]:
     from matplotlib.path import Path
 
     return Path(polygon).contains_points(points)

@@ -106,7 +106,7 @@ def shown(scene: Scene, scenes: Sequence[Scene]) -> Shown:
         return Shown((Look(scene.name, target.picture),), "picture")
     if target.category and (examples := tuple(_examples(scene, scenes))):
         return Shown(examples, "category")
-    if target.present and target.box_px is not None:
+    if target.present and target.box_px is not None and scene.picture is not None:
         return Shown((Look(scene.name, scene.picture, target.box_px),), "box")
     raise DataError(
         f"target {target.name} must have a picture, a box, or a category of which another scene has one; got none of "
@@ -124,7 +124,7 @@ def _examples(scene: Scene, scenes: Sequence[Scene]) -> Iterator[Look]:
             continue
         if target.picture is not None:
             look = Look(other.name, target.picture)
-        elif target.present and target.box_px is not None:
+        elif target.present and target.box_px is not None and other.picture is not None:
             look = Look(other.name, other.picture, target.box_px)
         else:
             continue

@@ -68,6 +68,15 @@ def test_another_form_is_refused_in_a_sentence(files, tmp_path, content, message
         read_scenes(tmp_path, layout="osie")
 
 
+def test_objects_without_a_mask_are_refused_in_a_sentence(files, tmp_path) -> None:
+    files.write_osie(tmp_path, masks=True)
+    savemat(tmp_path / "attrs.mat", {"attrs": {"img": "1001.jpg", "objs": {"features": [1]}}})
+    with pytest.raises(
+        DataError, match=r"attrs.mat must hold a map of each object; got none \(1, 1001.jpg\)"
+    ):
+        read_scenes(tmp_path)
+
+
 def test_an_image_that_is_missing_is_left_out(files, tmp_path) -> None:
     (files.write_osie(tmp_path) / "stimuli" / "1001.jpg").unlink()
     found = read_scenes(tmp_path)
