@@ -7,9 +7,10 @@ import pytest
 from scipy.optimize import minimize
 
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, SyntheticSettings
+from cogattn.psychophysics.scanpath.layouts import synthetic
 from cogattn.psychophysics.scanpath.layouts.reading import data_of
 from cogattn.psychophysics.scanpath.layouts.synthetic import COLOURS, FOUND, simulate, true_weights
-from cogattn.psychophysics.scanpath.layouts.terms import TERMS, terms_of_path
+from cogattn.psychophysics.scanpath.layouts.terms import TERMS, terms, terms_of_path
 from cogattn.vision.scenes.scene import Scene
 
 SMALL = SyntheticSettings(n_layouts=12, n_people=3)
@@ -110,6 +111,23 @@ def test_paths_end_at_a_constant_rate_and_half_the_time_on_the_target() -> None:
     for chosen, rate in ((~on_target, 1 / 8), (on_target, 1 - 7 / 8 * (1 - FOUND))):
         n = chosen.sum()
         assert abs(ends[chosen].mean() - rate) < 3.5 * np.sqrt(rate * (1 - rate) / n)
+
+
+def test_persons_choose_among_the_objects_that_readers_see(monkeypatch) -> None:
+    looked_at = {}
+
+    def spying(layout, objects):
+        looked_at[layout.name] = layout
+        return terms(layout, objects)
+
+    monkeypatch.setattr(synthetic, "terms", spying)
+    synthetic.simulate(SMALL, 0)
+    for layout in data(SMALL).layouts:
+        own = looked_at[layout.name]
+        np.testing.assert_allclose(own.position_deg, layout.position_deg)
+        np.testing.assert_allclose(own.size_deg, layout.size_deg)
+        np.testing.assert_allclose(own.log_area, layout.log_area)
+        assert (own.target, own.scale, own.categories) == (layout.target, layout.scale, layout.categories)
 
 
 def test_weights_are_spread_about_those_that_were_set() -> None:
