@@ -1,1 +1,8 @@
-"""Scanpaths: how alike two of them are (`metrics`)."""
+"""Scanpaths over objects: does a network know where people look next, and how alike are two scanpaths?
+
+Importing this package imports neither torch nor pandas; the names below load when first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
