@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cogattn.psychophysics.scanpath import columns
 from cogattn.psychophysics.scanpath.layouts.items import Layout, ObjectPath, PathSet
@@ -22,7 +23,7 @@ def ordered(data: PathSet, paths: Sequence[ObjectPath], beside: Sequence[T]) -> 
     return sorted(both, key=lambda one: (data.layout_of(one[0]).name, one[0].person))
 
 
-def keys(observer: str, number: int, layout: Layout, path: ObjectPath) -> dict[str, object]:
+def keys(observer: str, number: int, layout: Layout, path: ObjectPath) -> dict[str, ArrayLike]:
     """Return the columns by which all rows of a scanpath are told from others."""
     return {
         "observer": observer,
@@ -33,7 +34,7 @@ def keys(observer: str, number: int, layout: Layout, path: ObjectPath) -> dict[s
     }
 
 
-def table(name: str, parts: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+def table(name: str, parts: Sequence[Mapping[str, ArrayLike]]) -> pd.DataFrame:
     """Return a trial table with the columns and types of its schema.
 
     Parameters

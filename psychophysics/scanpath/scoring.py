@@ -243,7 +243,7 @@ def predicted_rows(
         ``scanpath_predicted``, sorted by scene, person, sample and fixation; the sample of a greedy path is -1, and
         positions are middles of objects in pixels.
     """
-    parts: list[dict[str, object]] = []
+    parts = []
     for path, samples in ordered(data, paths, predicted):
         layout = data.layout_of(path)
         middles = middles_px(layout)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.psychophysics.scanpath.config import SyntheticSettings
-from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout
+from cogattn.psychophysics.scanpath.layouts.items import Array, Layout
 from cogattn.psychophysics.scanpath.layouts.terms import TERMS, terms
 from cogattn.seeds import Streams
-from cogattn.vision.scenes.scene import Scanpath, Scene, SceneObject, Target
+from cogattn.vision.scenes.scene import Box, Scanpath, Scene, SceneObject, Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def _layout(settings: SyntheticSettings, name: str, colour: str, streams: Stream
     objects = [
         SceneObject(
             name=f"item {place:03d}",
-            box_px=tuple(map(float, boxes[place])),
+            box_px=boxes[place],
             category=f"{colours[item]} {shapes[item]}",
         )
         for place, item in enumerate(order)
@@ -124,8 +124,8 @@ def _layout(settings: SyntheticSettings, name: str, colour: str, streams: Stream
     )
 
 
-def _boxes(n: int, rng: np.random.Generator) -> Ints:
-    """Boxes (n, 4) of items, each somewhere in a room of its own, in whole pixels."""
+def _boxes(n: int, rng: np.random.Generator) -> list[Box]:
+    """Boxes of items, each somewhere in a room of its own, in whole pixels."""
     height, width = SIZE_PX
     columns = int(np.ceil(np.sqrt(1.2 * n * width / height)))
     rows = int(np.ceil(1.2 * n / columns))  # some rooms stay empty
@@ -134,7 +134,8 @@ def _boxes(n: int, rng: np.random.Generator) -> Ints:
     side = np.maximum((rng.choice(SIDES, n) * room.min()).astype(np.int64), 2)[:, None]
     spare = room - side
     corner = np.stack([rooms % columns, rooms // columns], axis=1) * room + rng.integers(0, spare + 1)
-    return np.concatenate([corner, corner + side], axis=1)
+    sides = np.concatenate([corner, corner + side], axis=1).astype(float)
+    return [(left, top, right, bottom) for left, top, right, bottom in sides.tolist()]
 
 
 def _drawn(objects: list[SceneObject]) -> NDArray[np.uint8]:
