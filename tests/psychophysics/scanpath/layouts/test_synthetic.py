@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import chisquare
 
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, SyntheticSettings
 from cogattn.psychophysics.scanpath.layouts import synthetic
@@ -128,6 +129,13 @@ def test_persons_choose_among_the_objects_that_readers_see(monkeypatch) -> None:
         np.testing.assert_allclose(own.size_deg, layout.size_deg)
         np.testing.assert_allclose(own.log_area, layout.log_area)
         assert (own.target, own.scale, own.categories) == (layout.target, layout.scale, layout.categories)
+
+
+def test_without_weights_every_object_is_as_likely() -> None:
+    none = dict.fromkeys(TERMS, 0.0)
+    found = data(SyntheticSettings(n_layouts=60, n_objects=5, n_people=10, **none))
+    counts = np.bincount(np.concatenate([path.objects for path in found.paths]), minlength=5)
+    assert chisquare(counts).pvalue > 1e-3
 
 
 def test_weights_are_spread_about_those_that_were_set() -> None:
