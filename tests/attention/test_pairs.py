@@ -19,7 +19,12 @@ from cogattn.kernels import dispatch
 CONFIG = ObjectTransformerConfig(
     width=16, heads=2, n_knots=5, extent_deg=10.0, feedforward=24, dropout=0.0, n_pair_features=2
 )
-OF = [torch.tensor(of) for of in ([0, 0, 1, 1], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 0], [0, 1], [1], [0, 0, 0])]
+OF = [
+    torch.tensor(of)
+    for of in (
+        [0, 0, 1, 1], [0, 1, 1, 0], [0, 0, 0, 1, 1], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 0], [0, 1], [1], [0, 0, 0],
+    )
+]  # fmt: skip
 
 
 def answers(module, leaves, call):
@@ -130,6 +135,14 @@ def test_folded_rows_come_back_and_lie_with_their_layout(of):
     over = groups.keys(torch.tensor([1, 2]))[:, None]
     assert ((layout == over) | (layout == 0)).all()
     assert groups.n_groups * groups.slots <= 1.25 * len(of) or groups.slots == 1
+
+
+def test_a_query_that_sees_only_what_is_not_there_gives_the_output_bias(scene, stir, masked):
+    attend, visible = stir(ObjectAttention(CONFIG)), torch.zeros(2, 5, 9, dtype=torch.bool)
+    visible[..., 7:] = True  # objects that the second scene lacks
+    got = attend(*scene.arguments(), visible=visible, **masked)
+    torch.testing.assert_close(got[1], attend.projections.out.bias.expand(5, -1))
+    assert not torch.allclose(got[0], attend.projections.out.bias)
 
 
 def test_one_gaze_for_all_is_spread_over_paths(stir):
