@@ -1,7 +1,7 @@
 """What a cell takes, roughly: a network's passes through the scenes, its training and its own paths.
 
 Calibrated on one core (`docs/scanpath.md`); how many epochs a training takes before it stops early nobody knows before,
-and half of the most is taken.
+and three tenths of the most are taken.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ PAIR_MACS = 400.0
 """Of the geometry of a fixation and an object."""
 CROP_MACS = 15e6
 """Of the published network, for one crop."""
-EPOCHS = 0.5
+EPOCHS = 0.3
 RULE_S_PER_VALUE = 4e-7
 """Of fitting and testing a baseline, for one fixation and object."""
-CHOICE_VALUES = 30
+CHOICE_VALUES = 10
 """How much more the choice model takes than a rule."""
 SCORED_S = 3e-4
 """Of scoring one drawn path."""
