@@ -6,6 +6,7 @@ from math import inf
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.testing import assert_close
 
 from cogattn.errors import DataError
@@ -149,6 +150,8 @@ def test_without_the_target_the_last_token_is_in_the_middle_and_blank() -> None:
     expected = torch.cat([blank, place_codes(net.table, *torch.tensor([1, 2, 1]), width=12)])
     assert_close(memory.encoded[0, -1], expected)
     assert_close(memory.begin[0, :12], blank)
+    smaller = place_codes(net.table, *torch.tensor([1, 1, 0]), width=12)  # of 2 rows and 3 columns
+    assert_close(memory.begin[1, 12:], smaller)
 
 
 def test_crops_change_what_is_said_and_are_needed() -> None:
@@ -188,6 +191,15 @@ def test_published_sizes() -> None:
     assert net.looks.linear.in_features == 1440  # 32 channels of 9 x 5
 
 
+def test_crops_go_through_convolution_rectifier_and_maximum_twice() -> None:
+    look, crops = Looks(8, (150, 93)), torch.rand(2, 3, 150, 93)
+    first, second = (layer for layer in look.convolutions if isinstance(layer, nn.Conv2d))
+    seen = functional.max_pool2d(functional.conv2d(crops, first.weight, first.bias).relu(), 5)
+    seen = functional.max_pool2d(functional.conv2d(seen, second.weight, second.bias).relu(), 3)
+    assert (seen.shape, first.kernel_size, second.kernel_size) == ((2, 32, 9, 5), (5, 5), (3, 3))
+    assert_close(look(crops), look.linear(seen.flatten(1)))
+
+
 def test_ends_of_other_crops_fit_and_too_small_ones_are_refused() -> None:
     look = Looks(8, (150, 93))
     assert look(torch.rand(2, 3, 150, 93)).shape == (2, 8)
@@ -214,7 +226,7 @@ def test_it_learns_a_path_that_is_always_the_same() -> None:
         follows[i, length] = 12
     for _ in range(150):
         optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(net(batch).flatten(0, 1), follows.flatten(), ignore_index=-1)
+        loss = functional.cross_entropy(net(batch).flatten(0, 1), follows.flatten(), ignore_index=-1)
         loss.backward()
         optimiser.step()
     assert float(loss.detach()) < 0.2
