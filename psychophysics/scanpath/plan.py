@@ -49,7 +49,7 @@ class ScanpathCell(Cell):
     Parameters
     ----------
     role, parent, variant, copy
-        Of the observer, as `Observer` has them; ``copy`` is the number of viewers, too, and of a predictions' file.
+        Of the observer, as `Observer` has them; of other viewers ``copy`` is how many they are.
     split : int
         Number of the split.
     """
@@ -70,15 +70,21 @@ class ScanpathCell(Cell):
 
 def observers_of(config: ScanpathConfig) -> tuple[Observer, ...]:
     """Return the models, their controls, the baselines, other viewers, predictions from elsewhere, and people."""
-    outside = [
-        Observer(path.stem or path.name, variant=OUTSIDE, copy=number)
-        for number, path in enumerate(config.predictors)
-    ]
+    outside = [Observer(_name_of(path), variant=OUTSIDE) for path in config.predictors]
     people = Observer(PEOPLE, role="person", variant=PEOPLE)
     if config.weights is not None:
         return (*_usable(config), *outside, people)
     models = [network for model in config.models for network in _networks(config, model)]
     return (*models, *_controls(config, models), *_baselines(config), *_viewers(config), *outside, people)
+
+
+def _name_of(predictions: Path) -> str:
+    return predictions.stem or predictions.name
+
+
+def _predictions(config: ScanpathConfig, observer: Observer) -> Path:
+    """The file or folder of an observer from elsewhere."""
+    return next(path for path in config.predictors if _name_of(path) == observer.id)
 
 
 def _networks(config: ScanpathConfig, model: Model) -> list[Observer]:
@@ -260,7 +266,7 @@ def relevant(config: ScanpathConfig, cell: ScanpathCell) -> ScanpathConfig:
         observer=alone.settings_of(config.observer, network, who.variant) if network else TimmObserver(),
         network=_network(config.network, who) if fitting and is_ours(who) else NetworkSettings(),
         training=config.training if trained else TrainingSettings(),
-        predictors=(config.predictors[cell.copy],) if who.variant == OUTSIDE else (),
+        predictors=(_predictions(config, who),) if who.variant == OUTSIDE else (),
         n_samples=ScanpathConfig().n_samples if who.variant == PEOPLE else config.n_samples,
     )
 
@@ -286,7 +292,7 @@ def contents(config: ScanpathConfig, cell: ScanpathCell) -> Mapping[str, str]:
     """Return the digests of the scenes, of the cell's network, and of predictions and weights that it reads."""
     who, found = cell.who, dict(inputs_of_scenes(config))
     if who.variant == OUTSIDE:
-        return found | {"predictions": path_digest(config.predictors[cell.copy])}
+        return found | {"predictions": path_digest(_predictions(config, who))}
     if config.weights is not None:
         return found | _of_fitted(config, cell)
     return found | dict(

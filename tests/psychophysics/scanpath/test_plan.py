@@ -145,6 +145,25 @@ def test_another_network_leaves_the_cells_of_the_first_as_they_are() -> None:
     assert {name for name, _ in after.keys() - before.keys()} == {"resnet18", "resnet18, untrained 0"}
 
 
+def test_predictions_from_elsewhere_are_their_bytes(tmp_path: Path) -> None:
+    files = tuple(tmp_path / name for name in ("mine.csv", "theirs.csv"))
+    for file in files:
+        file.write_text("scene,sample,fixation,x,y\nlayout 0000,0,0,5,5\n")
+    both, turned = (changed(SMALL, predictors=order) for order in (files, files[::-1]))
+    cells = {cell.observer: cell for cell in cells_of(both) if not cell.split and cell.variant == "outside"}
+    assert list(cells) == ["mine", "theirs"]
+    assert identities(both) == identities(turned)
+    theirs = cells["theirs"]
+    own = relevant(both, theirs)
+    assert own.predictors == (files[1],)
+    assert relevant(own, theirs) == own
+    before = plan.contents(both, theirs)
+    assert before["predictions"] == plan.contents(both, cells["mine"])["predictions"]
+    files[1].write_text("scene,sample,fixation,x,y\nlayout 0000,0,0,5,6\n")
+    assert plan.contents(both, theirs) != before
+    assert plan.contents(both, cells_of(both)[0]) == plan.contents(SMALL, cells_of(SMALL)[0])
+
+
 def test_an_ablation_is_the_network_that_lacks_the_part_from_the_start() -> None:
     config = changed(
         SMALL, appearance="none", network=NetworkSettings(without=("position",), ablate=("history", "area"))
