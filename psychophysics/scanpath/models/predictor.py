@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.models.collating import NOTHING, Told
-from cogattn.psychophysics.scanpath.models.training import outputs
+from cogattn.psychophysics.scanpath.models.loss import outputs
 from cogattn.psychophysics.scanpath.predicting import Prediction
 
 T = TypeVar("T")

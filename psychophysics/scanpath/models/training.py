@@ -1,6 +1,6 @@
 """Fitting a network to scanpaths: cross entropy over the objects and the end, stopped early by validation likelihood.
 
-Fixations that are given, and padding, never count. The weights that are judged and kept are a moving average of those
+The weights that are judged and kept are a moving average of those
 that the steps go through. All randomness of an epoch comes from streams of its own, so that a checkpoint holds no
 generator and a killed training goes on bit for bit.
 
@@ -19,18 +19,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from cogattn.attention import LogNormal
-from cogattn.attention.choosing import IGNORED, following
+from cogattn.attention.objects import Geometry
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.columns import TABLES, TRAINING
 from cogattn.psychophysics.scanpath.config import TrainingSettings
 from cogattn.psychophysics.scanpath.layouts.items import PathSet
 from cogattn.psychophysics.scanpath.models.batches import PathBatch
 from cogattn.psychophysics.scanpath.models.collating import Batches, Told
+from cogattn.psychophysics.scanpath.models.loss import bits, duration_nats, nats, outputs
 from cogattn.psychophysics.scanpath.splitting import Split
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.pages import copied, moments, named, number, part, restore_moments
@@ -148,58 +147,6 @@ def initialised(build: Callable[[], Network], rng: Streams) -> Network:
         return build()
 
 
-def outputs(network: nn.Module, batch: PathBatch) -> tuple[Tensor, LogNormal | None]:
-    """Return scores (n_paths, n_fixations + 1, n_objects + 1) and how long fixations last, if the network says.
-
-    No path ends before a fixation that is not given.
-    """
-    predict = getattr(network, "predict", None)
-    scores, durations = (network(batch), None) if predict is None else predict(batch)
-    barred = torch.zeros(scores.shape, dtype=torch.bool)
-    barred[..., -1] = torch.arange(scores.shape[1]) <= batch.n_given[:, None]
-    return scores.masked_fill(barred, -torch.inf), durations
-
-
-def nats(scores: Tensor, batch: PathBatch, *, null_logit: float | None = None) -> tuple[Tensor, int]:
-    """Return the summed -ln of the chances of what followed, and how many steps were asked.
-
-    Parameters
-    ----------
-    scores : Tensor, shape (n_paths, n_fixations + 1, n_objects + 1)
-        As `outputs` returns them.
-    batch : PathBatch
-        What followed; given fixations and padding never count.
-    null_logit : float, optional
-        Score of a further class that is never right, as the published model is trained with.
-    """
-    followed = following(batch.objects, batch.layouts.present.shape[1], batch.n_given)
-    if null_logit is not None:
-        scores = torch.cat([scores, torch.full_like(scores[..., :1], null_logit)], -1)
-    total = F.cross_entropy(scores.flatten(0, 1), followed.flatten(), ignore_index=IGNORED, reduction="sum")
-    return total, int((followed != IGNORED).sum())
-
-
-def duration_nats(durations: LogNormal, batch: PathBatch) -> Tensor:
-    """Return the mean -ln of the density, per ms, of durations of fixations that are not given; 0 without any."""
-    if batch.durations_ms is None:
-        return durations.mean.new_zeros(())
-    step = torch.arange(batch.objects.shape[1])
-    asked = (batch.objects >= 0) & (step >= batch.n_given[:, None]) & (batch.durations_ms > 0)
-    density = durations.log_density(torch.where(asked, batch.durations_ms, 1.0))
-    return -density.masked_fill(~asked, 0).sum() / asked.sum().clamp(min=1)
-
-
-def bits(network: nn.Module, batches: Iterable[PathBatch]) -> float:
-    """Return the mean -log2 of the chance of what followed, over all that is asked in the batches, nothing dropped."""
-    network.eval()
-    total, n = 0.0, 0
-    with torch.inference_mode():
-        for batch in batches:
-            lost, asked = nats(outputs(network, batch)[0], batch)
-            total, n = total + float(lost), n + asked
-    return total / n / math.log(2)
-
-
 class Stepper:
     """Takes a network one batch at a time towards the paths that it is shown.
 
@@ -219,7 +166,7 @@ class Stepper:
     def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
         self.network, self.settings = network, settings
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            _groups(network, settings), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.average = AveragedModel(network, multi_avg_fn=partial(_move, settings.averaging))
 
@@ -286,6 +233,17 @@ class _Training:
             self.log = TrainingLog(tuple(Epoch(*row) for row in page["epochs"].tolist()))
             self.kept = part(page, "kept")
             self.stepper.restore(page)
+
+
+def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
+    """Parameters of geometry, few and of large range, take longer steps and do not decay."""
+    modules = [module for module in network.modules() if isinstance(module, Geometry)]
+    geometry = [parameter for module in modules for parameter in module.parameters()]
+    known = {id(parameter) for parameter in geometry}
+    others = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    rate = settings.geometry_rate * settings.learning_rate
+    quick = {"params": geometry, "lr": rate, "weight_decay": 0.0}
+    return [{"params": others}, quick] if geometry else [{"params": others}]
 
 
 @torch.no_grad()

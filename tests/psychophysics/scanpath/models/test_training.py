@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import NetworkSettings, TrainingSettings
 from cogattn.psychophysics.scanpath.layouts.items import ObjectPath
-from cogattn.psychophysics.scanpath.models import training
+from cogattn.psychophysics.scanpath.models import loss, training
 from cogattn.psychophysics.scanpath.models.batches import PathBatch
 from cogattn.psychophysics.scanpath.models.collating import Batches, collate
 from cogattn.psychophysics.scanpath.models.network import ScanpathNetwork
@@ -70,14 +70,14 @@ def test_bits_are_those_of_the_chances(people, markov) -> None:
             weights[-1] *= k > path.n_given  # no path is empty
             total, n = total - math.log2(weights[after[k]] / weights.sum()), n + 1
     batches = Batches(people, np.arange(len(people.paths)), 4).in_order()
-    assert training.bits(network, batches) == pytest.approx(total / n, rel=1e-6)
+    assert loss.bits(network, batches) == pytest.approx(total / n, rel=1e-6)
 
 
 def test_given_fixations_and_padding_never_count(data_of, path_of) -> None:
     data = data_of([3, 4], path_of(0, [1, 2, 0, 1], n_given=2), path_of(1, [3, 0]))
     batch = collate(data, data.paths)
     network = Fixed(torch.randn(2, 5, 5))
-    total, n = training.nats(training.outputs(network, batch)[0], batch)
+    total, n = loss.nats(loss.outputs(network, batch)[0], batch)
     total.backward()
     counted = (network.scores.grad != 0).any(-1)
     assert counted.tolist() == [[False, False, True, True, True], [True, True, True, False, False]]
@@ -92,7 +92,7 @@ def test_a_batch_counts_as_its_paths_do_alone(people) -> None:
 
     def nats(paths: Sequence[ObjectPath]) -> tuple[float, int]:
         batch = collate(people, paths)
-        total, n = training.nats(training.outputs(network, batch)[0], batch)
+        total, n = loss.nats(loss.outputs(network, batch)[0], batch)
         return total.item(), n
 
     together, n = nats(people.paths)
@@ -106,19 +106,19 @@ def test_a_null_class_takes_its_share(data_of, path_of) -> None:
     scores = torch.zeros(1, 2, 4)
     scores[0, 0, -1] = -torch.inf
     wanted = math.log(4) + math.log(5)  # three objects and the null class, then the end as well
-    assert training.nats(scores, batch, null_logit=0.0)[0].item() == pytest.approx(wanted)
-    assert training.nats(scores, batch)[0].item() == pytest.approx(math.log(3) + math.log(4))
+    assert loss.nats(scores, batch, null_logit=0.0)[0].item() == pytest.approx(wanted)
+    assert loss.nats(scores, batch)[0].item() == pytest.approx(math.log(3) + math.log(4))
 
 
 def test_durations_count_where_they_are_asked_for(data_of, path_of, markov) -> None:
     data = data_of([3], path_of(0, [1, 2, 0], n_given=1), path_of(0, [2]))
     batch = collate(data, data.paths)
     network = markov(3, ln_ms=math.log(250))
-    found = training.duration_nats(training.outputs(network, batch)[1], batch)
+    found = loss.duration_nats(loss.outputs(network, batch)[1], batch)
     wanted = -scipy.stats.lognorm(s=0.5, scale=250).logpdf([210, 220, 200]).mean()
     assert found.item() == pytest.approx(wanted, rel=1e-5)
     untimed = dataclasses.replace(batch, durations_ms=None)
-    assert training.duration_nats(training.outputs(network, untimed)[1], untimed) == 0
+    assert loss.duration_nats(loss.outputs(network, untimed)[1], untimed) == 0
 
 
 def test_durations_are_learned_with_the_paths(people) -> None:
@@ -128,7 +128,7 @@ def test_durations_are_learned_with_the_paths(people) -> None:
 
     def off() -> float:
         with torch.no_grad():
-            return training.duration_nats(training.outputs(network, batch)[1], batch).item()
+            return loss.duration_nats(loss.outputs(network, batch)[1], batch).item()
 
     before, stepper = off(), training.Stepper(network, TrainingSettings(learning_rate=2e-2))
     for _ in range(20):
@@ -160,7 +160,7 @@ def test_training_ends_early_with_the_best_weights(people) -> None:
     judged = [epoch.validation_bits for epoch in log.epochs]
     assert len(judged) == log.best + 1 + 3 < 100
     assert judged[log.best] == min(judged) < judged[-1]
-    kept = training.bits(network, Batches(people, SPLIT.validation, 8).in_order())
+    kept = loss.bits(network, Batches(people, SPLIT.validation, 8).in_order())
     assert kept == judged[log.best]
     assert not network.training
 
