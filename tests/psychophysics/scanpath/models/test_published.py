@@ -9,14 +9,16 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
+from cogattn.attention.choosing import following
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.config import TrainingSettings
 from cogattn.psychophysics.scanpath.models import looks
 from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.codes import place_codes, sinusoids
 from cogattn.psychophysics.scanpath.models.looks import Looks
+from cogattn.psychophysics.scanpath.models.loss import nats, outputs
 from cogattn.psychophysics.scanpath.models.published import PublishedNetwork
-from cogattn.psychophysics.scanpath.models.training import Stepper, following, nats, outputs
+from cogattn.psychophysics.scanpath.models.training import Stepper
 
 TINY = {"width": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 2, "feedforward": 16}
 CROP = (31, 29)
