@@ -93,6 +93,11 @@ def _transfer(config: ScanpathConfig, data: PathSet) -> Iterator[str]:
         )
     else:
         yield "None of these layouts was in the models' training or validation."
+    nominal = any(layout.scene.pixels_per_degree is None for layout in data.layouts)
+    scales = {one.about["scale"] for one in fitted if "scale" in one.about}
+    if scales and scales != {"nominal" if nominal else "known"}:
+        there, here = ("nominal", "known") if not nominal else ("known", "nominal")
+        yield f"Degrees are {here} here and were {there} where models were fitted: distances are not the same to them."
 
 
 def remarks_of(
