@@ -158,7 +158,7 @@ def _sums(layouts: Sequence[Layout], see: See, state: State) -> dict[str, np.nda
 def _looked_for(
     state: State, layout: Layout, seen: Seen, objects: list[Array], *, trained: bool
 ) -> list[Array]:
-    """What the target looks like at each depth; empty where nobody knows."""
+    """What the target looks like at each depth, up to a factor; empty where nobody knows."""
     target = layout.scene.target
     if seen.target is not None:
         return [_standard(state, depth, found) for depth, found in enumerate(seen.target)]
@@ -169,10 +169,7 @@ def _looked_for(
             others = state["category_n"][number] - own.sum() * trained
             if others > 0.5:
                 sums = [state[f"category_{depth}"][number] for depth in range(len(objects))]
-                return [
-                    (total - z[own].sum(axis=0) * trained) / others
-                    for total, z in zip(sums, objects, strict=True)
-                ]
+                return [total - z[own].sum(axis=0) * trained for total, z in zip(sums, objects, strict=True)]
     return [] if layout.target is None else [z[layout.target] for z in objects]
 
 

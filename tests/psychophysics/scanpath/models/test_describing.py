@@ -109,6 +109,20 @@ def test_an_object_is_not_compared_with_itself_through_its_category() -> None:
     np.testing.assert_allclose(own, left, atol=1e-5)
 
 
+def test_a_category_of_no_other_layout_is_known_by_the_told_target_alone() -> None:
+    layouts, seen = made(4, categories=("cup", *["thing"] * 11))
+    wanted = Target("it", category="cup")
+    for i in (1, 2, 3):
+        objects = tuple(dataclasses.replace(thing, category="thing") for thing in layouts[i].scene.objects)
+        layouts[i] = dataclasses.replace(
+            layouts[i], scene=dataclasses.replace(layouts[i].scene, objects=objects)
+        )
+    layouts[0] = dataclasses.replace(layouts[0], scene=dataclasses.replace(layouts[0].scene, target=wanted))
+    assert (described(layouts, seen)[:12, LIKENESS] == 0).all()
+    told = [dataclasses.replace(layouts[0], target=0), *layouts[1:]]
+    assert (described(told, seen)[:12, LIKENESS].argmax(0) == 0).all()
+
+
 def _own(state: dict[str, np.ndarray], seen: Seen, categories: tuple[str, ...]) -> list[np.ndarray]:
     names = sorted(set(categories))
     z = [(one - state[f"channels_{d}"][0]) / state[f"channels_{d}"][1] for d, one in enumerate(seen.objects)]
