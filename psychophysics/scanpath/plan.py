@@ -340,7 +340,7 @@ def demo() -> ScanpathConfig:
         synthetic=SyntheticSettings(n_layouts=16, n_objects=10, n_people=4, n_fixations=7),
         split=SplitSettings(test=0.25, n_splits=2),
         network=NetworkSettings(width=32, heads=2, encoder_layers=1, decoder_layers=1, feedforward=32),
-        training=TrainingSettings(max_epochs=8, batch=8, learning_rate=3e-3),
+        training=TrainingSettings(max_epochs=20, batch=8, learning_rate=3e-3),
         viewers=(1, 2),
         n_samples=3,
         n_bootstrap=200,
