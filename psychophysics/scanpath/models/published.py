@@ -23,7 +23,7 @@ Vaswani et al. (2017), NeurIPS 30; Vinyals, Fortunato, Jaitly (2015), NeurIPS 28
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.codes import place_codes, position_table, sinusoids
 from cogattn.psychophysics.scanpath.models.crops import SIZE
 from cogattn.psychophysics.scanpath.models.looks import Looks
+
+Pair = tuple[Tensor, Tensor]
+"""Keys and values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,7 @@ class State:
         Log scores of what comes next, unnormalised; the last column ends the path.
     n_tokens : int
         So far, the begin token among them.
-    past, seen : tuple of (keys, values) of each decoder layer
+    past, seen : tuple of (keys, values), one of each decoder layer
         (n_paths, heads, n_tokens, width / heads) of the fixations; (n_layouts, heads, n_objects + 1, width / heads) of
         the objects.
     """
@@ -86,8 +89,8 @@ class State:
     of: Tensor
     scores: Tensor
     n_tokens: int
-    past: tuple[tuple[Tensor, Tensor], ...]
-    seen: tuple[tuple[Tensor, Tensor], ...]
+    past: tuple[Pair, ...]
+    seen: tuple[Pair, ...]
 
 
 class PublishedNetwork(nn.Module):
@@ -113,6 +116,8 @@ class PublishedNetwork(nn.Module):
     null_logit: ClassVar[float] = 0.0
     """Of a class that is never right but takes its share of the softmax in training, as padding does there."""
 
+    table: Tensor
+
     def __init__(
         self,
         *,
@@ -134,12 +139,13 @@ class PublishedNetwork(nn.Module):
         self.looks = Looks(half, crop_size) if crops else None
         table = position_table(max(rows, columns, 2), columns=-(-half // 3))
         self.register_buffer("table", table, persistent=False)
-        block = {"dim_feedforward": feedforward, "dropout": dropout, "batch_first": True}
         self.encoder = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, **block) for _ in range(encoder_layers)
+            nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=True)
+            for _ in range(encoder_layers)
         )
         self.decoder = nn.ModuleList(
-            nn.TransformerDecoderLayer(width, heads, **block) for _ in range(decoder_layers)
+            nn.TransformerDecoderLayer(width, heads, feedforward, dropout, batch_first=True)
+            for _ in range(decoder_layers)
         )
         self.dropout = nn.Dropout(dropout)
         self.keys = nn.ModuleList(nn.Linear(width, width) for _ in range(n_pointers))
@@ -197,7 +203,7 @@ class PublishedNetwork(nn.Module):
                 _project(layer.multihead_attn, memory.encoded, 1),
                 _project(layer.multihead_attn, memory.encoded, 2),
             )
-            for layer in self.decoder
+            for layer in self._decoder_layers()
         )
         nothing = memory.encoded.new_zeros(len(of), self.heads, 0, self.width // self.heads)
         empty = State(memory, of, memory.encoded, 0, tuple((nothing, nothing) for _ in self.decoder), seen)
@@ -208,24 +214,16 @@ class PublishedNetwork(nn.Module):
         return self._advance(state, state.memory.fixated[state.of, objects])
 
     def _advance(self, state: State, tokens: Tensor) -> State:
-        tokens = tokens + sinusoids(state.n_tokens + 1, self.width)[-1].to(tokens)
-        tokens, past = tokens[:, None], []
+        tokens, past = (tokens + sinusoids(state.n_tokens + 1, self.width)[-1].to(tokens))[:, None], []
         visible = ~state.memory.hidden[state.of][:, None, None]
-        for layer, before, (keys, values) in zip(self.decoder, state.past, state.seen, strict=True):
-            new = [_project(layer.self_attn, tokens, part) for part in range(3)]
-            own = (torch.cat([before[0], new[1]], 2), torch.cat([before[1], new[2]], 2))
+        for layer, before, (keys, values) in zip(self._decoder_layers(), state.past, state.seen, strict=True):
+            tokens, own = _one_more(layer, tokens, before, (keys[state.of], values[state.of]), visible)
             past.append(own)
-            recalled = functional.scaled_dot_product_attention(new[0], *own)
-            tokens = layer.norm1(tokens + layer.self_attn.out_proj(_merge(recalled)))
-            query = _project(layer.multihead_attn, tokens, 0)
-            attended = functional.scaled_dot_product_attention(
-                query, keys[state.of], values[state.of], attn_mask=visible
-            )
-            tokens = layer.norm2(tokens + layer.multihead_attn.out_proj(_merge(attended)))
-            hidden = layer.activation(layer.linear1(tokens))
-            tokens = layer.norm3(tokens + layer.linear2(hidden))
         scores = self._scores(tokens, state.memory, state.of, first=state.n_tokens == 0)[:, 0]
         return State(state.memory, state.of, scores, state.n_tokens + 1, tuple(past), state.seen)
+
+    def _decoder_layers(self) -> list[nn.TransformerDecoderLayer]:
+        return [cast(nn.TransformerDecoderLayer, layer) for layer in self.decoder]
 
     def _path_tokens(self, memory: Memory, batch: PathBatch) -> Tensor:
         """The begin token and the fixations with their places in the sequence, (n_paths, n_fixations + 1, width)."""
@@ -280,6 +278,20 @@ class PublishedNetwork(nn.Module):
         looks = seen.new_zeros(n_layouts, n_objects, seen.shape[-1])
         looks = looks.index_put(tuple(layouts.present.nonzero().T), seen)
         return looks, blank.expand(n_layouts, -1)
+
+
+def _one_more(
+    layer: nn.TransformerDecoderLayer, token: Tensor, past: Pair, seen: Pair, visible: Tensor
+) -> tuple[Tensor, Pair]:
+    """What a layer makes of the next token (n_paths, 1, width), and the keys and values with those of that token."""
+    query, key, value = (_project(layer.self_attn, token, part) for part in range(3))
+    own = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
+    recalled = functional.scaled_dot_product_attention(query, *own)
+    token = layer.norm1(token + layer.self_attn.out_proj(_merge(recalled)))
+    query = _project(layer.multihead_attn, token, 0)
+    attended = functional.scaled_dot_product_attention(query, *seen, attn_mask=visible)
+    token = layer.norm2(token + layer.multihead_attn.out_proj(_merge(attended)))
+    return layer.norm3(token + layer.linear2(functional.relu(layer.linear1(token)))), own
 
 
 def _project(attention: nn.MultiheadAttention, tokens: Tensor, part: int) -> Tensor:

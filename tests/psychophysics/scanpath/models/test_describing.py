@@ -61,6 +61,12 @@ def test_components_are_the_principal_ones_of_standardised_features() -> None:
     assert np.abs(apart).max() < 1e-3
 
 
+def test_the_largest_weight_of_a_component_is_positive_on_every_machine() -> None:
+    layouts, seen = made(6)
+    axes = fit(layouts, lambda layout: seen[layout.name])["components_1"]
+    assert (axes[np.abs(axes).argmax(0), np.arange(64)] > 0).all()
+
+
 def test_dead_channels_and_few_objects_are_no_trouble() -> None:
     layouts, seen = made(2, n_objects=3)
     for one in seen.values():
