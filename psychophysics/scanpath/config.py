@@ -155,8 +155,6 @@ class TrainingSettings(Settings):
     """Largest norm of the gradient (published: 1)."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Of AdamW."""
-    geometry_rate: float = Field(default=5.0, gt=0)
-    """How many times longer the steps of the log-polar tables and of the weights of visits and areas are."""
     averaging: float = Field(default=0.98, ge=0, lt=1)
     """What a moving average of the weights keeps of itself at each step; it is what is judged and kept. 0: the last
     weights (published)."""

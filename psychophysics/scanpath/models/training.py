@@ -22,7 +22,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from cogattn.attention.objects import Geometry
 from cogattn.errors import DataError
 from cogattn.psychophysics.scanpath.columns import TABLES, TRAINING
 from cogattn.psychophysics.scanpath.config import TrainingSettings
@@ -166,7 +165,7 @@ class Stepper:
     def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
         self.network, self.settings = network, settings
         self.optimiser = torch.optim.AdamW(
-            _groups(network, settings), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.average = AveragedModel(network, multi_avg_fn=partial(_move, settings.averaging))
 
@@ -233,17 +232,6 @@ class _Training:
             self.log = TrainingLog(tuple(Epoch(*row) for row in page["epochs"].tolist()))
             self.kept = part(page, "kept")
             self.stepper.restore(page)
-
-
-def _groups(network: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
-    """Parameters of geometry, few and of large range, take longer steps and do not decay."""
-    modules = [module for module in network.modules() if isinstance(module, Geometry)]
-    geometry = [parameter for module in modules for parameter in module.parameters()]
-    known = {id(parameter) for parameter in geometry}
-    others = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    rate = settings.geometry_rate * settings.learning_rate
-    quick = {"params": geometry, "lr": rate, "weight_decay": 0.0}
-    return [{"params": others}, quick] if geometry else [{"params": others}]
 
 
 @torch.no_grad()
