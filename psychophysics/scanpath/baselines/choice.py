@@ -25,6 +25,8 @@ from cogattn.seeds import Streams
 Paths = Sequence[ObjectPath]
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Tried; twice the nats that a squared unit of a weight costs."""
+UNJUDGED = 3.0
+"""The ridge where nothing is left to choose it by."""
 N_FITTED = 40_000
 """Fixations, at most, that weights are fitted to: whole scanpaths drawn from the training part."""
 N_CHOOSING = 8_000
@@ -79,7 +81,7 @@ class ChoiceModel(Stepwise):
         self.weights, self.ridge = start, RIDGES[-1]
         for ridge in RIDGES[::-1]:
             start = logit.climb(choosing, start, ridge * features.RIDGE_OF, n, tolerance=1e-5).weights
-            value = judging(start)[0] if validation else -ridge
+            value = judging(start)[0] if validation else -abs(np.log(ridge / UNJUDGED))
             if value > best:
                 best, self.weights, self.ridge = value, start, ridge
         if len(some) > len(few):

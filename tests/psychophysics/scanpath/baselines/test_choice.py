@@ -74,6 +74,14 @@ def test_the_test_part_plays_no_part(fitted, simulated, split, config) -> None:
         np.testing.assert_array_equal(array, again[name])
 
 
+def test_without_a_validation_part_the_ridge_is_a_middling_one(simulated, split, config, bits_of) -> None:
+    few = Split(split.train[:40], np.zeros(0, dtype=np.int64), split.test)
+    fitted = ChoiceModel().fit(simulated, few, config)
+    assert fitted.ridge == choice.UNJUDGED
+    paths = [simulated.paths[k] for k in split.test]
+    assert np.isfinite(bits_of(paths, fitted.predict(simulated, paths))).all()
+
+
 def test_few_choices_kept_at_a_time_change_nothing(fitted, simulated, split, config, monkeypatch) -> None:
     monkeypatch.setattr(choice, "HELD", 0)
     again = ChoiceModel().fit(simulated, split, config)
