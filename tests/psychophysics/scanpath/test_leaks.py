@@ -77,6 +77,14 @@ def test_paths_that_tell_objects_only_must_be_longer(path_set, make_layout, n: i
     assert find(data, split([0], [1], [2, 3])).count == count
 
 
+def test_a_hair_off_the_middle_tells_where_the_eye_was(path_set, make_layout) -> None:
+    own = make_layout("a")
+    middles = own.position_deg[[0, 1, 2]] * own.scale + own.scene.middle_px
+    for off, count in ((0.0, 0), (0.5, 1)):
+        data = path_set(*[("a", person, [0, 1, 2], at(middles + off)) for person in "pqr"])
+        assert find(data, split([0], [1], [2])).count == count
+
+
 def test_by_setting_a_leak_ends_the_run_or_is_said(path_set) -> None:
     data = path_set(*[("a", f"p{k}", [0, 1], at(PLACES[:2])) for k in range(6)])
     leaks = find(data, split([0, 1, 2, 3], [4], [5]))
@@ -84,6 +92,7 @@ def test_by_setting_a_leak_ends_the_run_or_is_said(path_set) -> None:
         leaks.raise_or_say(SplitSettings())
     said = leaks.raise_or_say(SplitSettings(leaks="show"))
     assert said.endswith("p2 in a = p5 (training) and 1 more)")
+    assert find(data, split([0, 1, 2], [4], [5])).sentence().endswith("p2 in a = p5 (training))")
     clean = find(data, split([], [4], [5]))
     assert clean.raise_or_say(SplitSettings()) == ""
 
