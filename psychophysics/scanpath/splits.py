@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,11 @@ def stopped(splits: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
 
 
 def _by(table: pd.DataFrame, names: list[str]) -> dict[tuple[str, int], pd.DataFrame]:
-    return {(str(who), int(split)): own for (who, split), own in table.groupby(names, sort=False)}
+    found = {}
+    for key, own in table.groupby(names, sort=False):
+        who, split = cast(tuple[str, int], key)
+        found[who, int(split)] = own
+    return found
 
 
 def _sizes(looked: pd.DataFrame | None, walked: pd.DataFrame | None) -> tuple[int, int, int, int]:

@@ -7,9 +7,10 @@ observers is the mean over the units that both have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -86,8 +87,10 @@ class Crossing:
         shape = len(self.groups), len(self.people)
         pair = np.ravel_multi_index((places[0][kept], places[1][kept]), shape)
         size = shape[0] * shape[1]
-        totals = np.bincount(pair, weights=values[kept], minlength=size).reshape(shape)
-        counts = np.bincount(pair, minlength=size).reshape(shape).astype(float)
+        totals, counts = (
+            np.bincount(pair, weights=weights, minlength=size).astype(np.float64).reshape(shape)
+            for weights in (values[kept], None)
+        )
         return (self.draws.calibrated if calibrated else self.draws.mean)(totals, counts)
 
     def mean(self, places: Places, values: Array) -> Estimate:
@@ -185,10 +188,17 @@ def _averaged(
     number = table.groupby(unit, sort=True).ngroup().to_numpy()
     rows = table.assign(number=number).drop_duplicates("number").sort_values("number")
     values: dict[Key, pd.DataFrame] = {}
-    for key, at in table.groupby(["observer", "kind"], sort=False).indices.items():
+    for (observer, kind), at in _numbers(table, ["observer", "kind"]):
         own = table.iloc[at][list(columns)].to_numpy(float)
-        values[key] = pd.DataFrame(_averages(own, number[at], len(rows)), columns=list(columns))
+        values[observer, kind] = pd.DataFrame(_averages(own, number[at], len(rows)), columns=list(columns))
     return rows[[*unit[:1], "group", *unit[1:]]].reset_index(drop=True), values
+
+
+def _numbers(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str, str], NDArray[np.intp]]]:
+    """Numbers of the rows of each pair of values of two columns."""
+    for key, at in table.groupby(names, sort=False).indices.items():
+        observer, kind = cast(tuple[str, str], key)
+        yield (observer, kind), at
 
 
 def _averages(values: Array, number: NDArray[np.int64], n_units: int) -> Array:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -171,14 +171,15 @@ def _of_table(path: Path, data: PathSet) -> Iterator[_Given]:
     table = _table(path)
     layouts = {layout.name: number for number, layout in enumerate(data.layouts)}
     keys = ["scene", "person", "sample"]
-    for (scene, person, sample), own in table.groupby(keys, sort=True):
+    for key, own in table.groupby(keys, sort=True):
+        scene, person, sample = cast(tuple[str, str, float], key)
         points = own.sort_values("fixation", kind="stable")[["x", "y"]].to_numpy(float)
         if own["fixation"].duplicated().any():
             raise DataError(
                 f"fixation must be numbered once a scanpath; got {own['fixation'].mode()[0]:g} twice "
                 f"({scene}, sample {sample:g}, {path.name})"
             )
-        yield _Given(str(scene), layouts.get(str(scene)), str(person), int(sample), points)
+        yield _Given(scene, layouts.get(scene), person, int(sample), points)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -278,15 +279,15 @@ def _told(
 ) -> Iterator[str]:
     n_layouts = len({layout for layout, _ in paths})
     yield (
-        f"{name}: {sum(map(len, paths.values())):,} scanpaths over {n_layouts:,} layouts; they say nothing of how "
+        f"predictions of {name}: {sum(map(len, paths.values())):,} scanpaths over {n_layouts:,} layouts; they say nothing of how "
         "likely a fixation is, so there are no bits"
     )
     for what, cases in unknown.items():
         if cases:
-            yield f"{name}: {len(cases):,} of {n:,} scanpaths are of no {what} here ({_some(cases)})"
+            yield f"predictions of {name}: {len(cases):,} of {n:,} scanpaths are of no {what} here ({_some(cases)})"
     if dropped:
         more = f", and {empty:,} scanpaths had no other" if empty else ""
-        yield f"{name}: {dropped:,} fixations outside the image, on no object or merged are not counted{more}"
+        yield f"predictions of {name}: {dropped:,} fixations outside the image, on no object or merged are not counted{more}"
 
 
 def _some(cases: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
@@ -14,6 +14,7 @@ from cogattn.figures import COLOURS, WIDE_IN, caption, new_figure, style
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath.layouts.items import Layout, PathSet
 from cogattn.psychophysics.scanpath.layouts.reading import target_in
+from cogattn.vision.scenes.scene import SceneObject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,13 +89,10 @@ def _draw(axes: Axes, layout: Layout, points: NDArray[np.float64], colour: str, 
         axes.imshow(0.5 + 0.5 * np.clip(shown, 0, 1), extent=(0, width, height, 0))  # pale
     target = target_in(layout)
     for number, thing in enumerate(scene.objects):
-        bold = number == target
-        edge = {"fill": False, "color": TARGET if bold else "#888888", "linewidth": 1.6 if bold else 0.4}
-        if thing.polygon_px is not None:
-            axes.add_patch(Polygon(thing.polygon_px, closed=True, **edge))
-        else:
-            left, top, right, bottom = thing.box_px
-            axes.add_patch(Rectangle((left, top), right - left, bottom - top, **edge))
+        patch = axes.add_patch(_outline(thing))
+        patch.set(fill=False, edgecolor="#888888", linewidth=0.4)
+        if number == target:
+            patch.set(edgecolor=TARGET, linewidth=1.6)
     if len(points):
         axes.plot(*points.T, "-", color=colour, linewidth=0.9, alpha=0.8)
         axes.plot(*points.T, "o", color=colour, markersize=4, markeredgewidth=0)
@@ -103,6 +101,13 @@ def _draw(axes: Axes, layout: Layout, points: NDArray[np.float64], colour: str, 
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
     axes.set_axis_off()
     axes.set_title(title, fontsize=7)
+
+
+def _outline(thing: SceneObject) -> Patch:
+    if thing.polygon_px is not None:
+        return Polygon(thing.polygon_px, closed=True)
+    left, top, right, bottom = thing.box_px
+    return Rectangle((left, top), right - left, bottom - top)
 
 
 def _numbered(points: NDArray[np.float64]) -> dict[tuple[float, float], str]:

@@ -14,6 +14,7 @@ from cogattn.psychophysics.scanpath.figures.rows import Drawn, rows_of
 from cogattn.psychophysics.scanpath.likeness import PEOPLE
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -83,7 +84,7 @@ def _draw_row(axes: Axes, place: int, row: Mapping[str, object], drawn: Drawn) -
         axes.plot(shuffled, place + shift, "|", color=colour, markersize=7, label="order shuffled")
 
 
-def _legend(axes: Axes) -> tuple[list[object], list[str]]:
+def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
     """One entry a label."""
     handles, labels = axes.get_legend_handles_labels()
     each = dict(zip(labels, handles, strict=True))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cogattn.measures import Estimate
+from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath import columns
 from cogattn.psychophysics.scanpath.behaviour import metric
 from cogattn.psychophysics.scanpath.config import ObjectSettings, ScanpathConfig, TrainingSettings
@@ -293,3 +294,19 @@ def test_viewers_who_tell_nothing_are_no_scale(data: PathSet) -> None:
 
     found = summary_of(CONFIG, data, EVERYBODY, Telling(data, predict=deaf).trials())
     assert any("worth in viewers says nothing here" in said for said in found.remarks)
+
+
+def test_each_network_has_its_own_controls_and_stands_beside_the_first(data: PathSet) -> None:
+    other, area = Observer("other"), NETWORK.control("without area")
+    sure = {"other": "history", area.id: "1 viewer"}
+
+    def known(data: PathSet, path: ObjectPath, observer: str) -> Prediction:
+        return told(data, path, sure.get(observer, observer))
+
+    everybody = (NETWORK, other, area)
+    found = summary_of(CONFIG, data, everybody, Telling(data, observers=everybody, predict=known).trials())
+    first, second = of(found, "net")["estimate"], of(found, "other")["estimate"]
+    assert first["information_gain.without_area"] == pytest.approx(np.log2(0.35 / 0.3))
+    assert second["information_gain.net"] == pytest.approx(np.log2(0.2 / 0.35))
+    assert "information_gain.without_area" not in second.index
+    assert "information_gain.other" not in first.index

@@ -8,11 +8,19 @@ import pytest
 from PIL import Image
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.scanpath import plan
 from cogattn.psychophysics.scanpath.baselines import densities
 from cogattn.psychophysics.scanpath.baselines.outside import read
-from cogattn.psychophysics.scanpath.config import ObjectSettings
+from cogattn.psychophysics.scanpath.config import (
+    ObjectSettings,
+    ScanpathConfig,
+    SplitSettings,
+    SyntheticSettings,
+)
 from cogattn.psychophysics.scanpath.layouts.assigning import assign
 from cogattn.psychophysics.scanpath.layouts.items import Layout, PathSet
+from cogattn.psychophysics.scanpath.study import ScanpathStudy
+from cogattn.study import Trials, streams_of
 from cogattn.vision.scenes.scene import Scene, SceneObject
 
 RNG = np.random.default_rng(0)
@@ -281,3 +289,32 @@ def test_logarithms_beside_densities_and_large_archives_are_refused(
 
 def test_nothing_is_learned_here(data: PathSet, tmp_path: Path) -> None:
     assert read(table(tmp_path / "m.csv", [("a", "p", 0, [1])]), data).state() == {}
+
+
+def test_predictions_from_elsewhere_stand_in_the_tables_of_a_run(tmp_path: Path) -> None:
+    small = SyntheticSettings(n_layouts=6, n_objects=5, n_people=3, n_fixations=4)
+    drawn = ScanpathConfig(synthetic=small, split=SplitSettings(n_splits=1))
+    layouts = plan.data_of(drawn).layouts
+    lines = ["scene,sample,fixation,x,y"]
+    (tmp_path / "maps").mkdir()
+    for layout in layouts:
+        for number, (x, y) in enumerate(layout.position_deg[:3] * layout.scale + layout.scene.middle_px):
+            lines.append(f"{layout.name},0,{number},{x:.2f},{y:.2f}")
+        np.save(tmp_path / "maps" / f"{layout.name}.npy", np.ones(layout.scene.size_px))
+    (tmp_path / "theirs.csv").write_text("\n".join(lines))
+    config = drawn.model_copy(update={"predictors": (tmp_path / "theirs.csv", tmp_path / "maps")})
+    study = ScanpathStudy()
+    cells = [cell for cell in study.cells(config) if cell.observer in ("uniform", "theirs", "maps", "people")]
+    outcomes = [
+        study.run_cell(study.relevant(config, cell), cell, streams_of(config, cell)) for cell in cells
+    ]
+    results = study.summarise(config, Trials.of(study.tables, outcomes))
+    summary = results.summary.set_index(["observer", "measure"])["estimate"]
+    assert np.isfinite(summary["maps", "information_gain.uniform"])
+    assert ("maps", "sequence_score.sampled") not in summary.index
+    assert ("theirs", "bits_per_fixation") not in summary.index
+    assert 0 < summary["theirs", "sequence_score.sampled"] <= 1
+    assert summary["theirs", "length"] == 3
+    said = " ".join(results.remarks)
+    assert "Predictions of theirs.csv: 6 scanpaths over 6 layouts" in said
+    assert "Predictions of maps: 6 densities over pixels" in said
