@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, ObjectPath, PathSet
+from cogattn.psychophysics.scanpath.models.batches import LayoutBatch
 from cogattn.psychophysics.scanpath.models.collating import NOTHING, Told
 from cogattn.psychophysics.scanpath.models.loss import outputs
 from cogattn.psychophysics.scanpath.predicting import Prediction
@@ -21,6 +22,31 @@ from cogattn.psychophysics.scanpath.predicting import Prediction
 T = TypeVar("T")
 Choose = Callable[[Array, int], Ints]
 """From chances (n_paths, n_objects + 1) and the number of the step to what each path does next."""
+
+
+class State(Protocol):
+    """Paths as far as they have come, and the scores (n_paths, n_objects + 1) of what each does next."""
+
+    @property
+    def scores(self) -> Tensor:
+        """Unnormalised; -inf at padding, the last of ending."""
+        ...
+
+
+class Steps(Protocol):
+    """How a network goes on with paths, one fixation at a time."""
+
+    def encode(self, layouts: LayoutBatch, /) -> object:
+        """Return layouts as the network sees them."""
+        ...
+
+    def begin(self, memory: object, of: Tensor, /) -> State:
+        """Return paths that have not begun, over the layouts numbered `of` (n_paths,)."""
+        ...
+
+    def step(self, state: State, objects: Tensor, /) -> State:
+        """Return them after a further fixation each, on `objects` (n_paths,)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +142,11 @@ class NetworkPredictor:
         """Return `copies` paths for each of paths with equally many given fixations, grown a fixation a step."""
         batch = self.told.collate(data, paths)
         given = int(batch.n_given[0])
-        state = self.network.begin(self.network.encode(batch.layouts), batch.of.repeat_interleave(copies))
+        network = cast("Steps", self.network)
+        state = network.begin(network.encode(batch.layouts), batch.of.repeat_interleave(copies))
         told = batch.objects[:, :given].repeat_interleave(copies, 0)
         for objects in told.T:
-            state = self.network.step(state, objects)
+            state = network.step(state, objects)
         steps = list(told.numpy().T)
         end = batch.layouts.present.shape[1]
         ended = np.zeros(len(told), dtype=bool)
@@ -129,7 +156,7 @@ class NetworkPredictor:
             if ended.all():
                 break
             steps.append(np.where(ended, -1, chosen))
-            state = self.network.step(state, torch.from_numpy(np.where(ended, 0, chosen)))
+            state = network.step(state, torch.from_numpy(np.where(ended, 0, chosen)))
         grid = np.stack(steps, 1)
         return [row[row >= 0] for row in grid]
 

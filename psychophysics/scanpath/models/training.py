@@ -11,7 +11,7 @@ the same steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +31,7 @@ from cogattn.psychophysics.scanpath.models.collating import Batches, Told
 from cogattn.psychophysics.scanpath.models.loss import bits, duration_nats, nats, outputs
 from cogattn.psychophysics.scanpath.splitting import Split
 from cogattn.running.checkpoints import Checkpoint
-from cogattn.running.pages import copied, moments, named, number, part, restore_moments
+from cogattn.running.pages import copied, moments, named, part, restore_moments
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
@@ -223,7 +223,11 @@ class _Training:
     def page(self) -> Page:
         """Return everything that the next epoch depends on."""
         epochs = [[epoch.train_bits, epoch.validation_bits] for epoch in self.log.epochs]
-        return {"epochs": number(epochs), **named("kept", self.kept), **self.stepper.page()}
+        return {
+            "epochs": torch.tensor(epochs, dtype=torch.float64),
+            **named("kept", self.kept),
+            **self.stepper.page(),
+        }
 
     def restore(self, checkpoint: Checkpoint | None) -> None:
         """Go on where the checkpoint was written, if it was."""
@@ -235,13 +239,13 @@ class _Training:
 
 
 @torch.no_grad()
-def _move(decay: float, average: Sequence[Tensor], weights: Sequence[Tensor], n: Tensor) -> None:
+def _move(decay: float, average: Sequence[Tensor], weights: Sequence[Tensor], n: Tensor | int) -> None:
     """Move averaged weights towards those after step n + 1; faster at first, or the start would linger."""
     torch._foreach_lerp_(list(average), list(weights), 1 - min(decay, (1 + int(n)) / (10 + int(n))))
 
 
 @contextmanager
-def _seeded(rng: Streams, *names: str | int) -> Iterator[None]:
+def _seeded(rng: Streams, *names: str | int) -> Generator[None]:
     """Let torch draw from a stream of its own meanwhile."""
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.generator(*names).integers(2**63)))
