@@ -233,13 +233,13 @@ def _linear(values: Array, logarithmic: bool, where: str) -> Array:
 def _said(name: str, n_maps: int, logarithmic: bool, n_bare: int, n_unused: int) -> tuple[str, ...]:
     scale = "natural logarithms, since some are negative" if logarithmic else "densities as they are"
     said = [
-        f"predictions of {name}: {n_maps} densities over pixels, whose numbers are taken as {scale}; what is within an object's "
-        "outline adds up to its chance, whatever was looked at before"
+        f"predictions of {name}: {n_maps} densities over pixels, whose numbers are taken as {scale}; what is within an "
+        "object's outline adds up to its chance, whatever was looked at before"
     ]
     if n_bare:
         said.append(
-            f"predictions of {name}: in {n_bare} of {n_maps} layouts some object had no chance at all; there {EVEN:.0%} is spread "
-            "evenly over objects"
+            f"predictions of {name}: in {n_bare} of {n_maps} layouts some object had no chance at all; there "
+            f"{EVEN:.0%} is spread evenly over objects"
         )
     if n_unused:
         said.append(f"predictions of {name}: {n_unused} files are of no layout here")

@@ -279,15 +279,18 @@ def _told(
 ) -> Iterator[str]:
     n_layouts = len({layout for layout, _ in paths})
     yield (
-        f"predictions of {name}: {sum(map(len, paths.values())):,} scanpaths over {n_layouts:,} layouts; they say nothing of how "
-        "likely a fixation is, so there are no bits"
+        f"predictions of {name}: {sum(map(len, paths.values())):,} scanpaths over {n_layouts:,} layouts; they say "
+        "nothing of how likely a fixation is, so there are no bits"
     )
     for what, cases in unknown.items():
         if cases:
             yield f"predictions of {name}: {len(cases):,} of {n:,} scanpaths are of no {what} here ({_some(cases)})"
     if dropped:
         more = f", and {empty:,} scanpaths had no other" if empty else ""
-        yield f"predictions of {name}: {dropped:,} fixations outside the image, on no object or merged are not counted{more}"
+        yield (
+            f"predictions of {name}: {dropped:,} fixations outside the image, on no object or merged are not "
+            f"counted{more}"
+        )
 
 
 def _some(cases: Sequence[str]) -> str:

@@ -85,6 +85,17 @@ def test_bits_gains_and_worth_are_those_that_were_put_in(results: Results, data:
     assert own.loc["top.1", "estimate"] == own.loc["auc", "estimate"] == 1
 
 
+def test_saccades_are_those_of_drawn_paths_alone(results: Results, data: PathSet) -> None:
+    walked = Telling(data).trials()[columns.PREDICTED]
+    walked = walked[(walked["observer"] == "net") & (walked["sample"] >= 0)]
+    scale = data.layouts[0].scale
+    means = []
+    for _, paths in walked.groupby(["scene", "person"]):
+        steps = [np.diff(own[["x", "y"]], axis=0) / scale for _, own in paths.groupby("sample")]
+        means.append(np.mean([np.hypot(*step.T).mean() for step in steps]))
+    assert of(results, "net").loc["saccade_deg", "estimate"] == pytest.approx(np.mean(means))
+
+
 def test_controls_have_their_bits_and_what_the_rest_is_worth_is_in_the_tables(results: Results) -> None:
     assert of(results, "uniform").index.tolist() == [
         "bits_per_fixation", "information_gain.history", "sequence_score.sampled",

@@ -263,6 +263,13 @@ def test_damaged_and_dangerous_densities_are_refused(
     refused(np.full((240, 320), "x"), "arrays of numbers")
     refused(np.full((240, 320), -np.inf), "above 0 somewhere")
     refused(np.array([[Trap()]], dtype=object), "arrays that NumPy wrote")
+    lying = tmp_path / "lying"
+    lying.mkdir()
+    with (lying / "a.npy").open("wb") as stream:  # says that it is large, and is not
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
+        np.lib.format.write_array_header_1_0(stream, header)
+    with pytest.raises(DataError, match="MB each"):
+        read(lying, data)
     monkeypatch.setattr(densities, "MAX_BYTES", 100_000)
     refused(good, "at most 0 MB each")
 
@@ -293,7 +300,7 @@ def test_nothing_is_learned_here(data: PathSet, tmp_path: Path) -> None:
 
 def test_predictions_from_elsewhere_stand_in_the_tables_of_a_run(tmp_path: Path) -> None:
     small = SyntheticSettings(n_layouts=6, n_objects=5, n_people=3, n_fixations=4)
-    drawn = ScanpathConfig(synthetic=small, split=SplitSettings(n_splits=1))
+    drawn = ScanpathConfig(synthetic=small, split=SplitSettings(n_splits=1), appearance="none", viewers=())
     layouts = plan.data_of(drawn).layouts
     lines = ["scene,sample,fixation,x,y"]
     (tmp_path / "maps").mkdir()
