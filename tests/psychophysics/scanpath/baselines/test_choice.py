@@ -152,6 +152,20 @@ def test_ends_follow_the_target_where_people_stop_on_it(simulated, split) -> Non
     assert np.concatenate(on).mean() > 3 * np.concatenate(off).mean()
 
 
+def test_the_choice_model_ends_by_the_target_and_rules_do_not(fitted, simulated, split, config) -> None:
+    paths = [simulated.paths[k] for k in split.test]
+    ours, rule = (
+        np.mean(
+            [
+                one.log_end[-1] + np.log1p(-np.exp(one.log_end[:-1])).sum()
+                for one in told.predict(simulated, paths)
+            ]
+        )
+        for told in (fitted, Histogram().fit(simulated, split, config))
+    )
+    assert ours > rule + 0.1  # nats a path
+
+
 # ---- people
 
 
