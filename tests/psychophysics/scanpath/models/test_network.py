@@ -233,7 +233,7 @@ def test_a_network_of_appearance_wants_features():
 
 
 def test_an_ended_path_may_go_on_and_changes_no_other():
-    model, batch = network(), paths(of=(0, 2))
+    model, batch = network(), paths(of=(2, 0))
     state = model.begin(model.encode(batch.layouts), batch.of)
     ended, other = (model.step(state, torch.tensor([last, 3])).scores for last in (N_OBJECTS, 0))
     torch.testing.assert_close(ended[1], other[1])
