@@ -20,10 +20,10 @@ class Cells:
     name = "cells"
 
     def __init__(self) -> None:
-        self.shapes: list[tuple[int, ...]] = []
+        self.images: list[torch.Tensor] = []
 
     def __call__(self, images: torch.Tensor) -> list[Level]:
-        self.shapes.append(tuple(images.shape))
+        self.images.append(images)
         height, width = images.shape[-2:]
         padded = functional.pad(images, (0, -width % 8, 0, -height % 8), mode="replicate")
         return [Level(padded, 1), Level(functional.avg_pool2d(padded, 8), 8)]
@@ -74,7 +74,8 @@ def test_a_targets_picture_is_seen_alone_in_a_mirrored_surround() -> None:
     picture = IMAGE[4:20, 4:20]
     eye = Cells()
     seen = see(layout(SceneObject("a", (0, 0, 9, 9)), target=Target("it", picture=picture)), eye)
-    assert eye.shapes == [(1, 3, 44, 60), (1, 3, 46, 46)]
+    shown = eye.images[1][0].movedim(0, -1).numpy()
+    np.testing.assert_array_equal(shown, np.pad(picture, ((15, 15), (15, 15), (0, 0)), mode="reflect"))
     assert seen.target is not None
     np.testing.assert_allclose(seen.target[0], picture.mean((0, 1)), rtol=1e-5)
     assert (
