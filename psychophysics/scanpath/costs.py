@@ -17,7 +17,7 @@ from cogattn.psychophysics.scanpath.plan import ScanpathCell
 from cogattn.study import Cost
 
 BASE_MB = 700.0
-MACS_PER_S = 1.2e10
+MACS_PER_S = 2e10
 """Of training and decoding, on one core."""
 SEEING_MACS_PER_S = 2.5e10
 STEP_S = 0.03
@@ -31,11 +31,11 @@ PAIR_MACS = 400.0
 CROP_MACS = 15e6
 """Of the published network, for one crop."""
 EPOCHS = 0.3
-RULE_S_PER_VALUE = 4e-7
+RULE_S_PER_VALUE = 1e-7
 """Of fitting and testing a baseline, for one fixation and object."""
-CHOICE_VALUES = 10
+CHOICE_VALUES = 30
 """How much more the choice model takes than a rule."""
-SCORED_S = 3e-4
+SCORED_S = 6e-4
 """Of scoring one drawn path."""
 VALUE_BYTES = 160
 """Kept for the gradient, for each path, fixation, object and head."""
