@@ -27,6 +27,7 @@ HOUSE_FLAGS |= {
     "--by",
     "--control",
     "--leave-out-families",
+    "--from",
     "--to",
 }
 page_by_page = pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
