@@ -11,7 +11,7 @@ from cogattn.config import Settings, StudyConfig
 from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
 
 Model = Literal["ours", "published"]
-Part = Literal["geometry", "history", "position", "area"]
+Part = Literal["geometry", "history", "position", "area", "choice"]
 Control = Literal["no_content", "random_weights"]
 Baseline = Literal["uniform", "centre", "density", "nearest", "histogram", "saliency", "history"]
 By = Literal["layout", "target", "person", "trial"]
@@ -129,7 +129,8 @@ class NetworkSettings(Settings):
     durations: bool = False
     """Also learn how long fixations last."""
     without: tuple[Part, ...] = ()
-    """Parts that the model does without: the log-polar table, visits and heading, absolute positions, areas."""
+    """Parts that the model does without: the log-polar table, visits and heading, absolute positions, areas, and the
+    choice model ``history`` that its chances are pooled with."""
     ablate: tuple[Part, ...] = ()
     """Also train once without each of these, as controls."""
 

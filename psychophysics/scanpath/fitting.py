@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import nn
 
 from cogattn.observers import alone
 from cogattn.psychophysics.scanpath import baselines, leaks, plan
+from cogattn.psychophysics.scanpath.baselines.choice import ChoiceModel
 from cogattn.psychophysics.scanpath.columns import TRAINING
 from cogattn.psychophysics.scanpath.config import ScanpathConfig, TrainingSettings
 from cogattn.psychophysics.scanpath.fitted import ARTEFACT, Fitted, Sight, described, pack, read_file
@@ -20,12 +23,14 @@ from cogattn.psychophysics.scanpath.models import saving, training
 from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.crops import Crops
+from cogattn.psychophysics.scanpath.models.pooled import Pooled
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
 from cogattn.psychophysics.scanpath.models.saving import About
 from cogattn.psychophysics.scanpath.plan import ScanpathCell
 from cogattn.psychophysics.scanpath.predicting import Predictor
 from cogattn.psychophysics.scanpath.splitting import Split
 from cogattn.running.checkpoints import Checkpoint
+from cogattn.running.pages import named, part
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = TrainingSettings(learning_rate=1e-4, batch=20, clip=1.0, weight_decay=0.0, averaging=0.0)
 """Steps of the published training; when it ends is the run's to say."""
+POOL = "pool"
+"""What a model's file calls the part of its arrays that is not the network's."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +134,30 @@ def _trained(
     network = training.initialised(lambda: saving.build(about), rng.child("initial"))
     log = _fit(network, config, cell, data, split, told, rng.child("training"), checkpoint)
     predictor = NetworkPredictor(network, told)
-    state = {} if appearance is None else appearance.state
-    data_bytes = saving.save(
-        predictor, about, {name: torch.from_numpy(array) for name, array in state.items()}
-    )
-    return Ready(predictor, longest, {TRAINING: log.rows(cell.observer, cell.split)}, {ARTEFACT: data_bytes})
+    arrays = {} if appearance is None else _tensors(appearance.state)
+    training_rows = {TRAINING: log.rows(cell.observer, cell.split)}
+    if plan.is_published(who) or "choice" in config.network.without:
+        return Ready(predictor, longest, training_rows, {ARTEFACT: saving.save(predictor, about, arrays)})
+    pooled = Pooled.fit(predictor, _choice_model(config, data, split), data, split)
+    arrays |= named(POOL, _tensors(pooled.state()))
+    return Ready(pooled, longest, training_rows, {ARTEFACT: saving.save(predictor, about, arrays)})
+
+
+def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+_choice_models: WeakKeyDictionary[PathSet, dict[bytes, ChoiceModel]] = WeakKeyDictionary()
+
+
+def _choice_model(config: ScanpathConfig, data: PathSet, split: Split) -> ChoiceModel:
+    """The model of the cell ``history``, fitted once in a process however many networks are pooled with it."""
+    known = _choice_models.setdefault(data, {})
+    parts = (np.asarray(part).tobytes() for part in (split.train, split.validation))
+    key = b"|".join([str(config.seed).encode(), *parts])
+    if key not in known:
+        known[key] = ChoiceModel().fit(data, split, config)
+    return known[key]
 
 
 def _appearance(
@@ -205,10 +231,12 @@ def read(kept: Fitted, data: PathSet) -> Predictor:
     saved = saving.read(kept.data, source=kept.where)
     features, crops = None, None
     if kept.sight is not None:
-        state = {name: tensor.numpy() for name, tensor in saved.arrays.items()}
+        state = {name: tensor.numpy() for name, tensor in saved.arrays.items() if not name.startswith(POOL)}
         seeing = ScanpathConfig(seed=kept.sight.seed, observer=kept.sight.settings)
         features = Appearance.apply(state, seeing, kept.observer, data).features
     if saved.about.crops:
         crops = Crops(data.layouts)
     told = Told(features, crops, saved.about.target_known)
-    return saving.load(kept.data, source=kept.where).telling(told)
+    network = saving.load(kept.data, source=kept.where).telling(told)
+    pool = {name: tensor.numpy() for name, tensor in part(saved.arrays, POOL).items()}
+    return Pooled.load(network, pool) if pool else network

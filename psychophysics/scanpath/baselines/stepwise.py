@@ -93,7 +93,7 @@ class Stepwise(ABC):
         """Return `n` scanpaths for each path; with ``n=0`` the likeliest step by step."""
         answers: list[list[Ints]] = [[] for _ in paths]
         for layout, own in by_layout(paths):
-            for some in _few(own, data.layouts[layout], max(n, 1)):
+            for some in few(own, data.layouts[layout], max(n, 1)):
                 chosen = [paths[k] for k in some]
                 predictor = self.told(data, layout, chosen)
                 start = beginnings(data.layouts[layout], chosen, max(n, 1))
@@ -135,8 +135,8 @@ def _cut(rows: Array, lengths: Ints) -> list[Array]:
     return np.split(rows, np.cumsum(lengths)[:-1])
 
 
-def _few(own: Ints, layout: Layout, n: int) -> Iterator[Ints]:
-    """Parts of a layout's paths whose copies can be drawn together."""
+def few(own: Ints, layout: Layout, n: int) -> Iterator[Ints]:
+    """Yield parts of a layout's paths whose copies can be drawn together."""
     per = max(1, AT_ONCE // (n * layout.n_objects))
     yield from (own[first : first + per] for first in range(0, len(own), per))
 
@@ -158,20 +158,21 @@ def _walk(
         if not len(row):
             break
         log_p = predictor.log_p(moments)
-        chosen = _likeliest(log_p, rng) if greedy else _drawn(log_p, rng)
+        chosen = likeliest(log_p, rng) if greedy else drawn(log_p, rng)
         for one, thing in zip(row, chosen, strict=True):
             steps[one].append(int(thing))
         moments = moments.after(chosen)
     return [np.array(path, dtype=np.int64) for path in steps]
 
 
-def _drawn(log_p: Array, rng: np.random.Generator) -> Ints:
+def drawn(log_p: Array, rng: np.random.Generator) -> Ints:
+    """Return an object of each row of ln chances, drawn by them."""
     chance = np.cumsum(np.exp(log_p), axis=1)
     at = rng.random(len(log_p))[:, None] * chance[:, -1:]
     return np.minimum((chance <= at).sum(axis=1), log_p.shape[1] - 1)
 
 
-def _likeliest(log_p: Array, rng: np.random.Generator) -> Ints:
-    """The likeliest object of each row; a random one of those that are equally likely."""
+def likeliest(log_p: Array, rng: np.random.Generator) -> Ints:
+    """Return the likeliest object of each row; a random one of those that are equally likely."""
     best = log_p >= log_p.max(axis=1, keepdims=True) - 1e-9
     return np.where(best, rng.random(log_p.shape), -1.0).argmax(axis=1)

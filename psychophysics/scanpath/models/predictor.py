@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, ObjectPath, PathSet
-from cogattn.psychophysics.scanpath.models.batches import LayoutBatch
+from cogattn.psychophysics.scanpath.models.batches import LayoutBatch, PathBatch
 from cogattn.psychophysics.scanpath.models.collating import NOTHING, Told
 from cogattn.psychophysics.scanpath.models.loss import outputs
 from cogattn.psychophysics.scanpath.predicting import Prediction
@@ -136,17 +136,27 @@ class NetworkPredictor:
             for i, path in enumerate(paths)
         ]
 
+    def walk(self, data: PathSet, paths: Sequence[ObjectPath], copies: int) -> Walk:
+        """Return `copies` of each of some paths with equally many given fixations, after these."""
+        with torch.inference_mode():
+            batch = self.told.collate(data, paths)
+            return Walk(*self._begun(batch, copies))
+
+    def _begun(self, batch: PathBatch, copies: int) -> tuple[Steps, State]:
+        network = cast("Steps", self.network)
+        state = network.begin(network.encode(batch.layouts), batch.of.repeat_interleave(copies))
+        for objects in _given(batch, copies).T:
+            state = network.step(state, objects)
+        return network, state
+
     def _grown(
         self, data: PathSet, paths: Sequence[ObjectPath], copies: int, choose: Choose, max_length: int
     ) -> list[Ints]:
         """Return `copies` paths for each of paths with equally many given fixations, grown a fixation a step."""
         batch = self.told.collate(data, paths)
         given = int(batch.n_given[0])
-        network = cast("Steps", self.network)
-        state = network.begin(network.encode(batch.layouts), batch.of.repeat_interleave(copies))
-        told = batch.objects[:, :given].repeat_interleave(copies, 0)
-        for objects in told.T:
-            state = network.step(state, objects)
+        network, state = self._begun(batch, copies)
+        told = _given(batch, copies)
         steps = list(told.numpy().T)
         end = batch.layouts.present.shape[1]
         ended = np.zeros(len(told), dtype=bool)
@@ -159,6 +169,38 @@ class NetworkPredictor:
             state = network.step(state, torch.from_numpy(np.where(ended, 0, chosen)))
         grid = np.stack(steps, 1)
         return [row[row >= 0] for row in grid]
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Paths under way, as a network has them; a step makes a new one and leaves this as it is.
+
+    Parameters
+    ----------
+    network : Steps
+        Who goes on.
+    state : State
+        How far they have come.
+    """
+
+    network: Steps
+    state: State
+
+    def chances(self) -> tuple[Array, Array]:
+        """Return ln of the chances of objects, given that a path goes on (n_paths, n_objects), and of ending."""
+        scores = self.state.scores.double()
+        log_p = torch.log_softmax(scores[:, :-1], -1)
+        return log_p.numpy(), torch.log_softmax(scores, -1)[:, -1].numpy()
+
+    def after(self, chosen: Ints) -> Walk:
+        """Return them after one more fixation each."""
+        with torch.inference_mode():
+            return replace(self, state=self.network.step(self.state, torch.from_numpy(chosen)))
+
+
+def _given(batch: PathBatch, copies: int) -> Tensor:
+    """Fixations that are told, (n_paths * copies, n_given)."""
+    return batch.objects[:, : int(batch.n_given[0])].repeat_interleave(copies, 0)
 
 
 def _chunks(items: list[T], size: int) -> Iterator[list[T]]:
