@@ -74,11 +74,13 @@ TABLES: Mapping[str, Schema] = {
 given that the path goes on, ``rank`` the object's place among all (1 is best, ties share their mean), ``nss`` and
 ``auc`` are over objects, ``goes_on_bits`` -log2 of the chance that the path goes on (NaN where nobody says).
 
-``scanpath_paths``: a row for each scanpath of the test and ``kind`` of prediction: ``greedy``, ``sampled`` (means over
-``n_compared`` samples) or ``people`` (means over so many other people in that scene, never the person's own).
-``shuffled`` is the sequence score with the order of the predicted path shuffled; ``end_bits`` -log2 of the
-chance of the true end.
+``scanpath_paths``: a row for each scanpath of the test and ``kind`` of prediction: ``greedy``, ``consensus`` (one of
+the samples), ``sampled`` (means over ``n_compared`` samples) or ``people`` (means over so many other people in that
+scene, never the person's own). ``shuffled`` is the sequence score with the order of the predicted path shuffled;
+``end_bits`` -log2 of the chance of the true end.
 
-``scanpath_predicted``: predicted paths for pictures; sample -1 is the greedy one.
+``scanpath_training`` is of the first member where several networks are averaged.
+
+``scanpath_predicted``: predicted paths for pictures; sample -1 is the greedy one, -2 the consensus.
 
 ``scanpath_weights``: weights of the choice model, of each person and of everybody (person "")."""

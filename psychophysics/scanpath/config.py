@@ -156,6 +156,8 @@ class TrainingSettings(Settings):
     """Largest norm of the gradient (published: 1)."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Of AdamW."""
+    members: int = Field(default=1, ge=1, le=20)
+    """Of our networks, trained from other initial weights, whose chances are averaged (published: 1)."""
     averaging: float = Field(default=0.98, ge=0, lt=1)
     """What a moving average of the weights keeps of itself at each step; it is what is judged and kept. 0: the last
     weights (published)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from cogattn.observers import alone
+from cogattn.observers.tensors import load_strictly
 from cogattn.psychophysics.scanpath import baselines, leaks, plan
 from cogattn.psychophysics.scanpath.baselines.choice import ChoiceModel
 from cogattn.psychophysics.scanpath.columns import TRAINING
@@ -23,6 +25,7 @@ from cogattn.psychophysics.scanpath.models import saving, training
 from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.crops import Crops
+from cogattn.psychophysics.scanpath.models.members import Members, PartOf
 from cogattn.psychophysics.scanpath.models.pooled import Pooled
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
 from cogattn.psychophysics.scanpath.models.saving import About
@@ -38,8 +41,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = TrainingSettings(learning_rate=1e-4, batch=20, clip=1.0, weight_decay=0.0, averaging=0.0)
 """Steps of the published training; when it ends is the run's to say."""
-POOL = "pool"
-"""What a model's file calls the part of its arrays that is not the network's."""
+POOL, MEMBERS = "pool", "members"
+"""What a model's file calls those of its arrays that are neither of the first network nor of appearance."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,23 @@ def _trained(
         trained_on=_known(data, split),
         fitted=described(who, cell.split, longest=longest, sight=sight),
     )
-    network = training.initialised(lambda: saving.build(about), rng.child("initial"))
-    log = _fit(network, config, cell, data, split, told, rng.child("training"), checkpoint)
-    predictor = NetworkPredictor(network, told)
+    predictors, log = [], None
+    for number in range(1 if plan.is_published(who) else config.training.members):
+        own = rng if number == 0 else rng.child("member", number)
+        network = training.initialised(lambda: saving.build(about), own.child("initial"))
+        part_of = PartOf(whole=checkpoint, number=number)
+        found = _fit(network, config, cell, data, split, told, own.child("training"), part_of)
+        log = log or found
+        predictors.append(NetworkPredictor(network, told))
     arrays = {} if appearance is None else _tensors(appearance.state)
-    training_rows = {TRAINING: log.rows(cell.observer, cell.split)}
-    if plan.is_published(who) or "choice" in config.network.without:
-        return Ready(predictor, longest, training_rows, {ARTEFACT: saving.save(predictor, about, arrays)})
-    pooled = Pooled.fit(predictor, _choice_model(config, data, split), data, split)
-    arrays |= named(POOL, _tensors(pooled.state()))
-    return Ready(pooled, longest, training_rows, {ARTEFACT: saving.save(predictor, about, arrays)})
+    for number, one in enumerate(predictors[1:], start=1):
+        arrays |= named(f"{MEMBERS}/{number}", one.network.state_dict())
+    predictor: Predictor = predictors[0] if plan.is_published(who) else Members(tuple(predictors))
+    if isinstance(predictor, Members) and "choice" not in config.network.without:
+        predictor = Pooled.fit(predictor, _choice_model(config, data, split), data, split)
+        arrays |= named(POOL, _tensors(predictor.state()))
+    rows = {} if log is None else {TRAINING: log.rows(cell.observer, cell.split)}
+    return Ready(predictor, longest, rows, {ARTEFACT: saving.save(predictors[0], about, arrays)})
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -231,12 +241,28 @@ def read(kept: Fitted, data: PathSet) -> Predictor:
     saved = saving.read(kept.data, source=kept.where)
     features, crops = None, None
     if kept.sight is not None:
-        state = {name: tensor.numpy() for name, tensor in saved.arrays.items() if not name.startswith(POOL)}
+        state = {
+            name: tensor.numpy()
+            for name, tensor in saved.arrays.items()
+            if not name.startswith((POOL, MEMBERS))
+        }
         seeing = ScanpathConfig(seed=kept.sight.seed, observer=kept.sight.settings)
         features = Appearance.apply(state, seeing, kept.observer, data).features
     if saved.about.crops:
         crops = Crops(data.layouts)
     told = Told(features, crops, saved.about.target_known)
-    network = saving.load(kept.data, source=kept.where).telling(told)
+    first = saving.load(kept.data, source=kept.where).telling(told)
+    if saved.about.model == "published":
+        return first
+    members = Members((first, *_further(saved, first, source=kept.where)))
     pool = {name: tensor.numpy() for name, tensor in part(saved.arrays, POOL).items()}
-    return Pooled.load(network, pool) if pool else network
+    return Pooled.load(members, pool) if pool else members
+
+
+def _further(saved: saving.Saved, first: NetworkPredictor, *, source: str) -> Iterator[NetworkPredictor]:
+    """The networks of a file after the first one."""
+    weights = part(saved.arrays, MEMBERS)
+    for number in sorted({int(name.partition("/")[0]) for name in weights}):
+        network = deepcopy(first.network)
+        load_strictly(network, part(weights, str(number)), source=source)
+        yield NetworkPredictor(network, first.told)

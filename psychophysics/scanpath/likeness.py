@@ -1,8 +1,8 @@
 """How alike predicted scanpaths are to people's, beside shuffled, uniform and people's own: none tells alone.
 
-An observer's greedy path and its samples are compared with the very path that a person took; people's, with the paths
+An observer's single paths and its samples are compared with the very path that a person took; people's, with the paths
 that others took in the same scene, never with themselves. A person is one draw of many, so that samples are what
-people stand beside, and a greedy path may be closer to everybody than people are to each other.
+people stand beside, and a single path may be closer to everybody than people are to each other.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def measures_of_people() -> dict[str, Measure]:
 
 def _beside(kind: str) -> str:
     """A person's path is a draw, not the likeliest one."""
-    return "people: path by path, each a draw" if kind == "greedy" else ""
+    return "" if kind == "sampled" else "people: path by path, each a draw"
 
 
 def _bounds(value: Estimate) -> tuple[float, float, float]:

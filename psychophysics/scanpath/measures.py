@@ -7,8 +7,8 @@ from typing import Literal
 from cogattn.measures import Measure
 from cogattn.psychophysics.scanpath.columns import MULTIMATCH
 
-Kind = Literal["greedy", "sampled"]
-KINDS: tuple[Kind, ...] = ("greedy", "sampled")
+Kind = Literal["greedy", "consensus", "sampled"]
+KINDS: tuple[Kind, ...] = ("greedy", "consensus", "sampled")
 
 BITS = Measure("bits_per_fixation", "bits", "next fixation")
 """-log2 of the chance of the object that was looked at next, given that the path goes on: less is better."""
@@ -30,7 +30,8 @@ AUC = Measure("auc", "", "AUC", scale="share")
 END_BITS = Measure("end_bits", "bits", "ends of a path")
 """Of all choices between going on and ending."""
 
-# all are with people's paths; ``greedy`` is the likeliest path, ``sampled`` the mean over drawn ones
+# all are with people's paths; ``greedy`` is the likeliest step each time, ``consensus`` the drawn path that is
+# most like the others, ``sampled`` the mean over drawn ones
 SEQUENCE_SCORE = Measure("sequence_score", "", "Sequence Score", scale="share")
 LEVENSHTEIN = Measure("levenshtein", "edits", "Levenshtein")
 SCANMATCH = Measure("scanmatch", "", "ScanMatch")

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fixation_rows", "middles_px", "path_rows", "people_rows", "predicted_rows"]
 
-Kind = Literal["greedy", "sampled"]
+Kind = Literal["greedy", "consensus", "sampled"]
+SAMPLE = {"greedy": -1, "consensus": -2}
+"""Numbers of single paths among samples."""
 PEOPLE = "people"
 LONGER, SHORTER = 12, 8
 """Bins of ScanMatch along the image's sides."""
@@ -65,9 +67,9 @@ def path_rows(
     observer, number, data, paths
         As in `fixation_rows`.
     predicted : sequence of sequences of arrays of int
-        For each path its samples, or the greedy one alone, each beginning with the path's given fixations.
+        For each path its samples, or a single one, each beginning with the path's given fixations.
     kind : str
-        ``greedy`` or ``sampled``.
+        ``greedy``, ``consensus`` or ``sampled``.
     predictions : sequence of Prediction, optional
         Whose chance of the true end is told; NaN without them.
 
@@ -240,7 +242,8 @@ def predicted_rows(
     Returns
     -------
     DataFrame
-        ``scanpath_predicted``, sorted by scene, person, sample and fixation; the sample of a greedy path is -1, and
+        ``scanpath_predicted``, sorted by scene, person, sample and fixation; the sample of a greedy path is -1, of
+        a consensus -2, and
         positions are middles of objects in pixels.
     """
     parts = []
@@ -252,7 +255,7 @@ def predicted_rows(
             parts.append(
                 {
                     **keys(observer, number, layout, path),
-                    "sample": -1 if kind == "greedy" else sample,
+                    "sample": SAMPLE.get(kind, sample),
                     "fixation": np.arange(len(objects)),
                     "object": objects,
                     "x": places[:, 0],

@@ -11,11 +11,12 @@ import pandas as pd
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath.columns import FIXATIONS, PATHS, TRAINING
 from cogattn.psychophysics.scanpath.config import TrainingSettings
+from cogattn.psychophysics.scanpath.measures import KINDS
 from cogattn.study import Trials
 
 COLUMNS = (
     "observer", "role", "split", "n_groups", "n_people", "n_paths", "n_fixations", "bits", "sequence_score_greedy",
-    "sequence_score_sampled", "people", "epochs", "kept_epoch", "ended",
+    "sequence_score_consensus", "sequence_score_sampled", "people", "epochs", "kept_epoch", "ended",
 )  # fmt: skip
 PATIENCE, MOST = "patience", "max_epochs"
 
@@ -50,7 +51,7 @@ def splits_table(
                     split,
                     *_sizes(looked, walked),
                     np.nan if looked is None else looked["bits"].mean(),
-                    *(_score(walked, kind) for kind in ("greedy", "sampled")),
+                    *(_score(walked, kind) for kind in KINDS),
                     people.get(split, np.nan),
                     *_ending(trained.get((one.id, split)), settings),
                 )

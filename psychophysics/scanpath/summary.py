@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 OF_CONTROLS = (BITS.key, f"{GAIN.key}.{UNIFORM}", f"{GAIN.key}.{HISTORY}", f"{SEQUENCE_SCORE.key}.sampled")
 """What the summary holds of controls; the rest is in the tables."""
+SINGLE = ("greedy", "consensus")
+"""Kinds of single paths, of which the summary holds one score of one kind."""
 
 
 def summarise(config: ScanpathConfig, trials: Trials) -> Results:
@@ -128,8 +130,11 @@ def _kept(observers: Sequence[Observer], rows: Sequence[Row], people: pd.DataFra
                 continue
             if row.observer.role != "network" and row.measure.key not in OF_CONTROLS:
                 continue
-            drawn = row.measure.key.removesuffix("greedy") + "sampled"
-            if row.human is None and row.measure.key.endswith(".greedy") and drawn in estimates:
+            kind = row.measure.key.rpartition(".")[2]
+            if kind in SINGLE and row.measure.key != f"{SEQUENCE_SCORE.key}.consensus":
+                continue
+            drawn = row.measure.key.removesuffix(kind) + "sampled"
+            if row.human is None and kind in SINGLE and drawn in estimates:
                 row = replace(row, human=mean_of(estimates[drawn], row.measure.scale))
             yield row
 

@@ -6,7 +6,7 @@ scored as predictions of one another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cogattn.psychophysics.scanpath import plan, scoring
@@ -14,6 +14,7 @@ from cogattn.psychophysics.scanpath.baselines.outside import Outside
 from cogattn.psychophysics.scanpath.baselines.viewers import Viewers, mean_rows
 from cogattn.psychophysics.scanpath.columns import FIXATIONS, PATHS, PREDICTED, WEIGHTS
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
+from cogattn.psychophysics.scanpath.consensus import consensus
 from cogattn.psychophysics.scanpath.fitting import Ready, ready
 from cogattn.psychophysics.scanpath.layouts.items import Ints, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.plan import ScanpathCell
@@ -25,8 +26,6 @@ from cogattn.study import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS: Mapping[Kind, int | None] = {"greedy": 0, "sampled": None}
-"""Kinds of paths and how many are drawn for each one of the test; None: as many as the run says."""
 N_LISTED = 3
 """Sampled scanpaths of each path that are listed beside the likeliest one, for pictures."""
 
@@ -63,10 +62,7 @@ def _tested(
     draws = predictor.repeats(data, said) if isinstance(predictor, Viewers) else [predictions]
     rows = {FIXATIONS: mean_rows([scoring.fixation_rows(who, number, data, said, draw) for draw in draws])}
     paths, listed = [], []
-    for kind, n in KINDS.items():
-        n = n if n is not None else config.n_samples
-        draw = {"rng": rng.generator(kind), "max_length": found.longest}
-        own, drawn = _that_draw(drawing, predictor.sample(data, drawing, n=n, **draw))
+    for kind, own, drawn in _drawn(config, data, drawing, found, rng):
         given = predictions if own == said else None
         paths.append(scoring.path_rows(who, number, data, own, drawn, kind, given))
         some = [samples[:N_LISTED] for samples in drawn]
@@ -75,6 +71,19 @@ def _tested(
         PATHS: pd.concat(paths, ignore_index=True),
         PREDICTED: pd.concat(listed, ignore_index=True),
     }
+
+
+def _drawn(
+    config: ScanpathConfig, data: PathSet, paths: list[ObjectPath], found: Ready, rng: Streams
+) -> Iterator[tuple[Kind, list[ObjectPath], list[list[Ints]]]]:
+    """Yield kinds of paths of the observer's own, with the paths that they stand for."""
+    sample, longest = found.predictor.sample, found.longest
+    greedy = sample(data, paths, n=0, rng=rng.generator("greedy"), max_length=longest)
+    yield "greedy", *_that_draw(paths, greedy)
+    samples = sample(data, paths, n=config.n_samples, rng=rng.generator("sampled"), max_length=longest)
+    own, drawn = _that_draw(paths, samples)
+    yield "consensus", own, consensus(drawn)
+    yield "sampled", own, drawn
 
 
 def _that_draw(paths: list[ObjectPath], drawn: list[list[Ints]]) -> tuple[list[ObjectPath], list[list[Ints]]]:

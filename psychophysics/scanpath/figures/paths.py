@@ -25,11 +25,11 @@ MOST_NUMBERS = 3
 """That stand at one object."""
 OUTLINED = [withStroke(linewidth=1.6, foreground="white")]
 TARGET = "#E69F00"
-KINDS = {"likeliest path": -1, "a sampled path": 0}
+KINDS = {"most typical path": -2, "a sampled path": 0}
 
 
 def paths_figure(data: PathSet, predicted: pd.DataFrame, network: Observer) -> Figure:
-    """Draw a few layouts in rows: one person's path, the model's likeliest one and one of its samples.
+    """Draw a few layouts in rows: one person's path, the model's most typical one and one of its samples.
 
     Parameters
     ----------

@@ -11,7 +11,6 @@ import pandas as pd
 from cogattn.figures import COLOURS, WIDE_IN, caption, count_text, new_figure, style
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath.figures.rows import Drawn, rows_of
-from cogattn.psychophysics.scanpath.likeness import PEOPLE
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -24,8 +23,8 @@ PANELS = {
     "scanmatch": "ScanMatch",
     "multimatch_direction": "MultiMatch\n(direction)",
 }
-MARKERS = {"greedy": "D", "sampled": "o"}
-KIND_LABELS = {"greedy": "likeliest path", "sampled": "sampled paths"}
+MARKERS = {"consensus": "D", "sampled": "o"}
+KIND_LABELS = {"consensus": "most typical path", "sampled": "sampled paths"}
 
 
 def scores_figure(scores: pd.DataFrame, observers: Mapping[str, Observer]) -> Figure:
@@ -38,7 +37,7 @@ def scores_figure(scores: pd.DataFrame, observers: Mapping[str, Observer]) -> Fi
     observers : mapping of str to Observer
         By id.
     """
-    own = scores[scores["observer"] != PEOPLE]
+    own = scores[scores["kind"].isin(list(MARKERS))]
     rows = rows_of([observers[name] for name in dict.fromkeys(own["observer"])])[::-1]
     places = {name: place for place, row in enumerate(rows) for name in row.observers}
     figure, panels = new_figure(1, len(PANELS), width_in=WIDE_IN, height_in=1.7 + 0.24 * len(rows))
@@ -74,7 +73,7 @@ def _draw_people(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_row(axes: Axes, place: int, row: Mapping[str, object], drawn: Drawn) -> None:
-    shift = 0.14 if row["kind"] == "greedy" else -0.14
+    shift = 0.14 if row["kind"] == "consensus" else -0.14
     estimate, lo, hi, shuffled = (float(str(row[name])) for name in ("estimate", "lo", "hi", "shuffled"))
     kind, colour, alone = str(row["kind"]), drawn.colour, len(drawn.observers) == 1
     axes.plot(estimate, place + shift, MARKERS[kind], color=colour, markersize=4, label=KIND_LABELS[kind])

@@ -26,7 +26,7 @@ from cogattn.psychophysics.scanpath.baselines.stepwise import drawn, few, likeli
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout, ObjectPath, PathSet
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.content import Content
-from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor, Walk
+from cogattn.psychophysics.scanpath.models.members import Members, Walking
 from cogattn.psychophysics.scanpath.predicting import Prediction
 from cogattn.psychophysics.scanpath.splitting import Split
 
@@ -43,7 +43,7 @@ class Pooled:
 
     Parameters
     ----------
-    network : NetworkPredictor
+    network : Members
         Trained.
     choice : ChoiceModel
         Fitted to the same training part.
@@ -55,14 +55,14 @@ class Pooled:
         Of one, and of the log odds of ending under both.
     """
 
-    network: NetworkPredictor
+    network: Members
     choice: ChoiceModel
     content: Content | None
     weights: Array
     end_weights: Array
 
     @classmethod
-    def fit(cls, network: NetworkPredictor, choice: ChoiceModel, data: PathSet, split: Split) -> Self:
+    def fit(cls, network: Members, choice: ChoiceModel, data: PathSet, split: Split) -> Self:
         """Pool a trained network and a fitted choice model by weights of the best validation likelihood."""
         train, validation = ([data.paths[k] for k in part] for part in (split.train, split.validation))
         features = network.told.features
@@ -92,7 +92,7 @@ class Pooled:
         return {"weights": self.weights, "end_weights": self.end_weights, **content, **choice}
 
     @classmethod
-    def load(cls, network: NetworkPredictor, state: Mapping[str, np.ndarray]) -> Self:
+    def load(cls, network: Members, state: Mapping[str, np.ndarray]) -> Self:
         """Put a network and what `state` returned together again."""
         start = "choice/"
         own = {name.removeprefix(start): value for name, value in state.items() if name.startswith(start)}
@@ -137,7 +137,7 @@ class Pooled:
         self,
         layout: Layout,
         moments: Moments,
-        walk: Walk,
+        walk: Walking,
         rng: np.random.Generator,
         *,
         greedy: bool,

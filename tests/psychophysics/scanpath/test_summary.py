@@ -121,7 +121,7 @@ def test_people_stand_beside_every_score_that_they_have(results: Results, data: 
     assert (
         own.loc[["bits_per_fixation", "nss", "length", "refixations", "saccade_deg"], "human_n"] == 5
     ).all()
-    scores = [key for key in own.index if key.endswith((".sampled", ".greedy"))]
+    scores = [key for key in own.index if key.endswith((".sampled", ".consensus"))]
     assert np.isfinite(own.loc[scores, "human"].drop(index=[k for k in scores if "duration" in k])).all()
     person = {
         name: np.mean(
@@ -135,7 +135,7 @@ def test_people_stand_beside_every_score_that_they_have(results: Results, data: 
         for name in PERSONS
     }
     assert own.loc["sequence_score.sampled", "human"] == pytest.approx(np.mean(list(person.values())))
-    assert own.loc["sequence_score.greedy", "human"] == own.loc["sequence_score.sampled", "human"]
+    assert own.loc["sequence_score.consensus", "human"] == own.loc["sequence_score.sampled", "human"]
     assert own.loc["bits_per_fixation", "human"] == pytest.approx(1)  # told of the four others
     people = results.people.set_index(["person", "measure"])
     assert people.loc[("p", "sequence_score.sampled"), "estimate"] == pytest.approx(person["p"])
@@ -163,7 +163,7 @@ def test_scores_stand_beside_shuffled_uniform_and_people(results: Results, data:
     assert own["n"] == len(data.paths)
     assert np.isnan(people["less_people"])
     assert np.isnan(table.loc[("net", "sampled", "scanmatch"), "shuffled"])
-    assert {"greedy", "sampled"} <= set(table.loc["net"].index.get_level_values("kind"))
+    assert {"greedy", "consensus", "sampled"} <= set(table.loc["net"].index.get_level_values("kind"))
 
 
 def test_the_behaviour_metric_is_that_of_the_rows(results: Results, data: PathSet) -> None:

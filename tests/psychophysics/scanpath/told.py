@@ -91,7 +91,7 @@ class Telling:
             columns.FIXATIONS: fixation_rows(one.id, number, self.data, paths, predictions)
         }
         walked, listed = [], []
-        for kind, n in (("greedy", 1), ("sampled", N_SAMPLES)):
+        for kind, n in (("greedy", 1), ("consensus", 1), ("sampled", N_SAMPLES)):
             drawn = [self._drawn(one, path, n, rng) for path in paths]
             walked.append(path_rows(one.id, number, self.data, paths, drawn, kind, predictions))
             listed.append(predicted_rows(one.id, number, self.data, paths, drawn, kind))
