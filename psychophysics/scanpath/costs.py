@@ -83,9 +83,9 @@ def cost(config: ScanpathConfig, cell: ScanpathCell) -> Cost:
     training = 0.0
     if config.weights is None:
         steps = sizes.trained / config.training.batch
-        training = (
-            EPOCHS * config.training.max_epochs * (3 * sizes.trained * macs / MACS_PER_S + steps * STEP_S)
-        )
+        epoch = 3 * sizes.trained * macs / MACS_PER_S + steps * STEP_S
+        members = config.training.members if plan.is_ours(who) else 1
+        training = members * EPOCHS * config.training.max_epochs * epoch
     paths = sizes.tested * (config.n_samples + 1)
     drawing = paths * macs / MACS_PER_S + math.ceil(paths / AT_ONCE) * sizes.longest * DRAWN_S
     testing = sizes.tested * macs / MACS_PER_S
