@@ -9,7 +9,7 @@ NeurIPS.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -161,7 +161,7 @@ class PartOf(Checkpoint):
         Which of them; those before it have ended.
     """
 
-    whole: Checkpoint = Checkpoint()
+    whole: Checkpoint = field(default_factory=Checkpoint)
     number: int = 0
 
     def save_tensors(self, state: dict[str, Tensor]) -> None:
