@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
+from cogattn.testing.scenes import make_scenes, write_scenes
 from cogattn.vision.images.categories import CATEGORIES, WNIDS
 from cogattn.vision.images.config import ProceduralImages
 from cogattn.vision.images.listing import list_images
@@ -88,6 +89,8 @@ class Lab:
             "live": _live_streams,
             "sibs": scenes.write_sibs,
             "PHOTOGRAPHS": scenes.write_table,
+            "osie": lambda path: write_scenes(path, make_scenes(8, n_people=3)),
+            "amazon": _collages,
         }
         self.makers |= dict.fromkeys(SOUNDS, _wav)
 
@@ -268,6 +271,13 @@ def _pulses(n_times: int, events: list[tuple[float, int]], sfreq: int = EEG_HZ) 
     for start_s, code in events:
         channel[round(start_s * sfreq) :][:5] = code
     return channel
+
+
+def _collages(folder: Path) -> None:
+    """AmazonCovers with a dozen collages."""
+    collages = _module("vision/scenes/test_amazon_covers")
+    records = {f"{k}.jpg": collages.record(k % 6, (3 * k) % 14) for k in range(12)}
+    collages.write(folder, records)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,13 @@ COMMANDS = {
     "search --scenes sibs --scenes.max-saccades 12": f"{UNTRAINED} {DRY}",
     "search --scenes sibs --observer.models resnet50 convnext_tiny --controls chance": f"{UNTRAINED} {DRY}",
     "search --scenes PHOTOGRAPHS --scenes.pixels-per-degree 30": f"{UNTRAINED} {DRY}",
+    # scanpath
+    "scanpath": DRY,
+    "scanpath --dry-run": "",
+    "scanpath --scenes amazon --appearance none": DRY,
+    "scanpath --scenes amazon --appearance none --scenes.aliased --split.by trial --split.leaks show": DRY,
+    "scanpath --scenes osie --objects.grid 9 12 --observer.models resnet50 vit_base_patch16_224": f"{UNTRAINED} {DRY}",
+    "scanpath --models ours published --objects.source grid": DRY,
     # aad
     "aad": DRY,
     "aad --recordings.kind dtu --recordings.path DATA_preproc --windows-s 1 2 5 10 20 40": FEW_SHUFFLES,
@@ -272,6 +279,7 @@ eeg_stamps = envelope_stamps = np.arange(640) / 64
     "search.md": "",
     "eccnet.md": "",
     "photographs.md": "",
+    "scanpath.md": "",
     "compare.md": "",
     "people.md": "",
 }

@@ -105,10 +105,11 @@ class ScanpathNetwork(nn.Module):
     Examples
     --------
     >>> network = ScanpathNetwork(NetworkSettings(), n_features=None).eval()
-    >>> memory = network.encode(batch.layouts)
-    >>> state = network.begin(memory, torch.zeros(100, dtype=torch.int64))  # 100 paths over the first layout
-    >>> while not done:
-    ...     state = network.step(state, draw(state.scores))
+    >>> nine = torch.ones(1, 9)
+    >>> layouts = LayoutBatch(torch.randn(1, 9, 2), torch.ones(1, 9, 2), nine, nine.bool(), torch.tensor([4]))
+    >>> state = network.begin(network.encode(layouts), torch.zeros(100, dtype=torch.int64))  # 100 paths over it
+    >>> network.step(state, torch.full((100,), 3)).scores.shape
+    torch.Size([100, 10])
     """
 
     def __init__(self, settings: NetworkSettings, *, n_features: int | None) -> None:
