@@ -171,7 +171,7 @@ def described(
     observer: Observer, split: int, *, longest: int, sight: Sight | None = None
 ) -> dict[str, JsonValue]:
     """Return what a model's file says of it: whose it is, of which split, and the network that it sees by."""
-    told = None
+    told: JsonValue = None
     if sight is not None:
         told = {
             "settings": sight.settings.model_dump(mode="json"),

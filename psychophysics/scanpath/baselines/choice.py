@@ -118,9 +118,10 @@ class ChoiceModel(Stepwise):
         }
 
     def _load(self, state: State) -> None:
-        self.maps = Maps(np.asarray(state["density"]), np.asarray(state["first_density"]))
-        self.weights, self.ridge = np.asarray(state["weights"]), float(state["ridge"][0])
-        self.end_model = EndModel(np.asarray(state["end_weights"]))
+        given = {name: np.asarray(value, dtype=float) for name, value in state.items()}
+        self.maps = Maps(given["density"], given["first_density"])
+        self.weights, self.ridge = given["weights"], float(given["ridge"][0])
+        self.end_model = EndModel(given["end_weights"])
 
 
 class _Kept:

@@ -107,9 +107,9 @@ def saliency_of(layout: Layout) -> Array:
     image = layout.scene.image
     grey = image if image.ndim == 2 else image @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     scale = LONGER_SIDE / max(grey.shape)
-    size = tuple(max(2, round(side * scale)) for side in grey.shape[::-1])
+    height, width = (max(2, round(side * scale)) for side in grey.shape)
     small = np.asarray(
-        Image.fromarray(grey.astype(np.float32)).resize(size, Image.Resampling.BOX), dtype=float
+        Image.fromarray(grey.astype(np.float32)).resize((width, height), Image.Resampling.BOX), dtype=float
     )
     found = spectral_residual(small)
     found = (1 - EVEN) * found / found.sum() + EVEN / found.size
