@@ -8,7 +8,7 @@ people stand beside, and a single path may be closer to everybody than people ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -103,7 +103,9 @@ class Likeness:
         means = [self._means(observer, kind, name) for name in BEHAVIOURS]
         own, theirs = (np.stack(each, axis=1) for each in zip(*means, strict=True))
         n = int(np.isfinite(self.paths.column(observer, kind, "own_length")).sum())
-        return interval(deviation(own, theirs), n)
+        found = interval(deviation(own, theirs), n)
+        # resamples lie above a mean of absolute errors that is near 0
+        return replace(found, lo=min(found.lo, found.estimate), hi=max(found.hi, found.estimate))
 
     def behaviour_of_people(self) -> dict[str, tuple[Array, Array]]:
         """Return the mean behaviour of each person and of the others in the same scenes, (5,) each."""
