@@ -124,6 +124,30 @@ def test_draws_come_as_often_as_they_are_likely(data: PathSet, pooled: Pooled) -
     assert np.mean(after) == pytest.approx(chance, abs=4 * np.sqrt(chance * (1 - chance) / len(after)))
 
 
+def test_what_was_drawn_is_seen_at_the_next_step(data: PathSet, pooled: Pooled) -> None:
+    path = replace(
+        data.paths[0], objects=data.paths[0].objects[:1], fixations_px=data.paths[0].fixations_px[:1]
+    )
+    by_network = replace(pooled, weights=np.array([0, 1.0, 0]), end_weights=np.array([-30.0, 0, 0]))
+    (drawn,) = by_network.sample(data, [path], n=200, rng=np.random.default_rng(0), max_length=3)
+    two = [replace(path, objects=one[:2], fixations_px=np.zeros((2, 2))) for one in drawn]
+    said = [one.log_p[1] for one in by_network.predict(data, two)]
+    likely = sum(float(log_p[one[1]]) for log_p, one in zip(said, drawn, strict=True))
+    expected = sum(float((np.exp(log_p) * log_p).sum()) for log_p in said)
+    spread = sum(
+        float((np.exp(log_p) * log_p**2).sum() - (np.exp(log_p) * log_p).sum() ** 2) for log_p in said
+    )
+    assert abs(likely - expected) < 4 * np.sqrt(spread)
+
+
+def test_the_likeliest_path_ends_when_half_would_have(data: PathSet, pooled: Pooled) -> None:
+    always = replace(
+        pooled, end_weights=np.array([np.log(0.2 / 0.8), 0, 0])
+    )  # .8 ** 3 is above a half, .8 ** 4 below
+    drawn = always.sample(data, data.paths[:3], n=0, rng=np.random.default_rng(0), max_length=30)
+    assert [len(one[0]) for one in drawn] == [4 + path.n_given for path in data.paths[:3]]
+
+
 @pytest.mark.parametrize("n", [0, 2])
 def test_drawn_paths_begin_with_what_was_given_and_end_in_time(data: PathSet, pooled: Pooled, n: int) -> None:
     given = [replace(path, n_given=min(2, len(path) - 1)) for path in data.paths if len(path) > 1]
