@@ -90,7 +90,7 @@ def chi_square(drawn: torch.Tensor, chances: torch.Tensor) -> float:
         ({"top_k": 3}, lambda logits: logits.masked_fill(logits < logits.topk(3).values[-1], -torch.inf)),
         ({"may_end": False}, lambda logits: torch.cat([logits[:-1], torch.tensor([-torch.inf])])),
     ],
-    ids=str,
+    ids=["plain", "cold", "hot", "top 3", "no end"],
 )
 def test_draws_come_as_often_as_they_are_likely(logits, settings, change):
     row = logits[1, 0].float()
