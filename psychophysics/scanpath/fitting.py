@@ -134,23 +134,31 @@ def _trained(
         trained_on=_known(data, split),
         fitted=described(who, cell.split, longest=longest, sight=sight),
     )
-    predictors, log = [], None
+    networks, logs = [], []
     for number in range(1 if plan.is_published(who) else config.training.members):
         own = rng if number == 0 else rng.child("member", number)
         network = training.initialised(lambda: saving.build(about), own.child("initial"))
-        part_of = PartOf(whole=checkpoint, number=number)
-        found = _fit(network, config, cell, data, split, told, own.child("training"), part_of)
-        log = log or found
-        predictors.append(NetworkPredictor(network, told))
+        kept = PartOf(whole=checkpoint, number=number)
+        logs.append(_fit(network, config, cell, data, split, told, own.child("training"), kept))
+        networks.append(NetworkPredictor(network, told))
     arrays = {} if appearance is None else _tensors(appearance.state)
-    for number, one in enumerate(predictors[1:], start=1):
+    for number, one in enumerate(networks[1:], start=1):
         arrays |= named(f"{MEMBERS}/{number}", one.network.state_dict())
-    predictor: Predictor = predictors[0] if plan.is_published(who) else Members(tuple(predictors))
-    if isinstance(predictor, Members) and "choice" not in config.network.without:
-        predictor = Pooled.fit(predictor, _choice_model(config, data, split), data, split)
+    predictor = networks[0] if plan.is_published(who) else _together(networks, config, data, split)
+    if isinstance(predictor, Pooled):
         arrays |= named(POOL, _tensors(predictor.state()))
-    rows = {} if log is None else {TRAINING: log.rows(cell.observer, cell.split)}
-    return Ready(predictor, longest, rows, {ARTEFACT: saving.save(predictors[0], about, arrays)})
+    rows = {TRAINING: logs[0].rows(cell.observer, cell.split)}
+    return Ready(predictor, longest, rows, {ARTEFACT: saving.save(networks[0], about, arrays)})
+
+
+def _together(
+    networks: list[NetworkPredictor], config: ScanpathConfig, data: PathSet, split: Split
+) -> Members | Pooled:
+    """Our networks as one, pooled with the choice model unless that is left out."""
+    members = Members(tuple(networks))
+    if "choice" in config.network.without:
+        return members
+    return Pooled.fit(members, _choice_model(config, data, split), data, split)
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -244,7 +252,7 @@ def read(kept: Fitted, data: PathSet) -> Predictor:
         state = {
             name: tensor.numpy()
             for name, tensor in saved.arrays.items()
-            if not name.startswith((POOL, MEMBERS))
+            if name.partition("/")[0] not in (POOL, MEMBERS)
         }
         seeing = ScanpathConfig(seed=kept.sight.seed, observer=kept.sight.settings)
         features = Appearance.apply(state, seeing, kept.observer, data).features

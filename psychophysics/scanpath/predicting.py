@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 
 from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, Layout, ObjectPath, PathSet
-from cogattn.psychophysics.scanpath.splitting import Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +56,6 @@ class Predictor(Protocol):
     def state(self) -> Mapping[str, np.ndarray]:
         """Return what was learned, arrays by name: saved as safetensors, read back by the class's `load`."""
         ...
-
-
-Fit = tuple[PathSet, Split]
 
 
 def target_of(layout: Layout) -> int:

@@ -7,6 +7,7 @@ and tables are fitted to the training part, bandwidths chosen on the validation 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,9 +58,9 @@ class Steady(Stepwise):
         own = self.of_layout(moments.layout)
         return np.broadcast_to(own, (len(moments), len(own)))
 
+    @abstractmethod
     def of_layout(self, layout: Layout) -> Array:
         """Return ln of the chance of each object, shape (n_objects,)."""
-        raise NotImplementedError
 
 
 class Centre(Steady):

@@ -12,7 +12,7 @@ import torch
 import cogattn
 from cogattn.cli import main
 from cogattn.errors import DataError, ObserverError
-from cogattn.psychophysics.scanpath import plan
+from cogattn.psychophysics.scanpath import fitting, plan
 from cogattn.psychophysics.scanpath.columns import FIXATIONS, PATHS, TRAINING
 from cogattn.psychophysics.scanpath.config import (
     NetworkSettings,
@@ -22,7 +22,7 @@ from cogattn.psychophysics.scanpath.config import (
     SyntheticSettings,
     TrainingSettings,
 )
-from cogattn.psychophysics.scanpath.fitted import ARTEFACT, fitted_in
+from cogattn.psychophysics.scanpath.fitted import ARTEFACT, fitted_in, read_file
 from cogattn.psychophysics.scanpath.study import ScanpathStudy
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.execute import Execution, run_study
@@ -106,6 +106,25 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert resumed.artefacts == whole.artefacts
     assert all(resumed.trials[name].equals(whole.trials[name]) for name in whole.trials)
     assert len(whole.trials[TRAINING]) == 3
+
+
+def test_several_networks_and_their_pool_are_read_as_they_were_fitted(tmp_path: Path) -> None:
+    config = TINY.model_copy(update={"training": TINY.training.model_copy(update={"members": 2})})
+    cell = next(one for one in STUDY.cells(config) if one.observer == "object transformer")
+    settings = STUDY.relevant(config, cell)
+    data, split = plan.data_of(settings), plan.split_of(settings, cell.split)
+    fitted = fitting.ready(settings, cell, data, split, streams_of(config, cell), Checkpoint())
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(fitted.artefacts["model.safetensors"])
+    again = fitting.read(read_file(file), data)
+    assert len(again.network.networks) == 2
+    for one, other in zip(
+        fitted.predictor.predict(data, data.paths), again.predict(data, data.paths), strict=True
+    ):
+        assert (one.log_p == other.log_p).all()
+        assert (one.log_end == other.log_end).all()
+    first, second = (network.predict(data, data.paths[:1])[0].log_p for network in again.network.networks)
+    assert abs(first - second).max() > 0
 
 
 def test_models_of_a_run_are_tested_on_other_scenes(run: RunFolder, tmp_path: Path) -> None:
