@@ -1,0 +1,97 @@
+"""What is learnt in sequence: the protocols that scenarios fulfil, built in or brought by another package.
+
+A `Kind` is announced as an entry point of the group ``cogattn.scenarios``, ``module:attribute``, the attribute an
+instance. It makes a `Scenario` for a number of tasks and a seed's streams; a scenario makes learners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from cogattn.measures import Measure
+from cogattn.rehearsal.config import RehearsalConfig
+from cogattn.seeds import Streams
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a scenario takes where the settings say nothing."""
+
+    n_tasks: int
+    n_new: int
+    batch: int
+    learning_rate: float
+
+
+class Learner(Protocol[B]):
+    """A network with what it needs to learn and to be tested.
+
+    The loop calls ``model.train()`` before it trains and ``model.eval()`` before `score`, under ``torch.no_grad()``.
+    """
+
+    model: nn.Module
+
+    def loss(self, batch: B) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a batch, and the score of each item before the update, shape (n_items,)."""
+        ...
+
+    def score(self, task: int) -> tuple[float, int]:
+        """Return the mean score on a task's test part, and of how many items."""
+        ...
+
+
+class Scenario(Protocol[B]):
+    """Tasks that are learnt one after the other, a phase each."""
+
+    names: Sequence[str]
+    """Of the tasks, in order."""
+    sizes: Sequence[int]
+    """Training items of each."""
+
+    def batch(self, task: NDArray[np.int64], index: NDArray[np.int64]) -> B:
+        """Return the items with these numbers as what `Learner.loss` takes."""
+        ...
+
+    def learner(self, streams: Streams) -> Learner[B]:
+        """Return an untrained network; its initial weights come from these streams."""
+        ...
+
+
+class Kind(Protocol):
+    """A sort of scenario."""
+
+    name: str
+    """What ``--scenario`` calls it."""
+    about: str
+    """What is learnt, in a line."""
+    score: Measure
+    """What a score is; more is better."""
+
+    def defaults(self, config: RehearsalConfig) -> Defaults:
+        """Return what it takes where the settings say nothing."""
+        ...
+
+    def check(self, config: RehearsalConfig) -> None:
+        """Refuse, in a sentence with the setting's path, what can be known to be wrong before any training."""
+        ...
+
+    def contents(self, config: RehearsalConfig) -> Mapping[str, str]:
+        """Return SHA-256 by name of what it reads beside the settings."""
+        ...
+
+    def relevant(self, config: RehearsalConfig) -> Mapping[str, object]:
+        """Return the settings of its own (``data``, ``diet``, ``observer``) that can change its trials."""
+        ...
+
+    def build(self, config: RehearsalConfig, *, n_tasks: int, streams: Streams) -> Scenario:
+        """Return the tasks of one seed."""
+        ...

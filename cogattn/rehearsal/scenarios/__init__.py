@@ -1,0 +1,1 @@
+"""Scenarios of the study: permuted and split pictures of digits."""

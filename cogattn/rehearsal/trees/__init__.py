@@ -1,0 +1,1 @@
+"""Two rules about trees, learnt blocked or interleaved, beside the people of Flesch et al. (2018)."""
