@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from cogattn.seeds import Streams
+
+if TYPE_CHECKING:
+    from cogattn.rehearsal.learner import MLPLearner
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,13 @@ class Pictures:
     n_classes: int
 
 
+class Labelled(NamedTuple):
+    """A batch: inputs, float32 of shape (n_items, n_pixels), and labels, int64 of shape (n_items,)."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
 @dataclass(frozen=True)
 class ResidentTasks:
     """A scenario whose items are rows of one tensor, seen through each task's own order of pixels.
@@ -43,6 +60,8 @@ class ResidentTasks:
     train_items, test_items : tuple of Tensor
         Of each task, int64: which pictures are its, in their order there; index i of a task in a plan is picture
         ``train_items[task][i]``.
+    hidden : tuple of int
+        Units of each hidden layer of the networks that learn them.
     """
 
     names: tuple[str, ...]
@@ -50,3 +69,47 @@ class ResidentTasks:
     pixels: Tensor | None
     train_items: tuple[Tensor, ...]
     test_items: tuple[Tensor, ...]
+    hidden: tuple[int, ...] = (100, 100)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Training items of each task."""
+        return tuple(len(items) for items in self.train_items)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Units of a network's layers: a pixel an input, a class an output."""
+        return (self.pictures.train.shape[1], *self.hidden, self.pictures.n_classes)
+
+    def batch(self, task: NDArray[np.int64], index: NDArray[np.int64]) -> Labelled:
+        """Return the items with these numbers: inputs (n_items, n_pixels) and labels (n_items,)."""
+        tasks = torch.from_numpy(task)
+        found = self._numbers[self._starts[tasks] + torch.from_numpy(index)]
+        inputs = self.pictures.train[found]
+        if self.pixels is not None:
+            inputs = inputs.gather(1, self.pixels[tasks])
+        return Labelled(inputs, self.pictures.train_labels[found])
+
+    def tested(self, task: int) -> Labelled:
+        """Return a task's test part."""
+        items = self.test_items[task]
+        inputs = self.pictures.test[items]
+        if self.pixels is not None:
+            inputs = inputs[:, self.pixels[task]]
+        return Labelled(inputs, self.pictures.test_labels[items])
+
+    def learner(self, streams: Streams) -> MLPLearner:
+        """Return an untrained perceptron."""
+        from cogattn.rehearsal.learner import MLPLearner
+
+        return MLPLearner(self, streams)
+
+    @cached_property
+    def _numbers(self) -> Tensor:
+        """Pictures of all tasks, one task behind the other."""
+        return torch.cat(self.train_items)
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        """Where each task begins there."""
+        return torch.tensor([0, *np.cumsum(self.sizes)[:-1].tolist()])
