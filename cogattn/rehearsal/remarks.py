@@ -138,15 +138,16 @@ def _tasks(rules: Sequence[Rule], base: Point) -> Iterator[str]:
 
 def _findings(said: pd.DataFrame, values: Values, base: Point) -> Iterator[str]:
     """Each claim at the base of the sweep: of how many power laws it holds."""
+    at = f" ({base})" if len(values.points) > 1 else ""
     own = said[(said["condition"] == str(base)) & (said["measure"] == values.measures.average.key)]
     for claim, words in (
-        (claims.MITIGATES, "over no rehearsal"),
-        (claims.BEATS_REHEARSAL, "over"),
-        (claims.BEATS_PENALTIES, "over the best"),
+        (claims.MITIGATES, "Over no rehearsal"),
+        (claims.BEATS_REHEARSAL, "Over {}"),
+        (claims.BEATS_PENALTIES, "Over the best of its kind, {},"),
     ):
         for against, rows in own[own["claim"] == claim].groupby("against", sort=False):
-            name = words if claim == claims.MITIGATES else f"{words} {against}"
-            yield f"At equal budget ({base}), {name}: {_counted(rows)}."
+            name = words.format(against)
+            yield f"{name} at equal budget{at}: {_counted(rows)}."
 
 
 def _counted(rows: pd.DataFrame) -> str:

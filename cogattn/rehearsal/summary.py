@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cogattn.errors import ConfigError
 from cogattn.measures import Measure, Row, summary_table
-from cogattn.people.tables import beside
 from cogattn.rehearsal import plan
 from cogattn.rehearsal.claims import AXES, along, claims_table
 from cogattn.rehearsal.config import RehearsalConfig
@@ -72,6 +72,8 @@ def summary_of(config: RehearsalConfig, score: Measure, trials: Trials) -> Resul
         return Results(summary=summary_table([]))
     measures = Measures.of(score)
     environment = rule_of(config.environment, "introduced").need
+    if environment is None or not environment.rehearses:
+        raise ConfigError(f"environment must be a need kernel; got {config.environment}")
     values = Values.of(
         trained,
         measures,
@@ -101,14 +103,12 @@ def _beside_people(config: RehearsalConfig, trials: Trials) -> Results:
         from cogattn.rehearsal.trees import summary as own
     else:
         from cogattn.rehearsal.transfer import summary as own
-    persons = people(config)
-    rows = own.rows(config, trials)
     return Results(
-        summary=summary_table(rows if persons is None else beside(rows, persons)),
+        summary=summary_table(own.rows(config, trials)),
         tables=own.tables(config, trials),
         figures=own.figures(config, trials),
         remarks=tuple(own.remarks(config, trials)),
-        people=persons,
+        people=people(config),
     )
 
 

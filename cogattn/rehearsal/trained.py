@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from cogattn.study import Trials
 Array = NDArray[np.float64]
 Weights = Callable[[int], Array]
 """Of a number of tasks: how much each is needed at the end, shape (n_tasks,)."""
+Key = tuple[str, float, int, int, int]
 VALUES = [*CONDITION, "measure", "value"]
 
 
@@ -102,8 +103,8 @@ def trained_of(trials: Trials) -> list[Trained]:
     return found
 
 
-def _parts(table: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
-    return {key: rows for key, rows in table.groupby(list(CONDITION), sort=False)}
+def _parts(table: pd.DataFrame) -> dict[Key, pd.DataFrame]:
+    return {cast(Key, key): rows for key, rows in table.groupby(list(CONDITION), sort=False)}
 
 
 def _matrix(rows: pd.DataFrame, point: Point) -> Array:

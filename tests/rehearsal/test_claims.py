@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cogattn.measures import Estimate
 from cogattn.rehearsal import claims
@@ -76,6 +77,17 @@ def test_less_forgetting_is_a_difference_above_zero(said: pd.DataFrame) -> None:
     assert row.estimate == pytest.approx((known.LOSS["none"] - known.LOSS["power:1"]) * 3, abs=1e-9)
 
 
+def test_the_interval_of_less_forgetting_is_turned_with_its_sign() -> None:
+    rows = [("none", *BASE, seed, "forgetting", value) for seed, value in enumerate((0.30, 0.33, 0.36))]
+    rows += [("power:1", *BASE, seed, "forgetting", 0.1) for seed in range(3)]
+    values = Values(pd.DataFrame(rows, columns=VALUES), MEASURES)
+    said = claims.claims_table(values, rules_of(RehearsalConfig(schedules=("none", "power:1"))))
+    row = one(said, claims.FORGETS_LESS, "power:1", "none", "forgetting")
+    half = stats.t.isf(0.025, 2) * 0.03 / np.sqrt(3)
+    assert (row.lo, row.estimate, row.hi) == pytest.approx((0.23 - half, 0.23, 0.23 + half))
+    assert row.verdict == "holds"
+
+
 def test_of_a_penalty_the_best_strength_counts(said: pd.DataFrame) -> None:
     own = said[said["claim"] == claims.BEATS_PENALTIES]
     assert set(own["against"]) == {"ewc:3", "si:1"}
@@ -106,7 +118,9 @@ def test_what_is_robust_holds_at_every_point_and_has_its_smallest_difference() -
             "budgets": (0.25, 0.5),
             "n_tasks": (6, 3),
             "network": NetworkSettings(widths=(100, 10)),
+            "schedules": ("none", "uniform", "power:1"),
             "penalties": (),
+            "n_seeds": 4,
         }
     )
     said = claimed(config)

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cogattn.figures import WIDE_IN, caption, count_text, new_figure, style
 from cogattn.measures import Measure
-from cogattn.rehearsal.figures.lines import Line
+from cogattn.rehearsal.figures.lines import Line, draw_legend, legend_in
 from cogattn.rehearsal.measures import Measures
 from cogattn.rehearsal.trained import Array, Trained, groups, mean_over_seeds
 
@@ -40,7 +40,7 @@ def forgetting_figure(trained: Sequence[Trained], lines: Mapping[str, Line], mea
     measures : Measures
         Of the scenario.
     """
-    figure, panels = new_figure(1, 2, width_in=WIDE_IN, height_in=3.6)
+    figure, panels = new_figure(1, 2, width_in=WIDE_IN, height_in=2.9 + legend_in(len(lines)))
     with style():
         for (observer, *_), own in groups(trained).items():
             curves = np.stack([curves_of(one.matrix) for one in own])
@@ -52,7 +52,7 @@ def forgetting_figure(trained: Sequence[Trained], lines: Mapping[str, Line], mea
             axes.set(title=title, xlabel="phases since it was learnt")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0, 0].set_ylabel(measures.average.label)
-        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+        draw_legend(figure, panels[0, 0])
         n = count_text([len(own) for own in groups(trained).values()])
         said = "bars at the end: 95 %; of all tasks, fewer are older"
         caption(figure, f"{trained[0].point}; n = {n} networks, mean; {said}")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cogattn.figures import COLOURS, SERIES
 from cogattn.rehearsal.claims import POWER_LAWS
 from cogattn.rehearsal.needs import Cumulative, Exponential, NoRehearsal, Uniform
 from cogattn.rehearsal.rules import Rule
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+N_COLUMNS = 3
+"""Of a legend."""
 STYLES, MARKS = ("-", "--", ":", "-."), "osD^v"
 SHAPES, PENALTY = "other", "penalty"
 FAMILIES = {
@@ -65,6 +72,17 @@ def chosen(lines: dict[str, Line]) -> list[Line]:
     for line in lines.values():
         first.setdefault(line.family, line)
     return list(first.values())
+
+
+def legend_in(n_lines: int) -> float:
+    """Return the height in inches of the legend of so many lines."""
+    return 0.2 + 0.17 * -(-n_lines // N_COLUMNS)
+
+
+def draw_legend(figure: Figure, axes: Axes) -> None:
+    """Name the lines of a panel above all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=N_COLUMNS)
 
 
 def _family(rule: Rule) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def matrices_figure(trained: Sequence[Trained], lines: Sequence[Line], score: Me
                 vmax=np.nanmax(finite),
                 extent=(0.5, matrix.shape[1] + 0.5, len(matrix) - 0.5, -0.5),
             )
-            axes.set_title(line.name)
+            axes.set_title(line.name, fontsize=8)
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MaxNLocator(4, integer=True))
         for axes in panels[:, 0]:

@@ -10,7 +10,7 @@ import numpy as np
 from cogattn.figures import WIDE_IN, caption, count_text, new_figure, style
 from cogattn.measures import Measure
 from cogattn.rehearsal.claims import AXES, along
-from cogattn.rehearsal.figures.lines import Line
+from cogattn.rehearsal.figures.lines import Line, draw_legend, legend_in
 from cogattn.rehearsal.trained import Values
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 def sweep_figure(values: Values, lines: Mapping[str, Line]) -> Figure:
     """Draw a panel for each thing that is varied, all else as at the base: mean over tasks, intervals over seeds."""
-    varied = {axis: points for axis in AXES if len(points := along(values.points, axis)) > 1}
+    varied = {axis: sorted(points) for axis in AXES if len(points := along(values.points, axis)) > 1}
     measure = values.measures.average
-    figure, panels = new_figure(1, len(varied), width_in=max(2.4 * len(varied), 4.0), height_in=3.6)
+    figure, panels = new_figure(
+        1, len(varied), width_in=max(WIDE_IN / 3 * len(varied), 5.4), height_in=2.6 + legend_in(len(lines))
+    )
     with style():
         for axes, (axis, points) in zip(panels[0], varied.items(), strict=True):
             places = np.arange(len(points), dtype=float)
@@ -42,7 +44,7 @@ def sweep_figure(values: Values, lines: Mapping[str, Line]) -> Figure:
             axes.set_xticks(places, [f"{getattr(point, axis):g}" for point in points])
             axes.set(title=AXES[axis], xlabel=axis)
         panels[0, 0].set_ylabel(measure.label)
-        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        draw_legend(figure, panels[0, 0])
         n = [values.mean(observer, measure, values.points[0]).n for observer in lines]
         caption(figure, f"n = {count_text([one for one in n if one])} networks; bars: 95 %")
     return figure
