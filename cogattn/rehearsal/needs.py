@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cogattn.errors import ConfigError, DataError
 from cogattn.rehearsal.config import Since
+from cogattn.rehearsal.diary import Diary
 
 PUBLISHED_N_NEW = 57_927
 """New items a phase in the likely ancestor code."""
@@ -79,7 +80,7 @@ class Need(ABC):
         Returns
         -------
         array of float64, shape (n_past,)
-            With a sum of exactly 1; zeros where nothing is rehearsed.
+            With a sum of 1 within one unit in the last place; zeros where nothing is rehearsed.
 
         Raises
         ------
@@ -91,31 +92,48 @@ class Need(ABC):
         >>> PowerLaw(d=1).weights(2, [[[0, 100]], [[1, 100]]])  # introduced two phases and one phase ago
         array([0.33333333, 0.66666667])
         """
-        met = [np.asarray(meetings, dtype=np.float64).reshape(-1, 2) for meetings in encounters]
-        if not all(len(meetings) for meetings in met):
-            raise DataError("encounters must be at least one of each past task; got none")
-        if not met or not self.rehearses:
-            return np.zeros(len(met))
-        return _shares(self._log_weights(float(now), met))
+        return self.shares(now, Diary.of(encounters, every=self.since == "all"))
+
+    def shares(self, now: float, diary: Diary, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Return the same from a diary, which a plan writes while it goes on.
+
+        Parameters
+        ----------
+        now : float
+            Time, in the unit of the clock.
+        diary : Diary
+            Of all encounters if the need sums over them.
+        among : array of bool, shape (n_past,), optional
+            Which past tasks can be rehearsed, at least one; others have a share of 0. All in the diary when left out.
+
+        Returns
+        -------
+        array of float64, shape (n_past,)
+        """
+        n_past = diary.n_tasks if among is None else len(among)
+        if not n_past or not self.rehearses:
+            return np.zeros(n_past)
+        logs = self._log_weights(float(now), diary, n_past)
+        return _shares(logs if among is None else np.where(among, logs, -np.inf))
 
     @abstractmethod
     def _log_kernel(self, lags: NDArray[np.float64], n_tasks: int) -> NDArray[np.float64]:
         """Logarithm of need at lags of at least 1, those of `n_tasks` tasks."""
 
-    def _log_weights(self, now: float, met: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _log_weights(self, now: float, diary: Diary, n_past: int) -> NDArray[np.float64]:
         if self.since == "all":
-            return self._log_sums(now, met)
-        which = 0 if self.since == "introduced" else -1
-        return self._log_kernel(_lags(now, np.array([meetings[which, 0] for meetings in met])), len(met))
+            return self._log_sums(now, diary, n_past)
+        times = diary.first if self.since == "introduced" else diary.last
+        return self._log_kernel(_lags(now, times[:n_past]), n_past)
 
-    def _log_sums(self, now: float, met: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Over each task's encounters: the logarithm of the sum of items times kernel."""
-        every = np.concatenate(met)
-        with np.errstate(divide="ignore"):
-            logs = self._log_kernel(_lags(now, every[:, 0]), len(met)) + np.log(every[:, 1])
-            starts = np.cumsum([0, *(len(meetings) for meetings in met[:-1])])
-            top = logs.max()
-            return top + np.log(np.add.reduceat(np.exp(logs - top), starts))
+    def _log_sums(self, now: float, diary: Diary, n_past: int) -> NDArray[np.float64]:
+        """Of each task: the logarithm of the sum, over its encounters, of items times kernel."""
+        task, time, items = diary.events
+        logs = self._log_kernel(_lags(now, time), n_past)
+        nearest = np.full(diary.n_tasks, -np.inf)
+        np.maximum.at(nearest, task, logs)
+        sums = np.bincount(task, items * np.exp(logs - nearest[task]), minlength=diary.n_tasks)
+        return (nearest + np.log(sums))[:n_past]
 
 
 @dataclass(frozen=True)
@@ -123,10 +141,6 @@ class NoRehearsal(Need):
     """Nothing comes back."""
 
     rehearses: ClassVar[bool] = False
-
-    def kernel(self, lag: ArrayLike) -> NDArray[np.float64]:
-        """Return zeros."""
-        return np.zeros(np.shape(lag))
 
     def _log_kernel(self, lags: NDArray[np.float64], n_tasks: int) -> NDArray[np.float64]:
         return np.full(lags.shape, -np.inf)
@@ -251,9 +265,8 @@ class TaskIndex(Need):
     def _log_kernel(self, lags: NDArray[np.float64], n_tasks: int) -> NDArray[np.float64]:
         return self.degree * np.log(self.offset + lags.max(initial=1.0) - lags)
 
-    def _log_weights(self, now: float, met: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        _lags(now, np.concatenate([meetings[:, 0] for meetings in met]))
-        return self.degree * np.log(self.offset + np.arange(len(met)))
+    def _log_weights(self, now: float, diary: Diary, n_past: int) -> NDArray[np.float64]:
+        return self.degree * np.log(self.offset + np.arange(n_past))
 
 
 class Unrestricted(Need):
@@ -307,8 +320,6 @@ def _lags(now: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _shares(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Their exponentials, scaled to a sum of exactly 1: what rounding leaves goes to the largest."""
+    """Their exponentials, scaled to a sum of 1 within its rounding; equal ones stay equal."""
     shares = np.exp(logs - logs.max())
-    shares /= math.fsum(shares.tolist())
-    shares[shares.argmax()] += 1.0 - math.fsum(shares.tolist())
-    return shares
+    return shares / math.fsum(shares.tolist())

@@ -66,6 +66,36 @@ def multinomial_quota(weights: ArrayLike, total: int, rng: np.random.Generator) 
     return rng.multinomial(total, _fractions(weights, total)).astype(np.int64)
 
 
+class CarriedQuota:
+    """Numbers of items batch after batch, where what rounding leaves is made up for in later batches.
+
+    Each batch's numbers sum to its total, and over batches each task has what its weights gave it, within a few items.
+
+    Parameters
+    ----------
+    n : int
+        Tasks, at most.
+
+    Examples
+    --------
+    >>> shared = CarriedQuota(3)
+    >>> [shared.of([1, 1, 1], 1).tolist() for _ in range(3)]
+    [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    """
+
+    def __init__(self, n: int) -> None:
+        self._owed = np.zeros(n)
+
+    def of(self, weights: ArrayLike, total: int) -> NDArray[np.int64]:
+        """Return this batch's numbers, as `quota`; tasks with a weight of 0 have none, whatever they are owed."""
+        due = _fractions(weights, total) * total
+        owed = self._owed[: len(due)]
+        wanted = np.where(due > 0, np.maximum(owed + due, 0.0), 0.0)
+        counts = quota(wanted if wanted.any() else due, total)
+        owed += due - counts
+        return counts
+
+
 def _fractions(weights: ArrayLike, total: int) -> NDArray[np.float64]:
     """Weights that sum to 1, or zeros where there is nothing to share out."""
     given = np.asarray(weights, dtype=np.float64)

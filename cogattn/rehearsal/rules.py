@@ -14,8 +14,8 @@ from cogattn.rehearsal.config import RehearsalConfig, Since
 
 Penalty = Literal["", "ewc", "si", "lwf"]
 SYNTAX = (
-    "none, uniform, power:d, shifted:beta:psi, exponential:tau, linear, actr:d, index:degree, table or cumulative, "
-    "a kernel of lags with its own clock as in power:1@last"
+    "none, uniform, power:d, shifted:beta:psi, exponential:tau, linear, actr:d, index:degree, table or cumulative "
+    "(a kernel of lags may end in @introduced, @last or @all)"
 )
 PENALTY_SYNTAX = "ewc:strength, si:strength or lwf:strength"
 
@@ -75,7 +75,11 @@ _FORMS = {
     "table": _Form(needs.Table, (), False, "unrestricted table"),
     "cumulative": _Form(needs.Cumulative, (), False, "cumulative"),
 }
-_PENALTIES = {"ewc": ("EWC", "lambda"), "si": ("SI", "c"), "lwf": ("LwF", "lambda")}
+_PENALTIES: dict[str, tuple[Penalty, str, str]] = {
+    "ewc": ("ewc", "EWC", "lambda"),
+    "si": ("si", "SI", "c"),
+    "lwf": ("lwf", "LwF", "lambda"),
+}
 _CLOCKS = {
     "introduced": "since introduced",
     "last": "since last met",
@@ -138,7 +142,7 @@ def _schedule_of(text: str, since: Since) -> Rule:
     if form is None or (given and len(given) != len(form.arguments)):
         raise ConfigError(f"schedules must be {SYNTAX}; got {text!r}")
     if at and not (form.timed and clock in get_args(Since)):
-        raise ConfigError(f"schedules must be {SYNTAX}, @introduced or @all; got {text!r}")
+        raise ConfigError(f"schedules must be {SYNTAX}; got {text!r}")
     values = dict(zip(form.arguments, _numbers(given, text, "schedules", SYNTAX), strict=False))
     try:
         need = form.make(**values)
@@ -155,23 +159,23 @@ def _penalty_of(text: str) -> Rule:
         raise ConfigError(f"penalties must be {PENALTY_SYNTAX}; got {text!r}")
     (strength,) = _numbers(given, text, "penalties", PENALTY_SYNTAX)
     if strength <= 0:
-        raise ConfigError(f"penalties must be {PENALTY_SYNTAX}, above 0; got {text!r}")
-    return Rule(text.strip(), None, name, strength)
+        raise ConfigError(f"penalties must be {PENALTY_SYNTAX}; got {text!r}, where strength must be above 0")
+    return Rule(text.strip(), None, _PENALTIES[name][0], strength)
 
 
 def _numbers(given: list[str], text: str, path: str, syntax: str) -> list[float]:
     try:
         values = [float(part) for part in given]
     except ValueError as error:
-        raise ConfigError(f"{path} must be {syntax}, with numbers; got {text!r}") from error
+        raise ConfigError(f"{path} must be {syntax}; got {text!r}, with text for a number") from error
     if not all(map(math.isfinite, values)):
-        raise ConfigError(f"{path} must be {syntax}, with finite numbers; got {text!r}")
+        raise ConfigError(f"{path} must be {syntax}; got {text!r}, with a number that is not finite")
     return values
 
 
 def _readable(rule: Rule) -> str:
     if rule.need is None:
-        title, symbol = _PENALTIES[rule.penalty]
+        _, title, symbol = _PENALTIES[rule.penalty]
         return f"{title}, {symbol} = {rule.strength:g}"
     bare, at, clock = rule.text.partition("@")
     form = _FORMS[bare.split(":")[0]]
