@@ -158,6 +158,47 @@ def _toml_value(value: object) -> str:
     return json.dumps(value)
 
 
+def refuse_changed(config: StudyConfig, settings: Sequence[str], where: str) -> None:
+    """Refuse settings that have no part in a run and are not as they are by default.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        All settings.
+    settings : sequence of str
+        Dotted paths of values or groups.
+    where : str
+        Why they have none.
+
+    Raises
+    ------
+    ConfigError
+        For the first that was changed.
+    """
+    plain = type(config)()
+    for setting in settings:
+        given, default = (_value_at(one, setting) for one in (config, plain))
+        if given != default:
+            raise ConfigError(f"{setting} must be left as it is where {where}; got {_told(given)}")
+
+
+def _value_at(config: Settings, setting: str) -> object:
+    value: object = config
+    for name in setting.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _told(value: object) -> str:
+    """A value, or those of a group's settings that differ from their defaults."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if not isinstance(value, Settings):
+        return str(value)
+    changed = value.model_dump(exclude_defaults=True)
+    return ", ".join(f"{name} = {getattr(value, name)}" for name in changed)
+
+
 def merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
     """Lay nested settings over others; a group of another kind replaces the one below as a whole."""
     merged = dict(below)

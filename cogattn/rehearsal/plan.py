@@ -1,8 +1,8 @@
 """Who learns what: the observers and cells of a run, and what can reach the trials of one cell.
 
 An observer is a rule: a schedule of rehearsal, or a regulariser without rehearsal. A cell is one rule at one point of
-the sweep (budget, tasks, width) and a stack of seeds, or one rule and budget beside people. What is learnt is a setting;
-a scenario of another package has the digest of its code among what identifies a cell. Imports no torch.
+the sweep (budget, tasks, width) and a stack of seeds, or one rule and budget beside people. What is learnt is
+a setting, and the code of another package's scenario is among what identifies a cell. Imports no torch.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class ResidentTasks:
         """Return an untrained perceptron."""
         from cogattn.rehearsal.learner import MLPLearner
 
-        return MLPLearner(self, streams)
+        return MLPLearner(self, self.hidden, streams)
 
     @cached_property
     def _numbers(self) -> Tensor:

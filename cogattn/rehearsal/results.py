@@ -27,6 +27,8 @@ class RunResult:
         Steps of each phase.
     weights : dict of str to array
         Tensors of the trained network, as float32; empty where they are not kept.
+    before : dict of str to array
+        The same after the first phase.
     """
 
     scores: NDArray[np.float64]
@@ -35,3 +37,4 @@ class RunResult:
     items: NDArray[np.int64]
     updates: NDArray[np.int64]
     weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    before: dict[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -36,6 +36,7 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
+    commands: ClassVar[Mapping[str, str]] = {"weights": "cogattn.rehearsal.commands:weights"}
 
     def check(self, config: RehearsalConfig) -> None:
         """Refuse schedules and scenarios that are unknown, unequal budgets, data that cannot be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cogattn.config import refuse_changed
 from cogattn.errors import ConfigError, DataError, ObserverError
 from cogattn.observers import roster
 from cogattn.observers.build import build_network
@@ -68,47 +69,17 @@ def _check_lists(config: ScanpathConfig) -> None:
 
 def _check_unread(config: ScanpathConfig) -> None:
     """Settings that another one has no use for."""
-    plain = ScanpathConfig()
     if config.scenes.path is not None:
-        _refuse_changed(config, plain, ("synthetic",), "scenes.path is given")
+        refuse_changed(config, ("synthetic",), "scenes.path is given")
     else:
         names = tuple(f"scenes.{name}" for name in OF_SCENES)
-        _refuse_changed(config, plain, names, "layouts are simulated (scenes.path)")
+        refuse_changed(config, names, "layouts are simulated (scenes.path)")
     if config.weights is not None:
-        _refuse_changed(config, plain, OF_FITTING, "weights are given: their run has settled it")
+        refuse_changed(config, OF_FITTING, "weights are given: their run has settled it")
         names = tuple(f"split.{name}" for name in ("by", "test", "validation", "n_splits"))
-        _refuse_changed(config, plain, names, "weights are given: all these scanpaths are tested on")
+        refuse_changed(config, names, "weights are given: all these scanpaths are tested on")
     elif "ours" not in config.models:
-        _refuse_changed(config, plain, ("network",), "models are published ones alone")
-
-
-def _refuse_changed(
-    config: ScanpathConfig, plain: ScanpathConfig, settings: tuple[str, ...], where: str
-) -> None:
-    for setting in settings:
-        given, default = (_value(one, setting) for one in (config, plain))
-        if given != default:
-            raise ConfigError(f"{setting} must be left as it is where {where}; got {_told(given)}")
-
-
-def _value(config: ScanpathConfig, setting: str) -> object:
-    value: object = config
-    for name in setting.split("."):
-        value = getattr(value, name)
-    return value
-
-
-def _told(value: object) -> str:
-    """A value, or those of a group's settings that differ from their defaults."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    fields = getattr(type(value), "model_fields", None)
-    if fields is None:
-        return str(value)
-    changed = [
-        f"{name} = {getattr(value, name)}" for name in fields if getattr(value, name) != fields[name].default
-    ]
-    return ", ".join(changed)
+        refuse_changed(config, ("network",), "models are published ones alone")
 
 
 def _check_files(config: ScanpathConfig) -> None:
@@ -126,7 +97,7 @@ def _check_models(config: ScanpathConfig, data: PathSet) -> None:
         _check_features(config)
     else:
         why = "nobody is told what objects look like by a network (appearance, models)"
-        _refuse_changed(config, ScanpathConfig(), ("observer", "n_random"), why)
+        refuse_changed(config, ("observer", "n_random"), why)
     if "published" in config.models:
         from cogattn.psychophysics.scanpath.layouts.grids import grid_of
 

@@ -32,7 +32,7 @@ def test_every_face_has_a_stub() -> None:
     assert {package_of(stub) for stub in STUBS} >= {
         "cogattn", "cogattn.observers", "cogattn.attention", "cogattn.psychophysics.masking",
         "cogattn.psychophysics.probes", "cogattn.psychophysics.scanpath", "cogattn.psychophysics.search",
-        "cogattn.eeg.aad", "cogattn.eeg.efr",
+        "cogattn.eeg.aad", "cogattn.eeg.efr", "cogattn.rehearsal",
     }  # fmt: skip
 
 
@@ -58,8 +58,8 @@ def test_a_stub_imports_what_it_exports_and_nothing_else(stub: Path) -> None:
     assert sorted(filter(None, imported)) == sorted(exported(stub))
 
 
-@pytest.mark.parametrize("study", ["masking", "search", "scanpath", "aad", "efr"])
+@pytest.mark.parametrize("study", ["masking", "search", "scanpath", "aad", "efr", "rehearsal"])
 def test_every_study_exports_its_class_and_its_settings(study: str) -> None:
-    folder = "psychophysics" if study in ("masking", "search", "scanpath") else "eeg"
-    module = importlib.import_module(f"cogattn.{folder}.{study}")
+    folders = {"aad": "eeg.", "efr": "eeg.", "rehearsal": ""}
+    module = importlib.import_module(f"cogattn.{folders.get(study, 'psychophysics.')}{study}")
     assert {f"{study.capitalize()}Study", f"{study.capitalize()}Config"} <= set(dir(module))

@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("cogattn", "kernels", "psychophysics", "eeg", "apps")
 ROOMS = ("config", "study", "trials", "measures", "summary", "figures", "people")
-STUDIES = ("psychophysics/masking", "psychophysics/search", "psychophysics/scanpath", "eeg/aad", "eeg/efr")
+STUDIES = (
+    "psychophysics/masking", "psychophysics/search", "psychophysics/scanpath", "eeg/aad", "eeg/efr",
+    "cogattn/rehearsal",
+)  # fmt: skip
 
 
 def name_of(path: Path) -> str:

@@ -25,6 +25,7 @@ STUDIES = {
     "scanpath": "cogattn.psychophysics.scanpath.study:ScanpathStudy",
     "aad": "cogattn.eeg.aad.study:AadStudy",
     "efr": "cogattn.eeg.efr.study:EfrStudy",
+    "rehearsal": "cogattn.rehearsal.study:RehearsalStudy",
 }
 CHILD = """
 import json, pathlib, sys
@@ -32,19 +33,24 @@ from cogattn.running import code
 from cogattn.running.identity import cell_code
 root = pathlib.Path(sys.argv[1])
 assert pathlib.Path(code.__file__).is_relative_to(root)
-studies, edits = json.load(sys.stdin)
+studies, edits, harmless = json.load(sys.stdin)
 before = {name: cell_code(target) for name, target in studies.items()}
-said = []
-for file, text in edits:
-    kept = (root / file).read_text()
-    (root / file).write_text(text)
-    said.append([name for name in studies if cell_code(studies[name]).sha256 != before[name].sha256])
-    (root / file).write_text(kept)
-print(json.dumps(said))
+def stale(*edits):
+    kept = {file: (root / file).read_text() for file, _ in edits}
+    for file, text in edits:
+        (root / file).write_text(text)
+    said = [name for name in studies if cell_code(studies[name]).sha256 != before[name].sha256]
+    for file, text in kept.items():
+        (root / file).write_text(text)
+    return said
+said = [stale(edit) for edit in edits]
+together = stale(*harmless)
+print(json.dumps(said + [stale(edit) if together else [] for edit in harmless]))
 """
+"""Edits that should stale nothing are made together; one by one only where they do."""
 
 STALING = [
-    ("cogattn/seeds.py", "Streams", ["masking", "search", "scanpath", "aad", "efr"]),
+    ("cogattn/seeds.py", "Streams", ["masking", "search", "scanpath", "aad", "efr", "rehearsal"]),
     ("psychophysics/masking/stimuli/noise.py", "unit_noise", ["masking"]),
     ("psychophysics/masking/stimuli/noise.py", "BINS_PER_OCTAVE", ["masking"]),
     ("psychophysics/masking/study.py", "MaskingStudy.run_cell", ["masking"]),
@@ -63,6 +69,15 @@ STALING = [
     ("eeg/aad/leave_out.py", "MAX_STEPS", ["aad"]),
     ("eeg/efr/spectra.py", "welch_segments", ["efr"]),
     ("eeg/recordings/readers.py", None, ["aad", "efr"]),
+    ("cogattn/rehearsal/needs.py", "PowerLaw", ["rehearsal"]),
+    ("cogattn/rehearsal/quotas.py", "quota", ["rehearsal"]),
+    ("cogattn/rehearsal/schedules.py", "plan_phases", ["rehearsal"]),
+    ("cogattn/rehearsal/stacked.py", "train_stack", ["rehearsal"]),
+    ("cogattn/rehearsal/training.py", "train", ["rehearsal"]),
+    ("cogattn/rehearsal/penalties.py", "EWC", ["rehearsal"]),
+    ("cogattn/rehearsal/scenarios/permuted.py", "OF_DIGITS", ["rehearsal"]),
+    ("cogattn/rehearsal/trees/learning.py", "run", ["rehearsal"]),
+    ("cogattn/rehearsal/transfer/learning.py", "run", ["rehearsal"]),
 ]
 """File, definition (all of them: None), and the studies whose cells it makes stale."""
 HARMLESS = [
@@ -72,6 +87,10 @@ HARMLESS = [
       "natural/summary.py", "natural/figures.py")),
     *(f"psychophysics/scanpath/{name}" for name in ("summary.py", "remarks.py", "figures/paths.py", "worth.py",
       "costs.py", "checks.py")),
+    *(f"cogattn/rehearsal/{name}" for name in ("summary.py", "claims.py", "tables.py", "trained.py", "remarks.py",
+      "people.py", "costs.py", "checks.py", "figures/matrices.py", "figures/needs.py", "trees/summary.py",
+      "trees/figures.py", "transfer/summary.py", "transfer/figures.py")),
+    "psychophysics/scanpath/rehearsed.py", "eeg/aad/rehearsed.py",
     "psychophysics/masking/people.py", "psychophysics/search/people.py", "cogattn/figures.py", "cogattn/cli/runs.py",
     "cogattn/cli/__init__.py", "cogattn/running/store.py",
 ]  # fmt: skip
@@ -116,13 +135,15 @@ def stale(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | Non
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", copy)
-    edits = [(file, name) for file, name, _ in STALING] + [(file, None) for file in HARMLESS]
-    given = json.dumps([STUDIES, [(file, changed_source(file, name)) for file, name in edits]])
+    edits = [(file, name) for file, name, _ in STALING]
+    harmless = [(file, None) for file in HARMLESS]
+    sources = [[(file, changed_source(file, name)) for file, name in some] for some in (edits, harmless)]
+    given = json.dumps([STUDIES, *sources])
     command = [sys.executable, "-c", CHILD, str(copy)]
     environment = os.environ | {"PYTHONPATH": str(copy)}
     said = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, cwd=copy)
     assert said.returncode == 0, said.stderr
-    return dict(zip(edits, json.loads(said.stdout), strict=True))
+    return dict(zip(edits + harmless, json.loads(said.stdout), strict=True))
 
 
 @pytest.mark.parametrize(("file", "name", "studies"), STALING)

@@ -1,6 +1,6 @@
 """Handwritten digits of 8 x 8 pixels, as scikit-learn brings them along (Alpaydin & Kaynak, 1998; UCI, CC BY 4.0).
 
-Every fifth picture is tested on: 1,437 and 360 of 1,797.
+Every fifth picture, taken class by class, is tested on: 1,437 and 360 of 1,797.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cogattn.rehearsal.scenarios.raw import Raw
 
 EVERY = 5
-N_TRAIN = 1437
+N_PICTURES, N_PIXELS = 1797, 64
 N_CLASSES = 10
 
 
@@ -24,9 +24,11 @@ def read() -> Raw:
 
     pixels, labels = load_digits(return_X_y=True)
     pixels, labels = pixels.astype(np.uint8), labels.astype(np.uint8)
-    tested = _tested(len(labels))
+    tested = _tested(labels)
     return Raw(pixels[~tested], labels[~tested], pixels[tested], labels[tested])
 
 
-def _tested(n: int) -> NDArray[np.bool_]:
-    return np.arange(n) % EVERY == 0
+def _tested(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    tested = np.zeros(len(labels), dtype=bool)
+    tested[np.argsort(labels, kind="stable")[::EVERY]] = True
+    return tested

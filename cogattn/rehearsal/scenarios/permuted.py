@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from cogattn.rehearsal.resident import ResidentTasks
 
 N_TASKS = 10
-OF_DIGITS = Defaults(n_tasks=N_TASKS, n_new=1000, batch=32, learning_rate=1e-3)
+OF_DIGITS = Defaults(n_tasks=N_TASKS, n_new=1000, batch=8, learning_rate=3e-3)
+"""Of so few pictures many updates: at 32 items a step and 1e-3 a task is learnt to .83 only, so to .94."""
 N_NEW, BATCH = 20_000, 64
 """New items a phase and items a step for larger sets of pictures."""
 

@@ -40,8 +40,8 @@ class SplitKind:
         return Defaults(
             n_tasks=len(counts) // CLASSES,
             n_new=max(1, int(counts[:CLASSES].sum())),
-            batch=32 if small else 64,
-            learning_rate=1e-3,
+            batch=8 if small else 64,
+            learning_rate=3e-3 if small else 1e-3,
         )
 
     def check(self, config: RehearsalConfig) -> None:

@@ -1,0 +1,87 @@
+"""What a cell takes, roughly: items through the network, forwards and back, and tests after each phase.
+
+Calibrated on one core (`docs/rehearsal.md`). What networks of other packages take nobody knows before.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from cogattn.rehearsal import plan
+from cogattn.rehearsal.config import RehearsalConfig
+from cogattn.rehearsal.plan import RehearsalCell
+from cogattn.rehearsal.scenarios import digits, pictures
+from cogattn.rehearsal.schedules import planned_items, schedule_of
+from cogattn.study import Cost
+
+BASE_MB = 450.0
+MACS_PER_S = 3e10
+"""Of training and testing, on one core."""
+ITEM_S = 2.5e-6
+"""Of gathering one item."""
+STEP_S = 4e-4
+"""Of a step of a stack, however small."""
+REGULARISED = {"": 1.0, "ewc": 2.3, "si": 2.4, "lwf": 4.8}
+"""How much more a regularised network takes, in the general loop."""
+PLAN_BYTES = 40
+"""Of an item of a plan, while it is made."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a network of a cell learns.
+
+    Parameters
+    ----------
+    items : int
+        Of all phases.
+    steps : int
+        Of the optimiser.
+    macs : int
+        Multiply-adds of an item, forwards.
+    weights : int
+        Parameters.
+    picture_bytes : int
+        Of all pictures, as float32.
+    """
+
+    items: int
+    steps: int
+    macs: int
+    weights: int
+    picture_bytes: int
+
+
+def cost(config: RehearsalConfig, cell: RehearsalCell) -> Cost:
+    """Return what the cell needs; NaN seconds where its networks are other packages', or stand beside people."""
+    if not cell.width:
+        return Cost(float("nan"), BASE_MB)
+    sizes = _sizes(config, cell)
+    rounds = cell.n_tasks * (cell.n_tasks + 1 if config.evaluate == "all" else (cell.n_tasks + 1) / 2)
+    tests = rounds * config.n_test * sizes.macs / MACS_PER_S
+    training = cell.n_seeds * sizes.items * (3 * sizes.macs / MACS_PER_S + ITEM_S) + sizes.steps * STEP_S
+    seconds = training * REGULARISED[plan.rule_for(config, cell).penalty] + cell.n_seeds * tests
+    held = sizes.picture_bytes + cell.n_seeds * (16 * sizes.weights + PLAN_BYTES * sizes.items)
+    return Cost(seconds, BASE_MB + held / 1e6)
+
+
+def _sizes(config: RehearsalConfig, cell: RehearsalCell) -> Sizes:
+    training = plan.training_of(config)
+    n_new, batch = training.n_new or 1, training.batch or 1
+    schedule = schedule_of(config, plan.rule_for(config, cell), cell.budget)
+    phases = planned_items(schedule, cell.n_tasks, n_new=n_new)
+    n_pixels, n_classes, n_pictures = _of_pictures(config)
+    layers = (n_pixels, *(cell.width,) * config.network.depth, n_classes)
+    macs = sum(a * b for a, b in itertools.pairwise(layers))
+    steps = sum(math.ceil(items / batch) for items in phases)
+    return Sizes(int(phases.sum()), steps, macs, macs + sum(layers[1:]), 4 * n_pixels * n_pictures)
+
+
+def _of_pictures(config: RehearsalConfig) -> tuple[int, int, int]:
+    """Pixels, classes, and how many pictures there are."""
+    if config.data == pictures.DIGITS:
+        return digits.N_PIXELS, digits.N_CLASSES, digits.N_PICTURES
+    found = pictures.raw(config.data)
+    return found.train.shape[1], found.n_classes, len(found.train) + len(found.test)
