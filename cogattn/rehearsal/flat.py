@@ -1,0 +1,113 @@
+"""Forward and backward passes of a stack of perceptrons, written out, and all of its tensors in one vector.
+
+For small networks autograd and an optimiser's way through many tensors cost as much as the products do. Here
+products write into tensors that were made once, gradients go into slices of one vector, and the optimiser updates that
+vector in one kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cogattn.rehearsal.networks import StackedMLP
+
+
+class FlatMLP(nn.Module):
+    """The networks of a `StackedMLP` with rectified hidden layers, as one parameter.
+
+    Parameters
+    ----------
+    model : StackedMLP
+        Initial weights and biases; they are copied.
+    """
+
+    def __init__(self, model: StackedMLP) -> None:
+        super().__init__()
+        tensors = [*model.weights, *model.biases]
+        self.flat = nn.Parameter(torch.cat([tensor.detach().reshape(-1) for tensor in tensors]))
+        self.flat.grad = torch.zeros_like(self.flat)
+        self._names = list(model.state_dict())
+        self._shapes = [tensor.shape for tensor in tensors]
+        self._n_layers = len(model.weights)
+        self.weights, self.biases = self._layers(self.flat.detach())
+        self._to_weights, self._to_biases = self._layers(self.flat.grad)
+        self._rooms: dict[
+            int, list[tuple[Tensor, Tensor]]
+        ] = {}  # by items: activities and errors of each layer
+
+    @torch.no_grad()
+    def learn(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Put the gradient of each network's mean cross entropy in ``flat.grad``.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (n_networks, n_items, n_inputs)
+            float32; each network has its own.
+        labels : Tensor, shape (n_networks, n_items)
+            int64.
+
+        Returns
+        -------
+        Tensor, shape (n_networks, n_items)
+            Whether each item is named right, by the weights as they are.
+        """
+        room = self._room(inputs.shape[1])
+        activities = [inputs, *(activity for activity, _ in room)]
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            torch.baddbmm(bias, activities[k], weight, out=activities[k + 1])
+            if k < self._n_layers - 1:
+                activities[k + 1].relu_()
+        right = activities[-1].argmax(dim=2) == labels
+        self._start_errors(activities[-1], labels, room[-1][1])
+        for k in reversed(range(self._n_layers)):
+            error = room[k][1]
+            torch.bmm(activities[k].transpose(1, 2), error, out=self._to_weights[k])
+            torch.sum(error, dim=1, keepdim=True, out=self._to_biases[k])
+            if k:
+                torch.bmm(error, self.weights[k].transpose(1, 2), out=room[k - 1][1])
+                room[k - 1][1].mul_(activities[k] > 0)
+        return right
+
+    @torch.no_grad()
+    def outputs(self, network: int, inputs: Tensor, pixels: Tensor | None = None) -> Tensor:
+        """Return one network's outputs for ``inputs[:, pixels]``, shape (n_items, n_outputs).
+
+        An order of pixels is undone on the first layer's weights, which are fewer than the inputs.
+        """
+        first = self.weights[0][network]
+        if pixels is not None:
+            first = torch.empty_like(first).index_copy_(0, pixels, first)
+        found = torch.addmm(self.biases[0][network], inputs, first)
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            found = torch.addmm(bias[network], found.relu_(), weight[network])
+        return found
+
+    def states(self, flat: Tensor) -> Iterator[dict[str, Tensor]]:
+        """Yield each network's tensors out of such a vector, by name, as a `StackedMLP` of one has them."""
+        weights, biases = self._layers(flat)
+        for network in range(len(weights[0])):
+            own = [tensor[network : network + 1] for tensor in (*weights, *biases)]
+            yield dict(zip(self._names, own, strict=True))
+
+    def _layers(self, flat: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Weights (networks, inputs, outputs) and biases (networks, 1, outputs), as views."""
+        parts = torch.split(flat, [shape.numel() for shape in self._shapes])
+        views = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return views[: self._n_layers], views[self._n_layers :]
+
+    def _room(self, n_items: int) -> Sequence[tuple[Tensor, Tensor]]:
+        """Where a step of so many items writes what each layer says, and the loss's slope by it."""
+        if n_items not in self._rooms:
+            shapes = [(len(bias), n_items, bias.shape[2]) for bias in self.biases]
+            self._rooms[n_items] = [(torch.empty(shape), torch.empty(shape)) for shape in shapes]
+        return self._rooms[n_items]
+
+    @staticmethod
+    def _start_errors(logits: Tensor, labels: Tensor, errors: Tensor) -> None:
+        """Slope of the mean cross entropy by each logit: its probability, less one where it is the label, by items."""
+        errors.copy_(torch.softmax(logits, dim=2))
+        errors.scatter_add_(2, labels[:, :, None], errors.new_full((1, 1, 1), -1.0).expand(*labels.shape, 1))
+        errors.div_(labels.shape[1])
