@@ -26,8 +26,9 @@ To = Annotated[Path, Parameter(name="--to", help="Folder for the files; made whe
 def weights(run: Run, /, *, to: To, out: Out = Path("runs")) -> int:
     """Write the networks of a run as files: before and after what came behind the first phase.
 
-    A file is named by schedule, budget, tasks and seed, and holds tensors by name (safetensors). Runs on image diets
-    leave weights that ``--observer.weights`` takes, as in ``cogattn search --observer.weights FILE``.
+    A file is named by schedule, budget, tasks and seed, and holds tensors by name (safetensors). Those of runs on image
+    diets are ``--observer.checkpoints`` of masking and search, behind the factory of
+    `cogattn.psychophysics.search.raised`.
     """
     found = find_run(out, run)
     if found.study != STUDY:
