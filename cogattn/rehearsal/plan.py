@@ -99,7 +99,12 @@ def training_of(config: RehearsalConfig) -> TrainingSettings:
 
 def cells_of(config: RehearsalConfig) -> list[RehearsalCell]:
     """Return the plan: rule by rule, budget by budget, then along the other sweeps, stack by stack."""
-    return [cell for rule in rules.rules_of(config) for cell in _cells_of_rule(config, rule)]
+    return list(each_cell(config))
+
+
+def each_cell(config: RehearsalConfig) -> Iterator[RehearsalCell]:
+    """Yield the cells of the plan one by one."""
+    return (cell for rule in rules.rules_of(config) for cell in _cells_of_rule(config, rule))
 
 
 def _cells_of_rule(config: RehearsalConfig, rule: Rule) -> Iterator[RehearsalCell]:
@@ -162,10 +167,10 @@ def relevant(config: RehearsalConfig, cell: RehearsalCell) -> RehearsalConfig:
 
 
 def _rehearsal(settings: RehearsalSettings, rule: Rule) -> RehearsalSettings:
-    """Settings of rehearsal that matter to a rule; to a regulariser only how a phase is put together."""
+    """Settings of rehearsal that matter to a rule; where nothing is rehearsed only how a phase is put together."""
     plain = RehearsalSettings()
     own = {"mixing": settings.mixing}
-    if not rule.penalty:
+    if rule.need is not None and rule.need.rehearses:
         own |= {name: getattr(settings, name) for name in ("unit", "apportion", "source")}
         timed = rules.rule_of(rule.text, "introduced").need != rules.rule_of(rule.text, "last").need
         own["since"] = settings.since if timed else plain.since

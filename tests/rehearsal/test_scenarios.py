@@ -219,7 +219,8 @@ def test_split_takes_no_more_than_its_smallest_task_has(folder: Path) -> None:
     write_idx(folder / "train-labels-idx1-ubyte", np.repeat([0, 1, 2, 3], [5, 25, 10, 20]))
     own = SPLIT.defaults(RehearsalConfig(data=str(folder)))
     assert (own.n_tasks, own.n_new) == (2, 15)
-    assert SPLIT.defaults(RehearsalConfig()).n_tasks == 5
+    smallest = np.sort(np.bincount(digits.read().train_labels))[:2].sum()
+    assert smallest - 5 < SPLIT.defaults(RehearsalConfig()).n_new <= smallest
 
 
 def test_a_few_of_many_are_spread_evenly() -> None:
@@ -237,7 +238,7 @@ def test_a_scenario_is_found_by_name_or_target() -> None:
         kinds.kind_of("no_such_module:KIND")
 
 
-@pytest.mark.parametrize("name", ["permuted", "split", *kinds._announced()])
+@pytest.mark.parametrize("name", ["permuted", "split", "diets", "scanpaths", "listeners"])
 def test_a_scenario_says_what_it_is(name: str) -> None:
     kind: Kind = kinds.kind_of(name)
     assert kind.name == name

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CLASSES = 2
 """Of each task."""
+OF_DIGITS = Defaults(n_tasks=5, n_new=280, batch=8, learning_rate=3e-3)
 
 
 class SplitKind:
@@ -35,14 +36,11 @@ class SplitKind:
 
     def defaults(self, config: RehearsalConfig) -> Defaults:
         """Return what it takes where the settings say nothing: of a phase all items that the smallest task can have."""
+        if config.data == pictures.DIGITS:
+            return OF_DIGITS
         counts = np.sort(np.bincount(pictures.raw(config.data).train_labels))
-        small = config.data == pictures.DIGITS
-        return Defaults(
-            n_tasks=len(counts) // CLASSES,
-            n_new=max(1, int(counts[:CLASSES].sum())),
-            batch=8 if small else 64,
-            learning_rate=3e-3 if small else 1e-3,
-        )
+        n_new = max(1, int(counts[:CLASSES].sum()))
+        return Defaults(len(counts) // CLASSES, n_new, batch=64, learning_rate=1e-3)
 
     def check(self, config: RehearsalConfig) -> None:
         """Refuse more tasks than there are pairs of classes, and pictures that cannot be used."""

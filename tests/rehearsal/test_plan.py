@@ -1,0 +1,166 @@
+"""Cells are what tells networks apart, and nothing else reaches their trials."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from cogattn.rehearsal import plan
+from cogattn.rehearsal.config import (
+    NetworkSettings,
+    RehearsalConfig,
+    RehearsalSettings,
+    TrainingSettings,
+    TransferSettings,
+)
+from cogattn.rehearsal.plan import RehearsalCell
+from tests.rehearsal.blobs import TARGET
+
+TWO = RehearsalConfig(schedules=("none", "power:1"), n_seeds=6, stack=4)
+SWEPT = RehearsalConfig(
+    schedules=("uniform",),
+    budgets=(0.05, 0.25),
+    n_tasks=(5, 10),
+    network=NetworkSettings(widths=(50, 100)),
+    n_seeds=2,
+)
+
+
+def identities(config: RehearsalConfig) -> dict[str, str]:
+    """What tells each cell of a run, by label."""
+    return {
+        cell.label: f"{cell.key} {plan.relevant(config, cell).canonical()}" for cell in plan.cells_of(config)
+    }
+
+
+def changed(config: RehearsalConfig, **settings: object) -> RehearsalConfig:
+    return RehearsalConfig.model_validate(dict(config) | settings)
+
+
+def test_a_cell_is_a_rule_at_a_point_of_the_sweep_and_a_stack_of_seeds() -> None:
+    points = [(cell.budget, cell.n_tasks, cell.width) for cell in plan.cells_of(SWEPT)]
+    assert points == [(b, n, w) for b in (0.05, 0.25) for n in (5, 10) for w in (50, 100)]
+    stacks = [(cell.observer, list(cell.seeds)) for cell in plan.cells_of(TWO)]
+    assert stacks == [(name, seeds) for name in ("none", "power:1") for seeds in ([0, 1, 2, 3], [4, 5])]
+
+
+def test_regularised_networks_and_other_packages_are_cells_of_one_seed() -> None:
+    config = RehearsalConfig(schedules=("uniform",), penalties=("si:1",), n_seeds=3)
+    assert [(cell.observer, cell.n_seeds) for cell in plan.cells_of(config)] == [("uniform", 3)] + [
+        ("si:1", 1)
+    ] * 3
+    other = plan.cells_of(changed(config, scenario=TARGET))
+    assert [(cell.width, cell.n_seeds) for cell in other] == [(0, 1)] * 6
+
+
+def test_beside_people_a_cell_is_a_rule_and_a_budget() -> None:
+    config = RehearsalConfig(scenario="transfer", schedules=("none", "uniform"), budgets=(0.1, 0.2))
+    assert [(cell.observer, cell.budget, cell.task) for cell in plan.cells_of(config)] == [
+        (name, budget, "persons") for name in ("none", "uniform") for budget in (0.1, 0.2)
+    ]
+
+
+def test_more_rules_points_and_seeds_leave_cells_as_they_are() -> None:
+    before = identities(SWEPT)
+    more = (
+        changed(SWEPT, schedules=("uniform", "linear"), penalties=("ewc:1",)),
+        changed(SWEPT, budgets=(0.25, 0.05, 1.0)),
+        changed(SWEPT, n_tasks=(10, 20, 5)),
+        changed(SWEPT, network=NetworkSettings(widths=(100, 7, 50))),
+    )
+    for config in more:
+        assert identities(config).items() >= before.items()
+    full = [label for label in identities(TWO) if "0-3" in label]
+    longer = identities(changed(TWO, n_seeds=9))
+    assert len(full) == 2
+    assert all(longer[label] == identities(TWO)[label] for label in full)
+
+
+HARMLESS = {
+    "environment": {"environment": "uniform"},
+    "n_bootstrap": {"n_bootstrap": 300},
+    "unequal": {"rehearsal": RehearsalSettings(unequal="show")},
+    "memory of no source": {"rehearsal": RehearsalSettings(memory=7)},
+    "people": {"transfer": TransferSettings(hidden=9)},
+    "the default in words": {"training": TrainingSettings(n_new=1000, batch=8, learning_rate=3e-3)},
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_no_network_meets_changes_no_cell(what: str) -> None:
+    assert identities(changed(TWO, **HARMLESS[what])) == identities(TWO)
+
+
+STALING = {
+    "seed": {"seed": 1},
+    "data": {"scenario": "split"},
+    "optimiser": {"training": TrainingSettings(optimiser="sgd")},
+    "depth": {"network": NetworkSettings(depth=1)},
+    "test items": {"n_test": 50},
+    "bins": {"n_bins": 3},
+    "what is tested": {"evaluate": "lower"},
+    "mixing": {"rehearsal": RehearsalSettings(mixing="each_batch")},
+}
+
+
+@pytest.mark.parametrize("what", STALING)
+def test_what_networks_meet_changes_every_cell(what: str) -> None:
+    before, after = identities(TWO), identities(changed(TWO, **STALING[what]))
+    assert not set(before.values()) & set(after.values())
+
+
+REHEARSED = {
+    "source": RehearsalSettings(source="reservoir"),
+    "memory": RehearsalSettings(source="reservoir", memory=9),
+    "unit": RehearsalSettings(unit="step"),
+    "shares": RehearsalSettings(apportion="multinomial"),
+    "clock": RehearsalSettings(since="last"),
+}
+
+
+@pytest.mark.parametrize("what", REHEARSED)
+def test_how_past_tasks_come_back_changes_only_who_rehearses(what: str) -> None:
+    config = changed(TWO, rehearsal=REHEARSED[what])
+    before, after = identities(TWO), identities(config)
+    same = {label for label in before if before[label] == after[label]}
+    assert same == {label for label in before if label.startswith("no rehearsal")}
+
+
+def test_a_clock_changes_only_those_that_look_at_it() -> None:
+    config = RehearsalConfig(schedules=("uniform", "power:1", "power:1@all", "index:4"))
+    before, after = identities(config), identities(changed(config, rehearsal=RehearsalSettings(since="last")))
+    assert [label for label in before if before[label] != after[label]] == [
+        label for label in before if label.startswith("power law, d = 1, budget")
+    ]
+
+
+def test_relevant_settings_stand_for_their_cell() -> None:
+    for config in (SWEPT, RehearsalConfig(scenario="split"), RehearsalConfig(scenario="trees")):
+        for cell in plan.cells_of(config):
+            own = plan.relevant(config, cell)
+            assert plan.relevant(own, cell) == own
+
+
+def test_diets_are_a_scenario_of_their_own() -> None:
+    config = RehearsalConfig(diet=("plain", "rotated"))
+    assert plan.scenario_of(config) == "diets"
+    assert plan.scenario_of(RehearsalConfig()) == "permuted"
+
+
+def test_the_code_of_another_packages_scenario_is_part_of_its_cells() -> None:
+    config = RehearsalConfig(scenario=TARGET, schedules=("none",), n_seeds=2)
+    cell: RehearsalCell = plan.cells_of(config)[0]
+    assert "scenario code" in plan.contents(config, cell)
+    assert "scenario code" in plan.inputs(config)  # the summary reads what a score is
+    plain = RehearsalConfig()
+    assert plan.contents(plain, plan.cells_of(plain)[0]) == {}
+
+
+def test_planning_imports_no_torch() -> None:
+    code = (
+        "import sys; from cogattn.rehearsal import plan; c = plan.demo(); "
+        "[plan.relevant(c, cell) for cell in plan.cells_of(c)]; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
