@@ -85,6 +85,7 @@ def test_kernels_that_look_to_the_oldest_task_hold_for_one_alone() -> None:
     assert Linear().kernel([1]).tolist() == [0.5]
     assert TaskIndex(4).kernel([1]) == pytest.approx([10_000])
     assert Linear().kernel([]).shape == (0,)
+    assert TaskIndex(0).kernel([1, 2]).tolist() == [1, 1]
 
 
 def test_actr_is_the_literal_sum_over_encounters_and_a_rehearsal_refreshes() -> None:

@@ -270,6 +270,23 @@ def test_time_of_a_stream_runs_in_items_steps_or_changes_of_task() -> None:
         assert np.bincount(late)[0] == pytest.approx(wanted, abs=2)
 
 
+@pytest.mark.parametrize("since", ["last", "all"])
+def test_what_a_stream_rehearses_counts_as_met(since: str) -> None:
+    """Needs are worked out again from what the plan says was met, step by step."""
+    task = np.repeat([0, 1, 2, 3], [5, 20, 10, 150])
+    schedule = Schedule(needs.PowerLaw(1.5, since=since), 1.0, unit="step")
+    draws = plan_stream(schedule, task, np.arange(len(task)), batch=1, streams=Streams(0))
+    due, met = np.zeros(4), [[] for _ in range(4)]
+    for step, (own, again) in enumerate(draws.task.reshape(-1, 2).tolist()):
+        if step >= 35:
+            lags = [step - np.array(times[-1:] if since == "last" else times) for times in met[:3]]
+            sums = np.array([(lag**-1.5).sum() for lag in lags])
+            due[:3] += sums / sums.sum()
+        met[own].append(step)
+        met[again].append(step)
+    assert np.bincount(draws.task[1::2][35:]) == pytest.approx(due[:3], abs=2)
+
+
 @pytest.mark.parametrize("source", ["reservoir", "per_task"])
 def test_a_stream_can_have_a_memory(source: str) -> None:
     draws = streamed(Schedule(POWER, 1.0, source=source, memory=2))
