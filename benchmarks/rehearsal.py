@@ -76,7 +76,7 @@ def schedules(data: str) -> bool:
     train_stack(*warm(config, seeds), sizes=(784, 8, 10), loop=Loop(1e-3), streams=seeds)
     for cell in RehearsalStudy().cells(config):
         before = time.process_time()
-        scores = trials.run(config, cell, Checkpoint()).tables[SCORES]
+        scores = trials.run(config, cell, Checkpoint()).trials[SCORES]
         seconds = time.process_time() - before
         last = scores[scores["after"] == scores["after"].max()].groupby("seed")["score"].mean()
         print(
@@ -129,7 +129,8 @@ def gather(tasks: Sequence[ResidentTasks], plans: Sequence[Sequence[Draws]]) -> 
     """Gather all items, as a stack does."""
     at_once = AT_ONCE // len(tasks)
     gatherer = Gatherer(tasks, at_once)
-    for draws in zip(*plans, strict=True):
+    for phase, draws in enumerate(zip(*plans, strict=True)):
+        gatherer.start(phase)
         n_items = len(draws[0].task)
         for begin in range(0, n_items, at_once):
             gatherer.gather(draws, begin, min(begin + at_once, n_items))

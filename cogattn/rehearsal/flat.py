@@ -68,7 +68,7 @@ class FlatMLP(nn.Module):
             torch.sum(error, dim=1, keepdim=True, out=self._to_biases[k])
             if k:
                 torch.bmm(error, self.weights[k].transpose(1, 2), out=room[k - 1][1])
-                room[k - 1][1].mul_(activities[k] > 0)
+                room[k - 1][1].mul_(activities[k].sign_())  # rectified: 0 or 1; not needed again
         return right
 
     @torch.no_grad()
@@ -84,6 +84,21 @@ class FlatMLP(nn.Module):
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             found = torch.addmm(bias[network], found.relu_(), weight[network])
         return found
+
+    def reorder(self, vectors: Sequence[Tensor], orders: Sequence[Tensor]) -> None:
+        """Put each network's inputs in another order, in its weights and whatever else is a number of each parameter.
+
+        Parameters
+        ----------
+        vectors : sequence of Tensor
+            Of the shape of ``flat``.
+        orders : sequence of Tensor
+            Of each network: which input comes in each place.
+        """
+        for vector in vectors:
+            first = self._layers(vector)[0][0]
+            for network, order in enumerate(orders):
+                first[network] = first[network][order]
 
     def states(self, flat: Tensor) -> Iterator[dict[str, Tensor]]:
         """Yield each network's tensors out of such a vector, by name, as a `StackedMLP` of one has them."""
@@ -108,6 +123,6 @@ class FlatMLP(nn.Module):
     @staticmethod
     def _start_errors(logits: Tensor, labels: Tensor, errors: Tensor) -> None:
         """Slope of the mean cross entropy by each logit: its probability, less one where it is the label, by items."""
-        errors.copy_(torch.softmax(logits, dim=2))
+        torch.softmax(logits, dim=2, out=errors)
         errors.scatter_add_(2, labels[:, :, None], errors.new_full((1, 1, 1), -1.0).expand(*labels.shape, 1))
         errors.div_(labels.shape[1])

@@ -1,7 +1,8 @@
 """Training several perceptrons at once on tasks in memory: one seed each, or whatever has equal batches.
 
 The networks share nothing but time: each has its own tasks, plan and initial weights, and learns what the general
-loop (`training.train`) would teach it, within the rounding of sums in another order. Items are gathered for several
+loop (`training.train`) would teach it, within the rounding of sums in another order. While a phase lasts, inputs are
+in the order of its own task (see `gathering`), and so are the first layer's weights. Items are gathered for several
 steps at once, on a grid of steps that begins with the phase, so that a training that goes on from a checkpoint does the
 same arithmetic as one that was never stopped: bit for bit, on one machine and one number of threads.
 """
@@ -137,6 +138,9 @@ class _Stack:
     def _steps(self, draws: Sequence[Draws], pen: Pen) -> None:
         """Take the phase's steps that are left."""
         offsets, n_steps = draws[0].offsets.tolist(), len(draws[0])
+        order = self.gatherer.start(self.phase)
+        if order and not self.step:
+            self.model.reorder(self._vectors(), order)
         for first in range(self.step - self.step % self.stride, n_steps, self.stride):
             last, start = min(first + self.stride, n_steps), offsets[first]
             inputs, labels = self.gatherer.gather(draws, start, offsets[last])
@@ -148,6 +152,14 @@ class _Stack:
                 if pen.is_due():
                     self.step = step + 1
                     pen.write(self.page())
+        if order:
+            self.model.reorder(self._vectors(), [own.argsort() for own in order])
+
+    def _vectors(self) -> list[Tensor]:
+        """Parameters, and what the optimiser remembers of each."""
+        flat = self.model.flat.detach()
+        states = self.optimiser.state[self.model.flat].values()
+        return [flat, *(state for state in states if state.shape == flat.shape)]
 
     def test(self) -> None:
         """Fill the row of R after the phases that there were."""

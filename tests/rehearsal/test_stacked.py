@@ -240,16 +240,19 @@ def test_how_many_steps_are_gathered_at_once_changes_no_network(pictures, monkey
 
 
 @pytest.mark.parametrize("permuted", [True, False], ids=["permuted", "in place"])
-def test_gathered_items_are_the_scenarios_own(pictures, permuted):
+def test_gathered_items_are_the_scenarios_own_in_the_phases_order(pictures, permuted):
     tasks = [tasks_of(pictures, seed, permuted=permuted) for seed in range(3)]
     draws = [plan_of(seed)[2] for seed in range(3)]
     gatherer = Gatherer(tasks, 64)
+    order = gatherer.start(2)
+    assert (order is not None) == permuted
     for begin, end in ((0, 64), (64, 65), (150, 200)):
         inputs, labels = gatherer.gather(draws, begin, end)
         for network in range(3):
             own = draws[network]
             expected = tasks[network].batch(own.task[begin:end], own.index[begin:end])
-            assert torch.equal(inputs[network], expected.inputs)
+            place = order[network] if order else slice(None)
+            assert torch.equal(inputs[network], expected.inputs[:, place])
             assert torch.equal(labels[network], expected.labels)
 
 
