@@ -231,6 +231,7 @@ class LwF:
         self.name = f"lwf:{strength:g}:{temperature:g}"
         self.old: Answers | None = None
         self.met: set[int] = set()
+        self.held: Tensor | None = None  # outputs that past tasks use; None is all
 
     def term(self, learner: Learner[B], batch: B) -> Tensor:
         """Return what is added to the loss of a batch."""
@@ -255,8 +256,7 @@ class LwF:
 
     def after_phase(self, learner: Learner[B], scenario: Scenario[B], draws: Draws, streams: Streams) -> None:
         """Keep the network, and which outputs its tasks use."""
-        self.met |= set(np.unique(draws.task).tolist())
-        self.old = _as_it_is(learner)
+        self._hold(learner, self.met | set(np.unique(draws.task).tolist()))
 
     def page(self) -> Page:
         """Return everything that it remembers."""
@@ -267,15 +267,19 @@ class LwF:
     def restore(self, learner: Learner[B], page: Page) -> None:
         """Go back to where `page` was written."""
         if page:
-            self.met = set(page["met"].tolist())
-            self.old = _as_it_is(learner)
-            self.old.model.load_state_dict(part(page, "old"))
+            self._hold(learner, set(page["met"].tolist())).model.load_state_dict(part(page, "old"))
+
+    def _hold(self, learner: Learner[B], met: set[int]) -> Answers[B]:
+        """Keep the network as it is, and the outputs of tasks that were met."""
+        classes = getattr(learner, "classes", None)
+        self.met, self.old = met, _as_it_is(learner)
+        self.held = None if classes is None else torch.cat([classes(task) for task in sorted(met)]).unique()
+        return self.old
 
     def _softened(self, answers: Answers[B], batch: B) -> Tensor:
         """Log chances of the outputs that past tasks use, (items, outputs)."""
-        logits, classes = answers.outputs(batch), getattr(answers, "classes", None)
-        if classes is not None:
-            logits = logits[:, torch.cat([classes(task) for task in sorted(self.met)]).unique()]
+        logits = answers.outputs(batch)
+        logits = logits if self.held is None else logits[:, self.held]
         return F.log_softmax(logits / self.temperature, dim=1)
 
 

@@ -269,6 +269,20 @@ def test_lwf_holds_only_outputs_of_tasks_that_were_met() -> None:
     assert float(penalty.term(learner, batch).detach()) > 0.1
 
 
+@pytest.mark.parametrize("n_phases", [0, 1, 2])
+def test_lwf_goes_on_from_its_page_with_the_network_and_the_outputs_that_it_held(n_phases: int) -> None:
+    tasks = resident()
+    learner, penalty, restored = tasks.learner(STREAMS), LwF(1.0), LwF(1.0)
+    for task in range(n_phases):
+        penalty.after_phase(learner, tasks, draws_of(task, 3), STREAMS)
+    with torch.no_grad():
+        learner.model.biases[-1] += torch.randn(3)
+    restored.restore(learner, penalty.page())
+    batch = tasks.batch(*_all(tasks, 1))
+    assert torch.equal(restored.term(learner, batch), penalty.term(learner, batch))
+    assert (float(penalty.term(learner, batch).detach()) > 1e-3) == (n_phases > 0)
+
+
 def test_a_rule_makes_its_penalty() -> None:
     made = [penalty_of(rule_of(text, "introduced")) for text in ("ewc:3", "si:0.5", "lwf:2")]
     assert [type(penalty) for penalty in made] == [EWC, SI, LwF]
