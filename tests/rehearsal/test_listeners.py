@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 
 from cogattn.eeg.aad import rehearsed
 from cogattn.eeg.aad.config import AadConfig
@@ -15,6 +16,7 @@ from cogattn.eeg.aad.rehearsed import LISTENERS, ListenerLearner, ListenerTasks,
 from cogattn.eeg.aad.splits import TrialFacts
 from cogattn.eeg.recordings.config import Bids, Cnd, Dtu, Kul, SimulatedTalkers, Table
 from cogattn.eeg.recordings.guessing import source_of
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
 from cogattn.errors import ConfigError, DataError
 from cogattn.rehearsal.config import RehearsalConfig
 from cogattn.rehearsal.loops import Loop
@@ -129,6 +131,50 @@ def test_another_seed_brings_other_listeners_and_the_same_seed_the_same(
         pieces.append(tasks.train[0].pieces[0])
     assert torch.equal(pieces[0], pieces[1])
     assert not torch.equal(pieces[0], pieces[2])
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Two listeners of four trials in DTU's layout."""
+    rng = np.random.default_rng(0)
+    for subject in ("S1", "S2"):
+        listener = draw_listener(rng, name=subject, n_channels=4, sfreq=64.0, snr_db=0.0)
+        made = simulate_recording(rng, listener, n_trials=4, duration_s=12.0, sfreq=64.0)
+        cells = {name: np.empty((1, 4), dtype=object) for name in ("eeg", "wavA", "wavB")}
+        for k, trial in enumerate(made.trials):
+            cells["eeg"][0, k] = 1e6 * trial.eeg
+            cells["wavA"][0, k] = trial.streams["attended"][:, None]
+            cells["wavB"][0, k] = trial.streams["unattended"][:, None]
+        savemat(tmp_path / f"{subject}_data_preproc.mat", {"data": {**cells, "fsample": {"eeg": 64.0}}})
+    return tmp_path
+
+
+def test_recordings_are_read_as_the_study_reads_them(recorded: Path) -> None:
+    config = CONFIG.model_copy(update={"data": str(recorded)})
+    LISTENERS.check(config)
+    assert LISTENERS.defaults(config).n_tasks == 2
+    tasks = LISTENERS.build(config, n_tasks=2, streams=STREAMS)
+    assert sorted(tasks.names) == ["S1", "S2"]
+    assert [len(windows.at) for windows in tasks.test] == [2, 2]  # of one trial of 12 s
+    source = Dtu(path=recorded)
+    for who, windows in zip(tasks.names, tasks.train, strict=True):
+        trials = prepared(AadConfig(recordings=source), who).trials
+        for piece, trial in zip(windows.pieces, trials, strict=True):
+            assert np.corrcoef(piece[:, 0], trial.eeg[:, 0])[0, 1] == pytest.approx(1, abs=1e-6)
+            np.testing.assert_allclose(piece[:, -1], trial.streams["unattended"], rtol=1e-4, atol=1e-5)
+
+
+def test_contents_change_with_a_recording_and_fewer_listeners_than_tasks_are_refused(recorded: Path) -> None:
+    config = CONFIG.model_copy(update={"data": str(recorded), "n_tasks": (3,)})
+    with pytest.raises(
+        ConfigError, match="n_tasks must be at least 2 and at most the listeners of data, 2; got 3"
+    ):
+        LISTENERS.check(config)
+    first = dict(LISTENERS.contents(config))
+    (recorded / "S2_data_preproc.mat").write_bytes(b"other")
+    changed = dict(LISTENERS.contents(config))
+    assert {name for name in first if first[name] != changed[name]} == {"S2: recording"}
+    assert LISTENERS.contents(CONFIG) == {}
 
 
 FOLDERS = {
