@@ -16,10 +16,10 @@ from cogattn.rehearsal.trees.likeness import difference, likeness
 def test_interval_of_a_difference_holds_the_truth_in_95_percent_of_groups_as_unlike_as_people() -> None:
     rng = np.random.default_rng(0)
     hits = 0
-    for _ in range(500):
+    for _ in range(300):
         found = difference(rng.normal(0.92, 0.05, 48), rng.normal(0.88, 0.15, 20))
         hits += found.lo < 0.04 < found.hi
-    assert hits / 500 == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 500))
+    assert hits / 300 == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 300))
 
 
 def test_difference_of_a_group_that_does_not_vary_has_an_interval_and_of_one_learner_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from cogattn.config import refuse_changed
 from cogattn.errors import ConfigError
 from cogattn.rehearsal.config import (
     NetworkSettings,
@@ -15,6 +16,8 @@ from cogattn.rehearsal.config import (
 
 UNREAD = ("n_new", "batch")
 """Settings of training that have no part where a step is a trial."""
+SETTLED = ("n_tasks", "network.depth", "training.optimiser", "training.reset")
+"""Settings that the scenario has settled: two tasks, one hidden layer, plain gradient descent without an end."""
 
 
 def check(config: RehearsalConfig) -> None:
@@ -43,6 +46,7 @@ def check(config: RehearsalConfig) -> None:
     for name in UNREAD:
         if (value := getattr(config.training, name)) is not None:
             raise ConfigError(f"training.{name} must be left out for trees, a step a trial; got {value}")
+    refuse_changed(config, SETTLED, "scenario is trees")
     if (folder := place(config)) is not None:
         from cogattn.rehearsal.trees import reading
 
