@@ -41,6 +41,7 @@ def check(config: RehearsalConfig) -> None:
     found = rules.rules_of(config)
     _check_environment(config)
     _check_diet(config)
+    _check_unread(config)
     if plan.beside_people(config):
         _check_beside_people(config)
     else:
@@ -74,6 +75,14 @@ def _check_environment(config: RehearsalConfig) -> None:
 def _check_diet(config: RehearsalConfig) -> None:
     if config.diet and config.scenario not in (RehearsalConfig().scenario, plan.DIETS):
         raise ConfigError(f"scenario must be {plan.DIETS} where diet is given; got {config.scenario}")
+
+
+def _check_unread(config: RehearsalConfig) -> None:
+    """Settings that another one has no use for."""
+    if config.rehearsal.source == "environment":
+        refuse_changed(config, ("rehearsal.memory",), "rehearsal.source is environment: nothing is held")
+    if plan.scenario_of(config) != plan.TREES or config.trees.path is None:
+        refuse_changed(config, ("n_bootstrap",), "there are no people to draw again (trees.path)")
 
 
 def _check_beside_people(config: RehearsalConfig) -> None:

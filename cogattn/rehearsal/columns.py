@@ -42,6 +42,6 @@ TABLES: Mapping[str, Schema] = {
         "n": "int64",
     },
 }
-"""``scores``: R, ``after`` 0 is untrained, k is after phase k; tasks count from 1. ``learning``: score of the phase's new
-items before each update, in bins. ``items``: what a phase trained on. ``persons``, ``answers``: of people's scenarios, a
-row each person (or twin) and measure, and each person, part and task."""
+"""``scores``: R, ``after`` 0 is untrained, k is after phase k; tasks count from 1. ``learning``: score of the phase's
+new items before each update, in bins. ``items``: what a phase trained on. ``persons``, ``answers``: of people's
+scenarios, a row each person (or twin) and measure, and each person, part and task."""

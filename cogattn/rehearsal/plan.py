@@ -234,5 +234,4 @@ def demo() -> RehearsalConfig:
         penalties=("ewc:3",),
         n_tasks=(5,),
         network=NetworkSettings(widths=(64,), depth=1),
-        n_bootstrap=200,
     )

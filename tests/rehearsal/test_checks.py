@@ -68,6 +68,18 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
         {"scenario": TARGET, "penalties": ("si:1", "ewc:1")},
         r"penalties must be si where a scenario does not classify \(blobs\); got ewc:1",
     ),
+    "memory of no source": (
+        {"rehearsal": RehearsalSettings(memory=9)},
+        "rehearsal.memory must be left as it is where rehearsal.source is environment",
+    ),
+    "resamples of nobody": (
+        {"n_bootstrap": 300},
+        "n_bootstrap must be left as it is where there are no people",
+    ),
+    "what trees have settled": (
+        {"scenario": "trees", "network": NetworkSettings(depth=1)},
+        "network.depth must be left as it is where scenario is trees; got 1",
+    ),
     "memory": (
         {"network": NetworkSettings(widths=(4096,), depth=8), "n_seeds": 64, "stack": 64},
         "network.widths, training.n_new and stack must leave a cell at most 64,000 MB; got about",
