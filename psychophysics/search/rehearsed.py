@@ -179,7 +179,7 @@ class DietKind:
 
     def defaults(self, config: RehearsalConfig) -> Defaults:
         """Return a phase for each diet."""
-        return Defaults(n_tasks=len(_diets(config)), n_new=6400, batch=32, learning_rate=2e-3)
+        return Defaults(n_tasks=len(_diets(config)), n_new=12_800, batch=16, learning_rate=2e-3)
 
     def check(self, config: RehearsalConfig) -> None:
         """Refuse diets and networks that are unknown, and images that cannot be used."""
