@@ -21,10 +21,16 @@ MACS_PER_S = 3e10
 """Of training and testing, on one core."""
 ITEM_S = 2.5e-6
 """Of gathering one item."""
-STEP_S = 4e-4
+STEP_S = 2e-4
 """Of a step of a stack, however small."""
-REGULARISED = {"": 1.0, "ewc": 2.3, "si": 2.4, "lwf": 4.8}
+REGULARISED = {"": 1.0, "ewc": 2.3, "si": 2.6, "lwf": 3.6}
 """How much more a regularised network takes, in the general loop."""
+TREES_S, TREES_TWIN_S = 0.4, 0.055
+"""Beside people: of a cell, and of one network a curriculum."""
+TRANSFER_S, TRANSFER_PASS_S, TRANSFER_TWIN_S = 0.3, 2.9e-3, 1.1e-3
+"""Of a cell, of a pass, and of a pass of one network a condition."""
+OF_TREES, OF_TRANSFER = 44, 100
+"""People of a curriculum or a condition, about."""
 PLAN_BYTES = 40
 """Of an item of a plan, while it is made."""
 
@@ -55,7 +61,9 @@ class Sizes:
 
 
 def cost(config: RehearsalConfig, cell: RehearsalCell) -> Cost:
-    """Return what the cell needs; NaN seconds where its networks are other packages', or stand beside people."""
+    """Return what the cell needs; NaN seconds where its networks are other packages'."""
+    if plan.beside_people(config):
+        return Cost(_beside_people_s(config, cell), BASE_MB)
     if not cell.width:
         return Cost(float("nan"), BASE_MB)
     sizes = _sizes(config, cell)
@@ -65,6 +73,15 @@ def cost(config: RehearsalConfig, cell: RehearsalCell) -> Cost:
     seconds = training * REGULARISED[plan.rule_for(config, cell).penalty] + cell.n_seeds * tests
     held = sizes.picture_bytes + cell.n_seeds * (16 * sizes.weights + PLAN_BYTES * sizes.items)
     return Cost(seconds, BASE_MB + held / 1e6)
+
+
+def _beside_people_s(config: RehearsalConfig, cell: RehearsalCell) -> float:
+    if plan.scenario_of(config) == plan.TREES:
+        given = config.trees
+        return TREES_S + TREES_TWIN_S * (given.n_twins if given.path is None else OF_TREES)
+    twins = config.transfer.n_twins if config.transfer.path is None else OF_TRANSFER
+    a_pass = TRANSFER_PASS_S + TRANSFER_TWIN_S * twins
+    return TRANSFER_S + config.transfer.passes * a_pass * (1 + cell.budget)
 
 
 def _sizes(config: RehearsalConfig, cell: RehearsalCell) -> Sizes:

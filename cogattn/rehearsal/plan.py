@@ -234,4 +234,5 @@ def demo() -> RehearsalConfig:
         penalties=("ewc:3",),
         n_tasks=(5,),
         network=NetworkSettings(widths=(64,), depth=1),
+        training=TrainingSettings(n_new=500),
     )

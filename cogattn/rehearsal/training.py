@@ -130,8 +130,9 @@ class _Run(Generic[B]):
     ) -> None:
         self.scenario, self.plan, self.loop = scenario, plan, loop
         self.streams, self.penalty = streams, copy.deepcopy(penalty)
-        torch.manual_seed(int(streams.child("init").generator().integers(2**63)))
-        self.learner: Learner[B] = scenario.learner(streams.child("init"))
+        with torch.random.fork_rng():
+            torch.manual_seed(int(streams.child("init").generator().integers(2**63)))
+            self.learner: Learner[B] = scenario.learner(streams.child("init"))
         self.optimiser = optimiser_of(self.learner.model, loop)
         if self.penalty is not None:
             self.penalty.begin(self.learner)

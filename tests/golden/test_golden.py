@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 NUMBERS = ("estimate", "lo", "hi", "n", "human", "human_lo", "human_hi", "human_n")
 RELATIVE = 1e-6
 """Processors and library versions differ in the last digits; a changed number does not hide there."""
-TRAINED = {"scanpath": ("tf_efficientnet_lite0", "no content")}
+TRAINED = {"scanpath": ("tf_efficientnet_lite0", "no content"), "rehearsal": ("",)}
 """Observers whose networks are trained in the demo, where last digits grow; by how their ids begin."""
 OF_TRAINED = 0.1
 STUDIES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in study_entry_points()]

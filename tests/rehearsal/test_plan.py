@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cogattn.rehearsal import plan
+from cogattn.rehearsal import costs, plan
 from cogattn.rehearsal.config import (
     NetworkSettings,
     RehearsalConfig,
@@ -16,6 +16,8 @@ from cogattn.rehearsal.config import (
     TransferSettings,
 )
 from cogattn.rehearsal.plan import RehearsalCell
+from cogattn.rehearsal.schedules import plan_phases, schedule_of
+from cogattn.seeds import Streams
 from tests.rehearsal.blobs import TARGET
 
 TWO = RehearsalConfig(schedules=("none", "power:1"), n_seeds=6, stack=4)
@@ -156,6 +158,18 @@ def test_the_code_of_another_packages_scenario_is_part_of_its_cells() -> None:
     assert "scenario code" in plan.inputs(config)  # the summary reads what a score is
     plain = RehearsalConfig()
     assert plan.contents(plain, plan.cells_of(plain)[0]) == {}
+
+
+@pytest.mark.parametrize("rule", ["none", "power:1", "cumulative"])
+def test_costs_are_of_the_items_and_steps_that_are_planned(rule: str) -> None:
+    config = RehearsalConfig(schedules=(rule,), n_tasks=(4,), training=TrainingSettings(n_new=130, batch=16))
+    cell = plan.cells_of(config)[0]
+    schedule = schedule_of(config, plan.rule_for(config, cell), cell.budget)
+    draws = plan_phases(schedule, [500] * 4, n_new=130, batch=16, streams=Streams(0))
+    sizes = costs._sizes(config, cell)
+    assert sizes.items == sum(len(phase.task) for phase in draws)
+    assert sizes.steps == sum(len(phase) for phase in draws)
+    assert sizes.weights == sizes.macs + 100 + 100 + 10
 
 
 def test_planning_imports_no_torch() -> None:
