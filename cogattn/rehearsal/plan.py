@@ -169,7 +169,7 @@ def relevant(config: RehearsalConfig, cell: RehearsalCell) -> RehearsalConfig:
 def _rehearsal(settings: RehearsalSettings, rule: Rule) -> RehearsalSettings:
     """Settings of rehearsal that matter to a rule; where nothing is rehearsed only how a phase is put together."""
     plain = RehearsalSettings()
-    own = {"mixing": settings.mixing}
+    own: dict[str, object] = {"mixing": settings.mixing}
     if rule.need is not None and rule.need.rehearses:
         own |= {name: getattr(settings, name) for name in ("unit", "apportion", "source")}
         timed = rules.rule_of(rule.text, "introduced").need != rules.rule_of(rule.text, "last").need

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cogattn.measures import Measure
 from cogattn.rehearsal.config import RehearsalConfig
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 B = TypeVar("B")
+B_contra = TypeVar("B_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Defaults:
     learning_rate: float
 
 
-class Learner(Protocol[B]):
+class Learner(Protocol[B_contra]):
     """A network with what it needs to learn and to be tested.
 
     The loop calls ``model.train()`` before it trains and ``model.eval()`` before `score`, under ``torch.no_grad()``.
@@ -40,7 +41,7 @@ class Learner(Protocol[B]):
 
     model: nn.Module
 
-    def loss(self, batch: B) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: B_contra) -> tuple[Tensor, Tensor]:
         """Return the mean loss of a batch, and the score of each item before the update, shape (n_items,)."""
         ...
 
@@ -52,10 +53,15 @@ class Learner(Protocol[B]):
 class Scenario(Protocol[B]):
     """Tasks that are learnt one after the other, a phase each."""
 
-    names: Sequence[str]
-    """Of the tasks, in order."""
-    sizes: Sequence[int]
-    """Training items of each."""
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the tasks, in order."""
+        ...
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Training items of each."""
+        ...
 
     def batch(self, task: NDArray[np.int64], index: NDArray[np.int64]) -> B:
         """Return the items with these numbers as what `Learner.loss` takes."""

@@ -9,7 +9,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,11 @@ def read_idx(path: Path, *, n_dimensions: int) -> NDArray[np.uint8]:
         raise DataError(f"{path} must be a readable idx file; got {cause}") from error
 
 
-def _array(file: IO[bytes], path: Path, n_dimensions: int) -> NDArray[np.uint8]:
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _array(file: _Readable, path: Path, n_dimensions: int) -> NDArray[np.uint8]:
     magic = file.read(4)
     if magic != bytes((0, 0, UNSIGNED_BYTES, n_dimensions)):
         raise DataError(
