@@ -39,7 +39,10 @@ class Learner(Protocol[B_contra]):
     The loop calls ``model.train()`` before it trains and ``model.eval()`` before `score`, under ``torch.no_grad()``.
     """
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        ...
 
     def loss(self, batch: B_contra) -> tuple[Tensor, Tensor]:
         """Return the mean loss of a batch, and the score of each item before the update, shape (n_items,)."""

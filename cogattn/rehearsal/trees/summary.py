@@ -145,7 +145,9 @@ def _ends(value: Estimate | None) -> tuple[float, float, float, int]:
 def _likeness(config: RehearsalConfig, beside: Beside) -> Iterator[tuple[object, ...]]:
     streams = Streams(config.seed).child("likeness")
     people = beside.people
-    for (rule, budget), own in beside.networks.items() if people else ():
+    if people is None:
+        return
+    for (rule, budget), own in beside.networks.items():
         for measure in COMPARED:
             for group in GROUPS:
                 theirs, ours = people.values(measure, group), own.values(measure, group)
