@@ -115,7 +115,6 @@ def test_what_networks_meet_changes_every_cell(what: str) -> None:
 
 REHEARSED = {
     "source": RehearsalSettings(source="reservoir"),
-    "memory": RehearsalSettings(source="reservoir", memory=9),
     "unit": RehearsalSettings(unit="step"),
     "shares": RehearsalSettings(apportion="multinomial"),
     "clock": RehearsalSettings(since="last"),
@@ -128,6 +127,14 @@ def test_how_past_tasks_come_back_changes_only_who_rehearses(what: str) -> None:
     before, after = identities(TWO), identities(config)
     same = {label for label in before if before[label] == after[label]}
     assert same == {label for label in before if label.startswith("no rehearsal")}
+
+
+def test_how_much_a_memory_holds_changes_who_rehearses_from_it() -> None:
+    small, large = (RehearsalSettings(source="per_task", memory=n) for n in (9, 20))
+    before, after = (identities(changed(TWO, rehearsal=memory)) for memory in (small, large))
+    assert [label for label in before if before[label] != after[label]] == [
+        label for label in before if label.startswith("power law")
+    ]
 
 
 def test_a_clock_changes_only_those_that_look_at_it() -> None:

@@ -47,6 +47,9 @@ def test_tables_have_their_columns_and_all_their_rows(uniform: Outcome) -> None:
     assert len(uniform.trials[ITEMS]) == 2 * 3 * 3
     seeds = uniform.trials[SCORES].groupby(list(CONDITION)).ngroups
     assert seeds == 2
+    assert uniform.trials[LEARNING]["score"].between(0, 1).all()  # a share of a bin's items
+    first, second = (uniform.trials[SCORES].query(f"seed == {seed}")["score"].tolist() for seed in (0, 1))
+    assert first != second
     assert not uniform.artefacts  # perceptrons of ours are trained in seconds
 
 
