@@ -127,7 +127,9 @@ def _artefacts(cell: RehearsalCell, results: Sequence[RunResult]) -> dict[str, b
         for name, tensors in ((BEFORE, result.before), (AFTER, result.weights)):
             if tensors:
                 found[f"seed{seed}-{name}.safetensors"] = save(
-                    {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+                    {
+                        key: np.array(value, order="C") for key, value in tensors.items()
+                    }  # single numbers stay so
                 )
     return found
 

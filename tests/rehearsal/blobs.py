@@ -44,7 +44,7 @@ class Learner:
     def __init__(self, blobs: Blobs) -> None:
         import torch
 
-        self.blobs, self.model = blobs, torch.nn.Linear(3, 2)
+        self.blobs, self.model = blobs, torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2))
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         from torch.nn.functional import cross_entropy

@@ -110,9 +110,14 @@ def test_networks_of_other_packages_are_kept_before_and_after() -> None:
     outcome = ran(config, 1)
     assert set(outcome.artefacts) == {"seed1-before.safetensors", "seed1-after.safetensors"}
     before, after = (load(outcome.artefacts[f"seed1-{when}.safetensors"]) for when in ("before", "after"))
-    assert {name: value.shape for name, value in before.items()} == {"weight": (2, 3), "bias": (2,)}
-    assert not np.array_equal(before["weight"], after["weight"])
+    names = ("weight", "bias", "running_mean", "running_var")
+    shapes = {"1.weight": (2, 3), "1.bias": (2,), **{f"0.{name}": (3,) for name in names}}
+    assert {name: value.shape for name, value in before.items()} == {**shapes, "0.num_batches_tracked": ()}
+    assert (
+        after["0.num_batches_tracked"] == 3 * before["0.num_batches_tracked"]
+    )  # three phases, one of them before
+    assert not np.array_equal(before["1.weight"], after["1.weight"])
     short = ran(changed(config, n_tasks=(2,)), 1)
-    assert np.array_equal(load(short.artefacts["seed1-before.safetensors"])["weight"], before["weight"])
+    assert np.array_equal(load(short.artefacts["seed1-before.safetensors"])["1.weight"], before["1.weight"])
     assert list(outcome.trials[SCORES]["name"].unique()) == ["blob 0", "blob 1", "blob 2"]
     assert set(outcome.trials[SCORES]["width"]) == {0}
