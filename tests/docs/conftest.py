@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
+from cogattn.psychophysics.search.raised import raised
 from cogattn.testing.scenes import make_scenes, write_scenes
 from cogattn.vision.images.categories import CATEGORIES, WNIDS
 from cogattn.vision.images.config import ProceduralImages
@@ -91,6 +92,8 @@ class Lab:
             "PHOTOGRAPHS": scenes.write_table,
             "osie": lambda path: write_scenes(path, make_scenes(8, n_people=3)),
             "amazon": _collages,
+            "flesch2018": _gardens,
+            "raised/*seed0-after.safetensors": _raised,
         }
         self.makers |= dict.fromkeys(SOUNDS, _wav)
 
@@ -278,6 +281,21 @@ def _collages(folder: Path) -> None:
     collages = _module("vision/scenes/test_amazon_covers")
     records = {f"{k}.jpg": collages.record(k % 6, (3 * k) % 14) for k in range(12)}
     collages.write(folder, records)
+
+
+def _gardens(folder: Path) -> None:
+    """The trials of two persons a curriculum."""
+    reading = _module("rehearsal/test_trees_reading")
+    folder.mkdir()
+    reading.saved(folder, reading.fields_of(*reading.answered("1a")))
+
+
+def _raised(pattern: Path) -> None:
+    """A network before and after."""
+    network = raised("test_resnet.r160_in1k")
+    pattern.parent.mkdir(exist_ok=True)
+    for name in ("before", "after"):
+        save_file(network.state_dict(), pattern.with_name(f"none-seed0-{name}.safetensors"))
 
 
 @pytest.fixture(scope="session")

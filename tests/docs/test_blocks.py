@@ -31,6 +31,8 @@ COIN = "cogattn.testing.coin:CoinStudy"
 """What there is to list and to verify."""
 FEW_SHUFFLES = "--significance.n-permutations 19"
 FEW_SAMPLES = "--significance.n-bootstrap 50"
+DIGITS = "--data digits"
+"""For lines whose pictures come by hand."""
 
 COMMANDS = {
     # masking
@@ -112,6 +114,26 @@ COMMANDS = {
     "--recordings.fine-structure-uv 0.2 --recordings.sfreq 1024 --sfreq 1024 --steady-state.modulation-hz 80 "
     "--steady-state.sweep-s 0.5 --steady-state.n-harmonics 5 --steady-state.alternating "
     "--steady-state.f0-low-hz 60 --steady-state.f0-high-hz 110": "--recordings.n-sweeps 60",
+    # rehearsal
+    "rehearsal": DRY,
+    "rehearsal --dry-run": "",
+    "rehearsal --data mnist --n-seeds 8 --budgets 0.05 0.25": f"{DIGITS} {DRY}",
+    "rehearsal --data mnist --n-tasks 20 --training.n-new 6000 --network.widths 50 100 200": f"{DIGITS} {DRY}",
+    "rehearsal --data mnist --n-seeds 8 --budgets 0.05 "
+    "--penalties ewc:1 ewc:3 ewc:10 si:1 si:3 si:10 lwf:1": f"{DIGITS} {DRY}",
+    "rehearsal --scenario split --data mnist": f"{DIGITS} {DRY}",
+    "rehearsal --schedules uniform table cumulative --rehearsal.unequal show": DRY,
+    "rehearsal --scenario trees --trees.path flesch2018": DRY,
+    "rehearsal --scenario transfer": "--transfer.passes 1 --transfer.n-twins 2 --schedules none uniform",
+    "rehearsal --diet plain rotated upside_down --schedules none uniform power:1 --n-seeds 2": DRY,
+    "masking --observer.kind factory --observer.image-size 64 --observer.target "
+    "'cogattn.psychophysics.search.raised:raised(\"test_resnet.r160_in1k\")' --observer.checkpoints "
+    "'raised/none-*seed0-before.safetensors' 'raised/*seed0-after.safetensors'": DRY,
+    "search --observer.kind factory --observer.image-size 64 --observer.target "
+    "'cogattn.psychophysics.search.raised:raised(\"test_resnet.r160_in1k\")' --observer.checkpoints "
+    "'raised/none-*seed0-before.safetensors' 'raised/*seed0-after.safetensors'": DRY,
+    "rehearsal --scenario scanpaths --schedules none uniform power:1": DRY,
+    "rehearsal --scenario listeners --schedules none uniform power:1": DRY,
     # recordings
     "aad --recordings.kind table --recordings.path SESSIONS "
     "--cleaning.bad-channels interpolate": f"--windows-s 1 5 {DRY}",
@@ -280,6 +302,7 @@ eeg_stamps = envelope_stamps = np.arange(640) / 64
     "eccnet.md": "",
     "photographs.md": "",
     "scanpath.md": "",
+    "rehearsal.md": "",
     "compare.md": "",
     "people.md": "",
 }
