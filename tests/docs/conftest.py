@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from scipy.io import wavfile
 
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
