@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cogattn.eeg.recordings.config import AvGc, Bids, Cnd, Dtu, Folder, Kul, Source, Table
+from cogattn.eeg.recordings.config import AvGc, Bids, Cnd, Dtu, Kul, Source, Table
 from cogattn.eeg.recordings.files import PATTERNS
 from cogattn.eeg.recordings.trial_table import TABLE
 from cogattn.errors import ConfigError
@@ -17,7 +17,7 @@ from cogattn.errors import ConfigError
 BIDS = "dataset_description.json"
 SOUNDS = "stimuli"
 """Where KU Leuven's sounds lie."""
-LAYOUTS: tuple[type[Folder], ...] = (Dtu, AvGc, Cnd, Kul)
+LAYOUTS: tuple[type[Dtu | AvGc | Cnd | Kul], ...] = (Dtu, AvGc, Cnd, Kul)
 ENTITY = re.compile(r"(?:^|_)(task|ses|run)-([A-Za-z0-9]+)(?=_)")
 ENTITIES = {"task": "task", "ses": "session", "run": "run"}
 """What a name says, and the setting of it."""
@@ -50,7 +50,7 @@ def source_of(path: Path, *, setting: str = "data") -> Source:
     for kind in LAYOUTS:
         if path.is_dir() and any(path.glob(PATTERNS[kind])):
             audio = {"audio": path / SOUNDS} if kind is Kul and (path / SOUNDS).is_dir() else {}
-            return kind(path=path, **audio)
+            return kind.model_validate({"path": path, **audio})
     raise ConfigError(
         f"{setting} must be a folder with {TABLE}, a BIDS data set or {', '.join(PATTERNS.values())}; got {path}"
     )
@@ -70,4 +70,4 @@ def _bids(root: Path, setting: str) -> Bids:
             )
     subjects = dict.fromkeys(file.name.partition("_")[0].removeprefix("sub-") for file in files)
     given = {ENTITIES[name]: values.pop() for name, values in found.items() if values}
-    return Bids(root=root, subjects=tuple(subjects), **given)
+    return Bids.model_validate({"root": root, "subjects": tuple(subjects), **given})

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -297,8 +297,15 @@ def _newborn(config: RehearsalConfig, n_categories: int, streams: Streams) -> Ne
             f"observer must answer with the {n_categories} categories of the pictures; got {given.n_classes} classes"
         )
     own = copy.deepcopy(given.module)
-    look = {"mean": given.mean, "std": given.std, "interpolation": given.interpolation}
-    network = Network(own, name=name, n_classes=n_categories, input_size=given.input_size, **look)
+    network = Network(
+        own,
+        name=name,
+        n_classes=n_categories,
+        input_size=given.input_size,
+        mean=given.mean,
+        std=given.std,
+        interpolation=given.interpolation,
+    )
     probe(network, setting="observer")
     return network
 
@@ -312,7 +319,7 @@ def _headed(observer: TimmObserver, name: str, n_categories: int, seed: int) -> 
 
     module = weights.create(name, weights=observer.weights, seed=seed)
     with seeded(seed, "head"):
-        module.reset_classifier(n_categories)
+        cast(Any, module).reset_classifier(n_categories)
     return Network(Raised(module), name=name, n_classes=n_categories, input_size=side_of(module))
 
 
