@@ -23,8 +23,8 @@ from cogattn.testing.conformance import CHECKS, QUICK_CHECKS, Check, demo_result
 COIN = "cogattn.testing.coin:CoinStudy"
 HERE = Path(__file__).resolve().parent
 NUMBERS = ("estimate", "lo", "hi", "n", "human", "human_lo", "human_hi", "human_n")
-RELATIVE = 1e-6
-"""Processors and library versions differ in the last digits; a changed number does not hide there."""
+RELATIVE = 1e-5
+"""Processors differ in the last digits, and fits stop where they do; a changed number does not hide there."""
 TRAINED = {"scanpath": ("tf_efficientnet_lite0", "no content"), "rehearsal": ("",)}
 """Observers whose networks are trained in the demo, where last digits grow; by how their ids begin."""
 OF_TRAINED = 0.1

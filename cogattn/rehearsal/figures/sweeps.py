@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from cogattn.figures import WIDE_IN, caption, count_text, new_figure, style
 from cogattn.measures import Measure
@@ -68,6 +69,7 @@ def differences_figure(
                 if np.isfinite([value.lo, value.hi]).all():
                     axes.hlines(place, value.lo, value.hi, color=line.colour, linewidth=1.2)
             axes.set(title=_wrapped(measure.label), ylim=(-0.6, len(rows) - 0.4))
+            axes.xaxis.set_major_locator(MaxNLocator(3))
             axes.set_yticks(range(len(rows)), [""] * len(rows))
         panels[0, 0].set_yticks(range(len(rows)), [line.name for line in rows])
         n = count_text(counts) if counts else "0"
