@@ -23,7 +23,7 @@ from scipy.special import expit
 
 from cogattn.people import Worth, place, worth
 from cogattn.people.prediction import worth_of_bits
-from cogattn.psychophysics.probes.people import read_answers
+from cogattn.psychophysics.naming.people import read_answers
 from cogattn.vision.images.categories import CATEGORIES
 
 Array = NDArray[np.float64]
@@ -186,7 +186,7 @@ def scores_of(files: Sequence[Path]) -> Array:
 
     from cogattn.psychophysics.masking.config import MaskingConfig
     from cogattn.psychophysics.masking.respond import build_respondent
-    from cogattn.psychophysics.probes.shape_bias import ConflictImages
+    from cogattn.psychophysics.naming.shape_bias import ConflictImages
 
     config = MaskingConfig.parse({"observer": {"kind": "timm"}, "images": {"kind": "folder", "path": "none"}})
     respondent = build_respondent(config, "tf_efficientnet_lite0", CATEGORIES)

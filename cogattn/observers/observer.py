@@ -45,6 +45,11 @@ class Observer:
         if not self.name:
             object.__setattr__(self, "name", self.id)
 
+    @classmethod
+    def person(cls, name: str) -> Observer:
+        """Return the person whom a table calls `name`."""
+        return cls(f"person {name}", role="person")
+
     def control(self, variant: str, *, copy: int | None = None) -> Observer:
         """Return the control that is made from this observer by `variant`."""
         suffix = variant if copy is None else f"{variant} {copy}"

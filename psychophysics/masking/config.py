@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -105,36 +104,6 @@ class ChannelSettings(Settings):
     """Resamples where an interval is by bootstrap."""
 
 
-class ShapeBiasSettings(Settings):
-    """Cue-conflict images: does the observer answer with the shape or with the texture?"""
-
-    path: Path
-    """Folder with one sub-folder per shape category, files named shapeN-textureM (Geirhos et al. 2019)."""
-    humans: str = ""
-    """People who named the images: ``cue-conflict`` (of model-vs-human, see ``cogattn data``), or a CSV file or folder
-    of trials (columns in docs/masking.md); empty: none."""
-
-
-class RobustnessSettings(Settings):
-    """Adversarial robustness by projected gradient descent (PGD)."""
-
-    norm: Literal["linf", "l2"] = "linf"
-    """Norm of the perturbation."""
-    epsilons: tuple[float, ...] = Field(default=(0.001, 0.004, 0.016), min_length=1, max_length=50)
-    """Radii, rising, in units of the image's range [0, 1]."""
-    n_steps: int = Field(default=32, ge=1, le=10_000)
-    """Iterations (paper: 32)."""
-    max_images: int = Field(default=256, ge=1)
-    """Images attacked."""
-
-    @field_validator("epsilons")
-    @classmethod
-    def _rising(cls, epsilons: tuple[float, ...]) -> tuple[float, ...]:
-        if epsilons[0] <= 0 or any(b <= a for a, b in pairwise(epsilons)):
-            raise ValueError("must be above 0 and rise")
-        return epsilons
-
-
 class MaskingConfig(StudyConfig):
     """All settings of the study."""
 
@@ -162,18 +131,6 @@ class MaskingConfig(StudyConfig):
     humans: Name = "subramanian2023"
     """The people that the observer is set beside: a name that ``cogattn data list`` knows or a CSV file of their
     counts, their trials or persons (columns in docs/masking.md)."""
-    shape_bias: ShapeBiasSettings | None = None
-    """Also measure the shape bias."""
-    robustness: RobustnessSettings | None = None
-    """Also measure adversarial robustness."""
-
-    @model_validator(mode="after")
-    def _probes_need_a_network(self) -> Self:
-        if self.observer.kind in ("human", "template") and (self.shape_bias or self.robustness):
-            raise ValueError(
-                f"shape_bias and robustness need a network; got observer.kind {self.observer.kind}"
-            )
-        return self
 
     @model_validator(mode="after")
     def _bands_fit_the_image(self) -> Self:

@@ -1,8 +1,7 @@
-"""Figures of the masking study: accuracy by noise SD and band, thresholds, channels, naming, the stimuli themselves."""
+"""Figures of the masking study: accuracy by noise SD and band, thresholds, channels, the stimuli themselves."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -11,8 +10,6 @@ import numpy as np
 from cogattn import figures
 from cogattn.psychophysics.masking.channel.fit import Channel
 from cogattn.psychophysics.masking.channel.population import PopulationChannel
-from cogattn.psychophysics.masking.naming import over_pairs
-from cogattn.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +44,7 @@ def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel | 
         if people is not None:
             _draw_people(axes, people, "people")
         for colour, (name, channel) in zip(figures.SERIES, channels.items(), strict=False):
-            _draw_channel(axes, channel, shortened(name, 32), colour)
+            _draw_channel(axes, channel, figures.shortened(name, 32), colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
@@ -102,7 +99,7 @@ def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel | N
             for place, channel in zip(y, channels.values(), strict=True):
                 _draw_row(axes, place, getattr(channel, value), getattr(channel, interval), limits)
             axes.set(xscale="log", xlim=limits, xlabel=label, ylim=(-0.8, len(channels) - 0.2))
-            axes.set_yticks(y, [shortened(name, 34) for name in channels], fontsize=6)
+            axes.set_yticks(y, [figures.shortened(name, 34) for name in channels], fontsize=6)
             _plain_log_ticks(
                 axes, [tick for tick in np.exp2(np.arange(-1, 8)) if limits[0] <= tick <= limits[1]]
             )
@@ -210,7 +207,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
                 for label, theirs in people.groupby("observer", sort=False):
                     _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=many)
             colour = figures.COLOURS["model"] if many else figures.SERIES[i]
-            _draw_thresholds(axes, rows, shortened(name, 50), colour, small=many)
+            _draw_thresholds(axes, rows, figures.shortened(name, 50), colour, small=many)
             _frequency_axis(axes)
             axes.set(yscale="log", ylim=limits)
             _plain_log_ticks(axes, (0.01, 0.1), axis="y")
@@ -256,45 +253,6 @@ def _draw_thresholds(axes: Axes, rows: pd.DataFrame, label: str, colour: str, *,
     for bound, marker in ((np.where(lo > 0, lo, np.nan), "^"), (np.where(np.isfinite(hi), hi, np.nan), "v")):
         size = 4 if small else 9
         axes.plot(frequency[~known], bound[~known], marker, color=colour, markersize=size, fillstyle="none")
-
-
-def naming_figure(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Draw error consistency: pairs of people as grey dots, each network's with every person in colour.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        Columns first, second, kappa, n_trials; a network is the first of its pair.
-    names : mapping of str to str
-        What the networks are called, by id; a row each, below that of the people.
-    """
-    among = pairs[~pairs["first"].isin(names)]
-    groups = {"people with people": among["kappa"]}
-    means = {"people with people": over_pairs(among, "kappa")}
-    for key, rows in pairs[pairs["first"].isin(names)].groupby("first", sort=False):
-        groups[names[str(key)]], means[names[str(key)]] = rows["kappa"], mean_interval(rows["kappa"])
-    many = len(groups) - 1 > FEW
-    figure, panels = figures.new_figure(width_in=5.2, height_in=1.2 + (0.2 if many else 0.34) * len(groups))
-    axes = panels[0, 0]
-    colours = [figures.COLOURS["model"]] * len(groups) if many else figures.SERIES
-    with figures.style():
-        drawn = zip(groups, (figures.COLOURS["reference"], *colours), strict=False)
-        for row, (name, colour) in enumerate(drawn):
-            values, mean = groups[name], means[name]
-            aside = 0.24 * np.sin(2.4 * np.arange(len(values)))  # dots of equal kappa side by side
-            axes.plot(values, row + aside, "o", color=colour, alpha=0.6, markersize=2.5 if many else 3.5)
-            axes.plot(mean.estimate, row, "|", color=colour, markersize=9 if many else 16)
-            axes.hlines(row, mean.lo, mean.hi, color=colour, linewidth=1.2)
-        axes.axvline(0, color="#999999", linestyle=":", linewidth=1)
-        axes.set(xlabel="error consistency (kappa)", ylim=(len(groups) - 0.4, -0.6))
-        axes.set_yticks(
-            range(len(groups)), [shortened(name, 34) for name in groups], fontsize=6 if many else 8
-        )
-        n = figures.count_text(pairs["n_trials"])
-        figures.caption(
-            figure, f"n = {n} images a pair; lines: means, 95 % over persons; dotted: independent errors"
-        )
-    return figure
 
 
 def stimulus_sheet(
@@ -382,27 +340,7 @@ def _tidy_grid(panels: NDArray, n: int, *, ylabel: str) -> None:
 
 def _title(axes: Axes, name: str, *, n_columns: int) -> None:
     size, width = (8, 34) if n_columns <= 3 else (7, 27)
-    axes.set_title(broken(name, width), fontsize=size)
-
-
-def broken(name: str, width: int) -> str:
-    """Return `name` in lines of at most `width` characters, broken after a space, comma, dot, slash or underscore.
-
-    An equals sign stays with both of its sides; what has no place to break stays whole.
-    """
-    pieces = re.findall(r"(?: = |[^ ,./_:])+[ ,./_:]*", name) or [name]
-    lines = [""]
-    for piece in pieces:
-        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(line.rstrip(" ") for line in lines)
-
-
-def shortened(name: str, width: int) -> str:
-    """Return both ends of a long name."""
-    half = (width - 3) // 2
-    return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"
+    axes.set_title(figures.broken(name, width), fontsize=size)
 
 
 def _frequency_axis(axes: Axes) -> None:

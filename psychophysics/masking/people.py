@@ -38,11 +38,6 @@ if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import MaskingConfig, NoiseSettings
 
 
-def person_observer(name: str) -> Observer:
-    """Return the person whom a table calls `name`."""
-    return Observer(f"person {name}", role="person")
-
-
 def persons(config: MaskingConfig) -> pd.DataFrame:
     """Return the people of a run one by one: bandwidth, centre and peak of the ML channel, accuracy without noise.
 
@@ -66,7 +61,7 @@ def persons(config: MaskingConfig) -> pd.DataFrame:
     if isinstance(people, Persons):
         return people.table
     return people_table(
-        (person_observer(name).id, measure, estimate, error, n)
+        (Observer.person(name).id, measure, estimate, error, n)
         for name, channel, (right, shown) in zip(
             people.counts.observers, people.population.channels, people.clean_counts, strict=True
         )

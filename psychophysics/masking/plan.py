@@ -24,21 +24,16 @@ from cogattn.psychophysics.masking.config import (
     HumanObserver,
     MaskingConfig,
     NoiseSettings,
-    RobustnessSettings,
-    ShapeBiasSettings,
     StimulusSettings,
     TemplateObserver,
 )
 from cogattn.study import Cell, Cost, Schema
-from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.config import ProceduralImages
 
 TRIALS_PER_CELL = 256
 """About ten seconds of a small network on one core: what a killed run loses at most, per worker."""
 NETWORKS = (ReadoutObserver, TimmObserver, FactoryObserver, ModuleObserver)
 
-SCORES = tuple(f"score_{category}" for category in CATEGORIES)
-"""Columns with the score that an observer gives each category, a logarithm of probability up to a constant."""
 TABLES: Mapping[str, Schema] = {
     "masking": {
         "observer": "str",
@@ -52,26 +47,8 @@ TABLES: Mapping[str, Schema] = {
         "n_clipped": "int64",
     },
     "people": {"observer": "str", "noise_sd": "float64", "band": "int64", "correct": "bool"},
-    "shape_bias": {
-        "observer": "str",
-        "image": "str",
-        "category": "str",
-        "texture": "str",
-        "response": "str",
-        "correct": "bool",
-        **dict.fromkeys(SCORES, "float64"),
-    },
-    "robustness": {
-        "observer": "str",
-        "image": "str",
-        "category": "str",
-        "response": "str",
-        "correct": "bool",
-        "epsilon": "float64",
-    },
 }
-"""Trial tables: noise in one band (``band`` is -1 where there is none); the same from a table of people; cue-conflict
-images, whose ``category`` is that of the shape; attacked images, ``epsilon`` 0 being those as they are."""
+"""Trial tables: noise in one band (``band`` is -1 where there is none); the same from a table of people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +71,6 @@ class PersonCell(Cell):
     person: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShapeBiasCell(Cell):
-    """Cue-conflict images `start` to `stop` (not included)."""
-
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RobustnessCell(Cell):
-    """Images `start` to `stop` (not included) of those that are attacked."""
-
-    start: int
-    stop: int
-
-
 def observers(config: MaskingConfig) -> tuple[Observer, ...]:
     """Return who takes part, in the order of all tables: networks, an ideal observer, or the people of a table."""
     settings = config.observer
@@ -125,27 +86,14 @@ def cells(config: MaskingConfig) -> list[Cell]:
     """Return the cells of all observers: a few hundred trials each, but for adaptive sessions, which are one."""
     if isinstance(config.observer, HumanObserver):
         return _person_cells(config.observer)
-    found: list[Cell] = []
-    for observer in observers(config):
-        found += _masking_cells(config, observer)
-        found += _shape_bias_cells(config, observer)
-        found += _robustness_cells(config, observer)
-    return found
+    return [cell for observer in observers(config) for cell in _masking_cells(config, observer)]
 
 
 def relevant(config: MaskingConfig, cell: Cell) -> MaskingConfig:
     """Return the settings that can change the trials of `cell`; all others are at their defaults."""
-    match cell:
-        case PersonCell():
-            kept: dict[str, object] = {"observer": config.observer}
-        case ShapeBiasCell():
-            kept = _answering(config, cell) | {"shape_bias": _shown(config.shape_bias)}
-        case RobustnessCell():
-            kept = _answering(config, cell)
-            kept |= {"images": config.images, "noise": _fewest_bands(), "robustness": config.robustness}
-        case _:
-            kept = _answering(config, cell) | _masking(config)
-    return MaskingConfig.model_validate(kept)
+    if isinstance(cell, PersonCell):
+        return MaskingConfig(observer=config.observer)
+    return MaskingConfig.model_validate(_answering(config, cell) | _shown(config))
 
 
 def contents(config: MaskingConfig, cell: Cell) -> dict[str, str]:
@@ -159,17 +107,13 @@ def contents(config: MaskingConfig, cell: Cell) -> dict[str, str]:
         from cogattn.observers.content import content_of
 
         found |= content_of(config.observer, cell.observer, seed=config.seed)
-    if isinstance(cell, ShapeBiasCell):
-        found["shape_bias.path"] = material.conflicts_content(config)
-    if not isinstance(config.images, ProceduralImages) and _sees_images(config, cell):
+    if not isinstance(config.images, ProceduralImages):
         found["images"] = material.images_content(config)
     return found
 
 
 NETWORK_S, STIMULUS_S, PERSON_S = 0.025, 0.002, 0.05
 """Seconds of one processor: EfficientNet-lite0 names an image, a stimulus is made, the table of people is read."""
-BACKWARD = 3
-"""A step of an attack costs this many times an answer."""
 HALF_OCTAVE_TRIALS = 600
 """What an adaptive session takes until its interval is half an octave wide."""
 NETWORK_MB, BARE_MB = 1100.0, 400.0
@@ -188,36 +132,24 @@ def cost(config: MaskingConfig, cell: Cell) -> Cost:
 
 
 def _n_answers(config: MaskingConfig, cell: Cell) -> float:
-    match cell:
-        case MaskingCell():
-            return (cell.stop - cell.start) * _trials_per_image(config)
-        case RobustnessCell() if config.robustness is not None:
-            return (cell.stop - cell.start) * _answers_per_attack(config.robustness)
-        case ShapeBiasCell():
-            return cell.stop - cell.start
+    if isinstance(cell, MaskingCell):
+        return (cell.stop - cell.start) * _trials_per_image(config)
     if isinstance(config.design, AdaptiveDesign):
         return min(config.design.max_trials, HALF_OCTAVE_TRIALS * (0.5 / config.design.interval_octaves) ** 2)
     return 0
 
 
 def _answering(config: MaskingConfig, cell: Cell) -> dict[str, object]:
-    """What changes an observer's answers, whatever it is shown."""
+    """What changes an observer's answers beside what it is shown."""
     settings = config.observer
     if not isinstance(settings, NETWORKS):
         return {"seed": config.seed, "observer": settings}
     kept: dict[str, object] = {"seed": config.seed, "observer": only(settings, cell.observer)}
-    if isinstance(settings, ReadoutObserver):  # trained on grey images of low contrast
-        contrast, mean_luminance = config.stimulus.contrast, config.stimulus.mean_luminance
-        return kept | {
-            "images": config.images,
-            "stimulus": StimulusSettings(contrast=contrast, mean_luminance=mean_luminance),
-            "noise": _fewest_bands(),
-        }
-    return kept | {"decision": config.decision}
+    return kept if isinstance(settings, ReadoutObserver) else kept | {"decision": config.decision}
 
 
-def _masking(config: MaskingConfig) -> dict[str, object]:
-    """What else changes the answers to images in noise."""
+def _shown(config: MaskingConfig) -> dict[str, object]:
+    """What changes the images in noise, those that train a readout too."""
     unused: dict[str, object] = {}
     if config.noise.bands == "pyramid":
         unused["lowest_cpi"] = NoiseSettings().lowest_cpi
@@ -234,27 +166,12 @@ def _masking(config: MaskingConfig) -> dict[str, object]:
     return kept
 
 
-def _shown(settings: ShapeBiasSettings | None) -> ShapeBiasSettings | None:
-    """Cue-conflict images without the people who are compared."""
-    return None if settings is None else ShapeBiasSettings(path=settings.path)
-
-
-def _fewest_bands() -> NoiseSettings:
-    """Noise of a cell that shows none: bands that fit into any image."""
-    return NoiseSettings(n_bands=3)
-
-
-def _sees_images(config: MaskingConfig, cell: Cell) -> bool:
-    return not isinstance(cell, ShapeBiasCell) or isinstance(config.observer, ReadoutObserver)
-
-
 def _people(settings: HumanObserver) -> dict[str, Observer]:
     """The people of a table by their names there."""
     from cogattn.psychophysics.masking.counts import read_counts
-    from cogattn.psychophysics.masking.people import person_observer
 
     names = read_counts(settings.table, setting="observer.table").observers
-    return {name: person_observer(name) for name in names}
+    return {name: Observer.person(name) for name in names}
 
 
 def _person_cells(settings: HumanObserver) -> list[Cell]:
@@ -276,27 +193,6 @@ def _masking_cells(config: MaskingConfig, observer: Observer) -> Iterator[Cell]:
         yield MaskingCell(label=label, task="masking", observer=observer.id, start=start, stop=stop)
 
 
-def _shape_bias_cells(config: MaskingConfig, observer: Observer) -> Iterator[Cell]:
-    if config.shape_bias is None:
-        return
-    from cogattn.psychophysics.masking.material import conflict_images
-
-    for start, stop in _chunks(len(conflict_images(config).ids), TRIALS_PER_CELL):
-        label = f"{observer.name}, cue-conflict images {start}-{stop - 1}"
-        yield ShapeBiasCell(label=label, task="shape_bias", observer=observer.id, start=start, stop=stop)
-
-
-def _robustness_cells(config: MaskingConfig, observer: Observer) -> Iterator[Cell]:
-    if config.robustness is None:
-        return
-    from cogattn.psychophysics.masking.material import trial_images
-
-    n = min(len(trial_images(config)), config.robustness.max_images)
-    for start, stop in _chunks(n, max(4, TRIALS_PER_CELL * 4 // _answers_per_attack(config.robustness))):
-        label = f"{observer.name}, attacked images {start}-{stop - 1}"
-        yield RobustnessCell(label=label, task="robustness", observer=observer.id, start=start, stop=stop)
-
-
 def _chunks(n: int, size: int) -> Sequence[tuple[int, int]]:
     return [(start, min(start + size, n)) for start in range(0, n, size)]
 
@@ -305,7 +201,3 @@ def _trials_per_image(config: MaskingConfig) -> int:
     if isinstance(config.design, CrossedDesign):
         return 1 + config.noise.n_bands * (len(config.noise.sds) - 1)
     return 1
-
-
-def _answers_per_attack(settings: RobustnessSettings) -> int:
-    return 1 + BACKWARD * settings.n_steps * len(settings.epsilons)

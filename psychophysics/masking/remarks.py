@@ -11,7 +11,6 @@ from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.people.tables import remark_on
 from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
 from cogattn.psychophysics.masking.material import training_images, trial_images
-from cogattn.psychophysics.masking.naming import NamingPeople, remark
 from cogattn.psychophysics.masking.observed import Observed
 from cogattn.psychophysics.masking.people import People, Persons
 from cogattn.study import Trials
@@ -22,7 +21,6 @@ def remarks(
     trials: Trials,
     found: Sequence[Observed],
     people: People | Persons,
-    naming: NamingPeople | None = None,
     *,
     rows: Sequence[Row] = (),
 ) -> tuple[str, ...]:
@@ -38,8 +36,6 @@ def remarks(
         These observers.
     people : People or Persons
         Whom they are set beside.
-    naming : NamingPeople, optional
-        Persons who named the cue-conflict images.
     rows : sequence of Row
         Of the summary.
     """
@@ -54,7 +50,6 @@ def remarks(
         _skipped(config),
         _clipped(config, trials),
         _who(people, rows),
-        remark(naming),
     )
     return tuple(filter(None, said))
 

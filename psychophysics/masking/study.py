@@ -74,12 +74,7 @@ class MaskingStudy(Study[MaskingConfig]):
 
         if config.observer.kind == "human":
             return {"observer.table": counts.content(config.observer.table, setting="observer.table")}
-        found = {"humans": counts.content(config.humans)}
-        if config.shape_bias is not None and config.shape_bias.humans:
-            from cogattn.psychophysics.masking import naming
-
-            found |= naming.inputs(config)
-        return found
+        return {"humans": counts.content(config.humans)}
 
     def persons(self) -> pd.DataFrame:
         """Return the 14 people of the paper: channel and accuracy without noise."""

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cogattn.measures import Estimate, Measure, Row, people_table, summary_table
+from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside
 from cogattn.psychophysics.masking import figures, measures
 from cogattn.psychophysics.masking.channel.fit import Channel, Interval
 from cogattn.psychophysics.masking.config import MaskingConfig
-from cogattn.psychophysics.masking.naming import NamingPeople, pairs_table, read_naming, shape_values
+from cogattn.psychophysics.masking.consistency import consistency_table
 from cogattn.psychophysics.masking.observed import Observed, observed
 from cogattn.psychophysics.masking.people import People, Persons, persons, read_people
 from cogattn.psychophysics.masking.plan import observers as all_observers
 from cogattn.psychophysics.masking.remarks import differences, remarks
-from cogattn.psychophysics.masking.side_measures import across_networks_table, consistency_table, side_rows
 from cogattn.psychophysics.masking.stimuli.noise import spectra
 from cogattn.statistics.differences import independent_difference
 from cogattn.study import Results, Trials
@@ -45,13 +44,8 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     noise = people.spectra if tested else spectra(config.noise, config.images.size)
     known = {observer.id: observer for observer in all_observers(config)}
     found = list(observed(config, trials, known, noise))
-    naming = read_naming(config)
-    pairs = pairs_table(config, naming, trials["shape_bias"], [one.observer for one in found])
-    aside = [
-        row for one in found for row in side_rows(config, trials, one.observer, people=naming, pairs=pairs)
-    ]
     note = "people saw other stimuli" if differences(config, people) else ""
-    rows = [row for one in found for row in channel_rows(one, people, note=note)] + aside
+    rows = [row for one in found for row in channel_rows(one, people, note=note)]
     if isinstance(people, Persons):
         rows = beside(rows, people.table, confidence=people.confidence)
     tables = {
@@ -60,15 +54,12 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     }
     if isinstance(people, People):
         tables |= {"people_accuracy": people.accuracy, "people_channels": people.channels}
-    extra = {
-        "naming": pairs,
-        "consistency": consistency_table(config, trials, {one.observer.id: one.observer for one in found}),
-        "across_networks": across_networks_table(config, aside, found),
-    }
-    tables |= {name: table for name, table in extra.items() if not table.empty}
-    said = remarks(config, trials, found, people, naming, rows=rows)
+    consistency = consistency_table(config, trials, {one.observer.id: one.observer for one in found})
+    if not consistency.empty:
+        tables["consistency"] = consistency
+    said = remarks(config, trials, found, people, rows=rows)
     pictures = _pictures(config, found, people, tables)
-    return Results(summary_table(rows), tables, pictures, said, _persons(config, naming))
+    return Results(summary_table(rows), tables, pictures, said, persons(config))
 
 
 def channel_rows(found: Observed, people: People | Persons, *, note: str = "") -> list[Row]:
@@ -156,12 +147,6 @@ def _noted(row: Row, note: str) -> Row:
     return replace(row, note="; ".join(filter(None, (row.note, note))))
 
 
-def _persons(config: MaskingConfig, naming: NamingPeople | None) -> pd.DataFrame:
-    """Everybody who was tested in noise, and everybody who named cue-conflict images."""
-    table = persons(config)
-    return table if naming is None else _joined([table, people_table(shape_values(naming))])
-
-
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -179,6 +164,4 @@ def _pictures(
         "accuracy": partial(figures.accuracy_figure, tables["accuracy"], accuracy, names),
         "thresholds": partial(figures.threshold_figure, tables["thresholds"], thresholds, names),
     }
-    if "naming" in tables:
-        pictures["naming"] = partial(figures.naming_figure, tables["naming"], names)
     return pictures if theirs else pictures | {"stimuli": partial(figures.sheet_of, config)}

@@ -9,7 +9,6 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from cogattn.psychophysics.masking import counts
@@ -18,27 +17,15 @@ from cogattn.psychophysics.masking.config import (
     AdaptiveDesign,
     HumanObserver,
     MaskingConfig,
-    RobustnessSettings,
 )
 from cogattn.psychophysics.masking.design import crossed_trials, paper_trials
-from cogattn.psychophysics.masking.material import conflict_images, trial_images
-from cogattn.psychophysics.masking.plan import (
-    SCORES,
-    TABLES,
-    AdaptiveCell,
-    MaskingCell,
-    PersonCell,
-    RobustnessCell,
-    ShapeBiasCell,
-)
-from cogattn.psychophysics.masking.presentation import load, present
-from cogattn.psychophysics.masking.respond import Respondent, Scores, as_rgb, build_respondent
+from cogattn.psychophysics.masking.material import trial_images
+from cogattn.psychophysics.masking.plan import TABLES, AdaptiveCell, MaskingCell, PersonCell
+from cogattn.psychophysics.masking.presentation import present
+from cogattn.psychophysics.masking.respond import Respondent, build_respondent
 from cogattn.psychophysics.masking.stimuli.noise import spectra
-from cogattn.psychophysics.probes.robustness import answers_under_attack
-from cogattn.psychophysics.probes.shape_bias import score_conflicts
 from cogattn.seeds import Streams
 from cogattn.study import Cell
-from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.listing import ImageList
 
 
@@ -57,10 +44,6 @@ def run(config: MaskingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
             return _adaptive(config, cell, rng)
         case PersonCell():
             return _person(config, cell)
-        case ShapeBiasCell():
-            return _shape_bias(config, cell)
-        case RobustnessCell():
-            return _robustness(config, cell, rng)
     raise TypeError(f"a cell of this study must be one that it planned; got {type(cell).__name__}")
 
 
@@ -77,12 +60,6 @@ def planned_trials(config: MaskingConfig, images: ImageList) -> pd.DataFrame:
         return crossed_trials(images.ids, sds=noise.sds, n_bands=noise.n_bands)
     rng = Streams(config.seed).generator("design")
     return paper_trials(images.ids, sds=noise.sds, n_bands=noise.n_bands, rng=rng)
-
-
-def attacked_images(config: MaskingConfig, images: ImageList) -> NDArray[np.int64]:
-    """Return the images to attack: as many as asked for, drawn by the seed."""
-    order = Streams(config.seed).generator("attacked").permutation(len(images.ids))
-    return np.sort(order[: cast(RobustnessSettings, config.robustness).max_images])
 
 
 def _person(config: MaskingConfig, cell: PersonCell) -> pd.DataFrame:
@@ -143,53 +120,6 @@ def _named(cell: Cell, images: ImageList, rows: pd.DataFrame, respondent: Respon
         band=rows["band"].to_numpy(),
         noise_sd=rows["noise_sd"].to_numpy(),
         n_clipped=rows["n_clipped"].to_numpy(),
-    )
-
-
-def _shape_bias(config: MaskingConfig, cell: ShapeBiasCell) -> pd.DataFrame:
-    """A stretch of cue-conflict images, shown in colour and at full contrast."""
-    conflicts = conflict_images(config)
-    respondent = build_respondent(config, cell.observer, CATEGORIES)
-    indices = range(cell.start, cell.stop)
-    scores = score_conflicts(conflicts, indices, cast(Scores, respondent.scores))  # (n, 16)
-    answers = [CATEGORIES[best] for best in scores.argmax(axis=-1)]
-    shapes = [conflicts.shapes[index] for index in indices]
-    return as_table(
-        cell,
-        image=[conflicts.ids[index] for index in indices],
-        category=shapes,
-        texture=[conflicts.textures[index] for index in indices],
-        response=answers,
-        correct=[answer == shape for answer, shape in zip(answers, shapes, strict=True)],
-        **dict(zip(SCORES, scores.T, strict=True)),
-    )
-
-
-def _robustness(config: MaskingConfig, cell: RobustnessCell, rng: Streams) -> pd.DataFrame:
-    """A stretch of images at full contrast, as they are (epsilon 0) and attacked at each radius."""
-    images = trial_images(config)
-    respondent = build_respondent(config, cell.observer, images.categories)
-    indices = attacked_images(config, images)[cell.start : cell.stop]
-    labels = images.labels[indices]
-    settings = cast(RobustnessSettings, config.robustness)
-    epsilons = (0.0, *settings.epsilons)
-    answers = answers_under_attack(  # (n_epsilons, n)
-        cast(Scores, respondent.scores),
-        as_rgb(torch.from_numpy(load(images, indices))).contiguous(),
-        torch.from_numpy(labels),
-        epsilons=settings.epsilons,
-        norm=settings.norm,
-        n_steps=settings.n_steps,
-        rng=rng.generator("attack"),
-    )
-    names, n = np.array(images.categories), len(epsilons)
-    return as_table(
-        cell,
-        image=np.tile(np.array(images.ids)[indices], n),
-        category=np.tile(names[labels], n),
-        response=names[answers.ravel()],
-        correct=answers.ravel() == np.tile(labels, n),
-        epsilon=np.repeat(epsilons, len(indices)),
     )
 
 

@@ -31,7 +31,7 @@ def exported(stub: Path) -> list[str]:
 def test_every_face_has_a_stub() -> None:
     assert {package_of(stub) for stub in STUBS} >= {
         "cogattn", "cogattn.observers", "cogattn.attention", "cogattn.psychophysics.masking",
-        "cogattn.psychophysics.probes", "cogattn.psychophysics.scanpath", "cogattn.psychophysics.search",
+        "cogattn.psychophysics.naming", "cogattn.psychophysics.scanpath", "cogattn.psychophysics.search",
         "cogattn.eeg.aad", "cogattn.eeg.efr", "cogattn.rehearsal",
     }  # fmt: skip
 

@@ -47,7 +47,6 @@ def test_a_refusal_is_one_sentence_with_path_rule_and_value(values: dict[str, ob
         ),
         ({"images": {"kind": "folder"}}, "images.path must be given with images.kind = folder"),
         ({"images": {"kind": "folder", "path": 3}}, "images.path must be a path; got 3"),
-        ({"shape_bias": {}}, "shape_bias.path must be given"),
     ],
 )
 def test_paths_are_those_of_the_flags_without_the_kind_in_between(

@@ -13,6 +13,7 @@ import pytest
 from cogattn.figures import (
     COLOURS,
     SERIES,
+    broken,
     caption,
     count_text,
     draw_band,
@@ -136,3 +137,16 @@ def test_a_summary_is_drawn_with_a_panel_a_measure() -> None:
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["BANDWIDTH", "CENTRE"]
     caption(figure, "n = 30")
     assert render(figure, "png")[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("people (subramanian2023, n = 14)", ["people (subramanian2023,", "n = 14)"]),
+        ("vit_large_patch14_clip_336.openai", ["vit_large_patch14_clip_", "336.openai"]),
+        ("resnet50", ["resnet50"]),
+        ("x" * 40, ["x" * 40]),
+    ],
+)
+def test_long_names_break_between_their_parts(name: str, lines: list[str]):
+    assert broken(name, 25).split("\n") == lines

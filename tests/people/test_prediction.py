@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from cogattn.errors import DataError
 from cogattn.people import Worth, worth
 from cogattn.people.prediction import worth_of_bits
-from cogattn.psychophysics.probes.people import read_answers
+from cogattn.psychophysics.naming.people import read_answers
 from cogattn.vision.images.categories import CATEGORIES
 
 N_ANSWERS = 8

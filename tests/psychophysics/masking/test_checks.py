@@ -173,23 +173,6 @@ def test_a_missing_or_damaged_folder_is_refused(tmp_path: Path):
     MaskingStudy().check(MaskingConfig.parse(timm | strict | {"images": folder(names), "stimulus": {}}))
 
 
-def test_cue_conflicts_must_be_there_whole_and_among_the_sixteen_categories(tmp_path: Path):
-    images = folder(pictures(tmp_path / "sixteen", list(CATEGORIES)))
-    base = {"observer": {"kind": "timm"}, "images": images, "noise": FEW_BANDS, "humans": people(tmp_path)}
-    root = tmp_path / "conflicts"
-    with_cues = base | {"shape_bias": {"path": str(root)}}
-    assert str(refusal(with_cues)).startswith("shape_bias.path must hold images")
-    (root / "bear").mkdir(parents=True)
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(root / "bear" / "bear1-cat1.png")
-    MaskingStudy().check(MaskingConfig.parse(with_cues))
-    (root / "bear" / "bear2-cat1.png").write_bytes(b"no image")
-    assert "bear2-cat1.png (is not an image)" in str(refusal(with_cues))
-    own = folder(pictures(tmp_path / "kinds", NAMES, n=3))
-    (root / "bear" / "bear2-cat1.png").unlink()
-    readout = {"observer": {"train_per_category": 2}, "images": own}
-    assert str(refusal(with_cues | readout)).startswith("shape_bias needs images of the 16 categories")
-
-
 def test_bands_and_channels_that_an_image_cannot_hold_are_refused(tmp_path: Path):
     template = {"observer": {"kind": "template", "center_cpi": 200.0, "bandwidth_octaves": 0.1}}
     assert str(refusal(template | {"images": {"size": 224}})).startswith("observer.center_cpi")

@@ -200,16 +200,3 @@ def test_the_sheet_shows_one_image_without_noise_once_and_at_every_sd_in_every_b
     assert [axes.get_title() for axes in shown if axes.get_title()] == ["2", "4", "8", "16"]
     assert np.array_equal(shown[-1].images[0].get_array(), stimuli[2, 3])
     assert flaws(sheet) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "lines"),
-    [
-        ("people (subramanian2023, n = 14)", ["people (subramanian2023,", "n = 14)"]),
-        ("vit_large_patch14_clip_336.openai", ["vit_large_patch14_clip_", "336.openai"]),
-        ("resnet50", ["resnet50"]),
-        ("x" * 40, ["x" * 40]),
-    ],
-)
-def test_long_names_break_between_their_parts(name: str, lines: list[str]):
-    assert figures.broken(name, 25).split("\n") == lines

@@ -6,10 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from cogattn.errors import CogattnError
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
@@ -19,13 +17,11 @@ from cogattn.running.formats import parquet_bytes
 from cogattn.study import Cell, streams_of
 from cogattn.testing.conformance import check_every_setting
 from cogattn.testing.variations import variations
-from cogattn.vision.images.categories import CATEGORIES
 
 STUDY = MaskingStudy()
 TINY = {
     "images": {"n_images": 32, "size": 32},
     "noise": {"n_bands": 3, "lowest_cpi": 2.0, "sds": [0, 0.05, 0.2]},
-    "robustness": {"epsilons": [0.004, 0.1], "n_steps": 2, "max_images": 8},
     "channel": {"n_bootstrap": 100},
 }
 READOUT = {
@@ -65,22 +61,11 @@ def check_all_settings(config: MaskingConfig) -> list[str]:
     return idle
 
 
-def conflicts(folder: Path) -> Path:
-    rng = np.random.default_rng(1)
-    for number in range(4):
-        one, other = CATEGORIES[number], CATEGORIES[number + 1]
-        (folder / one).mkdir(parents=True)
-        pixels = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / one / f"{one}1-{other}1.png")
-    return folder
-
-
 @pytest.mark.parametrize("design", ["paper", "crossed", "adaptive"])
 def test_every_setting_of_a_readout_changes_identity_or_no_byte(design: str):
     chosen = {"kind": design, **({"max_trials": 100, "block": 50} if design == "adaptive" else {})}
-    attacked = TINY["robustness"] if design == "paper" else None
     one = READOUT | {"models": ["test_vit"]}
-    idle = check_all_settings(tiny(observer=one, design=chosen, robustness=attacked))
+    idle = check_all_settings(tiny(observer=one, design=chosen))
     assert {"channel.criterion", "channel.n_bootstrap", "stimulus.strict", "decision"} <= set(idle)
     assert ("noise.sds" in idle) == (design == "adaptive") == ("channel.confidence" not in idle)
 
@@ -95,11 +80,11 @@ def test_every_setting_of_a_readout_changes_identity_or_no_byte(design: str):
 )
 def test_every_setting_of_a_known_observer_changes_identity_or_no_byte(changes: dict[str, object]):
     template = {"kind": "template", "center_cpi": 6.0}
-    assert check_all_settings(tiny(**{"observer": template, "robustness": None, **changes}))
+    assert check_all_settings(tiny(**{"observer": template, **changes}))
 
 
 @pytest.mark.parametrize("factory", ["blocks", "classes"])
-def test_every_setting_of_a_factory_with_all_probes_changes_identity_or_no_byte(
+def test_every_setting_of_a_factory_changes_identity_or_no_byte(
     networks: Callable[[str], dict[str, object]], blocks: Path, tmp_path: Path, factory: str
 ):
     people = [("ann", sd, band, 8, 10) for sd in (0, 0.05, 0.2) for band in range(3)]
@@ -108,10 +93,8 @@ def test_every_setting_of_a_factory_with_all_probes_changes_identity_or_no_byte(
     config = tiny(
         observer=networks(factory),
         images={"kind": "folder", "path": str(blocks), "size": 64},
-        shape_bias={"path": str(conflicts(tmp_path / "conflicts"))},
         humans=str(tmp_path / "people.csv"),
     )
-    assert {cell.task for cell in STUDY.cells(config)} == {"masking", "shape_bias", "robustness"}
     assert "decision" not in check_all_settings(config)
 
 
@@ -149,10 +132,9 @@ def test_another_estimate_or_table_of_people_concerns_no_cell(changes: dict[str,
     ("changes", "tasks"),
     [
         ({"noise": {"n_bands": 3, "lowest_cpi": 2.0, "sds": [0, 0.05, 0.1]}}, {"masking"}),
-        ({"robustness": TINY["robustness"] | {"norm": "l2"}}, {"robustness"}),
         ({"stimulus": {"clipping": "reference"}}, {"masking"}),
-        ({"stimulus": {"contrast": 0.3}}, {"masking", "robustness"}),
-        ({"seed": 1}, {"masking", "robustness"}),
+        ({"stimulus": {"contrast": 0.3}}, {"masking"}),
+        ({"seed": 1}, {"masking"}),
     ],
 )
 def test_a_setting_concerns_the_cells_that_it_can_change(changes: dict[str, object], tasks: set[str]):
@@ -165,7 +147,6 @@ def test_relevant_settings_are_all_that_a_cell_needs(networks, blocks: Path, tmp
     config = tiny(
         observer=networks("blocks"),
         images={"kind": "folder", "path": str(blocks), "size": 64},
-        shape_bias={"path": str(conflicts(tmp_path / "conflicts"))},
     )
     for cell in STUDY.cells(config):
         relevant = STUDY.relevant(config, cell)
@@ -176,11 +157,9 @@ def test_relevant_settings_are_all_that_a_cell_needs(networks, blocks: Path, tmp
 
 
 def test_contents_change_with_the_bytes_that_a_cell_reads(networks, blocks: Path, tmp_path: Path):
-    folder = conflicts(tmp_path / "conflicts")
     config = tiny(
         observer=networks("blocks"),
         images={"kind": "folder", "path": str(blocks), "size": 64},
-        shape_bias={"path": str(folder)},
     )
     cells = {cell.task: cell for cell in STUDY.cells(config)}
 
@@ -194,15 +173,13 @@ def test_contents_change_with_the_bytes_that_a_cell_reads(networks, blocks: Path
         after = found()
         return {task for task in cells if before[task] != after[task]}
 
-    assert changed(next(blocks.glob("*/*.png"))) == {"masking", "robustness"}
-    assert changed(next(folder.glob("*/*.png"))) == {"shape_bias"}
+    assert changed(next(blocks.glob("*/*.png"))) == {"masking"}
 
 
 def test_a_readout_s_contents_hold_the_images_that_train_it(tmp_path: Path, draw_blocks):
     folder = draw_blocks(tmp_path / "blocks", [[60] * 16, [70] * 16, [80] * 16])
     config = tiny(
         images={"kind": "folder", "path": str(folder), "size": 64},
-        shape_bias={"path": str(conflicts(tmp_path / "conflicts"))},
     )
     for cell in STUDY.cells(config):
         assert "images" in STUDY.contents(config, cell)
@@ -213,7 +190,7 @@ def test_people_are_the_content_of_their_own_cells_only(tmp_path: Path):
     columns = ["observer", "noise_sd", "band", "n_correct", "n_trials"]
     path = tmp_path / "people.csv"
     pd.DataFrame(people, columns=columns).to_csv(path, index=False)
-    tested = tiny(observer={"kind": "human", "table": str(path)}, robustness=None)
+    tested = tiny(observer={"kind": "human", "table": str(path)})
     compared = tiny(humans=str(path))
     assert set(STUDY.contents(tested, STUDY.cells(tested)[0])) == {"observer.table"}
     assert set(STUDY.inputs(tested)) == {"observer.table"}
@@ -227,6 +204,3 @@ def test_every_cell_has_a_cost():
     for config in (tiny(), adaptive, people):
         costs = [STUDY.cost(config, cell) for cell in STUDY.cells(config)]
         assert all(0 < cost.cpu_s < 3600 and cost.memory_mb > 0 for cost in costs)
-    more = tiny(robustness=TINY["robustness"] | {"n_steps": 64})
-    cells = [next(c for c in STUDY.cells(k) if c.task == "robustness") for k in (tiny(), more)]
-    assert STUDY.cost(more, cells[1]).cpu_s > 5 * STUDY.cost(tiny(), cells[0]).cpu_s

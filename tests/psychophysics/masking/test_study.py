@@ -98,10 +98,7 @@ def test_training_images_never_appear_in_trials():
     ("changes", "message"),
     [
         ({"images": {"kind": "procedural", "size": 64}}, r"noise\.n_bands"),
-        ({"robustness": {}}, "shape_bias and robustness need a network"),
         ({"noise": {"sds": [0.0, 0.04, 0.02]}}, r"noise\.sds"),
-        ({"observer": {"kind": "readout"}, "robustness": {"epsilons": [0.1, 0.1]}}, r"robustness\.epsilons"),
-        ({"observer": {"kind": "readout"}, "robustness": {"epsilons": [-0.1]}}, r"robustness\.epsilons"),
         ({"images": {"n_images": 2**62}}, r"images\.n_images"),
         ({"design": {"kind": "adaptive", "max_trials": 2**62}}, r"design\.max_trials"),
     ],

@@ -12,7 +12,7 @@ from PIL import Image
 from cogattn.errors import DataError
 from cogattn.observers import build_network
 from cogattn.observers.config import TimmObserver
-from cogattn.psychophysics.probes.shape_bias import list_conflicts, name_conflicts, shape_bias
+from cogattn.psychophysics.naming.shape_bias import list_conflicts, name_conflicts, shape_bias
 from cogattn.vision.images.categories import CATEGORIES, decide
 
 

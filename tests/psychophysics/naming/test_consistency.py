@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.probes.consistency import (
+from cogattn.psychophysics.naming.consistency import (
     common_trials,
     copy_probability,
     error_consistency,

@@ -9,7 +9,7 @@ import pytest
 
 from cogattn.errors import DataError
 from cogattn.fetch import adopt, data_sets, locate, state
-from cogattn.psychophysics.probes.people import COLUMNS, SETS, files_of, image_name, read_answers
+from cogattn.psychophysics.naming.people import COLUMNS, SETS, files_of, image_name, read_answers
 
 THEIRS = "subj,Session,trial,rt,object_response,category,condition,imagename\n"
 OURS = "person,image,category,response\n"

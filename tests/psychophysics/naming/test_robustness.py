@@ -10,7 +10,7 @@ from torch import nn
 
 from cogattn.errors import DataError
 from cogattn.observers import Network
-from cogattn.psychophysics.probes.robustness import (
+from cogattn.psychophysics.naming.robustness import (
     Norm,
     answers_under_attack,
     pgd,

@@ -32,7 +32,7 @@ from cogattn.psychophysics.masking.plan import SCORES
 from cogattn.psychophysics.masking.side_measures import HUMAN_SHAPE_BIAS, side_rows
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.psychophysics.masking.trials import TABLES
-from cogattn.psychophysics.probes.consistency import kappa
+from cogattn.psychophysics.naming.consistency import kappa
 from cogattn.statistics.intervals import mean_interval
 from cogattn.study import Outcome, Trials
 from cogattn.testing.pictures import flaws

@@ -36,8 +36,8 @@ from cogattn.psychophysics.masking.datasets import MODEL_VS_HUMAN
 from cogattn.psychophysics.masking.material import conflict_images
 from cogattn.psychophysics.masking.people import person_observer
 from cogattn.psychophysics.masking.plan import SCORES
-from cogattn.psychophysics.probes.consistency import copy_probability, error_consistency
-from cogattn.psychophysics.probes.people import SETS, files_of, image_name, read_answers
+from cogattn.psychophysics.naming.consistency import copy_probability, error_consistency
+from cogattn.psychophysics.naming.people import SETS, files_of, image_name, read_answers
 from cogattn.running.digests import cache_folder, combined, file_digest
 from cogattn.seeds import Streams
 from cogattn.statistics.intervals import mean_interval
