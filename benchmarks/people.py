@@ -184,15 +184,14 @@ def scores_of(files: Sequence[Path]) -> Array:
     """EfficientNet-lite0's log probabilities of the 16 categories, (n_files, 16)."""
     import torch
 
-    from cogattn.psychophysics.masking.config import MaskingConfig
-    from cogattn.psychophysics.masking.respond import build_respondent
-    from cogattn.psychophysics.naming.shape_bias import ConflictImages
+    from cogattn.observers import TimmObserver
+    from cogattn.observers.naming import build_namer
+    from cogattn.psychophysics.naming.conflicts import ConflictImages
 
-    config = MaskingConfig.parse({"observer": {"kind": "timm"}, "images": {"kind": "folder", "path": "none"}})
-    respondent = build_respondent(config, "tf_efficientnet_lite0", CATEGORIES)
+    namer = build_namer(TimmObserver(), "tf_efficientnet_lite0", seed=0, categories=CATEGORIES)
     images = ConflictImages(Path(), tuple(map(str, files)), (), ())
     shown = (torch.from_numpy(images.load(index))[None] for index in range(len(files)))
-    return np.concatenate([respondent.scores(one).numpy() for one in shown]).astype(float)
+    return np.concatenate([namer.scores(one).numpy() for one in shown]).astype(float)
 
 
 def tell_naming(people: Path, images: Path) -> None:

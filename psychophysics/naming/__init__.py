@@ -1,4 +1,7 @@
-"""Measures of an image network that need no masking noise: shape bias, robustness, error consistency."""
+"""Naming: shape bias, robustness and error consistency of image networks beside people who named the same images.
+
+The public names below are loaded when first used, so that the command line starts at once.
+"""
 
 import lazy_loader
 

@@ -2,7 +2,8 @@
 
 Each step goes up the cross-entropy of the true category and comes back to the ball of radius epsilon about
 the image, and to [0, 1]. Radii and steps are in units of the image's range, whatever the network's
-preprocessing.
+preprocessing. Attacks of all images and radii go together, on the network's device, in batches as large as fit there;
+an image's attack depends on that image, its radius and its own random start, and on no other.
 
 Departs from Subramanian et al. (2023), who attacked 1000-way answers to photographs in the space of inputs
 normalised by mean and SD, clipped to [0, 1] there, which weakens the attack; here pixels are clipped, and the
@@ -27,6 +28,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cogattn.errors import DataError
+from cogattn.observers.network import CPU_BATCH
 from cogattn.statistics.stats import Estimate, wilson_interval
 
 Norm = Literal["linf", "l2"]
@@ -56,10 +58,10 @@ def pgd(
     images: Tensor,
     labels: Tensor,
     *,
-    epsilon: float,
+    epsilon: float | Tensor,
     norm: Norm = "linf",
     n_steps: int = 32,
-    step: float | None = None,
+    step: float | Tensor | None = None,
     start: Tensor | None = None,
 ) -> Tensor:
     """Return adversarial images: at most `epsilon` away, in [0, 1], of high loss.
@@ -73,14 +75,14 @@ def pgd(
         In [0, 1].
     labels : Tensor of int, shape (n,)
         True classes.
-    epsilon : float
-        Radius in units of the image's range; of each pixel and channel for ``linf``, of the whole image for
-        ``l2``.
+    epsilon : float or Tensor, shape (n,)
+        Radius in units of the image's range, of all images or of each; of every pixel and channel for ``linf``, of the
+        whole image for ``l2``.
     norm : {"linf", "l2"}
         Of the perturbation. Steps follow the gradient's sign, or its direction.
     n_steps : int
         Number of steps.
-    step : float, optional
+    step : float or Tensor, shape (n,), optional
         Length of a step in the same norm; ``2.5 * epsilon / n_steps`` by default.
     start : Tensor, optional
         Where to begin (see `random_start`); the images themselves by default.
@@ -95,31 +97,32 @@ def pgd(
     DataError
         If epsilon or step is negative or images lie outside [0, 1].
     """
-    length = STEP_FACTOR * epsilon / n_steps if step is None else step
-    if not (epsilon >= 0 and length >= 0):
-        raise DataError(f"robustness.epsilons and the step must be at least 0; got {epsilon} and {length}")
+    radius = _each(epsilon, images)
+    length = STEP_FACTOR * radius / n_steps if step is None else _each(step, images)
+    if not bool((radius >= 0).all() and (length >= 0).all()):
+        raise DataError(f"shown.epsilons and the step must be at least 0; got {epsilon} and {step}")
     if images.numel() and not (float(images.min()) >= 0 and float(images.max()) <= 1):
         raise DataError("attacked images must lie in [0, 1]; got values outside")
-    attacked = (images if start is None else project(start, images, epsilon=epsilon, norm=norm)).detach()
+    attacked = (images if start is None else project(start, images, epsilon=radius, norm=norm)).detach()
     for _ in range(n_steps):
         attacked.requires_grad_()
         loss = functional.cross_entropy(logits_of(attacked), labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, attacked)
         direction = gradient.sign() if norm == "linf" else gradient / _size(gradient)
-        attacked = project(attacked.detach() + length * direction, images, epsilon=epsilon, norm=norm)
+        attacked = project(attacked.detach() + length * direction, images, epsilon=radius, norm=norm)
     return attacked
 
 
-def project(points: Tensor, images: Tensor, *, epsilon: float, norm: Norm) -> Tensor:
-    """Return the points brought back to the ball of radius `epsilon` about the images, then into [0, 1].
+def project(points: Tensor, images: Tensor, *, epsilon: float | Tensor, norm: Norm) -> Tensor:
+    """Return the points brought back to the ball of radius `epsilon`, of all or of each, and then into [0, 1].
 
     For ``linf`` this is the nearest point of both. For ``l2`` clipping comes second; it does not leave the
     ball, because the images are inside [0, 1].
     """
-    away = points - images
+    away, radius = points - images, _each(epsilon, images)
     if norm == "linf":
-        return (images + away.clamp(-epsilon, epsilon)).clamp(0, 1)
-    return (images + away * (epsilon / _size(away)).clamp(max=1)).clamp(0, 1)
+        return (images + away.clamp(-radius, radius)).clamp(0, 1)
+    return (images + away * (radius / _size(away)).clamp(max=1)).clamp(0, 1)
 
 
 def random_start(images: Tensor, *, epsilon: float, norm: Norm, rng: np.random.Generator) -> Tensor:
@@ -141,7 +144,8 @@ def answers_under_attack(
     epsilons: Sequence[float],
     norm: Norm,
     n_steps: int,
-    rng: np.random.Generator,
+    rng_of: Callable[[int, float], np.random.Generator],
+    device: torch.device | None = None,
 ) -> NDArray[np.int64]:
     """Return answers to the images as they are and attacked at each radius from a random start.
 
@@ -151,33 +155,65 @@ def answers_under_attack(
         As for `pgd`.
     epsilons : sequence of float
         Radii.
-    rng : numpy.random.Generator
-        Draws the starts.
+    rng_of : callable
+        Place of an image in `images`, radius -> what draws its start.
+    device : torch.device, optional
+        Where the network is; by default where the images are.
 
     Returns
     -------
     array of int, shape (1 + n_epsilons, n)
         Answers without attack first. An image that is answered wrong is not attacked and keeps its answer.
     """
-    with torch.no_grad():
-        clean = logits_of(images).argmax(-1)
+    place = images.device if device is None else device
+    images, labels = images.to(place), labels.to(place)
+    size = CPU_BATCH if place.type == "cpu" else max(1, len(images) * len(epsilons))
+    clean = _in_batches(lambda part: _answers(logits_of, images[part]), torch.arange(len(images)), size)
     answers = clean.expand(1 + len(epsilons), -1).clone()
-    right = (clean == labels).nonzero().squeeze(1)
-    if len(right):
-        for row, epsilon in enumerate(epsilons, start=1):
-            start = random_start(images[right], epsilon=epsilon, norm=norm, rng=rng)
-            attacked = pgd(
-                logits_of,
-                images[right],
-                labels[right],
-                epsilon=epsilon,
-                norm=norm,
-                n_steps=n_steps,
-                start=start,
-            )
-            with torch.no_grad():
-                answers[row, right] = logits_of(attacked).argmax(-1)
-    return answers.cpu().numpy()
+    right = (clean == labels.cpu()).nonzero().squeeze(1)
+    image, row = right.repeat_interleave(len(epsilons)), torch.arange(len(epsilons)).repeat(len(right))
+    radii = torch.tensor(epsilons)
+
+    def attacked(part: Tensor) -> Tensor:
+        shown, radius = images[image[part]], radii[row[part]]
+        starts = [
+            random_start(one[None], epsilon=epsilons[k], norm=norm, rng=rng_of(i, epsilons[k]))
+            for one, i, k in zip(shown, image[part].tolist(), row[part].tolist(), strict=True)
+        ]
+        points = pgd(
+            logits_of,
+            shown,
+            labels[image[part]],
+            epsilon=radius.to(place),
+            norm=norm,
+            n_steps=n_steps,
+            start=torch.cat(starts),
+        )
+        return _answers(logits_of, points)
+
+    answers[1 + row, image] = _in_batches(attacked, torch.arange(len(image)), size)
+    return answers.numpy()
+
+
+def _answers(logits_of: Logits, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return logits_of(images).argmax(-1).cpu()
+
+
+def _in_batches(work: Callable[[Tensor], Tensor], places: Tensor, size: int) -> Tensor:
+    """Join ``work`` on batches of places, which are halved as long as the device has too little memory for one."""
+    done, start = [torch.zeros(0, dtype=torch.int64)], 0
+    while start < len(places):
+        try:
+            done.append(work(places[start : start + size]))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size = -(-size // 2)
+            torch.cuda.empty_cache()
+        else:
+            start += size
+    return torch.cat(done)
 
 
 def robust_accuracy(clean: ArrayLike, attacked: ArrayLike, *, confidence: float = 0.95) -> RobustAccuracy:
@@ -209,6 +245,11 @@ def _share(n_right: int, n: int, confidence: float) -> Estimate:
         return Estimate(np.nan, np.nan, np.nan, 0)
     lo, hi = wilson_interval(n_right, n, confidence=confidence)
     return Estimate(n_right / n, float(lo), float(hi), n)
+
+
+def _each(value: float | Tensor, images: Tensor) -> Tensor:
+    """A number of each image, to be multiplied with images: (n, 1, 1, 1), or one of all."""
+    return torch.as_tensor(value, dtype=images.dtype, device=images.device).reshape(-1, 1, 1, 1)
 
 
 def _size(vectors: Tensor) -> Tensor:

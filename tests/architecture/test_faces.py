@@ -58,7 +58,7 @@ def test_a_stub_imports_what_it_exports_and_nothing_else(stub: Path) -> None:
     assert sorted(filter(None, imported)) == sorted(exported(stub))
 
 
-@pytest.mark.parametrize("study", ["masking", "search", "scanpath", "aad", "efr", "rehearsal"])
+@pytest.mark.parametrize("study", ["masking", "naming", "search", "scanpath", "aad", "efr", "rehearsal"])
 def test_every_study_exports_its_class_and_its_settings(study: str) -> None:
     folders = {"aad": "eeg.", "efr": "eeg.", "rehearsal": ""}
     module = importlib.import_module(f"cogattn.{folders.get(study, 'psychophysics.')}{study}")

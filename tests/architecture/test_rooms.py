@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("cogattn", "kernels", "psychophysics", "eeg", "apps")
 ROOMS = ("config", "study", "trials", "measures", "summary", "figures", "people")
 STUDIES = (
-    "psychophysics/masking", "psychophysics/search", "psychophysics/scanpath", "eeg/aad", "eeg/efr",
-    "cogattn/rehearsal",
+    "psychophysics/masking", "psychophysics/naming", "psychophysics/search", "psychophysics/scanpath",
+    "eeg/aad", "eeg/efr", "cogattn/rehearsal",
 )  # fmt: skip
 
 

@@ -6,10 +6,14 @@ sign, a lamp from a random side gives the object relief and a soft shadow, and t
 little of it. Sizes of all categories are drawn from one distribution of areas. So area says nothing about the
 category, and luminance and power spectrum next to nothing (a readout on both names .13 of scenes, guessing .06):
 it must be recognised by its shape.
+
+A cue conflict (`draw_conflict`) sets shape against texture: the outline of one object, filled with small copies of
+another on a ground without clutter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +32,11 @@ AREA = (0.09, 0.16)
 """Part of the image that an object covers, unless its extent would then pass `EXTENT`."""
 EXTENT = 0.86
 """Largest extent of an object, as a part of the image's side."""
+
+CONFLICT_AREA = (0.22, 0.34)
+"""The same of an outline that is filled with copies."""
+COPIES, FORMS = 9, 6
+"""Copies side by side across the image, and how many forms they have."""
 
 Field = NDArray[np.float32]  # (size, size)
 
@@ -62,6 +71,59 @@ def draw(category: int, rng: Generator, size: int) -> Field:
     return np.clip(scene, 0, 1, dtype=np.float32)
 
 
+def draw_conflict(shape: int, texture: int, rng: Generator, size: int) -> Field:
+    """Draw the outline of one object filled with small copies of another.
+
+    Parameters
+    ----------
+    shape, texture : int
+        Places of the two objects' names in `CATEGORIES`.
+    rng : Generator
+        Source of everything that varies; the same state gives the same image.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    array, shape (size, size), float32
+        Luminance from black 0 to white 1.
+
+    Notes
+    -----
+    The outline covers `CONFLICT_AREA` of the image; copies are as dark as the ground, or as bright, and stand in a
+    jittered grid, of a few forms in an image.
+    """
+    objects = list(SILHOUETTES.values())
+    coverage = _paint(_placed(_deformed(objects[shape](rng), rng), rng, area=CONFLICT_AREA), size)
+    difference = rng.choice([-1, 1]) * rng.uniform(0.3, 0.5)
+    middle = rng.uniform(0.4, 0.6)
+    ground = middle - difference / 2 + rng.uniform(0.02, 0.05) * _texture(rng, size)
+    filling = difference * (1 - _copies(objects[texture], rng, size))
+    scene = ground + coverage * filling
+    return np.clip(scene * _illumination(rng, size), 0, 1, dtype=np.float32)
+
+
+def _copies(draw_object: Callable[[Generator], list[Part]], rng: Generator, size: int) -> Field:
+    """Coverage of each pixel by copies of a few of an object's forms in a grid, shifted at random."""
+    forms = [_unit(_deformed(draw_object(rng), rng)) for _ in range(FORMS)]
+    shift = rng.uniform(0, 1, 2) / COPIES
+    copies: list[Part] = []
+    for row, column in np.ndindex(COPIES + 1, COPIES + 1):
+        parts, extent = forms[rng.integers(FORMS)]
+        side = rng.uniform(0.8, 0.92) / COPIES
+        room = 1 / COPIES - side * extent
+        corner = np.array([column, row]) / COPIES - shift + room * rng.uniform(0, 1, 2)
+        copies += [Part(part.outline * side + corner, part.solid) for part in parts]
+    return _paint(copies, size)  # each in a cell of its own, so that none cuts into another
+
+
+def _unit(parts: list[Part]) -> tuple[list[Part], NDArray[np.float64]]:
+    """An object with its corner at 0 and its longer side 1, and both sides."""
+    outlines = np.concatenate([part.outline for part in parts if part.solid])
+    corner, extent = outlines.min(axis=0), np.ptp(outlines, axis=0)
+    return [Part((part.outline - corner) / extent.max(), part.solid) for part in parts], extent / extent.max()
+
+
 def _deformed(parts: list[Part], rng: Generator) -> list[Part]:
     """Bend, taper, stretch, shear, turn and perhaps mirror an object about its origin."""
     bend, taper, shear = rng.normal(0, 0.08, 3)
@@ -83,13 +145,11 @@ def _dense(outline: Points) -> Points:
     return (outline[:, None] + step * (following - outline)[:, None]).reshape(-1, 2)
 
 
-def _placed(parts: list[Part], rng: Generator) -> list[Part]:
+def _placed(parts: list[Part], rng: Generator, *, area: tuple[float, float] = AREA) -> list[Part]:
     """Scale an object to a random area and put it somewhere in the unit square."""
-    outlines = np.concatenate([part.outline for part in parts if part.solid])
-    corner, extent = outlines.min(axis=0), np.ptp(outlines, axis=0)
-    unit = [Part((part.outline - corner) / extent.max(), part.solid) for part in parts]
-    side = min(np.sqrt(rng.uniform(*AREA) / _paint(unit, 48).mean()), EXTENT)
-    room = 1 - side * extent / extent.max()
+    unit, extent = _unit(parts)
+    side = min(np.sqrt(rng.uniform(*area) / _paint(unit, 48).mean()), EXTENT)
+    room = 1 - side * extent
     offset = room * rng.uniform(0.15, 0.85, 2)
     return [Part(part.outline * side + offset, part.solid) for part in unit]
 

@@ -179,7 +179,7 @@ def test_answers_fall_with_epsilon_and_wrong_ones_stay():
         epsilons=(0.0, 0.02, 1.0),
         norm="linf",
         n_steps=20,
-        rng=np.random.default_rng(6),
+        rng_of=lambda image, epsilon: np.random.default_rng([6, image, round(epsilon * 1e6)]),
     )
     correct = (answers == labels.numpy()).mean(axis=1)
     assert answers.shape == (4, 60)

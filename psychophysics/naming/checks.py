@@ -1,0 +1,76 @@
+"""Everything that can be known to be wrong with a run before its first cell: settings, files, tables, networks.
+
+Torch and timm are loaded only where an observer needs them to be known.
+"""
+
+from __future__ import annotations
+
+from cogattn.errors import ConfigError, DataError
+from cogattn.observers.answers import check_answers, some
+from cogattn.observers.check import check as check_observer
+from cogattn.observers.config import ReadoutObserver
+from cogattn.people.tables import HUMANS, holds_persons, read_persons
+from cogattn.psychophysics.naming import material, persons
+from cogattn.psychophysics.naming.config import Attacked, Conflicts, HumanObserver, NamingConfig
+from cogattn.psychophysics.naming.measures import ALL
+
+
+def check(config: NamingConfig) -> None:
+    """Raise the first error of a run that can be known before its first cell.
+
+    Raises
+    ------
+    ConfigError, DataError, ObserverError
+        One sentence that begins with the setting's path.
+    """
+    material.forget()
+    if isinstance(config.observer, HumanObserver):
+        persons.names(config)
+        persons.read_people(config)
+        return
+    _check_people(config)
+    match config.shown:
+        case Conflicts():
+            _check_conflicts(config)
+        case Attacked():
+            check_observer(config.observer, seed=config.seed)
+            training = material.training(config)
+            categories = material.whole_images(config).categories if training is None else training.categories
+            check_answers(config.observer, categories, seed=config.seed)
+
+
+def _check_people(config: NamingConfig) -> None:
+    given, setting = persons.named(config)
+    if setting == HUMANS and given and holds_persons(given):
+        read_persons(given, known=ALL)
+    elif given and isinstance(config.shown, Attacked):
+        raise ConfigError(
+            f"humans must be a table of persons, or empty, with shown.kind = attacked, since nobody named attacked "
+            f"images; got {given}"
+        )
+
+
+def _check_conflicts(config: NamingConfig) -> None:
+    images = material.conflict_images(config)
+    damaged = images.damaged()
+    if damaged:
+        name, reason = next(iter(damaged.items()))
+        raise DataError(
+            f"shown.path must hold readable images; got {len(damaged)} damaged, the first {name} ({reason})"
+        )
+    persons.read_people(config)
+    check_observer(config.observer, seed=config.seed)
+    check_answers(config.observer, images.categories, seed=config.seed, setting="shown")
+    if isinstance(config.observer, ReadoutObserver):
+        _check_training(config, images.categories)
+
+
+def _check_training(config: NamingConfig, categories: tuple[str, ...]) -> None:
+    """A readout answers with the categories of the images that train it, so these must be the ones shown."""
+    training = material.training(config)
+    trained = () if training is None else training.categories
+    if trained != categories:
+        raise ConfigError(
+            f"images must show the {len(categories)} categories of the images that are named, {some(categories)}, to "
+            f"train a readout; got {some(trained)}; give images.path"
+        )
