@@ -17,32 +17,29 @@ from cogattn.errors import DataError
 from cogattn.fetch import adopt, data_sets
 from cogattn.observers.observer import Observer
 from cogattn.people import worth
-from cogattn.psychophysics.masking import figures, measures
-from cogattn.psychophysics.masking.config import MaskingConfig
-from cogattn.psychophysics.masking.naming import (
+from cogattn.psychophysics.naming import figures, measures
+from cogattn.psychophysics.naming.config import NamingConfig
+from cogattn.psychophysics.naming.consistency import kappa
+from cogattn.psychophysics.naming.likeness import (
     naming_rows,
     over_pairs,
     pairs_table,
-    read_naming,
-    remark,
     shape_means,
     shape_values,
 )
-from cogattn.psychophysics.masking.plan import SCORES
-from cogattn.psychophysics.masking.side_measures import HUMAN_SHAPE_BIAS, side_rows
-from cogattn.psychophysics.masking.study import MaskingStudy
-from cogattn.psychophysics.masking.trials import TABLES
-from cogattn.psychophysics.naming.consistency import kappa
+from cogattn.psychophysics.naming.persons import read_people
+from cogattn.psychophysics.naming.plan import SCORES, TABLES
+from cogattn.psychophysics.naming.remarks import remark
+from cogattn.psychophysics.naming.study import NamingStudy
+from cogattn.psychophysics.naming.summary import HUMAN_SHAPE_BIAS
 from cogattn.statistics.intervals import mean_interval
 from cogattn.study import Outcome, Trials
 from cogattn.testing.pictures import flaws
 from cogattn.vision.images.categories import CATEGORIES
 
 NET, OTHER = Observer("net"), Observer("other")
-STUDY = MaskingStudy()
+STUDY = NamingStudy()
 N_IMAGES = 64
-FIVE = {"n_bands": 5}
-"""Bands that an image of 64 pixels can hold."""
 
 
 def conflicts(folder: Path) -> Path:
@@ -78,16 +75,15 @@ def correct() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, correct: dict[str, np.ndarray]) -> MaskingConfig:
+def config(tmp_path: Path, correct: dict[str, np.ndarray]) -> NamingConfig:
     people = [answers(correct[name], name=name, column="person") for name in ("ann", "bob", "cid")]
     pd.concat(people).drop(columns="texture").to_csv(tmp_path / "people.csv", index=False)
     return configured(conflicts(tmp_path / "conflicts"), tmp_path / "people.csv")
 
 
-def configured(path: Path, humans: Path | str) -> MaskingConfig:
-    shape_bias = {"path": str(path), "humans": str(humans)}
-    images = {"kind": "folder", "path": "images"}
-    return MaskingConfig.parse({"observer": {"kind": "timm"}, "images": images, "shape_bias": shape_bias})
+def configured(path: Path, humans: Path | str) -> NamingConfig:
+    shown = {"kind": "conflicts", "path": str(path)}
+    return NamingConfig.parse({"observer": {"kind": "timm"}, "shown": shown, "humans": str(humans)})
 
 
 def shown(correct: np.ndarray, *, name: str = "net") -> pd.DataFrame:
@@ -100,11 +96,11 @@ def shown(correct: np.ndarray, *, name: str = "net") -> pd.DataFrame:
 
 
 def trials_of(rows: pd.DataFrame) -> Trials:
-    return Trials.of(TABLES, [Outcome({"shape_bias": rows})])
+    return Trials.of(TABLES, [Outcome({"conflicts": rows})])
 
 
-def test_every_pair_with_a_person_has_its_kappa(config: MaskingConfig, correct: dict[str, np.ndarray]):
-    pairs = pairs_table(config, read_naming(config), shown(correct["net"]), [NET])
+def test_every_pair_with_a_person_has_its_kappa(config: NamingConfig, correct: dict[str, np.ndarray]):
+    pairs = pairs_table(config, read_people(config), shown(correct["net"]), [NET])
     assert len(pairs) == 3 + 3
     assert pairs["first"].tolist()[:3] == ["net"] * 3
     for _, row in pairs.iterrows():
@@ -118,11 +114,11 @@ def test_every_pair_with_a_person_has_its_kappa(config: MaskingConfig, correct: 
 
 
 def test_a_network_s_row_is_its_mean_over_persons_beside_people_s_own(
-    config: MaskingConfig, correct: dict[str, np.ndarray]
+    config: NamingConfig, correct: dict[str, np.ndarray]
 ):
-    people, own = read_naming(config), shown(correct["net"])
+    people, own = read_people(config), shown(correct["net"])
     pairs = pairs_table(config, people, own, [NET])
-    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}
+    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own, CATEGORIES)}
     with_people = [float(kappa(correct["net"], correct[name])) for name in ("ann", "bob", "cid")]
     among = [float(kappa(correct[a], correct[b])) for a, b in combinations(("ann", "bob", "cid"), 2)]
     found = rows["error_consistency.people"]
@@ -136,11 +132,13 @@ def test_a_network_s_row_is_its_mean_over_persons_beside_people_s_own(
 
 
 def test_the_worth_is_that_of_the_scores_of_the_images_that_were_shown(
-    config: MaskingConfig, correct: dict[str, np.ndarray]
+    config: NamingConfig, correct: dict[str, np.ndarray]
 ):
-    people, own = read_naming(config), shown(correct["net"]).sample(frac=1, random_state=0)
+    people, own = read_people(config), shown(correct["net"]).sample(frac=1, random_state=0)
     pairs = pairs_table(config, people, own, [NET])
-    row = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}["worth.naming"]
+    row = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own, CATEGORIES)}[
+        "worth.naming"
+    ]
     code = {name: k for k, name in enumerate(CATEGORIES)} | {"": -1}
     tables = [answers(correct[name], name=name, column="person") for name in ("ann", "bob", "cid")]
     group = np.stack([table["response"].map(code) for table in tables])
@@ -160,9 +158,9 @@ def test_too_few_people_have_a_kappa_and_no_worth(tmp_path: Path, correct: dict[
     table = answers(correct["ann"], name="ann", column="person")
     table.to_csv(tmp_path / "ann.csv", index=False)
     config = configured(conflicts(tmp_path / "conflicts"), tmp_path / "ann.csv")
-    people, own = read_naming(config), shown(correct["net"])
+    people, own = read_people(config), shown(correct["net"])
     pairs = pairs_table(config, people, own, [NET])
-    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own)}
+    rows = {row.measure.key: row for row in naming_rows(config, people, pairs, NET, own, CATEGORIES)}
     kappas = rows["error_consistency.people"]
     assert (kappas.value.n, kappas.human.n, kappas.note) == (1, 0, "")
     assert np.isnan(rows["worth.naming"].value.estimate)
@@ -193,9 +191,9 @@ def test_the_interval_of_a_mean_over_pairs_counts_persons():
 
 
 def test_persons_have_their_own_shape_bias_and_it_stands_beside_the_network_s(
-    config: MaskingConfig, correct: dict[str, np.ndarray]
+    config: NamingConfig, correct: dict[str, np.ndarray]
 ):
-    people = read_naming(config)
+    people = read_people(config)
     values = {(person, m.key): (value, se, n) for person, m, value, se, n in shape_values(people)}
     even = np.arange(N_IMAGES) % 2 == 0
     for name in ("ann", "bob", "cid"):
@@ -207,16 +205,16 @@ def test_persons_have_their_own_shape_bias_and_it_stands_beside_the_network_s(
         assert values[f"person {name}", "shape_accuracy"][0] == pytest.approx(right.mean())
         assert values[f"person {name}", "shape_accuracy"][2] == N_IMAGES
     each = [values[f"person {name}", "shape_bias"][0] for name in ("ann", "bob", "cid")]
-    rows = {
-        row.measure.key: row
-        for row in side_rows(config, trials_of(shown(correct["net"])), NET, people=people)
-    }
-    assert rows["shape_bias"].human.estimate == pytest.approx(np.mean(each))
-    assert rows["shape_bias"].human.n == 3
-    assert rows["shape_accuracy"].human == shape_means(people, confidence=0.95)["shape_accuracy"]
-    alone = {row.measure.key: row for row in side_rows(config, trials_of(shown(correct["net"])), NET)}
-    assert alone["shape_bias"].human == HUMAN_SHAPE_BIAS
-    assert not any(key.endswith(".people") for key in alone)
+    own = trials_of(shown(correct["net"]).assign(observer="tf_efficientnet_lite0"))
+    rows = STUDY.summarise(config, own).summary.set_index("measure")
+    assert rows.loc["shape_bias", "human"] == pytest.approx(np.mean(each))
+    assert rows.loc["shape_bias", "human_n"] == 3
+    mean = shape_means(people, confidence=0.95)["shape_accuracy"]
+    assert rows.loc["shape_accuracy", "human"] == mean.estimate
+    nobody = config.model_copy(update={"humans": ""})
+    alone = STUDY.summarise(nobody, own).summary.set_index("measure")
+    assert alone.loc["shape_bias", "human"] == HUMAN_SHAPE_BIAS.estimate
+    assert not any(key.endswith(".people") for key in alone.index)
 
 
 def test_only_images_that_both_saw_are_compared_and_how_many_is_said(
@@ -227,15 +225,16 @@ def test_only_images_that_both_saw_are_compared_and_how_many_is_said(
     number = whole["image"].str.extract(r"(\d+)-")[0].astype(int)
     whole[number < 40].to_csv(tmp_path / "few.csv", index=False)
     config = configured(path, tmp_path / "few.csv")
-    people = read_naming(config)
-    assert remark(people).startswith(
+    people = read_people(config)
+    assert remark(people, config).startswith(
         f"naming: {tmp_path / 'few.csv'}, 2 persons; they saw 40 of the 64 images"
     )
     pairs = pairs_table(config, people, shown(correct["net"]), [NET])
     assert (pairs["n_trials"] == 40).all()
     assert pairs["kappa"][0] == pytest.approx(float(kappa(correct["net"][:40], correct["ann"][:40])))
     whole.to_csv(tmp_path / "all.csv", index=False)
-    assert "all 64 images" in remark(read_naming(configured(path, tmp_path / "all.csv")))
+    every = configured(path, tmp_path / "all.csv")
+    assert "all 64 images" in remark(read_people(every), every)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +242,7 @@ def test_only_images_that_both_saw_are_compared_and_how_many_is_said(
     [
         (
             lambda t: t.assign(image="x" + t["image"]),
-            "must name people who saw images of shape_bias.path; got none",
+            "must name people who saw images of shown.path; got none",
         ),
         (
             lambda t: t.assign(category=t["texture"]),
@@ -257,19 +256,16 @@ def test_people_of_other_images_or_other_shapes_are_refused(
     table = change(answers(correct["ann"], name="ann", column="person"))
     table.to_csv(tmp_path / "other.csv", index=False)
     config = configured(conflicts(tmp_path / "conflicts"), tmp_path / "other.csv")
-    with pytest.raises(DataError, match=f"^shape_bias.humans {re.escape(sentence)}"):
-        read_naming(config)
+    with pytest.raises(DataError, match=f"^humans {re.escape(sentence)}"):
+        read_people(config)
 
 
 def test_people_who_are_not_there_are_refused_with_what_to_do(
-    networks: Callable[[str], dict[str, object]],
-    blocks: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Before the first cell, by the study's own check."""
     monkeypatch.setenv("COGATTN_DATA", str(tmp_path / "cache"))
-    images = {"kind": "folder", "path": str(blocks), "size": 64}
+    path = conflicts(tmp_path / "conflicts")
     for humans, sentence in (
         (
             "cue-conflict",
@@ -277,53 +273,71 @@ def test_people_who_are_not_there_are_refused_with_what_to_do(
         ),
         ("nowhere.csv", "must be one of colour, .* or a CSV file or folder of trials; got nowhere.csv"),
     ):
-        shape_bias = {"path": str(conflicts(tmp_path / "conflicts")), "humans": humans}
-        config = MaskingConfig.parse(
-            {"observer": networks("blocks"), "images": images, "noise": FIVE, "shape_bias": shape_bias}
-        )
-        with pytest.raises(DataError, match=f"^shape_bias.humans {sentence}"):
-            STUDY.check(config)
+        with pytest.raises(DataError, match=f"^humans {sentence}"):
+            STUDY.check(configured(path, humans))
+        alone = NamingConfig.parse({"observer": {"kind": "human", "table": humans}})
+        with pytest.raises(DataError, match=f"^observer.table {sentence}"):
+            STUDY.check(alone)
 
 
-def test_people_are_an_input_of_the_summary_and_of_no_cell(
-    networks: Callable[[str], dict[str, object]], blocks: Path, config: MaskingConfig
-):
-    images = {"kind": "folder", "path": str(blocks), "size": 64}
-    given = {"observer": networks("blocks"), "images": images, "noise": FIVE}
-    path = str(config.shape_bias.path)
-    with_people = MaskingConfig.parse({**given, "shape_bias": config.shape_bias.model_dump(mode="json")})
-    without = MaskingConfig.parse({**given, "shape_bias": {"path": path}})
-    assert set(STUDY.inputs(with_people)) == {"humans", "shape_bias.humans"}
-    assert set(STUDY.inputs(without)) == {"humans"}
+def test_people_are_an_input_of_the_summary_and_of_no_cell(config: NamingConfig):
+    without = config.model_copy(update={"humans": ""})
+    assert set(STUDY.inputs(config)) == {"humans"}
+    assert STUDY.inputs(without) == {}
     for cell in STUDY.cells(without):
-        assert STUDY.relevant(with_people, cell) == STUDY.relevant(without, cell)
-        assert STUDY.contents(with_people, cell) == STUDY.contents(without, cell)
-    before = STUDY.inputs(with_people)["shape_bias.humans"]
-    table = Path(config.shape_bias.humans)
+        assert STUDY.relevant(config, cell) == STUDY.relevant(without, cell)
+        assert STUDY.contents(config, cell) == STUDY.contents(without, cell)
+    before = STUDY.inputs(config)["humans"]
+    table = Path(config.humans)
     table.write_text(table.read_text(encoding="utf-8").replace("ann", "amy"), encoding="utf-8")
-    assert STUDY.inputs(with_people)["shape_bias.humans"] != before
+    assert STUDY.inputs(config)["humans"] != before
 
 
-def test_a_run_with_people_has_their_table_figure_rows_and_remark(
-    networks: Callable[[str], dict[str, object]],
-    blocks: Path,
-    config: MaskingConfig,
-    play: Callable,
+def test_a_run_with_people_has_their_tables_figures_rows_and_remark(
+    networks: Callable[[str], dict[str, object]], config: NamingConfig, play: Callable
 ):
-    images = {"kind": "folder", "path": str(blocks), "size": 64}
-    given = {"observer": networks("by_shape"), "images": images, "noise": FIVE}
-    more = {"shape_bias": config.shape_bias.model_dump(mode="json"), "channel": {"n_bootstrap": 100}}
-    played = play(MaskingConfig.parse({**given, **more}))
+    played = play(NamingConfig.parse(config.model_dump(mode="json") | {"observer": networks("by_shape")}))
     assert played.row("error_consistency.people")["human_n"] == 3
     assert played.row("shape_bias")["human_n"] == 3
-    assert "naming" in played.results.tables
-    assert flaws(played.results.figures["naming"]()) == []
+    assert {"naming", "categories", "people_categories"} <= set(played.results.tables)
+    assert set(played.results.figures) == {"shape_bias", "naming", "stimuli"}
+    for draw in played.results.figures.values():
+        assert flaws(draw()) == []
     assert any(said.startswith("naming: ") for said in played.results.remarks)
     people = played.results.people
-    assert set(people["measure"]) == {
-        "bandwidth", "centre", "peak_sensitivity", "accuracy.clean", "shape_bias", "shape_accuracy"
-    }  # fmt: skip
-    assert people["person"].nunique() == 14 + 3
+    assert set(people["measure"]) == {"shape_bias", "shape_accuracy"}
+    assert people["person"].nunique() == 3
+
+
+def test_people_alone_are_observers_beside_the_others(
+    config: NamingConfig, correct: dict[str, np.ndarray], play: Callable
+):
+    """No image is there; each person's value stands beside the mean of the two others."""
+    played = play(NamingConfig.parse({"observer": {"kind": "human", "table": config.humans}}))
+    pairs = {
+        frozenset(two): float(kappa(*(correct[name] for name in two)))
+        for two in combinations(("ann", "bob", "cid"), 2)
+    }
+    for name in ("ann", "bob", "cid"):
+        row = played.row("error_consistency.people", f"person {name}")
+        others = [name_ for name_ in ("ann", "bob", "cid") if name_ != name]
+        assert row["role"] == "person"
+        assert row["estimate"] == pytest.approx(np.mean([pairs[frozenset((name, one))] for one in others]))
+        assert row["human"] == pytest.approx(pairs[frozenset(others)])
+        assert (row["n"], row["human_n"]) == (2, 2)
+        bias = played.row("shape_bias", f"person {name}")
+        theirs = [played.row("shape_bias", f"person {one}")["estimate"] for one in others]
+        assert bias["human"] == pytest.approx(np.mean(theirs))
+        assert played.row("shape_accuracy", f"person {name}")["estimate"] == pytest.approx(
+            correct[name].mean()
+        )
+    assert len(played.results.tables["naming"]) == 6
+    assert played.results.remarks == (
+        f"naming: {config.humans}, 3 persons, 64 images; each is set beside the others",
+    )
+    assert set(played.results.figures) == {"shape_bias", "naming"}
+    for draw in played.results.figures.values():
+        assert flaws(draw()) == []
 
 
 @pytest.mark.parametrize("n", [1, 6, 7, 31])
@@ -352,16 +366,16 @@ def test_the_figure_of_any_number_of_networks_can_be_read(n: int):
 
 
 @pytest.fixture
-def ten_people(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MaskingConfig:
+def ten_people(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NamingConfig:
     """Cue conflict as published, from the cache."""
     monkeypatch.setenv("COGATTN_DATA", str(tmp_path / "cache"))
     adopt(data_sets()["model-vs-human"], shared_data / "masking" / "model_vs_human", tmp_path / "cache")
     return configured(shared_data / "masking" / "cue_conflict", "cue-conflict")
 
 
-def test_ten_people_agree_as_published_and_know_shapes(ten_people: MaskingConfig):
+def test_ten_people_agree_as_published_and_know_shapes(ten_people: NamingConfig):
     """Error consistency .335, .178 to .456 over 45 pairs; shape bias .959 pooled (Geirhos et al. 2019)."""
-    people = read_naming(ten_people)
+    people = read_people(ten_people)
     assert people.n_shared == len(people.images) == 1200
     first = next(iter(people.trials.values()))
     pairs = pairs_table(ten_people, people, first.assign(observer="net"), [])
