@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from cogattn.rehearsal.networks import StackedMLP
 
+TESTED_AT_ONCE = 2_000_000
+"""Activities of the first layer that are held at once in a test."""
+
 
 class FlatMLP(nn.Module):
     """The networks of a `StackedMLP` with rectified hidden layers, as one parameter.
@@ -72,18 +75,49 @@ class FlatMLP(nn.Module):
         return right
 
     @torch.no_grad()
-    def outputs(self, network: int, inputs: Tensor, pixels: Tensor | None = None) -> Tensor:
-        """Return one network's outputs for ``inputs[:, pixels]``, shape (n_items, n_outputs).
+    def answers(self, network: int, inputs: Tensor, orders: Tensor | None = None) -> Tensor:
+        """Return which output of a network is the highest, for each item as each task shows it.
 
-        An order of pixels is undone on the first layer's weights, which are fewer than the inputs.
+        Parameters
+        ----------
+        network : int
+            Which.
+        inputs : Tensor, shape (n_items, n_inputs)
+            As they lie in memory.
+        orders : Tensor, optional, shape (n_tasks, n_inputs)
+            int64: task t shows ``inputs[:, orders[t]]``; by default one task shows them as they are.
+
+        Returns
+        -------
+        Tensor, shape (n_items, n_tasks)
+            int64.
+        """
+        if orders is None:
+            return self._answers(network, inputs, self.weights[0][network])
+        at_once = max(1, TESTED_AT_ONCE // (len(inputs) * self.biases[0].shape[2]))
+        return torch.cat(
+            [self._answers(network, inputs, self._seen(network, some)) for some in orders.split(at_once)], 1
+        )
+
+    def _seen(self, network: int, orders: Tensor) -> Tensor:
+        """The first layer's weights for inputs in their own order, of some tasks side by side.
+
+        An order of pixels is undone on these weights, which are fewer than the inputs.
         """
         first = self.weights[0][network]
-        if pixels is not None:
-            first = torch.empty_like(first).index_copy_(0, pixels, first)
-        found = torch.addmm(self.biases[0][network], inputs, first)
+        wide = first.new_empty(len(first), len(orders), first.shape[1])
+        for task, order in enumerate(orders):
+            wide[order, task] = first
+        return wide.flatten(1)
+
+    def _answers(self, network: int, inputs: Tensor, first: Tensor) -> Tensor:
+        """Highest outputs, (n_items, n_tasks), where `first` (n_inputs, n_tasks * n_hidden) is the first layer."""
+        bias = self.biases[0][network]
+        n_tasks = first.shape[1] // bias.shape[1]
+        found = torch.addmm(bias.repeat(1, n_tasks), inputs, first).view(-1, bias.shape[1])
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             found = torch.addmm(bias[network], found.relu_(), weight[network])
-        return found
+        return found.argmax(1).view(-1, n_tasks)
 
     def reorder(self, vectors: Sequence[Tensor], orders: Sequence[Tensor]) -> None:
         """Put each network's inputs in another order, in its weights and whatever else is a number of each parameter.

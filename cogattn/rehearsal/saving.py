@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from cogattn.rehearsal.plans import Draws
@@ -50,10 +49,7 @@ class Pen:
 
     def last(self) -> Page:
         """Return the last page; empty where there is none, or it is damaged, or another training's."""
-        try:
-            page = self._checkpoint.load_tensors() or {}
-        except SafetensorError:
-            return {}
+        page = self._checkpoint.load_tensors() or {}
         signature = page.pop("signature", None)
         return page if signature is not None and torch.equal(signature, self._signature) else {}
 

@@ -165,14 +165,12 @@ class _Stack:
         """Fill the row of R after the phases that there were."""
         met = self.n_tasks if self.loop.evaluate == "all" else self.phase
         for network, tasks in enumerate(self.tasks):
-            items, inputs, labels = None, torch.empty(0), torch.empty(0)
-            for task in range(met):
-                if items is None or not torch.equal(items, tasks.test_items[task]):
-                    items = tasks.test_items[task]
-                    inputs, labels = tasks.pictures.test[items], tasks.pictures.test_labels[items]
-                pixels = None if tasks.pixels is None else tasks.pixels[task]
-                right = self.model.outputs(network, inputs, pixels).argmax(dim=1) == labels
-                self.scores[network, self.phase, task] = int(right.sum()) / len(right)
+            for some in _alike(tasks.test_items[:met]):
+                items = tasks.test_items[some[0]]
+                inputs, labels = tasks.pictures.test[items], tasks.pictures.test_labels[items]
+                orders = None if tasks.pixels is None else tasks.pixels[some]
+                right = self.model.answers(network, inputs, orders) == labels[:, None]
+                self.scores[network, self.phase, some] = right.sum(dim=0).double() / len(right)
 
     def results(self) -> list[RunResult]:
         """Return what the training leaves."""
@@ -229,6 +227,17 @@ class _Stack:
 
 def _generator(streams: Streams) -> torch.Generator:
     return torch.Generator().manual_seed(int(streams.generator().integers(2**63)))
+
+
+def _alike(items: Sequence[Tensor]) -> list[list[int]]:
+    """Numbers of tasks, together where one after the other they are tested on the same items."""
+    found: list[list[int]] = []
+    for task, own in enumerate(items):
+        if found and torch.equal(own, items[found[-1][0]]):
+            found[-1].append(task)
+        else:
+            found.append([task])
+    return found
 
 
 def _need_equal_batches(plans: Sequence[Sequence[Draws]]) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
-
-from safetensors import SafetensorError
+from typing import TypeVar
 
 from cogattn.rehearsal.loops import Loop
 from cogattn.rehearsal.penalties import Penalty
@@ -15,11 +12,7 @@ from cogattn.rehearsal.results import RunResult
 from cogattn.rehearsal.scenario import Scenario
 from cogattn.rehearsal.training import train
 from cogattn.running.checkpoints import Checkpoint
-from cogattn.running.pages import named, part
 from cogattn.seeds import Streams
-
-if TYPE_CHECKING:
-    from cogattn.running.pages import Page
 
 B = TypeVar("B")
 
@@ -45,7 +38,6 @@ def train_each(
     checkpoint : Checkpoint, optional
         Holds the last page of each training.
     """
-    pages = _pages(checkpoint)
     return [
         train(
             scenario,
@@ -53,39 +45,8 @@ def train_each(
             loop=loop,
             streams=own,
             penalty=penalty,
-            checkpoint=None if checkpoint is None else _Turn(checkpoint.path, checkpoint, str(i), pages),
+            checkpoint=None if checkpoint is None else checkpoint.part(str(i)),
             every_s=every_s,
         )
         for i, (scenario, plan, own) in enumerate(zip(scenarios, plans, streams, strict=True))
     ]
-
-
-@dataclass(frozen=True)
-class _Turn(Checkpoint):
-    """One training's part of a checkpoint."""
-
-    whole: Checkpoint = field(default_factory=Checkpoint)
-    name: str = ""
-    pages: dict[str, Page] = field(default_factory=dict)
-
-    def save_tensors(self, state: Page) -> None:
-        """Save tensors by name, beside those of the other trainings."""
-        self.pages[self.name] = state
-        page: Page = {}
-        for name, own in self.pages.items():
-            page |= named(name, own)
-        self.whole.save_tensors(page)
-
-    def load_tensors(self) -> Page | None:
-        """Return the tensors of this training that were saved last, or None."""
-        return dict(self.pages.get(self.name, {}))
-
-
-def _pages(checkpoint: Checkpoint | None) -> dict[str, Page]:
-    """Each training's page; none where the checkpoint is damaged."""
-    try:
-        page = None if checkpoint is None else checkpoint.load_tensors()
-    except SafetensorError:
-        page = None
-    names = dict.fromkeys(name.split("/")[0] for name in page or {})
-    return {name: part(page or {}, name) for name in names}

@@ -6,12 +6,13 @@ identity: other code, settings or data never find it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.errors import StoreError
 from cogattn.running.atomic import read_regular, sha256_hex, write_atomically
+from cogattn.running.pages import named, part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,8 +66,39 @@ class Checkpoint:
         self.save(save({name: tensor.detach().contiguous() for name, tensor in state.items()}))
 
     def load_tensors(self) -> dict[str, Tensor] | None:
-        """Return the tensors that `save_tensors` saved last, or None."""
+        """Return the tensors that `save_tensors` saved last; None where there are none, or it is something else."""
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         data = self.load()
-        return None if data is None else load(data)
+        try:
+            return None if data is None else load(data)
+        except SafetensorError:
+            return None
+
+    def part(self, name: str) -> Checkpoint:
+        """Return the checkpoint of one of several trainings whose tensors are kept as one.
+
+        Parameters
+        ----------
+        name : str
+            Of the training, without a slash; saving leaves what the others saved as it is.
+        """
+        return _Part(self.path, self, name)
+
+
+@dataclass(frozen=True)
+class _Part(Checkpoint):
+    """The tensors of one training among those of a whole."""
+
+    whole: Checkpoint = field(default_factory=Checkpoint)
+    name: str = ""
+
+    def save_tensors(self, state: dict[str, Tensor]) -> None:
+        page = self.whole.load_tensors() or {}
+        others = {name: tensor for name, tensor in page.items() if not name.startswith(f"{self.name}/")}
+        self.whole.save_tensors(others | named(self.name, state))
+
+    def load_tensors(self) -> dict[str, Tensor] | None:
+        page = self.whole.load_tensors()
+        return (part(page, self.name) or None) if page else None

@@ -25,7 +25,7 @@ from cogattn.psychophysics.scanpath.models import saving, training
 from cogattn.psychophysics.scanpath.models.appearance import Appearance, appearance_of
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.crops import Crops
-from cogattn.psychophysics.scanpath.models.members import Members, PartOf
+from cogattn.psychophysics.scanpath.models.members import Members
 from cogattn.psychophysics.scanpath.models.pooled import Pooled
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
 from cogattn.psychophysics.scanpath.models.saving import About
@@ -138,7 +138,7 @@ def _trained(
     for number in range(1 if plan.is_published(who) else config.training.members):
         own = rng if number == 0 else rng.child("member", number)
         network = training.initialised(lambda: saving.build(about), own.child("initial"))
-        kept = PartOf(whole=checkpoint, number=number)
+        kept = checkpoint.part(str(number))
         logs.append(_fit(network, config, cell, data, split, told, own.child("training"), kept))
         networks.append(NetworkPredictor(network, told))
     arrays = {} if appearance is None else _tensors(appearance.state)

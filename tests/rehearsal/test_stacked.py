@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cogattn.errors import ConfigError, DataError
+from cogattn.rehearsal import flat
 from cogattn.rehearsal.flat import FlatMLP
 from cogattn.rehearsal.gathering import Gatherer
 from cogattn.rehearsal.loops import Loop
@@ -284,3 +285,28 @@ def test_networks_that_would_step_apart_are_refused(pictures):
 def test_weights_that_are_no_numbers_end_the_training(pictures):
     with pytest.raises(DataError, match="finite; got others in phase 1; lower the learning rate"):
         stack_of(pictures, Loop(1e30, "sgd"))
+
+
+@pytest.mark.parametrize("at_once", [1, 2_000_000])
+def test_answers_to_several_tasks_are_those_to_each(at_once, monkeypatch):
+    monkeypatch.setattr(flat, "TESTED_AT_ONCE", at_once)
+    model = StackedMLP((N_PIXELS, 20, 12, N_CLASSES), [torch.Generator().manual_seed(k) for k in range(2)])
+    inputs = torch.randn(50, N_PIXELS, generator=torch.Generator().manual_seed(5))
+    orders = torch.stack(
+        [torch.randperm(N_PIXELS, generator=torch.Generator().manual_seed(k)) for k in range(3)]
+    )
+    found = FlatMLP(model).answers(1, inputs, orders)
+    for task, order in enumerate(orders):
+        assert torch.equal(found[:, task], model(inputs[:, order].expand(2, -1, -1))[1].argmax(dim=1))
+    assert torch.equal(
+        FlatMLP(model).answers(0, inputs)[:, 0], model(inputs.expand(2, -1, -1))[0].argmax(dim=1)
+    )
+
+
+def test_tasks_with_the_same_test_items_are_scored_each_by_its_own_order(pictures):
+    tasks = replace(tasks_of(pictures, 0), test_items=(torch.arange(200),) * N_TASKS)
+    plan = plan_of(0)
+    (found,) = train_stack([tasks], [plan], sizes=tasks.layers, loop=ADAM, streams=STREAMS[:1])
+    alone = train(tasks, plan, loop=ADAM, streams=STREAMS[0])
+    np.testing.assert_allclose(found.scores, alone.scores, atol=0.011)
+    assert np.ptp(found.scores[-1]) > 0.02

@@ -6,7 +6,6 @@ The setting of the paper's first two versions, and of its likely ancestor code: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cogattn.rehearsal.config import RehearsalConfig
@@ -25,7 +24,7 @@ N_NEW, BATCH = 20_000, 64
 """New items a phase and items a step for larger sets of pictures."""
 
 
-class PermutedKind:
+class PermutedKind(pictures.PictureKind):
     """Pictures with their pixels in another order in every task."""
 
     name = "permuted"
@@ -42,14 +41,6 @@ class PermutedKind:
     def check(self, config: RehearsalConfig) -> None:
         """Refuse pictures that cannot be used."""
         pictures.raw(config.data)
-
-    def contents(self, config: RehearsalConfig) -> Mapping[str, str]:
-        """Return the digests of the pictures' files."""
-        return pictures.contents(config.data)
-
-    def relevant(self, config: RehearsalConfig) -> Mapping[str, object]:
-        """Return where the pictures come from."""
-        return {"data": config.data}
 
     def build(self, config: RehearsalConfig, *, n_tasks: int, streams: Streams) -> ResidentTasks:
         """Return `n_tasks` orders of pixels, of the seed's own."""

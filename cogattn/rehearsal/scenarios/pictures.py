@@ -16,9 +16,22 @@ from cogattn.rehearsal.scenarios.raw import Raw, from_files
 from cogattn.running.digests import file_digest
 
 if TYPE_CHECKING:
+    from cogattn.rehearsal.config import RehearsalConfig
     from cogattn.rehearsal.resident import Pictures
 
 DIGITS, MNIST = "digits", "mnist"
+
+
+class PictureKind:
+    """What the scenarios of pictures have in common: where these come from."""
+
+    def contents(self, config: RehearsalConfig) -> Mapping[str, str]:
+        """Return the digests of the pictures' files."""
+        return contents(config.data)
+
+    def relevant(self, config: RehearsalConfig) -> Mapping[str, object]:
+        """Return where the pictures come from."""
+        return {"data": config.data}
 
 
 def files_of(data: str) -> dict[str, Path]:

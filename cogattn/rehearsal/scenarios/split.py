@@ -6,7 +6,6 @@ in what order they come, is each seed's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +26,7 @@ CLASSES = 2
 OF_DIGITS = Defaults(n_tasks=5, n_new=280, batch=8, learning_rate=3e-3)
 
 
-class SplitKind:
+class SplitKind(pictures.PictureKind):
     """Two classes of pictures a task, all named by one output."""
 
     name = "split"
@@ -58,14 +57,6 @@ class SplitKind:
                     f"n_tasks must be at most {most} where each has {CLASSES} of {found.n_classes} classes; "
                     f"got {n_tasks}"
                 )
-
-    def contents(self, config: RehearsalConfig) -> Mapping[str, str]:
-        """Return the digests of the pictures' files."""
-        return pictures.contents(config.data)
-
-    def relevant(self, config: RehearsalConfig) -> Mapping[str, object]:
-        """Return where the pictures come from."""
-        return {"data": config.data}
 
     def build(self, config: RehearsalConfig, *, n_tasks: int, streams: Streams) -> ResidentTasks:
         """Return `n_tasks` pairs of classes, in an order of the seed's own."""

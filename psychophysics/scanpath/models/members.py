@@ -9,7 +9,7 @@ NeurIPS.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -19,11 +19,9 @@ from cogattn.psychophysics.scanpath.layouts.items import Array, Ints, ObjectPath
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor, Walk
 from cogattn.psychophysics.scanpath.predicting import Prediction
-from cogattn.running.checkpoints import Checkpoint
-from cogattn.running.pages import named, part
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 
 AT_ONCE = 64
@@ -147,30 +145,3 @@ def _mean(own: Sequence[Prediction]) -> Prediction:
         log_p=normalised(np.mean([one.log_p for one in own], axis=0)),
         log_end=np.mean(log_end, axis=0) if log_end else None,
     )
-
-
-@dataclass(frozen=True)
-class PartOf(Checkpoint):
-    """One of several trainings whose states are kept as one checkpoint.
-
-    Parameters
-    ----------
-    whole : Checkpoint
-        Of all of them.
-    number : int
-        Which of them; those before it have ended.
-    """
-
-    whole: Checkpoint = field(default_factory=Checkpoint)
-    number: int = 0
-
-    def save_tensors(self, state: dict[str, Tensor]) -> None:
-        """Save this training's tensors beside those of the trainings before it."""
-        before = self.whole.load_tensors() or {}
-        ended = {name: kept for name, kept in before.items() if int(name.partition("/")[0]) < self.number}
-        self.whole.save_tensors(ended | named(str(self.number), state))
-
-    def load_tensors(self) -> dict[str, Tensor] | None:
-        """Return the tensors that this training saved last, or None."""
-        page = self.whole.load_tensors()
-        return (part(page, str(self.number)) or None) if page else None

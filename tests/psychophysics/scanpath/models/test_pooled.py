@@ -16,12 +16,11 @@ from cogattn.psychophysics.scanpath.layouts.reading import data_of
 from cogattn.psychophysics.scanpath.models import pooled as pooling
 from cogattn.psychophysics.scanpath.models.collating import Told
 from cogattn.psychophysics.scanpath.models.content import Content
-from cogattn.psychophysics.scanpath.models.members import Members, PartOf
+from cogattn.psychophysics.scanpath.models.members import Members
 from cogattn.psychophysics.scanpath.models.network import ScanpathNetwork
 from cogattn.psychophysics.scanpath.models.pooled import Pooled
 from cogattn.psychophysics.scanpath.models.predictor import NetworkPredictor
 from cogattn.psychophysics.scanpath.splitting import Split, split_of
-from cogattn.running.checkpoints import Checkpoint
 
 CONFIG = ScanpathConfig.model_validate(
     {"synthetic": {"n_layouts": 12, "n_objects": 8, "n_people": 3, "n_fixations": 6}}
@@ -200,18 +199,6 @@ def test_members_are_averaged(data: PathSet, told: Told) -> None:
         assert np.exp(said.log_p) == pytest.approx(mean / mean.sum(axis=1, keepdims=True))
     alone = Members((one,)).predict(data, data.paths[:3])
     assert all((a.log_p == b.log_p).all() for a, b in zip(alone, each[0], strict=True))
-
-
-def test_trainings_share_a_checkpoint(tmp_path) -> None:
-    whole = Checkpoint(tmp_path / "state")
-    first, second = (PartOf(whole=whole, number=number) for number in range(2))
-    assert first.load_tensors() is None
-    first.save_tensors({"a": torch.tensor([1.0])})
-    assert second.load_tensors() is None
-    second.save_tensors({"a": torch.tensor([2.0])})
-    second.save_tensors({"a": torch.tensor([3.0])})
-    assert first.load_tensors()["a"].item() == 1
-    assert second.load_tensors()["a"].item() == 3
 
 
 def test_the_consensus_is_the_draw_most_like_the_others() -> None:
