@@ -34,10 +34,14 @@ class Training(Protocol):
     """What a readout is trained on; equal ones (and of one hash) train the same readout."""
 
     @property
-    def labels(self) -> NDArray: ...  # noqa: D102
+    def labels(self) -> NDArray:
+        """Category of each image, an index into `categories`."""
+        ...
 
     @property
-    def categories(self) -> tuple[str, ...]: ...  # noqa: D102
+    def categories(self) -> tuple[str, ...]:
+        """Names of the categories."""
+        ...
 
     def stimuli(self) -> Tensor:
         """Return the images, (n, 3, height, width) in [0, 1], as the study shows them."""

@@ -1,4 +1,4 @@
-"""Shape bias: both measures by counting, their intervals, a known network, folders that are refused."""
+"""Shape bias: both measures by counting, their intervals, a known network."""
 
 from __future__ import annotations
 
@@ -6,99 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
 from cogattn.errors import DataError
 from cogattn.observers import build_network
 from cogattn.observers.config import TimmObserver
-from cogattn.psychophysics.naming.shape_bias import list_conflicts, name_conflicts, shape_bias
-from cogattn.vision.images.categories import CATEGORIES, decide
+from cogattn.psychophysics.naming.conflicts import list_conflicts, name_conflicts
+from cogattn.psychophysics.naming.shape_bias import shape_bias
+from cogattn.vision.images.categories import decide
 
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Six images: two of them of one category twice."""
-    for number, name in enumerate(
-        [
-            "bear/bear1-cat2",
-            "bear/bear2-bear1",
-            "cat/cat1-dog3",
-            "cat/cat1-bear3",
-            "dog/dog10-dog2",
-            "dog/dog1-cat1",
-        ]
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (20, 20), (40 * number, 0, 255)).save(tmp_path / f"{name}.png")
-    return tmp_path
-
-
-def test_folder_is_listed_without_images_of_one_category(folder: Path):
-    images = list_conflicts(folder)
-    assert images.ids == (
-        "bear/bear1-cat2.png",
-        "cat/cat1-bear3.png",
-        "cat/cat1-dog3.png",
-        "dog/dog1-cat1.png",
-    )
-    assert images.shapes == ("bear", "cat", "cat", "dog")
-    assert images.textures == ("cat", "bear", "dog", "cat")
-    assert images.load(3).shape == (3, 20, 20)
-    np.testing.assert_allclose(images.load(3)[:, 0, 0], [200 / 255, 0, 1], atol=1e-6)
-
-
-def test_every_image_is_shown_once_and_in_order(folder: Path):
-    images = list_conflicts(folder)
-    reds = torch.tensor([0.0, 120.0, 80.0, 200.0]) / 255
-
-    def scores_of(shown: torch.Tensor) -> torch.Tensor:
-        which = (shown[:, :1, 0, 0] - reds).abs().argmin(1)
-        return torch.nn.functional.one_hot(which + 5, 16)
-
-    assert name_conflicts(images, [3, 0, 2], scores_of) == [CATEGORIES[8], CATEGORIES[5], CATEGORIES[7]]
-    assert name_conflicts(images, [], scores_of) == []
-
-
-def test_content_tells_bytes_and_names(folder: Path):
-    before = list_conflicts(folder).content()
-    assert list_conflicts(folder).content() == before
-    file = folder / "cat" / "cat1-dog3.png"
-    file.write_bytes(file.read_bytes() + b"\0")
-    changed = list_conflicts(folder).content()
-    file.rename(file.with_name("cat1-dog4.png"))
-    assert len({before, changed, list_conflicts(folder).content()}) == 3
-
-
-@pytest.mark.parametrize(
-    "name", ["bear/cat1-bear2.png", "bear/bear1.png", "bear/bear1-ferret2.png", "zebra/zebra1-cat1.png"]
-)
-def test_names_that_do_not_tell_two_categories_are_refused(folder: Path, name: str):
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(b"")
-    with pytest.raises(DataError, match=name):
-        list_conflicts(folder)
-
-
-def test_folders_without_conflicts_are_refused(tmp_path: Path):
-    with pytest.raises(DataError, match="got none"):
-        list_conflicts(tmp_path / "missing")
-    (tmp_path / "bear").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "bear" / "bear1-bear2.png")
-    with pytest.raises(DataError, match="another category; got none"):
-        list_conflicts(tmp_path)
-
-
-def test_damaged_image_is_named(folder: Path):
-    (folder / "bear" / "bear1-cat2.png").write_bytes(b"\x89PNG no more")
-    images = list_conflicts(folder)
-    assert list(images.damaged()) == ["bear/bear1-cat2.png"]
-    with pytest.raises(DataError, match="bear1-cat2"):
-        images.load(0)
 
 
 def test_both_measures_are_counted():
