@@ -28,7 +28,7 @@ Scott (1992), Biometrics 48, 577-585.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,17 +37,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from cogattn.errors import DataError
 from cogattn.measures import Estimate
+from cogattn.psychophysics.naming.kinds import (
+    KINDS,
+    N_DRAWS,
+    Array,
+    Statistic,
+    copying_of,
+    design_effects,
+    estimates,
+    influence,
+    kappa_of,
+    kind_of,
+)
 from cogattn.statistics.scales import Z_95
 
 TRIAL_KEYS = ("image", "noise_sd", "band")
 """Columns that make two trials the same."""
-N_DRAWS = 4000
-"""Draws from a posterior."""
-Array = NDArray[np.float64]
-
-_KINDS = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]], dtype=float)
-"""What a trial of each of four kinds adds: right answers of the first, of the second, of both."""
-_JEFFREYS = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def kappa(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None)
     array, shape (...,)
         NaN where the expected agreement is 1.
     """
-    return _kappa(_shares(first, second, weights))
+    return kappa_of(_shares(first, second, weights))
 
 
 def kappa_bounds(first: float, second: float) -> tuple[float, float]:
@@ -105,7 +110,7 @@ def kappa_bounds(first: float, second: float) -> tuple[float, float]:
     Klein et al. (2025); Umesh, Peterson, Sauber (1989), Educ. Psychol. Meas. 49, 835-850.
     """
     least, most = max(0.0, first + second - 1), min(first, second)
-    lo, hi = _kappa(np.array([[first, second, both] for both in (least, most)]))
+    lo, hi = kappa_of(np.array([[first, second, both] for both in (least, most)]))
     return float(lo), float(hi)
 
 
@@ -144,7 +149,7 @@ def error_consistency(
         If a column is missing, or they share no trial.
     """
     a, b, image = _matched(first, second, keys)
-    found = _estimate(_kappa, a, b, image, rng=rng, confidence=confidence, n_draws=n_draws)
+    found = _estimate(kappa_of, a, b, image, rng=rng, confidence=confidence, n_draws=n_draws)
     p, q, _ = _shares(a, b)
     observed, expected = float((a == b).mean()), float(p * q + (1 - p) * (1 - q))
     return ErrorConsistency(found.estimate, found.lo, found.hi, observed, expected, found.n, _n_images(image))
@@ -180,7 +185,7 @@ def copy_probability(
         If a column is missing, or they share no trial.
     """
     a, b, image = _matched(first, second, keys)
-    return _estimate(_copying, a, b, image, rng=rng, confidence=confidence, n_draws=n_draws)
+    return _estimate(copying_of, a, b, image, rng=rng, confidence=confidence, n_draws=n_draws)
 
 
 def trials_needed(
@@ -212,8 +217,8 @@ def trials_needed(
         )
     both = first * second + consistency * (first + second - 2 * first * second) / 2
     kinds = np.array([both, first - both, second - both, 1 - first - second + both])
-    influence = _influence(_kappa, kinds @ _KINDS)
-    return int(np.ceil(kinds @ influence**2 * (z / half_width) ** 2))
+    pull = influence(kappa_of, kinds @ KINDS)
+    return int(np.ceil(kinds @ pull**2 * (z / half_width) ** 2))
 
 
 def common_trials(
@@ -226,7 +231,26 @@ def common_trials(
     DataError
         If a column is missing.
     """
-    return _keyed(first, "first", keys).merge(_keyed(second, "second", keys), on=[*keys, "repeat"])
+    return keyed(first, "the first", keys).merge(keyed(second, "the second", keys), on=[*keys, "repeat"])
+
+
+def keyed(trials: pd.DataFrame, whose: str, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the columns `keys` and correct, made to match, and repeat, which counts equal trials.
+
+    Raises
+    ------
+    DataError
+        If a column is missing; it says `whose` trials they are.
+    """
+    missing = [column for column in (*keys, "correct") if column not in trials]
+    if missing:
+        raise DataError(f"trials of {whose} observer must have the column {missing[0]}; got none")
+    table = trials[[*keys, "correct"]].copy()
+    if "noise_sd" in keys and "band" in keys:
+        table.loc[table["noise_sd"] == 0, "band"] = -1
+        table["noise_sd"] = table["noise_sd"].round(9)
+    table["repeat"] = table.groupby(list(keys)).cumcount()
+    return table
 
 
 def _matched(
@@ -240,18 +264,6 @@ def _matched(
     return a, b, pd.factorize(both["image"])[0]
 
 
-def _keyed(trials: pd.DataFrame, name: str, keys: Sequence[str]) -> pd.DataFrame:
-    missing = [column for column in (*keys, "correct") if column not in trials]
-    if missing:
-        raise DataError(f"trials of the {name} observer must have the column {missing[0]}; got none")
-    keyed = trials[[*keys, "correct"]].copy()
-    if "noise_sd" in keys and "band" in keys:
-        keyed.loc[keyed["noise_sd"] == 0, "band"] = -1
-        keyed["noise_sd"] = keyed["noise_sd"].round(9)
-    keyed["repeat"] = keyed.groupby(list(keys)).cumcount()
-    return keyed
-
-
 def _shares(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> Array:
     """Shares of trials that the first, the second, both name right: (..., 3)."""
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
@@ -259,23 +271,8 @@ def _shares(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = Non
     return weight @ np.stack([a, b, a * b], axis=-1) / weight.sum(axis=-1, keepdims=True)
 
 
-def _kappa(shares: Array) -> Array:
-    """Error consistency of (..., 3) shares."""
-    p, q, both = np.moveaxis(shares, -1, 0)
-    unexpected = p + q - 2 * p * q
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(unexpected > 0, 2 * (both - p * q) / unexpected, np.nan)
-
-
-def _copying(shares: Array) -> Array:
-    """Copy probability of (..., 3) shares, the second being copied."""
-    p, q, both = np.moveaxis(shares, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(q * (1 - q) > 0, (both - p * q) / (q * (1 - q)), np.nan)
-
-
 def _estimate(
-    statistic: Callable[[Array], Array],
+    statistic: Statistic,
     a: NDArray[np.bool_],
     b: NDArray[np.bool_],
     image: NDArray[np.int64],
@@ -284,45 +281,17 @@ def _estimate(
     confidence: float,
     n_draws: int,
 ) -> Estimate:
-    """A statistic of the kinds of trials with its posterior interval.
-
-    Where a kind was not seen the interval reaches to the estimate, as Jeffreys' interval of a share does at 0 and 1
-    (Brown et al. 2001).
-    """
-    n, shares = len(a), _shares(a, b)
-    value = float(statistic(shares))
-    if not np.isfinite(value) or _n_images(image) < 2:
-        return Estimate.bare(value, n)
-    seen = np.bincount(3 - 2 * a - b, minlength=4)
-    counts = seen / _design_effect(statistic, a, b, image)
-    drawn = statistic(rng.dirichlet(counts + _JEFFREYS, size=n_draws) @ _KINDS)
-    tail = (1 - confidence) / 2
-    lo, hi = np.quantile(drawn, [tail, 1 - tail]).tolist()
-    if not seen.all():
-        lo, hi = min(lo, value), max(hi, value)
-    return Estimate(value, lo, hi, n)
-
-
-def _design_effect(
-    statistic: Callable[[Array], Array],
-    a: NDArray[np.bool_],
-    b: NDArray[np.bool_],
-    image: NDArray[np.int64],
-) -> float:
-    """Variance over images relative to that of as many independent trials, at least 1."""
-    m = _n_images(image)
-    if m == len(a):
-        return 1.0
-    pull = _influence(statistic, _shares(a, b))[3 - 2 * a - b]
-    alone = float((pull**2).sum())
-    together = float((np.bincount(image, weights=pull) ** 2).sum()) * m / (m - 1)
-    return max(1.0, together / alone) if alone > 0 else 1.0
-
-
-def _influence(statistic: Callable[[Array], Array], shares: Array, *, step: float = 1e-6) -> Array:
-    """How far a trial of each kind pulls the statistic: (4,), 0 on average."""
-    moved = (1 - step) * shares + step * _KINDS
-    return (statistic(moved) - statistic(shares)) / step
+    """A statistic of the kinds of trials with its posterior interval."""
+    n, n_images, of_trial = len(a), np.array([_n_images(image)]), kind_of(a, b)
+    kinds, effects = np.bincount(of_trial, minlength=4)[None], np.ones(1)
+    if n_images[0] < n:
+        order = np.argsort(image, kind="stable")
+        starts = np.flatnonzero(np.diff(image[order], prepend=-1))
+        effects = design_effects(statistic, kinds, of_trial[order][None], starts, n_images)
+    found = estimates(
+        statistic, kinds, effects, n_images, streams=[lambda: rng], confidence=confidence, n_draws=n_draws
+    )
+    return Estimate(*found[0].tolist(), n)
 
 
 def _n_images(image: NDArray[np.int64]) -> int:

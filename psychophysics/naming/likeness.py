@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,7 @@ from cogattn.errors import DataError
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.naming import measures
-from cogattn.psychophysics.naming.consistency import copy_probability, error_consistency
+from cogattn.psychophysics.naming.pairs import consistency_of_pairs
 from cogattn.psychophysics.naming.people import image_name
 from cogattn.psychophysics.naming.plan import SCORES
 from cogattn.seeds import Streams
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("first", "second", "kappa", "lo", "hi", "copy", "copy_lo", "copy_hi", "n_trials")
 """Of the table of pairs: kappa with its interval, and the probability with which the first copies the second."""
-_KEYS = ("image",)
 
 
 def pairs_table(
@@ -70,8 +69,24 @@ def pairs_table(
         the less accurate one is the first. Where people are the observers, each is the first of a pair with every
         other.
     """
-    rows = [] if people is None or trials.empty else list(_pairs(config, people, trials, observers))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    if people is None or trials.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    columns = ["observer", "image", "correct"]
+    shown = (
+        []
+        if config.observer.kind == "human"
+        else [trials.assign(image=trials["image"].map(image_name))[columns]]
+    )
+    shown += [rows.assign(observer=person.id)[columns] for person, rows in people.trials.items()]
+    streams = Streams(config.seed)
+    found = consistency_of_pairs(
+        pd.concat(shown, ignore_index=True),
+        pairs=_asked(config, people, observers),
+        streams=lambda first, second: streams.generator("summary", first, second, "naming"),
+        confidence=config.confidence,
+        keys=["image"],
+    )
+    return found[list(COLUMNS)]
 
 
 def naming_rows(
@@ -182,39 +197,16 @@ def over_pairs(pairs: pd.DataFrame, column: str, *, confidence: float = 0.95) ->
     return Estimate(mean, mean - half, mean + half, n)
 
 
-def _pairs(
-    config: NamingConfig, people: NamingPeople, trials: pd.DataFrame, observers: Sequence[Observer]
-) -> Iterator[dict[str, object]]:
+def _asked(
+    config: NamingConfig, people: NamingPeople, observers: Sequence[Observer]
+) -> list[tuple[str, str]]:
+    """Who is compared with whom, in the order of the table."""
+    persons = [person.id for person in people.trials]
     if config.observer.kind == "human":
-        for (one, its), (other, others) in permutations(people.trials.items(), 2):
-            yield from _pair(config, (one.id, its), (other.id, others))
-        return
-    named = trials.assign(image=trials["image"].map(image_name))
-    for observer in observers:
-        own = named[named["observer"] == observer.id]
-        for person, theirs in people.trials.items():
-            yield from _pair(config, (observer.id, own), (person.id, theirs))
-    for (one, its), (other, others) in combinations(people.trials.items(), 2):
-        pair = ((one.id, its), (other.id, others))
-        first, second = sorted(pair, key=lambda named: named[1]["correct"].mean())
-        yield from _pair(config, first, second)
-
-
-def _pair(
-    config: NamingConfig, first: tuple[str, pd.DataFrame], second: tuple[str, pd.DataFrame]
-) -> Iterator[dict[str, object]]:
-    """One row, or none where two share no image."""
-    if not first[1]["image"].isin(second[1]["image"]).any():
-        return
-    streams = Streams(config.seed)
-    both = (first[1], second[1])
-    rng = streams.generator("summary", first[0], second[0], "naming")
-    found = error_consistency(*both, rng=rng, confidence=config.confidence, keys=_KEYS)
-    copied = copy_probability(*both, rng=rng, confidence=config.confidence, keys=_KEYS)
-    yield {
-        "first": first[0], "second": second[0], "kappa": found.kappa, "lo": found.lo, "hi": found.hi,
-        "copy": copied.estimate, "copy_lo": copied.lo, "copy_hi": copied.hi, "n_trials": found.n_trials,
-    }  # fmt: skip
+        return list(permutations(persons, 2))
+    accuracy = {person.id: rows["correct"].mean() for person, rows in people.trials.items()}
+    among = [tuple(sorted(pair, key=accuracy.__getitem__)) for pair in combinations(persons, 2)]
+    return [*product([observer.id for observer in observers], persons), *among]
 
 
 def _range(values: pd.Series) -> str:

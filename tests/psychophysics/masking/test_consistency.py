@@ -36,7 +36,7 @@ def masking(observer: str, correct: list[bool], *, first: int = 0) -> pd.DataFra
 
 
 def test_pairs_that_share_no_trial_are_left_out():
-    """So are people among each other, and a table of counts, which cannot be matched."""
+    """So is a table of counts, which cannot be matched."""
     config = MaskingConfig.parse(NETWORK)
     ours, theirs = masking("net", [True, False, True]), masking("other", [True, True, False])
     both = {"net": NET, "other": OTHER}
@@ -46,10 +46,15 @@ def test_pairs_that_share_no_trial_are_left_out():
     assert consistency_table(config, trials_of(masking=ours), {"net": NET}).empty
 
 
-def test_people_are_not_paired_with_people(tmp_path):
+def test_people_are_paired_with_people_too(tmp_path):
     ours = masking("net", [True, False, True])
     people = pd.concat([ours.assign(observer=name) for name in ("net", "bob")])
     people[["observer", "image", "noise_sd", "band", "correct"]].to_csv(tmp_path / "people.csv", index=False)
     config = MaskingConfig.parse(NETWORK | {"humans": str(tmp_path / "people.csv")})
     table = consistency_table(config, trials_of(masking=ours), {"net": NET})
-    assert table[["first", "second"]].to_numpy().tolist() == [["net", "person net"], ["net", "person bob"]]
+    assert table[["first", "second"]].to_numpy().tolist() == [
+        ["net", "person net"],
+        ["net", "person bob"],
+        ["person net", "person bob"],
+    ]
+    assert (table["kappa"] == 1).all()
