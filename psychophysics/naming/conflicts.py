@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.naming.pictures import ENDINGS, read_rgb, score_images
 from cogattn.running.digests import combined, file_digest
 from cogattn.seeds import Streams
 from cogattn.vision.images.categories import CATEGORIES
@@ -30,8 +31,6 @@ from cogattn.vision.images.silhouettes import SILHOUETTES
 if TYPE_CHECKING:
     from torch import Tensor
 
-ENDINGS = (".png", ".jpg", ".jpeg")
-BATCH = 32
 _NAME = re.compile(r"([a-z]+)\d+-([a-z]+)\d+")
 
 
@@ -59,16 +58,7 @@ class ConflictImages:
 
     def load(self, index: int) -> NDArray[np.float32]:
         """Return one image in colour, (3, height, width) in [0, 1]; raise DataError if it cannot be read."""
-        from PIL import Image
-
-        try:
-            with Image.open(self.folder / self.ids[index]) as image:
-                pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
-        except (OSError, ValueError, SyntaxError) as error:
-            raise DataError(
-                f"{self.ids[index]} must be a readable image; got {error} ({self.folder})"
-            ) from None
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
+        return read_rgb(self.folder, self.ids[index])
 
     def damaged(self) -> dict[str, str]:
         """Return what is wrong, by id, with the images that cannot be read."""
@@ -187,13 +177,7 @@ def score_conflicts(
     scores_of : callable
         (n, 3, height, width) in [0, 1] -> scores (n, 16) in the order of the categories; the highest is the answer.
     """
-    import torch
-
-    scores = [np.zeros((0, len(images.categories)))]
-    for start in range(0, len(indices), BATCH):
-        shown = [torch.from_numpy(images.load(index)) for index in indices[start : start + BATCH]]
-        scores.append(scores_of(torch.stack(shown)).detach().double().cpu().numpy())
-    return np.concatenate(scores)
+    return score_images(images.load, indices, scores_of, len(images.categories))
 
 
 def name_conflicts(

@@ -48,7 +48,7 @@ TRIAL = ["person", "session", "condition", "image"]
 NO_ANSWER = ("", "na", "nan", "none")
 FILES = "*_subject-*.csv"
 """People's files among those of networks, which lie in the same folders."""
-_PREFIX = re.compile(r"\d+_[a-z0-9]+_s\d+_[^_]+_[a-z]+_\d+_(?=.)")
+_PREFIX = re.compile(r"\d+_[a-z0-9]+_(?:s\d+|dnn)_([^_]+)_[a-z]+_\d+_(?=.)")
 _ENDING = re.compile(r"\.(png|jpe?g)$", re.IGNORECASE)
 
 
@@ -117,8 +117,23 @@ def image_name(path: str) -> str:
     >>> image_name("0002_s5n_s01_0_bird_00_bird2-clock3.png"), image_name("bird/bird2-clock3.jpg")
     ('bird2-clock3', 'bird2-clock3')
     """
-    name = path.replace("\\", "/").rpartition("/")[2]
-    return _ENDING.sub("", _PREFIX.sub("", name, count=1))
+    return _ENDING.sub("", _PREFIX.sub("", _file_name(path), count=1))
+
+
+def named_condition(path: str) -> str | None:
+    """Return the condition that an image's name begins with, as published files do; None where it has no such prefix.
+
+    Examples
+    --------
+    >>> named_condition("session-1/0001_cop_dnn_c30_knife_10_n03041632_7380.png")
+    'c30'
+    """
+    found = _PREFIX.match(_file_name(path))
+    return found[1] if found else None
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _read(file: Path, setting: str, categories: Sequence[str]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Source(Protocol):
 
     def load(self, image_id: str, label: int) -> NDArray[np.float32]:
         """Return the image, shape (size, size), grey in [0, 1]; raise DataError where it cannot be read."""
+        ...
+
+    def load_rgb(self, image_id: str, label: int) -> NDArray[np.float32]:
+        """Return the image in colour, (3, size, size) in [0, 1]; raise DataError where it cannot be read."""
         ...
 
     def digest(self, image_id: str) -> str:
@@ -88,6 +92,10 @@ class ImageList:
     def load(self, index: int) -> NDArray[np.float32]:
         """Return image `index`, grey in [0, 1], (size, size); raise DataError where it cannot be read."""
         return self.source.load(self.ids[index], int(self.labels[index]))
+
+    def load_rgb(self, index: int) -> NDArray[np.float32]:
+        """Return image `index` in colour, (3, size, size) in [0, 1]; raise DataError where it cannot be read."""
+        return self.source.load_rgb(self.ids[index], int(self.labels[index]))
 
     def content(self) -> str:
         """Return the SHA-256 over names, categories and bytes of all images, and the order of the categories.
@@ -298,6 +306,9 @@ class _DrawingBoard:
 
         return procedural.draw(label, Streams(self.seed).generator("scene", image_id), self.size)
 
+    def load_rgb(self, image_id: str, label: int) -> NDArray[np.float32]:
+        return np.repeat(self.load(image_id, label)[None], 3, axis=0)  # what is drawn is grey
+
     def digest(self, image_id: str) -> str:
         return f"drawn {self.size} {self.seed}"
 
@@ -311,15 +322,21 @@ class _Files:
     crop_fraction: float
 
     def load(self, image_id: str, label: int) -> NDArray[np.float32]:
-        try:
-            with Image.open(self.paths[image_id]) as image:
-                grey = image.convert("L")
-        except UNREADABLE as error:
-            raise DataError(f"image {image_id} must be readable; got: {_reason(error)}") from None
-        return np.divide(np.asarray(self._fitted(grey)), 255, dtype=np.float32)
+        return self._pixels(image_id, "L")
+
+    def load_rgb(self, image_id: str, label: int) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self._pixels(image_id, "RGB").transpose(2, 0, 1))
 
     def digest(self, image_id: str) -> str:
         return file_digest(self.paths[image_id])
+
+    def _pixels(self, image_id: str, mode: Literal["L", "RGB"]) -> NDArray[np.float32]:
+        try:
+            with Image.open(self.paths[image_id]) as image:
+                whole = image.convert(mode)
+        except UNREADABLE as error:
+            raise DataError(f"image {image_id} must be readable; got: {_reason(error)}") from None
+        return np.divide(np.asarray(self._fitted(whole)), 255, dtype=np.float32)
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         """Resize the shorter side to size / crop_fraction and keep the centre."""
