@@ -24,7 +24,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ from numpy.typing import NDArray
 from cogattn.errors import DataError
 from cogattn.people.files import Source, digest, need, read_rows, refuse, whole
 from cogattn.people.tables import holds_persons
-from cogattn.psychophysics.masking.config import LOWEST_CPI
+from cogattn.psychophysics.masking.config import LOWEST_CPI, PEOPLE_SAW, Shown
 
 PUBLISHED = {"subramanian2023": "human_counts.csv"}
 """Names of the tables of people that ship with the package."""
@@ -64,10 +63,8 @@ class HumanCounts:
         Rising.
     nominal_cpi : array, shape (n_bands,)
         What the bands are called, in cycles per image.
-    noise : {"pyramid", "octave"} or None
-        Kind of noise bands, where it is known.
-    photographs : bool
-        Whether they are known to have seen photographs, with noise that was made to fit the paper's way.
+    shown : Shown, optional
+        What they saw, where it is known.
     """
 
     observers: tuple[str, ...]
@@ -75,8 +72,7 @@ class HumanCounts:
     n_trials: NDArray[np.int64]
     noise_sds: NDArray[np.float64]
     nominal_cpi: NDArray[np.float64]
-    noise: Literal["pyramid", "octave"] | None = None
-    photographs: bool = False
+    shown: Shown | None = None
 
 
 def published_counts(name: str = "subramanian2023", *, setting: str = HUMANS) -> HumanCounts:
@@ -147,10 +143,10 @@ def read_trials(table: str | Path, *, setting: str = HUMANS) -> pd.DataFrame:
 
 def check_bands(counts: HumanCounts, n_bands: int, table: str, *, setting: str = HUMANS) -> None:
     """Raise DataError unless people whose noise is not known saw as many bands as there are."""
-    shown = counts.n_trials.shape[-1]
-    if counts.noise is None and shown != n_bands:
+    found = counts.n_trials.shape[-1]
+    if counts.shown is None and found != n_bands:
         raise DataError(
-            f"{setting} must have as many bands as noise.n_bands, {n_bands}; got {shown} bands ({table})"
+            f"{setting} must have as many bands as noise.n_bands, {n_bands}; got {found} bands ({table})"
         )
 
 
@@ -186,9 +182,9 @@ def _packaged(file: str) -> Path:
 
 
 def _shipped(file: str, setting: str) -> HumanCounts:
-    """Counts of the published study: photographs in the paper's noise."""
+    """Counts of the published study, whose people and networks saw the same."""
     source = Source(str(_packaged(file)), setting)
-    return replace(_from_counts(read_rows(source), source), noise="pyramid", photographs=True)
+    return replace(_from_counts(read_rows(source), source), shown=PEOPLE_SAW["subramanian2023"])
 
 
 def _from_counts(rows: pd.DataFrame, source: Source) -> HumanCounts:

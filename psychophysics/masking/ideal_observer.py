@@ -58,7 +58,7 @@ class TemplateResponder:
     Attributes
     ----------
     gain : Tensor, shape (size, size // 2 + 1)
-        Power gain G on the grid of ``torch.fft.rfft2``; 0 at the mean luminance.
+        Power gain G on the grid of ``torch.fft.rfft2``; 0 at the mean.
 
     Raises
     ------

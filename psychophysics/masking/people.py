@@ -30,7 +30,7 @@ from cogattn.psychophysics.masking.counts import (
     content,
     read_counts,
 )
-from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, pyramid_spectra, spectra
+from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, spectra
 from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
 
@@ -283,5 +283,6 @@ def _read(
     """`digest` is that of the table: kept as long as the file stays as it is."""
     counts = read_counts(table, setting=setting)
     check_bands(counts, noise.n_bands, table, setting=setting)
-    shown = pyramid_spectra(counts.n_trials.shape[-1]) if counts.noise else spectra(noise, size)
-    return People(table, counts, shown, confidence)
+    if counts.shown is not None:
+        noise, size = counts.shown.noise, counts.shown.size
+    return People(table, counts, spectra(noise, size), confidence)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +20,13 @@ from torch import Tensor
 
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.material import trial_images
-from cogattn.psychophysics.masking.stimuli.composition import Stimuli, add_noise, set_contrast
+from cogattn.psychophysics.masking.stimuli.composition import (
+    Stimuli,
+    add_noise,
+    set_contrast,
+    to_codes,
+    to_scale,
+)
 from cogattn.psychophysics.masking.stimuli.noise import unit_noise
 from cogattn.seeds import Streams
 from cogattn.vision.images.listing import ImageList
@@ -60,24 +67,25 @@ def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, answ
 
 
 def stimuli_of(config: MaskingConfig, images: ImageList, trials: pd.DataFrame) -> tuple[Stimuli, Tensor]:
-    """Return the stimuli of `trials`, and the same without noise, (n, size, size) in [0, 1]."""
+    """Return the stimuli of `trials`, and the same without noise, (n, size, size), as code values in [0, 1]."""
+    scale = config.stimulus.scale
     shown, place = np.unique(trials["image"].to_numpy(), return_inverse=True)
-    greys = torch.from_numpy(load(images, shown))
-    clean = set_contrast(greys, config.stimulus.contrast, config.stimulus.mean_luminance)[
-        torch.from_numpy(place)
-    ]
+    each = torch.from_numpy(place)
+    clean = set_contrast(
+        to_scale(torch.from_numpy(load(images, shown)), scale), config.stimulus.contrast, config.stimulus.mean
+    )
     stimuli = add_noise(
-        clean,
+        clean[each],
         _shared_noise(config, images, trials),
         torch.tensor(trials["noise_sd"].to_numpy(), dtype=torch.float32),
         clipping=config.stimulus.clipping,
         generators=_redraws(config, images, trials),
     )
-    return stimuli, clean
+    return replace(stimuli, images=to_codes(stimuli.images, scale)), to_codes(clean, scale)[each]
 
 
 def load(images: ImageList, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return grey images, (n, size, size) in [0, 1], at full contrast."""
+    """Return grey images at full contrast, (n, size, size), as code values in [0, 1]."""
     return np.stack([images.load(int(index)) for index in indices])
 
 

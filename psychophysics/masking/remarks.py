@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
+from cogattn.fetch import Manual
 from cogattn.measures import Row
 from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.people.tables import remark_on
-from cogattn.psychophysics.masking.config import AdaptiveDesign, MaskingConfig, NoiseSettings
+from cogattn.psychophysics.masking.config import (
+    AdaptiveDesign,
+    MaskingConfig,
+    NoiseSettings,
+    Shown,
+    StimulusSettings,
+)
+from cogattn.psychophysics.masking.datasets import DATASETS
 from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.observed import Observed
 from cogattn.psychophysics.masking.people import People, Persons
@@ -40,9 +50,10 @@ def remarks(
         Of the summary.
     """
     if config.observer.kind == "human":
-        return (_who(people, rows),)
+        return tuple(filter(None, (_unknown_stimuli(config, people), _who(people, rows))))
     said = (
         _other_stimuli(config, people),
+        _unknown_stimuli(config, people),
         _untrained(config),
         *_unused(config),
         *(_interval_missed(config.design, one) for one in found if isinstance(config.design, AdaptiveDesign)),
@@ -57,28 +68,61 @@ def remarks(
 def differences(config: MaskingConfig, people: People | Persons) -> list[tuple[str, str]]:
     """Return in what the stimuli of people and those of the run differ: theirs, and the run's.
 
-    Nothing is known of the stimuli of a table of one's own, whose noise is taken to be that of the settings.
+    Nothing is known of the stimuli of a table of one's own, whose noise is taken to be that of the settings. Images are
+    known by their names. That people saw stimuli which had been stored as JPEG is left out, as no setting brings it
+    back.
     """
-    if config.observer.kind == "human" or isinstance(people, Persons):
+    if config.observer.kind == "human" or isinstance(people, Persons) or people.counts.shown is None:
         return []
-    counts, noise = people.counts, config.noise
-    pairs = []
-    if counts.photographs and config.images.kind == "procedural":
-        pairs.append(("photographs", "drawn objects"))
-    if counts.noise is not None and (counts.noise, counts.n_trials.shape[-1]) != (noise.bands, noise.n_bands):
-        pairs.append(
-            (
-                f"noise in {counts.n_trials.shape[-1]} {counts.noise} bands",
-                f"{noise.n_bands} {noise.bands} bands",
-            )
-        )
-    if not isinstance(config.design, AdaptiveDesign):
-        theirs, ours = (tuple(float(sd) for sd in sds if sd > 0) for sds in (counts.noise_sds, noise.sds))
-        if not np.isin(np.round(ours, 9), np.round(theirs, 9)).all():
-            pairs.append((f"noise SDs {_listed(theirs)}", _listed(ours)))
-    if counts.photographs and config.stimulus.clipping != "reference":
-        pairs.append(("image pixels moved so that the noise fits", "the sum clipped"))
-    return pairs
+    shown = people.counts.shown
+    return [*_images(config, shown), *_noise(config, shown), *_stimulus(config.stimulus, shown.stimulus)]
+
+
+def _images(config: MaskingConfig, shown: Shown) -> Iterator[tuple[str, str]]:
+    if config.images.kind == "procedural":
+        yield "photographs", "drawn objects"
+    else:
+        named = re.compile(_pattern(shown.images), re.IGNORECASE)
+        names = [PurePosixPath(image).name for image in trial_images(config).ids]
+        others = sum(not named.fullmatch(name) for name in names)
+        if others:
+            yield f"the photographs of {shown.images}", f"{others:,} of {len(names):,} images are others"
+    if config.images.size != shown.size:
+        yield f"images of {shown.size} pixels a side", f"{config.images.size} pixels"
+
+
+def _pattern(data_set: str) -> str:
+    """What the names of a data set's images look like."""
+    return next(one.pattern for one in DATASETS if isinstance(one, Manual) and one.name == data_set)
+
+
+def _noise(config: MaskingConfig, shown: Shown) -> Iterator[tuple[str, str]]:
+    theirs, ours = shown.noise, config.noise
+    if (theirs.bands, theirs.n_bands) != (ours.bands, ours.n_bands):
+        yield f"noise in {theirs.n_bands} {theirs.bands} bands", f"{ours.n_bands} {ours.bands} bands"
+    levels = f"noise SDs {_listed(_above_0(theirs.sds))}"
+    if isinstance(config.design, AdaptiveDesign):
+        yield levels, "those that the adaptive design chose"
+    elif not np.isin(np.round(ours.sds, 9), np.round(theirs.sds, 9)).all():
+        yield levels, _listed(_above_0(ours.sds))
+
+
+def _stimulus(ours: StimulusSettings, theirs: StimulusSettings) -> Iterator[tuple[str, str]]:
+    for name in ("contrast", "mean"):
+        if getattr(ours, name) != getattr(theirs, name):
+            yield f"{name} {getattr(theirs, name):g}", f"{getattr(ours, name):g}"
+    if ours.scale != theirs.scale:
+        yield f"contrast and noise set in {SCALES[theirs.scale]}", f"in {SCALES[ours.scale]}"
+    if ours.clipping != theirs.clipping:
+        yield FITTED[theirs.clipping], FITTED[ours.clipping]
+
+
+SCALES = {"code": "code values", "luminance": "linear luminance"}
+FITTED = {"reference": "image pixels moved so that the noise fits", "clip": "the sum clipped"}
+
+
+def _above_0(sds: Sequence[float]) -> list[float]:
+    return [sd for sd in sds if sd > 0]
 
 
 def _other_stimuli(config: MaskingConfig, people: People | Persons) -> str:
@@ -89,6 +133,17 @@ def _other_stimuli(config: MaskingConfig, people: People | Persons) -> str:
     return (
         f"people and the observer saw different things, so what differs between them may be the stimuli. People "
         f"saw {listed}"
+    )
+
+
+def _unknown_stimuli(config: MaskingConfig, people: People | Persons) -> str:
+    """Counts say nothing of the noise, and a channel follows from counts and noise."""
+    if isinstance(people, Persons) or people.counts.shown is not None:
+        return ""
+    noise = config.noise
+    return (
+        f"what {people.name} saw is not known: their noise is taken to be that of the settings, {noise.n_bands} "
+        f"{noise.bands} bands"
     )
 
 

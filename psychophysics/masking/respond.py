@@ -15,7 +15,7 @@ from cogattn.psychophysics.masking.config import TemplateObserver
 from cogattn.psychophysics.masking.ideal_observer import TemplateResponder
 from cogattn.psychophysics.masking.material import training_images
 from cogattn.psychophysics.masking.presentation import load
-from cogattn.psychophysics.masking.stimuli.composition import set_contrast
+from cogattn.psychophysics.masking.stimuli.composition import Scale, set_contrast, to_codes, to_scale
 from cogattn.seeds import Streams
 from cogattn.vision.images.listing import ImageList
 
@@ -35,7 +35,7 @@ class Respondent:
     Parameters
     ----------
     answer : callable
-        (stimuli (n, height, width) in [0, 1], the same stimuli without noise, their categories (n,)) -> answered
+        (stimuli (n, height, width), code values in [0, 1], the same without noise, their categories (n,)) -> answered
         categories (n,). Only ideal observers, which know what may come, look at the second and third.
     n_alternatives : int
         Number of answers it chooses from; 1 / n_alternatives is chance.
@@ -57,8 +57,9 @@ class LowContrast:
     """Images that train a readout: clean stimuli of low contrast, of images that no trial shows."""
 
     images: ImageList
+    scale: Scale
     contrast: float
-    mean_luminance: float
+    mean: float
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -71,9 +72,10 @@ class LowContrast:
         return self.images.categories
 
     def stimuli(self) -> Tensor:
-        """Return them, (n, 3, size, size) in [0, 1]."""
+        """Return them, (n, 3, size, size), code values in [0, 1]."""
         grey = torch.from_numpy(load(self.images, range(len(self.images))))
-        return as_rgb(set_contrast(grey, self.contrast, self.mean_luminance))
+        clean = set_contrast(to_scale(grey, self.scale), self.contrast, self.mean)
+        return as_rgb(to_codes(clean, self.scale))
 
 
 def build_respondent(config: MaskingConfig, name: str, categories: Sequence[str]) -> Respondent:
@@ -100,11 +102,11 @@ def build_respondent(config: MaskingConfig, name: str, categories: Sequence[str]
     settings = config.observer
     if isinstance(settings, TemplateObserver):
         responder = _template(settings, config.images.size, config.seed)
-        answer = functools.partial(responder.name, n_categories=len(categories))
+        answer = functools.partial(_named, responder, len(categories), config.stimulus.scale)
         return Respondent(answer, settings.n_alternatives)
     training, stimulus = None, config.stimulus
     if isinstance(settings, ReadoutObserver):
-        training = LowContrast(training_images(config), stimulus.contrast, stimulus.mean_luminance)
+        training = LowContrast(training_images(config), stimulus.scale, stimulus.contrast, stimulus.mean)
     return Respondent.of(
         build_namer(
             cast("NetworkObserver", settings),  # people show up in no trial
@@ -115,6 +117,19 @@ def build_respondent(config: MaskingConfig, name: str, categories: Sequence[str]
             training=training,
         )
     )
+
+
+def _named(
+    responder: TemplateResponder,
+    n_categories: int,
+    scale: Scale,
+    stimuli: Tensor,
+    signals: Tensor,
+    labels: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """An ideal observer looks at the scale on which noise was added: its theory is that of a sum."""
+    seen, known = to_scale(stimuli, scale), to_scale(signals, scale)
+    return responder.name(seen, known, labels, n_categories=n_categories)
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cogattn.figures import caption
 from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+OTHER_STIMULI = "people saw other stimuli"
+"""Stands at every number and below every figure that sets people beside observers who were shown something else."""
+BESIDE_PEOPLE = ("channel", "accuracy", "thresholds")
+"""Figures that show people, too."""
+
+
 def summarise(config: MaskingConfig, trials: Trials) -> Results:
     """Fit every observer's channel and set the human one beside it.
 
@@ -44,7 +51,7 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     noise = people.spectra if tested else spectra(config.noise, config.images.size)
     known = {observer.id: observer for observer in all_observers(config)}
     found = list(observed(config, trials, known, noise))
-    note = "people saw other stimuli" if differences(config, people) else ""
+    note = OTHER_STIMULI if differences(config, people) else ""
     rows = [row for one in found for row in channel_rows(one, people, note=note)]
     if isinstance(people, Persons):
         rows = beside(rows, people.table, confidence=people.confidence)
@@ -59,6 +66,8 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
         tables["consistency"] = consistency
     said = remarks(config, trials, found, people, rows=rows)
     pictures = _pictures(config, found, people, tables)
+    if note:
+        pictures |= {name: partial(_captioned, pictures[name], note) for name in BESIDE_PEOPLE}
     return Results(summary_table(rows), tables, pictures, said, persons(config))
 
 
@@ -149,6 +158,13 @@ def _noted(row: Row, note: str) -> Row:
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _captioned(draw: Callable[[], Figure], note: str) -> Figure:
+    """A figure with one line more below."""
+    figure = draw()
+    caption(figure, f"{figure.get_supxlabel()}\n{note}")
+    return figure
 
 
 def _pictures(

@@ -103,6 +103,24 @@ def test_people_are_an_observer_of_their_own():
     assert rows["hi"].tolist() == pytest.approx([2 / 1.5 * math.exp(half), 2 * math.exp(half)])
 
 
+@pytest.mark.parametrize(
+    ("notes", "theirs"),
+    [
+        (["people saw other stimuli", "people saw other stimuli"], "people saw other stimuli"),
+        (["at its limit; people saw other stimuli"] * 2, "people saw other stimuli"),
+        (["people saw other stimuli", ""], ""),
+        (["", ""], ""),
+    ],
+    ids=["all rows", "among other notes", "not all rows", "none"],
+)
+def test_what_all_rows_note_of_people_stands_at_people_s_mean_and_below_the_figure(notes, theirs: str):
+    table = summary({"a": (2, 10), "b": (3, 20)}, people=1.5)
+    table["note"] = table["observer"].map(dict(zip("ab", notes, strict=True)))
+    found = cogattn.compare(table)
+    assert found.values.loc[found.values["observer"] == "people", "note"].tolist() == [theirs]
+    assert found.figures["values"]().get_supxlabel().partition("\n")[2] == theirs
+
+
 def test_people_of_whom_rows_tell_different_means_are_left_out_and_it_is_said():
     table = summary({"a": (2, 10), "b": (3, 20)}, people=1.5)
     table.loc[table["observer"] == "b", "human"] *= 2

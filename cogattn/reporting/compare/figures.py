@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -55,8 +56,16 @@ def values_figure(values: pd.DataFrame) -> Figure:
         more = (
             f"; {len(measures) - len(shown)} more measures in the table" if len(measures) > len(shown) else ""
         )
-        caption(figure, f"a dot an observer, bars: 95 % intervals (triangle: open); vermilion: people{more}")
+        about = f"a dot an observer, bars: 95 % intervals (triangle: open); vermilion: people{more}"
+        caption(figure, about + _of_people(values, shown))
     return figure
+
+
+def _of_people(values: pd.DataFrame, measures: Sequence[str]) -> str:
+    """A line with what must be known of people's means, where there is something."""
+    theirs = values[(values["role"] == PEOPLE) & values["measure"].isin(measures)].drop_duplicates("measure")
+    notes = [note for note in dict.fromkeys(theirs["note"]) if note]
+    return f"\n{'; '.join(notes)}" if notes else ""
 
 
 def _draw_values(axes: Axes, own: pd.DataFrame, values: pd.DataFrame) -> None:
@@ -121,9 +130,8 @@ def relation_figure(found: Explained, values: pd.DataFrame) -> Figure:
             row[0].set_ylabel(_axis_label(found, found.outcome))
         left = f", {n_out} left out" if n_out else ""
         people = "; vermilion: people" if any(axes.get_label() == PEOPLE for axes in panels.flat) else ""
-        caption(
-            figure, f"n = {len(y):,} observers{left}{people}; named: the {N_OUTLIERS} farthest from the line"
-        )
+        text = f"n = {len(y):,} observers{left}{people}; named: the {N_OUTLIERS} farthest from the line"
+        caption(figure, text + (_of_people(values, [*found.by, found.outcome]) if people else ""))
     return figure
 
 

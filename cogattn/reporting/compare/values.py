@@ -111,8 +111,15 @@ def _people(table: pd.DataFrame) -> tuple[list[tuple[object, ...]], list[str]]:
             continue
         ends = (first["human"], first.get("human_lo", math.nan), first.get("human_hi", math.nan))
         about = (PEOPLE, PEOPLE, measure, first["label"], first["unit"], first["scale"])
-        found.append((*about, *ends, first.get("human_n", math.nan), ""))
+        found.append((*about, *ends, first.get("human_n", math.nan), _of_people(rows["note"])))
     return found, disagree
+
+
+def _of_people(notes: pd.Series) -> str:
+    """What the notes of all rows say of people."""
+    each = [str(note).split("; ") for note in notes]
+    theirs = [part for part in dict.fromkeys(each[0]) if part.startswith("people ")]
+    return "; ".join(part for part in theirs if all(part in own for own in each))
 
 
 def _notes(table: pd.DataFrame, source: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """Drawn scenes of sixteen everyday objects: images to test with when there are no photographs.
 
 Each scene shows one object of random proportions, pose, size and place on a textured ground with a little
-clutter. Object and ground have different 1/f textures and differ in luminance by a random amount of either
+clutter. Object and ground have different 1/f textures and differ in grey level by a random amount of either
 sign, a lamp from a random side gives the object relief and a soft shadow, and thin blades in front hide a
 little of it. Sizes of all categories are drawn from one distribution of areas. So area says nothing about the
-category, and luminance and power spectrum next to nothing (a readout on both names .13 of scenes, guessing .06):
+category, and grey level and power spectrum next to nothing (a readout on both names .13 of scenes, guessing .06):
 it must be recognised by its shape.
 
 A cue conflict (`draw_conflict`) sets shape against texture: the outline of one object, filled with small copies of
@@ -56,7 +56,7 @@ def draw(category: int, rng: Generator, size: int) -> Field:
     Returns
     -------
     array, shape (size, size), float32
-        Luminance from black 0 to white 1.
+        Grey level (a code value over 255) from black 0 to white 1.
     """
     parts = _deformed(list(SILHOUETTES.values())[category](rng), rng)
     coverage = _paint(_placed(parts, rng), size)

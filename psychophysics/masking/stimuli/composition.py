@@ -1,9 +1,21 @@
-"""From an image to a stimulus: grey, low contrast about a mean luminance, masked by noise, inside [0, 1].
+"""From an image to a stimulus: grey, low contrast about a mean, masked by noise, inside [0, 1].
 
-Luminance runs from black 0 to white 1. As in Subramanian et al. (2023) every image keeps the same part of its
-own contrast, so RMS contrast still differs between images. Where image plus noise leaves [0, 1], the sum is
-clipped and the clipped pixels counted; the paper's way, which moves the image pixel instead, is the option
-``reference``. The paper also stored its stimuli as JPEG; here nothing is compressed.
+Images and what a network is shown are 8-bit sRGB *code values* over 255, which are not proportional to light: code .5
+is a luminance of .214. Contrast, mean and noise are set on one of two scales. On ``code`` they act on the code values
+themselves, as in Subramanian et al. (2023), who take them for luminance. On ``luminance`` the image is first turned
+into linear luminance, relative to white, by the transfer function of sRGB, and the finished stimulus back into code
+values; so a mean of .449 is .449 of the light of white (code .701), and noise of SD s has an RMS contrast of s / .449.
+The spectrum of the noise is that of its band on the scale on which it was added.
+
+As in the paper every image keeps the same part of its own contrast, so RMS contrast still differs between images.
+Where image plus noise leaves [0, 1] of the scale, the sum is clipped and the clipped pixels counted; the paper's way,
+which moves the image pixel instead, is the option ``reference``. The paper also stored its stimuli as JPEG; here
+nothing is compressed.
+
+References
+----------
+IEC 61966-2-1:1999, Default RGB colour space - sRGB: the transfer function.
+Subramanian, Sizikova, Majaj and Pelli (2023), NeurIPS; arXiv 2309.13190.
 """
 
 from __future__ import annotations
@@ -18,6 +30,7 @@ from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL's mode L
 MARGIN = 0.1  # the paper's epsilon: how far inside [0, 1] a moved pixel comes to lie
+Scale = Literal["code", "luminance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +40,7 @@ class Stimuli:
     Parameters
     ----------
     images : Tensor, shape (n, height, width)
-        Luminance in [0, 1].
+        In [0, 1]: code values, or on the scale on which noise was added.
     n_clipped : Tensor, shape (n,), int64
         Pixels of each image that did not fit into [0, 1] and were changed.
     """
@@ -51,16 +64,33 @@ def to_grey(images: Tensor) -> Tensor:
     return torch.einsum("nchw,c->nhw", images, images.new_tensor(LUMA))
 
 
-def set_contrast(images: Tensor, contrast: float, mean_luminance: float) -> Tensor:
-    """Keep part of each image's contrast and give it a mean: ``(x - mean(x)) * contrast + mean_luminance``.
+def to_scale(codes: Tensor, scale: Scale) -> Tensor:
+    """Return code values in [0, 1] on a scale: as they are, or as luminance relative to white, in [0, 1].
+
+    Luminance is code / 12.92 up to code 0.04045, ((code + 0.055) / 1.055)^2.4 above (IEC 61966-2-1).
+    """
+    if scale == "code":
+        return codes
+    return torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+def to_codes(images: Tensor, scale: Scale) -> Tensor:
+    """Return images on a scale, in [0, 1], as code values; the inverse of `to_scale`."""
+    if scale == "code":
+        return images
+    return torch.where(images <= 0.0031308, 12.92 * images, 1.055 * images ** (1 / 2.4) - 0.055)
+
+
+def set_contrast(images: Tensor, contrast: float, mean: float) -> Tensor:
+    """Keep part of each image's contrast and give it a mean: ``(x - mean(x)) * contrast + mean``.
 
     Parameters
     ----------
     images : Tensor, shape (n, height, width)
-        Luminance in [0, 1].
+        In [0, 1], on the scale on which contrast is set.
     contrast : float
         Part kept (paper: 0.2).
-    mean_luminance : float
+    mean : float
         Mean of every result (paper: 0.449).
 
     Returns
@@ -68,7 +98,7 @@ def set_contrast(images: Tensor, contrast: float, mean_luminance: float) -> Tens
     Tensor, shape (n, height, width)
         Inside [0, 1] for the paper's values, not for all others.
     """
-    return (images - images.mean(dim=(1, 2), keepdim=True)).mul_(contrast).add_(mean_luminance)
+    return (images - images.mean(dim=(1, 2), keepdim=True)).mul_(contrast).add_(mean)
 
 
 def add_noise(
@@ -84,11 +114,11 @@ def add_noise(
     Parameters
     ----------
     images : Tensor, shape (n, height, width)
-        Luminance.
+        On the scale on which noise is added.
     unit_noise : Tensor, shape (n, height, width)
         Noise of nominal SD 1.
     sds : Tensor or sequence of float, shape (n,)
-        Noise SD of each image, in luminance units; 0 for none.
+        Noise SD of each image, in units of the scale; 0 for none.
     clipping : {"clip", "reference"}
         ``clip`` sets what leaves [0, 1] to the limit. ``reference`` moves the *image* pixel so that the sum
         lies 0.1 inside; where that would take the image pixel itself out of [0, 1], the pixel's noise is

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.config import PEOPLE_SAW
 from cogattn.psychophysics.masking.counts import (
     as_trials,
     check_bands,
@@ -37,7 +38,9 @@ def test_published_people_are_14_with_1050_trials_each() -> None:
     assert (counts.n_trials.sum(axis=(1, 2)) == 1050).all()
     assert counts.noise_sds.tolist() == [0, 0.02, 0.04, 0.08, 0.16]
     assert counts.nominal_cpi.tolist() == [1.75, 3.5, 7, 14, 28, 56, 112]
-    assert counts.noise == "pyramid"
+    assert counts.shown == PEOPLE_SAW["subramanian2023"]
+    assert counts.shown.noise.sds == tuple(counts.noise_sds)
+    assert counts.shown.noise.n_bands == len(counts.nominal_cpi)
 
 
 def test_their_mean_is_the_matrix_that_the_authors_print(shared_data: Path) -> None:
@@ -74,7 +77,7 @@ def test_own_counts_need_not_fill_the_grid(tmp_path: Path) -> None:
     assert counts.n_trials[0].tolist() == [[10, 0, 0], [0, 0, 8]]
     assert counts.n_correct[1].tolist() == [[0, 0, 0], [4, 0, 0]]
     assert counts.nominal_cpi.tolist() == [1.75, 3.5, 7]
-    assert counts.noise is None
+    assert counts.shown is None
 
 
 def test_own_bands_keep_their_names(tmp_path: Path) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+import cogattn
+from cogattn.people.placing import place_table
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
+from cogattn.psychophysics.masking.material import forget
 from cogattn.psychophysics.masking.people import read_people
-from cogattn.psychophysics.masking.remarks import differences
+from cogattn.psychophysics.masking.remarks import differences, remarks
+from cogattn.psychophysics.masking.study import MaskingStudy
+from cogattn.study import Trials
+from cogattn.vision.images.categories import CATEGORIES
 
 LIKE_PEOPLE = {
     "observer": {"kind": "template"},
@@ -18,16 +27,41 @@ LIKE_PEOPLE = {
     "stimulus": {"clipping": "reference"},
     "channel": {"n_bootstrap": 100},
 }
-PHOTOGRAPHS = {"kind": "folder", "path": "photographs"}
+NOTE = "people saw other stimuli"
+Told = Callable[..., list[tuple[str, str]]]
 
 
-def told(**changes: object) -> list[tuple[str, str]]:
-    config = MaskingConfig.parse(LIKE_PEOPLE | {"images": PHOTOGRAPHS} | changes)
-    return differences(config, read_people(config))
+def save_photographs(folder: Path, names: str = "{}_color_gray_g_{}.JPEG") -> dict[str, object]:
+    """Images of the sixteen categories whose names are those of people's, or others; settings of the folder."""
+    (folder / "0").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number, category in enumerate(CATEGORIES):
+        pixels = rng.integers(0, 255, (224, 224), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "0" / names.format(number, category))
+    return {"kind": "folder", "path": str(folder), "layout": "graysplit"}
 
 
-def test_people_who_saw_the_same_differ_in_nothing():
+@pytest.fixture
+def photographs(tmp_path: Path) -> dict[str, object]:
+    """Settings of a folder of images that are people's by their names."""
+    return save_photographs(tmp_path / "photographs")
+
+
+@pytest.fixture
+def told(photographs: dict[str, object]) -> Told:
+    """In what a run's stimuli differ from people's."""
+
+    def differ(**changes: object) -> list[tuple[str, str]]:
+        config = MaskingConfig.parse(LIKE_PEOPLE | {"images": photographs} | changes)
+        return differences(config, read_people(config))
+
+    return differ
+
+
+def test_people_who_saw_the_same_differ_in_nothing(told: Told):
     assert told() == []
+    assert told(noise={}, stimulus={}, like="people") == []
+    assert told(noise=LIKE_PEOPLE["noise"] | {"sds": [0, 0.04, 0.16]}) == []
 
 
 @pytest.mark.parametrize(
@@ -37,22 +71,91 @@ def test_people_who_saw_the_same_differ_in_nothing():
         ({"noise": LIKE_PEOPLE["noise"] | {"bands": "octave"}}, "7 pyramid bands", "7 octave bands"),
         ({"noise": LIKE_PEOPLE["noise"] | {"n_bands": 5}}, "7 pyramid bands", "5 pyramid bands"),
         ({"noise": {"bands": "pyramid"}}, "noise SDs 0.02, 0.04, 0.08, 0.16", "0.01, 0.02"),
-        ({"stimulus": {"clipping": "clip"}}, "moved", "clipped"),
+        ({"design": {"kind": "adaptive"}}, "noise SDs 0.02, 0.04, 0.08, 0.16", "adaptive design"),
+        ({"stimulus": {}}, "moved", "clipped"),
+        ({"stimulus": {"clipping": "reference", "contrast": 0.5}}, "contrast 0.2", "0.5"),
+        ({"stimulus": {"clipping": "reference", "mean": 0.17}}, "mean 0.449", "0.17"),
+        (
+            {"stimulus": {"clipping": "reference", "scale": "luminance"}},
+            "in code values",
+            "in linear luminance",
+        ),
     ],
+    ids=["drawn", "bands", "n_bands", "sds", "adaptive", "clipping", "contrast", "mean", "scale"],
 )
-def test_each_way_in_which_people_saw_something_else_is_told(changes, theirs: str, ours: str):
+def test_each_way_in_which_people_saw_something_else_is_told(told: Told, changes, theirs: str, ours: str):
     ((first, second),) = told(**changes)
     assert theirs in first
     assert ours in second
 
 
-def test_nothing_is_claimed_of_a_table_of_one_s_own_or_of_people_themselves(tmp_path: Path):
+def test_images_that_are_not_people_s_by_name_or_size_are_told(told: Told, photographs, tmp_path: Path):
+    assert told(images=photographs | {"size": 112}) == [("images of 224 pixels a side", "112 pixels")]
+    others = save_photographs(tmp_path / "others", names="{}_gray_{}.JPEG")
+    assert told(images=others) == [("the photographs of graysplit", "16 of 16 images are others")]
+    first = next(Path(str(others["path"])).glob("0/*"))
+    (Path(str(photographs["path"])) / "0" / first.name).write_bytes(first.read_bytes())
+    forget()
+    assert told() == [("the photographs of graysplit", "1 of 17 images are others")]
+
+
+def test_nothing_is_claimed_of_a_table_of_one_s_own_or_of_people_themselves(told: Told, tmp_path: Path):
     rows = [("ann", sd, band, 8, 10) for sd in (0, 0.02, 0.04) for band in range(3)]
     columns = ["observer", "noise_sd", "band", "n_correct", "n_trials"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "people.csv", index=False)
     noise = {"n_bands": 3, "sds": [0, 0.02, 0.04]}
     assert told(humans=str(tmp_path / "people.csv"), noise=noise, images={"kind": "procedural"}) == []
     assert told(observer={"kind": "human"}, images={"kind": "procedural"}) == []
+
+
+@pytest.mark.parametrize(
+    "observer", [{"kind": "human"}, {"kind": "template"}], ids=["tested", "compared with"]
+)
+def test_of_a_table_of_one_s_own_it_is_told_that_its_noise_is_assumed(observer, tmp_path: Path):
+    """Its channel depends on it: of the published networks the same counts give others in other bands."""
+    rows = [("ann", sd, band, 8, 10) for sd in (0, 0.02, 0.04) for band in range(3)]
+    columns = ["observer", "noise_sd", "band", "n_correct", "n_trials"]
+    path = str(tmp_path / "people.csv")
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    table = {"table": path} if observer["kind"] == "human" else {}
+    noise = {"n_bands": 3, "sds": [0, 0.02, 0.04]}
+    config = MaskingConfig.parse(LIKE_PEOPLE | {"observer": observer | table, "humans": path, "noise": noise})
+    said = remarks(config, Trials.of(MaskingStudy.tables, []), [], read_people(config))
+    sentence = (
+        f"what {path} saw is not known: their noise is taken to be that of the settings, 3 octave bands"
+    )
+    assert said[0] == sentence
+
+
+def places_of_the_note(played) -> dict[str, bool]:
+    """Whether each row, place and figure in which people stand beside the observer bears the note."""
+    results = played.results
+    rows = results.summary[
+        results.summary["human_n"].gt(0) | (results.summary["measure"] == "bandwidth_ratio")
+    ]
+    placed = place_table(results.summary, results.people, joint=MaskingStudy.joint)
+    compared = cogattn.compare(results.summary)
+    theirs = compared.values[compared.values["role"] == "people"]
+    assert min(len(rows), len(placed), len(theirs)) >= 5
+    noted = {f"summary {row.measure}": NOTE in row.note for row in rows.itertuples()}
+    noted |= {f"place {row.measures}": NOTE in row.note for row in placed.itertuples()}
+    noted |= {f"compared {row.measure}": row.note == NOTE for row in theirs.itertuples()}
+    noted |= {"compared": any(NOTE in remark for remark in compared.remarks)}
+    drawn = {**{f"compared {name}": draw for name, draw in compared.figures.items()}, **results.figures}
+    captions = {name: draw().get_supxlabel() for name, draw in drawn.items()}
+    return noted | {f"figure {name}": NOTE in text for name, text in captions.items()}
+
+
+def test_wherever_people_stand_beside_an_observer_other_stimuli_are_noted(play, photographs):
+    """And nowhere if people saw the same."""
+    base = LIKE_PEOPLE | {"images": photographs, "design": {"kind": "crossed"}, "like": "people"}
+    base |= {"noise": {}, "stimulus": {}}
+    same = places_of_the_note(play(MaskingConfig.parse(base)))
+    other = places_of_the_note(play(MaskingConfig.parse(base | {"like": "settings"})))
+    assert same.keys() == other.keys()
+    assert {"figure channel", "figure accuracy", "figure thresholds", "figure compared values"} <= same.keys()
+    assert not any(same.values())
+    assert {name for name, noted in other.items() if not noted} == {"figure stimuli"}
 
 
 def test_other_stimuli_are_the_first_remark_and_mark_each_number_beside_people_s(play):

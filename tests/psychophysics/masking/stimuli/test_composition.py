@@ -8,7 +8,13 @@ import torch
 from PIL import Image
 from scipy.stats import kstest, truncnorm
 
-from cogattn.psychophysics.masking.stimuli.composition import add_noise, set_contrast, to_grey
+from cogattn.psychophysics.masking.stimuli.composition import (
+    add_noise,
+    set_contrast,
+    to_codes,
+    to_grey,
+    to_scale,
+)
 
 
 def _images(n: int = 3, size: int = 24, seed: int = 0) -> torch.Tensor:
@@ -44,6 +50,43 @@ def test_grey_is_pils_mode_l_within_rounding():
 def test_grey_refuses_two_channels():
     with pytest.raises(ValueError, match="1 or 3"):
         to_grey(torch.zeros(1, 2, 4, 4))
+
+
+SRGB = {
+    0.0: 0.0,
+    1 / 255: 0.0003035269835488375,
+    0.04045: 0.04045 / 12.92,
+    0.5: 0.21404114048223255,
+    188 / 255: 0.5028864580325687,
+    1.0: 1.0,
+}
+"""Code values and luminances by IEC 61966-2-1."""
+
+
+@pytest.mark.parametrize(("code", "luminance"), SRGB.items(), ids=[f"code {code:.4f}" for code in SRGB])
+def test_luminance_is_that_of_the_srgb_standard(code: float, luminance: float):
+    codes = torch.tensor([code], dtype=torch.float64)
+    assert float(to_scale(codes, "luminance")) == pytest.approx(luminance, rel=1e-12)
+    assert float(to_codes(to_scale(codes, "luminance"), "luminance")) == pytest.approx(code, abs=3e-8)
+
+
+def test_all_code_values_come_back_from_luminance_in_single_precision_and_rise():
+    codes = torch.arange(256) / 255
+    light = to_scale(codes, "luminance")
+    assert (light.diff() > 0).all()
+    assert (to_codes(light, "luminance") - codes).abs().max() < 1e-6
+
+
+def test_the_scale_of_code_values_changes_nothing():
+    images = _images()
+    assert to_scale(images, "code") is images
+    assert to_codes(images, "code") is images
+
+
+def test_the_means_that_the_setting_names_are_those_of_the_standard():
+    mean = torch.tensor(0.449, dtype=torch.float64)
+    assert float(to_scale(mean, "luminance")) == pytest.approx(0.170, abs=5e-4)
+    assert float(to_codes(mean, "luminance")) == pytest.approx(0.701, abs=5e-4)
 
 
 def test_contrast_keeps_the_named_part_of_each_images_own_contrast():
