@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cogattn.psychophysics.masking.channel.adaptive import AdaptiveSession
-from cogattn.psychophysics.masking.channel.likelihood import Cells, ChannelModel, channel_parameters, fit_many
+from cogattn.psychophysics.masking.channel.likelihood import Cells, ChannelModel, channel_parameters
+from cogattn.psychophysics.masking.channel.maximum import fit_many
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, octave_spectra, pyramid_spectra
 from cogattn.statistics.stats import random_effects, wilson_interval
 

@@ -13,12 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.psychophysics.masking.channel.fit import Channel, fit_channel
-from cogattn.psychophysics.masking.channel.likelihood import (
-    Cells,
-    ChannelLikelihood,
-    ChannelModel,
-    find_maximum,
-)
+from cogattn.psychophysics.masking.channel.gains import GainName
+from cogattn.psychophysics.masking.channel.likelihood import channel_likelihood
+from cogattn.psychophysics.masking.channel.maximum import find_maximum
+from cogattn.psychophysics.masking.config import GainChoice
 from cogattn.psychophysics.masking.design import count_correct
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
 
@@ -29,6 +27,7 @@ def fit_channel_by_images(
     counted: pd.DataFrame,
     spectra: BandSpectra,
     *,
+    gain: GainChoice = "log-gaussian",
     n_alternatives: int,
     confidence: float,
     n_bootstrap: int,
@@ -42,6 +41,8 @@ def fit_channel_by_images(
         Columns image, band, noise_sd, n (trials), correct (how many of them were answered right).
     spectra : BandSpectra
         Of the noise bands.
+    gain : {"auto", "log-gaussian", "asymmetric", "free"}
+        Shape of the gain; "auto" takes that of most evidence, in all trials.
     n_alternatives : int
         Number of answers to choose from.
     confidence : float
@@ -59,9 +60,9 @@ def fit_channel_by_images(
     n_bands = len(spectra.power)
     correct, shown, sds = count_correct(counted, n_bands=n_bands)
     channel = fit_channel(
-        correct, shown, sds, spectra=spectra, n_alternatives=n_alternatives, confidence=confidence
+        correct, shown, sds, gain=gain, spectra=spectra, n_alternatives=n_alternatives, confidence=confidence
     )
-    if not channel.identified:
+    if not np.isfinite(channel.bandwidth_octaves):
         return channel
     per_image = [
         count_correct(rows, n_bands=n_bands, sds=sds)[:2] for _, rows in counted.groupby("image", sort=True)
@@ -69,11 +70,12 @@ def fit_channel_by_images(
     counts = np.array(per_image, dtype=float)  # (n_images, 2, n_sds, n_bands)
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=n_bootstrap)
     resampled = np.tensordot(drawn.astype(float), counts, axes=1)
-    estimates = _estimates(resampled[:, 0], resampled[:, 1], sds, spectra, n_alternatives)
+    estimates = _estimates(resampled[:, 0], resampled[:, 1], sds, spectra, n_alternatives, channel.gain_name)
     tail = (1 - confidence) / 2
-    ends = np.quantile(estimates, [tail, 1 - tail], axis=0).T
+    lower = np.quantile(np.nan_to_num(estimates, nan=-np.inf), tail, axis=0, method="lower")
+    upper = np.quantile(np.nan_to_num(estimates, nan=np.inf), 1 - tail, axis=0, method="higher")
     bandwidth, center, peak = [
-        (float(power(lo)), float(power(hi))) for power, (lo, hi) in zip(POWERS, ends, strict=True)
+        (float(power(lo)), float(power(hi))) for power, lo, hi in zip(POWERS, lower, upper, strict=True)
     ]
     return replace(channel, bandwidth_interval=bandwidth, center_interval=center, peak_interval=peak)
 
@@ -84,13 +86,8 @@ def _estimates(
     sds: NDArray[np.float64],
     spectra: BandSpectra,
     n_alternatives: int,
+    gain: GainName,
 ) -> NDArray[np.float64]:
     """Bandwidth, centre and peak, on their logarithmic scales, of each resample; (n_bootstrap, 3)."""
-    n = len(correct)
-    likelihood = ChannelLikelihood(
-        ChannelModel.of(spectra, n_alternatives),
-        Cells.grid(sds, len(spectra.power)),
-        correct.reshape(n, -1),
-        shown.reshape(n, -1),
-    )
-    return find_maximum(likelihood).theta[:, :3]
+    likelihood = channel_likelihood(correct, shown, sds, spectra, n_alternatives=n_alternatives, gain=gain)
+    return likelihood.model.features(find_maximum(likelihood).theta)[0]

@@ -1,9 +1,10 @@
 """The spatial-frequency channel of an observer, from counts of correct answers by noise SD and band.
 
-Two estimators. ``"ml"``: the joint maximum-likelihood channel (`likelihood`), in true frequencies, with
-profile-likelihood intervals; the default. ``"paper"``: the integer-threshold Gaussian fit of Subramanian et
-al. (2023) (`paper_fit`), in nominal frequencies, with intervals by resampling each cell; for comparison with
-published numbers. What the counts do not determine is NaN, and the reason is given.
+Two estimators. ``"ml"``: the joint maximum-likelihood channel (`likelihood`), in true frequencies, with intervals by
+the likelihood and one of three gains (`gains`), named or chosen by evidence (`evidence`); the default. ``"paper"``: the
+integer-threshold Gaussian fit of Subramanian et al. (2023) (`paper_fit`), in nominal frequencies, with intervals by
+resampling each cell; for comparison with published numbers. What the counts do not determine is NaN, and the reason is
+given.
 
 Units of peak sensitivity differ: "ml" gives the reciprocal of the noise SD that, concentrated at the
 channel's centre, halves the part of accuracy above chance; "paper" gives 0.01 over the noise SD at threshold.
@@ -11,21 +12,18 @@ channel's centre, halves the part of accuracy above chance; "paper" gives 0.01 o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.masking.channel.likelihood import (
-    ChannelFits,
-    ChannelModel,
-    channel_parameters,
-    fit_many,
-)
-from cogattn.psychophysics.masking.channel.likelihood import top_accuracy as accuracy_without_noise
+from cogattn.psychophysics.masking.channel.evidence import compare_gains
+from cogattn.psychophysics.masking.channel.gains import GainName
+from cogattn.psychophysics.masking.channel.maximum import ChannelFits, fit_many
 from cogattn.psychophysics.masking.channel.paper_fit import (
     GaussianFit,
     fit_gaussian,
@@ -33,91 +31,11 @@ from cogattn.psychophysics.masking.channel.paper_fit import (
     least_squares_gaussian,
     noise_ladder,
 )
-from cogattn.psychophysics.masking.config import LOWEST_CPI
+from cogattn.psychophysics.masking.channel.result import Array, Channel, Estimator, Interval, channel_of
+from cogattn.psychophysics.masking.config import LOWEST_CPI, GainChoice
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
-
-Array = NDArray[np.float64]
-Interval = tuple[float, float]
-Estimator = Literal["ml", "paper"]
-
-_P_NO_EFFECT = 0.01
-_NAMES = ("bandwidth", "centre", "peak sensitivity")
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A spatial-frequency channel with intervals.
-
-    Parameters
-    ----------
-    bandwidth_octaves, center_cpi, peak_sensitivity : float
-        Full width at half maximum of the power gain; centre in cycles per image (true for "ml", nominal for
-        "paper"); see the module for the unit of sensitivity. NaN where the counts do not determine them.
-    bandwidth_interval, center_interval, peak_interval : tuple of float
-        Interval of level `confidence`; 0 or inf where it is open.
-    estimator : {"ml", "paper"}
-        How it was estimated.
-    identified : bool
-        Whether the counts determine all three.
-    reason : str
-        Why not; or a remark.
-    n_trials : int
-        Trials behind it.
-    confidence : float
-        Of the intervals.
-    standard_errors : tuple of float
-        Of bandwidth, centre and peak sensitivity, in their units ("ml" only); NaN where the value is.
-    steepness, top_accuracy : float
-        Exponent of the psychometric function, and accuracy without noise ("ml" only, else NaN).
-    deviance : float
-        Against the saturated model ("ml" only, else NaN).
-    df : int
-        Degrees of freedom of the deviance.
-    thresholds : tuple of int
-        Integer threshold of each band ("paper" only).
-    """
-
-    bandwidth_octaves: float
-    bandwidth_interval: Interval
-    center_cpi: float
-    center_interval: Interval
-    peak_sensitivity: float
-    peak_interval: Interval
-    estimator: Estimator
-    identified: bool
-    reason: str
-    n_trials: int
-    confidence: float = 0.95
-    standard_errors: tuple[float, float, float] = (np.nan, np.nan, np.nan)
-    steepness: float = np.nan
-    top_accuracy: float = np.nan
-    deviance: float = np.nan
-    df: int = 0
-    thresholds: tuple[int, ...] = ()
-
-    @property
-    def dispersion(self) -> float:
-        """Deviance per degree of freedom: about 1 for binomial counts, more where cells or people differ."""
-        return self.deviance / self.df if self.df > 0 else np.nan
-
-    def gain(self, frequencies_cpi: ArrayLike) -> Array:
-        """Power gain, 1 at the centre and 1/2 at half the bandwidth from it; NaN if not determined."""
-        octaves = np.log2(np.asarray(frequencies_cpi, dtype=float) / self.center_cpi)
-        return np.exp2(-((2 * octaves / self.bandwidth_octaves) ** 2))
-
-    def accuracy(self, noise_sds: ArrayLike, spectra: BandSpectra, *, n_alternatives: int = 16) -> Array:
-        """Accuracy that an "ml" channel predicts, shape (n_sds, n_bands); NaN if not determined."""
-        theta = channel_parameters(
-            self.bandwidth_octaves,
-            self.center_cpi,
-            self.peak_sensitivity,
-            steepness=self.steepness,
-            top_accuracy=self.top_accuracy,
-            n_alternatives=n_alternatives,
-        )
-        return ChannelModel.of(spectra, n_alternatives).accuracy(theta, noise_sds)
 
 
 def fit_channel(
@@ -126,6 +44,7 @@ def fit_channel(
     noise_sds: ArrayLike,
     *,
     estimator: Estimator = "ml",
+    gain: GainChoice = "log-gaussian",
     spectra: BandSpectra | None = None,
     n_alternatives: int = 16,
     criterion: float = 0.5,
@@ -146,6 +65,8 @@ def fit_channel(
         Noise SDs of the rows, rising, in units of the image's range (0 black, 1 white).
     estimator : {"ml", "paper"}
         See the module.
+    gain : {"auto", "log-gaussian", "asymmetric", "free"}
+        Shape of the gain ("ml"); "auto" takes that of most evidence (`every_gain`).
     spectra : BandSpectra, optional
         Power spectra of the bands at SD 1 ("ml"); by default those of the paper's noise.
     n_alternatives : int
@@ -190,6 +111,7 @@ def fit_channel(
         _counts(n_trials, "n_trials")[None],
         noise_sds,
         estimator=estimator,
+        gain=gain,
         spectra=spectra,
         n_alternatives=n_alternatives,
         criterion=criterion,
@@ -208,6 +130,7 @@ def fit_channels(
     noise_sds: ArrayLike,
     *,
     estimator: Estimator = "ml",
+    gain: GainChoice = "log-gaussian",
     spectra: BandSpectra | None = None,
     n_alternatives: int = 16,
     criterion: float = 0.5,
@@ -227,63 +150,95 @@ def fit_channels(
         lowest = LOWEST_CPI if labels is None else float(np.asarray(labels, dtype=float)[0])
         counts = zip(correct, trials, strict=True)
         return [_paper(c, n, sds, lowest, criterion, confidence, n_bootstrap, rng) for c, n in counts]
+    if gain == "auto":
+        found = every_gain(
+            correct, trials, sds, spectra=spectra, n_alternatives=n_alternatives, confidence=confidence
+        )
+        return [choice.best for choice in found]
     fits = fit_many(
         correct,
         trials,
         sds,
         spectra,
+        gain=gain,
         n_alternatives=n_alternatives,
         confidence=confidence,
         interval=interval,
         n_bootstrap=n_bootstrap,
         rng=rng,
     )
-    shares = correct.sum(axis=(1, 2)) / trials.sum(axis=(1, 2))
-    n_all = trials.sum(axis=(1, 2))
-    return [_ml(fits, i, int(n_all[i]), shares[i], n_alternatives, confidence) for i in range(len(correct))]
+    return _channels(fits, correct, trials, confidence)
 
 
-def _ml(
-    fits: ChannelFits, i: int, n_trials: int, mean_accuracy: float, n_alternatives: int, confidence: float
-) -> Channel:
-    theta = fits.parameters[i]
-    values = np.array([np.exp(theta[0]), 2.0 ** theta[1], np.exp(theta[2])])
-    ends = fits.intervals[i]
-    ends = np.stack([np.exp(ends[0]), np.exp2(ends[1]), np.exp(ends[2])])
-    if fits.p_constant[i] > _P_NO_EFFECT:
-        reason = (
-            f"accuracy does not fall with the noise (P = {fits.p_constant[i]:.2g}): {mean_accuracy:.2f} on "
-            f"average, {1 / n_alternatives:.2f} by guessing"
+@dataclass(frozen=True)
+class GainsOfOne:
+    """One observer's channel under every gain.
+
+    Parameters
+    ----------
+    channels : mapping of str to Channel
+        By name of the gain, the plainest first; each has its weight.
+    chosen : str
+        The gain of most evidence.
+    log_evidence : mapping of str to float
+        For each gain; only differences mean something.
+    """
+
+    channels: Mapping[GainName, Channel]
+    chosen: GainName
+    log_evidence: Mapping[GainName, float]
+
+    @property
+    def best(self) -> Channel:
+        """The channel under the chosen gain."""
+        return self.channels[self.chosen]
+
+
+def every_gain(
+    n_correct: ArrayLike,
+    n_trials: ArrayLike,
+    noise_sds: ArrayLike,
+    *,
+    spectra: BandSpectra | None = None,
+    n_alternatives: int = 16,
+    confidence: float = 0.95,
+) -> list[GainsOfOne]:
+    """Fit every gain to several observers' counts (n_obs, n_sds, n_bands) and weigh them.
+
+    See `cogattn.psychophysics.masking.channel.evidence`; parameters and errors as for `fit_channel`.
+    """
+    correct, trials = _counts(n_correct, "n_correct"), _counts(n_trials, "n_trials")
+    sds = np.asarray(noise_sds, dtype=float)
+    _check(correct, trials, sds, spectra)
+    found = compare_gains(correct, trials, sds, spectra, n_alternatives=n_alternatives, confidence=confidence)
+    names = list(found.fits)
+    columns = [
+        _channels(fits, correct, trials, confidence, weights)
+        for fits, weights in zip(found.fits.values(), found.weights.T, strict=True)
+    ]
+    return [
+        GainsOfOne(
+            dict(zip(names, channels, strict=True)),
+            names[chosen],
+            dict(zip(names, evidence.tolist(), strict=True)),
         )
-        values[:], ends[:] = np.nan, (0.0, np.inf)
-    else:
-        both_open = (ends[:, 0] == 0) & np.isinf(ends[:, 1])
-        unknown = both_open | fits.at_limit[i]
-        values[unknown] = np.nan
-        names = [name for name, missing in zip(_NAMES, unknown, strict=True) if missing]
-        reason = f"the counts do not determine the {' and the '.join(names)}" if names else ""
-    # of ln BW, log2 f0 and ln peak; 0 on a limit, where it is not known
-    errors = np.sqrt(np.diagonal(fits.covariance[i])[:3]) * [1.0, np.log(2.0), 1.0] * values
-    first, second, third = (float(error) if error > 0 else np.nan for error in errors)
-    (bandwidth, center, peak), intervals = map(float, values), [(float(a), float(b)) for a, b in ends]
-    return Channel(
-        bandwidth,
-        intervals[0],
-        center,
-        intervals[1],
-        peak,
-        intervals[2],
-        estimator="ml",
-        identified=not reason,
-        reason=reason,
-        n_trials=n_trials,
-        confidence=confidence,
-        standard_errors=(first, second, third),
-        steepness=float(np.exp(theta[3])),
-        top_accuracy=float(accuracy_without_noise(theta, n_alternatives)),
-        deviance=float(fits.deviance[i]),
-        df=int(fits.df[i]),
-    )
+        for channels, chosen, evidence in zip(
+            zip(*columns, strict=True), found.chosen, found.log_evidence, strict=True
+        )
+    ]
+
+
+def _channels(
+    fits: ChannelFits, correct: Array, trials: Array, confidence: float, weights: Array | None = None
+) -> list[Channel]:
+    right, shown = correct.sum(axis=(1, 2)), trials.sum(axis=(1, 2))
+    weights = np.full(len(shown), np.nan) if weights is None else weights
+    return [
+        channel_of(
+            fits, i, n_trials=int(n), mean_accuracy=r / n, confidence=confidence, weight=float(weights[i])
+        )
+        for i, (r, n) in enumerate(zip(right, shown, strict=True))
+    ]
 
 
 def _paper(

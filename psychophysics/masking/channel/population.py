@@ -28,7 +28,8 @@ from scipy.stats import chi2, t
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import Channel, Estimator, Interval, fit_channels
-from cogattn.psychophysics.masking.channel.likelihood import channel_likelihood, find_maximum
+from cogattn.psychophysics.masking.channel.likelihood import channel_likelihood
+from cogattn.psychophysics.masking.channel.maximum import find_maximum
 from cogattn.statistics.maximum_likelihood import covariance, profile_curves
 from cogattn.statistics.stats import random_effects
 

@@ -47,7 +47,7 @@ class BandSpectra:
     nominal_cpi : array, shape (n_bands,)
         What a band is called: its centre in cycles per image.
     frequencies_cpi : array, shape (n_frequencies,)
-        Rising radial frequencies in cycles per image; the first is 0, the mean luminance.
+        Rising radial frequencies in cycles per image; the first is 0, the mean.
     power : array, shape (n_bands, n_frequencies)
         Expected power at each frequency; a row sums to the pixel variance of the band at nominal SD 1.
     """
@@ -96,12 +96,12 @@ def octave_spectra(n_bands: int = 7, lowest_cpi: float = 1.75, size: int = 224) 
     radius2 = _radius_squared(size)
     inside = [_inside(radius2, low, high) for low, high in edges]
     nominal = lowest_cpi * np.exp2(np.arange(n_bands, dtype=np.float64))
-    return _radial(nominal, [band / band.sum() for band in inside], size)
+    return _radial(nominal, [band / band.sum() for band in inside], np.sqrt(radius2))
 
 
 @lru_cache(maxsize=32)
 def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
-    """Spectra of the paper's Laplacian-pyramid bands: expected periodograms in closed form.
+    """Spectra of the paper's Laplacian-pyramid bands: expected cosine spectra in closed form.
 
     They overlap, the lowest is a low-pass with a third of its power at DC, and the highest is a high-pass. See
     `expected_powers`.
@@ -120,7 +120,8 @@ def pyramid_spectra(n_bands: int = 7, size: int = 224) -> BandSpectra:
         If the image is too small for so many levels.
     """
     nominal = size / 2.0 ** np.arange(n_bands, 0, -1)
-    return _radial(nominal, expected_powers(n_bands, size), size)
+    half_cycles = np.arange(size) / 2
+    return _radial(nominal, expected_powers(n_bands, size), np.hypot(half_cycles[:, None], half_cycles))
 
 
 @lru_cache(maxsize=32)
@@ -261,11 +262,12 @@ def _inside(radius2: NDArray[np.float64], low_cpi: float, high_cpi: float) -> ND
     return (radius2 >= np.round(low_cpi**2, 9)) & (radius2 < np.round(high_cpi**2, 9))
 
 
-def _radial(nominal: NDArray[np.float64], powers: Sequence[NDArray[np.float64]], size: int) -> BandSpectra:
+def _radial(
+    nominal: NDArray[np.float64], powers: Sequence[NDArray[np.float64]], radius: NDArray[np.float64]
+) -> BandSpectra:
     """Sum two-dimensional power over rings 1/24 octave wide; DC apart."""
-    radius = np.sqrt(_radius_squared(size))
     with np.errstate(divide="ignore"):
-        ring = np.where(radius > 0, np.round(BINS_PER_OCTAVE * np.log2(radius)), -1)
+        ring = np.where(radius > 0, np.round(BINS_PER_OCTAVE * np.log2(radius)), -np.inf)
     _, index = np.unique(ring, return_inverse=True)
     index = index.ravel()
     frequencies = np.bincount(index, radius.ravel()) / np.bincount(index)

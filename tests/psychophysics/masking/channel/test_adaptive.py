@@ -10,7 +10,8 @@ import pytest
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.adaptive import AdaptiveSession, fit_adaptive
 from cogattn.psychophysics.masking.channel.fit import fit_channel
-from cogattn.psychophysics.masking.channel.likelihood import Cells, ChannelModel, channel_parameters, fit_many
+from cogattn.psychophysics.masking.channel.likelihood import Cells, ChannelModel, channel_parameters
+from cogattn.psychophysics.masking.channel.maximum import fit_many
 from cogattn.psychophysics.masking.design import NO_BAND
 from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 

