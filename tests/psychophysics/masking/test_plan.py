@@ -134,6 +134,8 @@ def test_another_estimate_or_table_of_people_concerns_no_cell(changes: dict[str,
         ({"noise": {"n_bands": 3, "lowest_cpi": 2.0, "sds": [0, 0.05, 0.1]}}, {"masking"}),
         ({"stimulus": {"clipping": "reference"}}, {"masking"}),
         ({"stimulus": {"contrast": 0.3}}, {"masking"}),
+        ({"stimulus": {"mean": 0.17}}, {"masking"}),
+        ({"stimulus": {"scale": "luminance"}}, {"masking"}),
         ({"seed": 1}, {"masking"}),
     ],
 )

@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
+from cogattn.observers.naming import Namer
+from cogattn.psychophysics.masking import respond
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.ideal_observer import TemplateResponder
-from cogattn.psychophysics.masking.material import trial_images
+from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.presentation import load, stimuli_of
 from cogattn.psychophysics.masking.respond import build_respondent
 from cogattn.psychophysics.masking.stimuli.composition import to_scale
 from cogattn.seeds import Streams
+from cogattn.vision.images.categories import CATEGORIES
 
 SD = 0.04
 SCALES = ("code", "luminance")
@@ -50,6 +53,24 @@ def test_mean_contrast_and_noise_are_as_set_on_their_scale_and_on_no_other(scale
         )
         as_set = [torch.allclose(ratio, torch.ones_like(ratio), atol=1e-3) for ratio in found]
         assert as_set == [other == scale] * 3
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_readout_is_trained_on_stimuli_without_noise_on_the_same_scale(
+    scale: str, monkeypatch: pytest.MonkeyPatch
+):
+    trained = []
+    namer = Namer(CATEGORIES, lambda images: images.mean((1, 2, 3)), torch.device("cpu"))
+    monkeypatch.setattr(respond, "build_namer", lambda *_, training, **__: trained.append(training) or namer)
+    readout = {"kind": "readout", "models": ["test_vit"], "weights": "random", "train_per_category": 2}
+    config = MaskingConfig.parse(config_of(scale).model_dump() | {"observer": readout})
+    build_respondent(config, "test_vit", CATEGORIES)
+    (training,) = trained
+    images = training_images(config)
+    shown = pd.DataFrame({"image": np.arange(len(images)), "band": 0, "noise_sd": 0.0})
+    clean = stimuli_of(config, images, shown)[1]
+    torch.testing.assert_close(training.stimuli(), clean[:, None].expand(-1, 3, -1, -1))
+    assert training.labels.tolist() == images.labels.tolist()
 
 
 def test_noise_of_a_trial_is_the_same_field_on_both_scales():
