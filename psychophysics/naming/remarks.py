@@ -10,6 +10,7 @@ from cogattn.people.tables import HUMANS, holds_persons, read_persons, remark_on
 from cogattn.psychophysics.naming import material, measures, persons
 from cogattn.psychophysics.naming.config import Conflicts, NamingConfig
 from cogattn.psychophysics.naming.persons import NamingPeople
+from cogattn.vision.images.config import ProceduralImages
 
 
 def of_conflicts(config: NamingConfig, people: NamingPeople | None, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -82,12 +83,20 @@ def _unused(config: NamingConfig) -> Iterator[str]:
     """Settings that were given and that change nothing."""
     if config.decision != "mean" and config.observer.kind == "readout":
         yield f"decision ({config.decision}) is not used: a readout knows the images' own categories only"
-    if (
-        isinstance(config.shown, Conflicts)
-        and config.observer.kind != "readout"
-        and config.images != NamingConfig().images
-    ):
+    if isinstance(config.shown, Conflicts):
+        yield from _unused_of_conflicts(config, config.shown)
+
+
+def _unused_of_conflicts(config: NamingConfig, shown: Conflicts) -> Iterator[str]:
+    images, given = config.images, NamingConfig().images
+    if shown.path is not None and shown != Conflicts(path=shown.path):
+        yield "shown.n_images and shown.size are of drawn images and not used: images come from shown.path"
+    if config.observer.kind != "readout" and images != given:
         yield "images is not used: cue-conflict images are shown, and only a readout is trained on others"
+    elif isinstance(images, ProceduralImages) and images.n_images != ProceduralImages().n_images:
+        yield (
+            f"images.n_images ({images.n_images}) is not used: observer.train_per_category counts those that train"
+        )
 
 
 def _divided(config: NamingConfig) -> str:

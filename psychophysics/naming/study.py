@@ -90,5 +90,5 @@ class NamingStudy(Study[NamingConfig]):
         return summary.summarise(config, trials)
 
     def demo(self) -> NamingConfig:
-        """Return a small run on drawn cue conflicts: a readout on EfficientNet-lite0, 160 images."""
-        return NamingConfig(observer=ReadoutObserver(train_per_category=16), shown=Conflicts(n_images=160))
+        """Return a small run on drawn cue conflicts: a readout on EfficientNet-lite0, 96 images."""
+        return NamingConfig(observer=ReadoutObserver(train_per_category=12), shown=Conflicts(n_images=96))

@@ -21,6 +21,7 @@ ROOT = Path(cogattn.__file__).resolve().parents[1]
 FOLDERS = ("cogattn", "psychophysics", "eeg", "kernels", "apps")
 STUDIES = {
     "masking": "cogattn.psychophysics.masking.study:MaskingStudy",
+    "naming": "cogattn.psychophysics.naming.study:NamingStudy",
     "search": "cogattn.psychophysics.search.study:SearchStudy",
     "scanpath": "cogattn.psychophysics.scanpath.study:ScanpathStudy",
     "aad": "cogattn.eeg.aad.study:AadStudy",
@@ -50,10 +51,14 @@ print(json.dumps(said + [stale(edit) if together else [] for edit in harmless]))
 """Edits that should stale nothing are made together; one by one only where they do."""
 
 STALING = [
-    ("cogattn/seeds.py", "Streams", ["masking", "search", "scanpath", "aad", "efr", "rehearsal"]),
+    ("cogattn/seeds.py", "Streams", ["masking", "naming", "search", "scanpath", "aad", "efr", "rehearsal"]),
     ("psychophysics/masking/stimuli/noise.py", "unit_noise", ["masking"]),
     ("psychophysics/masking/stimuli/noise.py", "BINS_PER_OCTAVE", ["masking"]),
     ("psychophysics/masking/study.py", "MaskingStudy.run_cell", ["masking"]),
+    ("cogattn/observers/naming.py", "build_namer", ["masking", "naming"]),
+    ("cogattn/vision/images/procedural.py", "draw_conflict", ["naming"]),
+    ("psychophysics/naming/robustness.py", "pgd", ["naming"]),
+    ("psychophysics/naming/conflicts.py", "DrawnConflicts", ["naming"]),
     ("psychophysics/search/searchers/templates.py", "EPSILON", ["search"]),
     ("psychophysics/search/multiverse/trials.py", "choices_of", ["search"]),
     ("psychophysics/search/natural/trials.py", "run", ["search"]),
@@ -81,7 +86,7 @@ STALING = [
 ]
 """File, definition (all of them: None), and the studies whose cells it makes stale."""
 HARMLESS = [
-    *(f"{folder}/{name}" for folder in ("psychophysics/masking", "eeg/aad", "eeg/efr")
+    *(f"{folder}/{name}" for folder in ("psychophysics/masking", "psychophysics/naming", "eeg/aad", "eeg/efr")
       for name in ("summary.py", "figures.py")),
     *(f"psychophysics/search/{name}" for name in ("summary.py", "figures/asymmetry.py", "multiverse/summary.py",
       "natural/summary.py", "natural/figures.py")),
@@ -91,6 +96,8 @@ HARMLESS = [
       "people.py", "costs.py", "checks.py", "figures/matrices.py", "figures/needs.py", "trees/summary.py",
       "trees/figures.py", "transfer/summary.py", "transfer/figures.py")),
     "psychophysics/scanpath/rehearsed.py", "eeg/aad/rehearsed.py",
+    *(f"psychophysics/naming/{name}" for name in ("likeness.py", "remarks.py", "consistency.py", "shape_bias.py",
+      "checks.py")),
     "psychophysics/masking/people.py", "psychophysics/search/people.py", "cogattn/figures.py", "cogattn/cli/runs.py",
     "cogattn/cli/__init__.py", "cogattn/running/store.py",
 ]  # fmt: skip

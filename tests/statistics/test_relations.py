@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import pearsonr, spearmanr
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
 from cogattn.errors import DataError
 from cogattn.statistics.relations import (
@@ -206,3 +207,62 @@ def test_collinear_predictors_count_once() -> None:
     assert twice.estimate == pytest.approx(once.estimate)
     loo, loo_twice = (left_out_r2(each, y, range(40)) for each in (x, np.hstack([x, 2 * x])))
     assert loo_twice == pytest.approx(loo)
+
+
+THREE = ("bandwidth", "centre", "peak")
+
+
+def related(n: int, *, noise: float) -> pd.DataFrame:
+    """Networks whose outcome is the difference of two predictors, of unit variance, plus noise."""
+    draws = rng(20)
+    table = pd.DataFrame(draws.standard_normal((n, 3)), columns=list(THREE))
+    outcome = (table["bandwidth"] - table["centre"]) / 2**0.5 + noise * draws.standard_normal(n)
+    return table.assign(outcome=outcome)
+
+
+def told(table: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
+    found = relate(table, "outcome", predictors=THREE, rng=rng(), n_resamples=100)
+    assert tuple(found.columns) == RELATION_COLUMNS
+    return {(row["measure"], row["predictor"]): row for _, row in found.iterrows()}
+
+
+def test_what_is_explained_wholly_or_half_is_found_so():
+    whole, half = told(related(30, noise=0.0)), told(related(800, noise=1.0))
+    for measure in ("variance explained", "variance explained, leave-one-out"):
+        assert whole[measure, "all"]["estimate"] == pytest.approx(1)
+    explained = half["variance explained", "all"]
+    assert explained["estimate"] == pytest.approx(0.5, abs=0.08)
+    assert explained["lo"] < 0.5 < explained["hi"]
+    for predictor, truth in zip(THREE, (0.5, -0.5, 0.0), strict=True):
+        assert half["Pearson correlation", predictor]["estimate"] == pytest.approx(truth, abs=0.1)
+
+
+def test_all_of_a_relation_is_that_of_scikit_learn_and_scipy():
+    table = related(25, noise=0.5)
+    found, x, y = told(table), table[list(THREE)].to_numpy(), table["outcome"].to_numpy()
+    predicted, means = (
+        cross_val_predict(LinearRegression(), design, y, cv=LeaveOneOut())
+        for design in (x, np.zeros((25, 1)))
+    )
+    left_out = 1 - ((y - predicted) ** 2).sum() / ((y - means) ** 2).sum()
+    share = LinearRegression().fit(x, y).score(x, y)
+    assert found["variance explained", "all"]["estimate"] == pytest.approx(share)
+    assert found["variance explained, leave-one-out", "all"]["estimate"] == pytest.approx(left_out)
+    for column, predictor in enumerate(THREE):
+        for name, theirs in (("Pearson", pearsonr), ("Spearman", spearmanr)):
+            row = found[f"{name} correlation", predictor]
+            assert row["estimate"] == pytest.approx(theirs(x[:, column], y).statistic)
+            assert row["lo"] < row["estimate"] < row["hi"]
+
+
+def test_observers_without_a_value_are_left_out_and_counted_and_too_few_have_no_number():
+    table = related(30, noise=0.5)
+    gaps = table.copy()
+    gaps.loc[3, "bandwidth"], gaps.loc[7, "centre"], gaps.loc[9, "outcome"] = np.nan, np.inf, np.nan
+    with_gaps, without = told(gaps), told(table.drop([3, 7, 9]))
+    for key, row in with_gaps.items():
+        assert row["n_left_out"] == 3
+        assert row["estimate"] == without[key]["estimate"]
+    (few,) = told(table.head(4)).values()
+    assert np.isnan(few["estimate"])
+    assert few["note"] == "needs 5 observers or more"

@@ -98,9 +98,9 @@ def draw_conflict(shape: int, texture: int, rng: Generator, size: int) -> Field:
     difference = rng.choice([-1, 1]) * rng.uniform(0.3, 0.5)
     middle = rng.uniform(0.4, 0.6)
     ground = middle - difference / 2 + rng.uniform(0.02, 0.05) * _texture(rng, size)
+    light = _illumination(rng, size)
     filling = difference * (1 - _copies(objects[texture], rng, size))
-    scene = ground + coverage * filling
-    return np.clip(scene * _illumination(rng, size), 0, 1, dtype=np.float32)
+    return np.clip((ground + coverage * filling) * light, 0, 1, dtype=np.float32)
 
 
 def _copies(draw_object: Callable[[Generator], list[Part]], rng: Generator, size: int) -> Field:

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from cogattn.seeds import Streams
 from cogattn.vision.images import procedural
-from cogattn.vision.images.procedural import CATEGORIES, draw
+from cogattn.vision.images.procedural import CATEGORIES, COPIES, draw, draw_conflict
 from cogattn.vision.images.silhouettes import SILHOUETTES
 
 CHANCE = 1 / 16
@@ -107,3 +107,26 @@ def test_a_scene_of_224_pixels_is_drawn_within_a_hundredth_of_a_second_or_so():
         draw(i % 16, streams.generator(i), 224)
         times.append(time.perf_counter() - start)
     assert np.median(times) < 0.05  # 7 ms on an idle core; the rest is for a busy machine
+
+
+@pytest.mark.parametrize("shape", range(16))
+def test_another_texture_changes_a_cue_conflict_inside_its_outline_only(shape: int):
+    """Pixels that three textures share are ground, or left between all copies; those that differ make the shape."""
+    textures = [(shape + k) % 16 for k in (1, 5, 9)]
+    images = np.stack([draw_conflict(shape, k, np.random.default_rng(shape), 128) for k in textures])
+    differs = np.ptp(images, axis=0) > 0
+    assert 0.05 < differs.mean() < 0.34
+    rows, columns = (np.flatnonzero(differs.any(axis=axis)) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) < 0.9 * 128
+    means = images[:, ~differs]
+    assert np.array_equal(means[0], means[2])
+
+
+def test_copies_of_a_cue_conflict_stand_side_by_side_in_a_grid():
+    """Along a line through an outline as wide as the image, luminance goes up and down once a copy."""
+    coverage = procedural._copies(
+        lambda _: SILHOUETTES["heart"](np.random.default_rng(0)), np.random.default_rng(1), 9 * 24
+    )
+    spectrum = np.abs(np.fft.rfft(coverage.mean(axis=0) - coverage.mean()))
+    assert spectrum[1:].argmax() + 1 in (COPIES - 1, COPIES, COPIES + 1)
+    assert 0.1 < coverage.mean() < 0.6
