@@ -224,6 +224,13 @@ def shortened(name: str, width: int) -> str:
     return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"
 
 
+def plain_log_ticks(axes: Axes, ticks: Sequence[float], *, axis: Literal["x", "y"] = "x") -> None:
+    """Set the ticks of a logarithmic axis, as plain numbers, and no others."""
+    own = axes.xaxis if axis == "x" else axes.yaxis
+    own.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    own.set_ticks([], minor=True)
+
+
 def caption(figure: Figure, text: str) -> None:
     """Write a line below the panels: what n is and what the bars are."""
     with style():
