@@ -7,7 +7,6 @@ colours are from Okabe and Ito's palette, which the colour-blind tell apart.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +19,8 @@ from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from cogattn.names import broken as broken
+from cogattn.names import shortened as shortened
 from cogattn.running.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -202,26 +203,6 @@ def count_text(counts: Sequence[float] | pd.Series) -> str:
     """Say how many: ``1,050`` where all are equal, else ``320-1,050``; counts are at least 1."""
     values = sorted({int(n) for n in counts})
     return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,}-{values[-1]:,}"
-
-
-def broken(name: str, width: int) -> str:
-    """Return `name` in lines of at most `width` characters, broken after a space, comma, dot, slash or underscore.
-
-    An equals sign stays with both of its sides; what has no place to break stays whole.
-    """
-    pieces = re.findall(r"(?: = |[^ ,./_:])+[ ,./_:]*", name) or [name]
-    lines = [""]
-    for piece in pieces:
-        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(line.rstrip(" ") for line in lines)
-
-
-def shortened(name: str, width: int) -> str:
-    """Return both ends of a long name."""
-    half = (width - 3) // 2
-    return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"
 
 
 def plain_log_ticks(axes: Axes, ticks: Sequence[float], *, axis: Literal["x", "y"] = "x") -> None:
