@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,9 @@ from cogattn.errors import ConfigError, RunFailed
 from cogattn.registry import load_study
 from cogattn.reporting.progress import progress_bar
 from cogattn.running.catalogue import find_run
-from cogattn.running.execute import Execution, loaded_study, run_study
+from cogattn.running.execute import Execution, checked_shelf, loaded_study, run_study
 from cogattn.running.executors import checked_workers
+from cogattn.running.hardware import checked_hardware
 from cogattn.running.records import CellList, ConfigRecord
 from cogattn.running.store import FIGURES, PEOPLE, TABLES, TRIALS, RunFolder
 from cogattn.study import Study
@@ -152,6 +153,11 @@ def run(
     progress: bool = True,
     config: StudyConfig | str | Path | None = None,
     mix: bool = False,
+    device: str | Sequence[str] = "auto",
+    batch: int | None = None,
+    precision: str = "fp32",
+    loaders: int | None = None,
+    shelf_gb: float | None = None,
     **settings: Value,
 ) -> Run:
     """Put an observer through a study, or compute what is missing of it, and return what comes out.
@@ -166,13 +172,24 @@ def run(
     out : str or Path
         Folder of runs.
     workers : int, optional
-        Processes; default one a processor. A live network whose class a worker cannot import stays in this process.
+        Processes; default one a processor, or a GPU. A live network whose class a worker cannot import stays in this
+        process.
     progress : bool
         Show a progress bar, if stderr is a terminal or a notebook.
     config : StudyConfig, str or Path, optional
         Settings to start from: an object, a TOML file, or a run's config.json.
     mix : bool
-        Take stored cells that other library versions have made.
+        Take stored cells that other library versions or hardware have made.
+    device : str or sequence of str
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or several GPUs.
+    batch : int, optional
+        Images that a network takes at once.
+    precision : {"fp32", "tf32", "bf16", "fp16"}
+        Of networks' layers.
+    loaders : int, optional
+        Threads that load images and make stimuli ahead of a network.
+    shelf_gb : float, optional
+        Most disk for stimuli that observers share, in gigabytes.
     **settings
         Settings of the study by name; groups are mappings: ``noise={"n_bands": 5}``.
 
@@ -193,7 +210,14 @@ def run(
     """
     loaded = loaded_study(study)
     values = merge(_starting_values(config), {name: plain_values(value) for name, value in settings.items()})
-    execution = Execution(workers=checked_workers(workers), mix=mix)
+    devices = (device,) if isinstance(device, str) else tuple(device)
+    hardware = checked_hardware(devices, batch=batch, precision=precision, loaders=loaders)
+    execution = Execution(
+        workers=checked_workers(workers, hardware),
+        mix=mix,
+        hardware=hardware,
+        shelf_gb=checked_shelf(shelf_gb),
+    )
     if observer is not None:
         given, execution = _observer_values(observer, values.get("observer"), execution)
         values = merge(values, {"observer": given})
@@ -255,15 +279,18 @@ def _observer_values(
     settings = live.register(observer)
     if live.can_travel(settings.digest):
         return settings.model_dump(mode="json"), _with_module(execution, settings.digest)
-    return settings.model_dump(mode="json"), Execution(workers=1, mix=execution.mix)
+    return settings.model_dump(mode="json"), _in_this_process(execution)
 
 
 def _with_module(execution: Execution, digest: str) -> Execution:
-    from dataclasses import replace
-
     from cogattn.observers import live
 
     return replace(execution, prepare=(live.restore, (live.parcel(digest),)))
+
+
+def _in_this_process(execution: Execution) -> Execution:
+    """One worker, on the first device: nobody else can have the network."""
+    return replace(execution, workers=1, hardware=execution.hardware.of_worker(0))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

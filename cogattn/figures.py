@@ -7,7 +7,6 @@ colours are from Okabe and Ito's palette, which the colour-blind tell apart.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +19,8 @@ from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from cogattn.names import broken as broken
+from cogattn.names import shortened as shortened
 from cogattn.running.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -204,24 +205,11 @@ def count_text(counts: Sequence[float] | pd.Series) -> str:
     return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,}-{values[-1]:,}"
 
 
-def broken(name: str, width: int) -> str:
-    """Return `name` in lines of at most `width` characters, broken after a space, comma, dot, slash or underscore.
-
-    An equals sign stays with both of its sides; what has no place to break stays whole.
-    """
-    pieces = re.findall(r"(?: = |[^ ,./_:])+[ ,./_:]*", name) or [name]
-    lines = [""]
-    for piece in pieces:
-        if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(line.rstrip(" ") for line in lines)
-
-
-def shortened(name: str, width: int) -> str:
-    """Return both ends of a long name."""
-    half = (width - 3) // 2
-    return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"
+def plain_log_ticks(axes: Axes, ticks: Sequence[float], *, axis: Literal["x", "y"] = "x") -> None:
+    """Set the ticks of a logarithmic axis, as plain numbers, and no others."""
+    own = axes.xaxis if axis == "x" else axes.yaxis
+    own.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    own.set_ticks([], minor=True)
 
 
 def caption(figure: Figure, text: str) -> None:

@@ -20,8 +20,9 @@ from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.plan import plan_text
 from cogattn.reporting.progress import progress_bar
 from cogattn.reporting.tables import rows_json, summary_text
-from cogattn.running.execute import Execution, adopt, open_run, run_study
+from cogattn.running.execute import Execution, adopt, checked_shelf, open_run, run_study
 from cogattn.running.executors import checked_workers
+from cogattn.running.hardware import checked_hardware
 from cogattn.running.identity import make_plan
 from cogattn.running.store import RunFolder
 from cogattn.study import Study
@@ -52,10 +53,42 @@ DryRun = Annotated[
 ]
 Mix = Annotated[
     bool,
-    _option("--mix", "Take stored cells that other library versions or devices have made.", flag=True),
+    _option("--mix", "Take stored cells that other library versions or hardware have made.", flag=True),
 ]
 Code = Annotated[
     str, _option("--code", "Take stored cells that this other code has made: the start of its digest.")
+]
+Device = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--device",
+        group=RUNNING,
+        consume_multiple=True,
+        negative="",
+        help="What networks compute on: auto (a GPU where there is one), cpu, cuda, cuda:1, mps; several GPUs, "
+        "cuda:0 cuda:1, take cells by turns.",
+    ),
+]
+Batch = Annotated[
+    int | None, _option("--batch", "Images that a network takes at once. Default: 4 on a CPU, 256 on a GPU.")
+]
+Precision = Annotated[
+    str | None, _option("--precision", "Of networks' layers: fp32 (default), tf32, bf16 or fp16.")
+]
+Loaders = Annotated[
+    int | None,
+    _option(
+        "--loaders",
+        "Threads that load images and make stimuli ahead of a network. Default: 1 on a CPU, up to 8 a GPU.",
+    ),
+]
+ShelfGb = Annotated[
+    float | None,
+    _option(
+        "--shelf-gb",
+        "Most disk for stimuli that several observers share, in gigabytes; 0 keeps none. Default: 8 where a run "
+        "has several.",
+    ),
 ]
 Timeout = Annotated[float | None, _option("--cell-timeout", "Longest time for one cell, in seconds.")]
 Memory = Annotated[int | None, _option("--cell-memory", "Most memory for one cell, in megabytes.")]
@@ -86,11 +119,23 @@ def command(name: str) -> Callable[..., int]:
         code: Code = "",
         cell_timeout: Timeout = None,
         cell_memory: Memory = None,
+        device: Device = None,
+        batch: Batch = None,
+        precision: Precision = None,
+        loaders: Loaders = None,
+        shelf_gb: ShelfGb = None,
         **flags: object,
     ) -> int:
         settings = study.Config.parse(merge(read_settings(config) if config else {}, nested(flags)))
+        hardware = checked_hardware(device, batch=batch, precision=precision, loaders=loaders)
         execution = Execution(
-            checked_workers(workers), mix, code, _above_zero("--cell-timeout", cell_timeout), cell_memory
+            workers=checked_workers(workers, hardware),
+            mix=mix,
+            code=code,
+            cell_timeout_s=_above_zero("--cell-timeout", cell_timeout),
+            cell_memory_mb=cell_memory,
+            hardware=hardware,
+            shelf_gb=checked_shelf(shelf_gb),
         )
         if dry_run:
             return _print_plan(study, settings, out, execution)
@@ -170,7 +215,8 @@ def _above_zero(flag: str, value: float | None) -> float | None:
 def _print_plan(study: Study, config: StudyConfig, out: Path, execution: Execution) -> int:
     study.check(config)
     run = open_run(study, config, out)
-    plan = adopt(make_plan(study, config), run.cells, mix=execution.mix, code=execution.code)
+    plan = make_plan(study, config, execution.hardware)
+    plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
     print(plan_text(study, config, plan, run, workers=execution.workers))
     return 0
 
@@ -182,7 +228,7 @@ def _run_and_print(
     try:
         run = _run(study, config, out=out, execution=execution)
     except KeyboardInterrupt as interrupt:
-        raise type(interrupt)(_stored_so_far(interrupt, study, config, out)) from None
+        raise type(interrupt)(_stored_so_far(interrupt, study, config, out, execution)) from None
     except RunFailed as error:
         failure, run = error, open_run(study, config, out)
         if not run.finished:
@@ -204,9 +250,11 @@ def _run(study: Study, config: StudyConfig, *, out: Path, execution: Execution) 
         return run_study(study, config, out=out, execution=execution, argv=argv, on_progress=on_progress)
 
 
-def _stored_so_far(interrupt: KeyboardInterrupt, study: Study, config: StudyConfig, out: Path) -> str:
+def _stored_so_far(
+    interrupt: KeyboardInterrupt, study: Study, config: StudyConfig, out: Path, execution: Execution
+) -> str:
     run = open_run(study, config, out)
-    names = [planned.name for planned in make_plan(study, config).cells]
+    names = [planned.name for planned in make_plan(study, config, execution.hardware).cells]
     stored = sum(map(run.cells.has, names))
     word = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
     return (

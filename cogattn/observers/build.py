@@ -22,6 +22,7 @@ from cogattn.observers.roster import checkpoint_of
 from cogattn.observers.sources import weights_file
 from cogattn.observers.untrained import untrained_copy
 from cogattn.running.digests import file_digest
+from cogattn.running.hardware import current
 
 INTERPOLATIONS: dict[str, Interpolation] = {
     "bilinear": "bilinear",
@@ -136,7 +137,7 @@ _kept: list[_Built] = []
 
 
 def _built(settings: NetworkObserver, name: str, *, seed: int, untrained: bool) -> _Built:
-    key = _key(settings, name, seed, untrained)
+    key = current(), _key(settings, name, seed, untrained)
     if not _kept or _kept[0].key != key:
         _kept.clear()  # before the next is built: there may be room for one
         _kept.append(_Built(key, _make(settings, name, seed, untrained)))

@@ -1,12 +1,13 @@
 """A frozen image network that answers with class scores or pooled features and does its own preprocessing.
 
 Images are (n, 3, height, width) in [0, 1] everywhere outside; size, interpolation, mean and standard
-deviation are the network's and never the caller's business.
+deviation are the network's and never the caller's business; device, precision and images at once are the execution's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol, cast
 
 import torch
@@ -15,9 +16,9 @@ from torch.nn import functional
 
 from cogattn.errors import ObserverError
 from cogattn.observers.config import Interpolation
+from cogattn.running.hardware import current, default_batch
 
-CPU_BATCH = 4
-"""Images at once on a CPU, where larger activations are allocated anew in every layer (64: a third of the speed)."""
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Network:
@@ -39,17 +40,18 @@ class Network:
     interpolation : {"bilinear", "bicubic"}
         How images are resized, antialiased.
     device : str
-        ``"auto"`` (a GPU where there is one) or a torch device.
+        ``"auto"`` (that of `cogattn.running.hardware.current`) or a torch device.
 
     Raises
     ------
     ObserverError
-        By `logits` and `features`, for images of another shape, type or range.
+        By `logits` and `features`, for images of another shape, type or range, or more at once than the device holds.
 
     Notes
     -----
     Answers come back on the device of the images. They are plain numbers, made in ``torch.inference_mode``,
-    unless ``differentiable=True``: then gradients reach the images through resizing and normalisation.
+    unless ``differentiable=True``: then gradients reach the images through resizing and normalisation. They are never
+    computed in fp16, in which those below 6e-8 are zero, but in float32.
 
     Examples
     --------
@@ -75,8 +77,12 @@ class Network:
     ) -> None:
         self.name, self.n_classes, self.input_size = name, n_classes, input_size
         self.mean, self.std, self.interpolation = mean, std, interpolation
-        self.device = torch.device(_best_device() if device == "auto" else device)
-        self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+        hardware = current()
+        self.device = torch.device(hardware.device if device == "auto" else device)
+        self.precision = hardware.precision
+        self.batch = hardware.batch or default_batch(self.device.type)
+        by_pixel = self.device.type == "cpu" or self.precision != "fp32"  # as tensor cores take them, too
+        self.memory_format = torch.channels_last if by_pixel else torch.contiguous_format
         self.module = module.eval().requires_grad_(False).to(self.device).to(memory_format=self.memory_format)
 
     def logits(self, images: Tensor, *, differentiable: bool = False) -> Tensor:
@@ -105,31 +111,69 @@ class Network:
         mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return (images - mean) / std
 
+    @contextmanager
+    def computing(self, *, differentiable: bool = False) -> Generator[None]:
+        """Have layers compute in the execution's precision inside: TensorFloat-32 is off unless asked for."""
+        with ExitStack() as inside:
+            if self.device.type == "cuda":
+                inside.enter_context(_products_in_tf32(self.precision == "tf32"))
+            if self.precision == "bf16" or (self.precision == "fp16" and not differentiable):
+                inside.enter_context(torch.autocast(self.device.type, AUTOCAST[self.precision]))
+            yield
+
     def _pooled(self, inputs: Tensor) -> Tensor:
         halves = cast(_TwoHalves, self.module)
         return halves.forward_head(halves.forward_features(inputs), pre_logits=True)
 
     def _answer(self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool) -> Tensor:
-        self._check(images)
+        _check_form(images)
         with torch.enable_grad() if differentiable else torch.inference_mode():
-            parts = images.split(CPU_BATCH) if self.device.type == "cpu" else (images,)
-            return torch.cat([self._forward(forward, part) for part in parts])
+            parts = images.split(self.batch)
+            return torch.cat([self._forward(forward, part, differentiable=differentiable) for part in parts])
 
-    def _forward(self, forward: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        inputs = self.preprocess(images.to(self.device, torch.float32))
-        return forward(inputs.contiguous(memory_format=self.memory_format)).to(images.device)
-
-    def _check(self, images: Tensor) -> None:
-        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+    def _forward(
+        self, forward: Callable[[Tensor], Tensor], images: Tensor, *, differentiable: bool
+    ) -> Tensor:
+        try:
+            seen = self._sent(images, grey=not differentiable and images.stride(1) == 0)
+            inputs = self.preprocess(seen).contiguous(memory_format=self.memory_format)
+            with self.computing(differentiable=differentiable):
+                answer = forward(inputs)
+            return (answer.float() if self.precision in AUTOCAST else answer).to(images.device)
+        except torch.OutOfMemoryError as error:
             raise ObserverError(
-                f"images must be floats (n, 3, height, width); got {images.dtype} {tuple(images.shape)}"
-            )
-        if images.numel():
-            low, high = (float(bound) for bound in images.detach().aminmax())
+                f"--batch must be of as many images as {self.device} has memory for; got {len(images)} at once "
+                f"({self.name})"
+            ) from error
+
+    def _sent(self, images: Tensor, *, grey: bool) -> Tensor:
+        """Images on the network's device, their range checked there; of grey ones a single channel travels."""
+        sent = (images[:, :1] if grey else images).to(self.device, torch.float32, non_blocking=True)
+        if sent.numel():
+            low, high = torch.stack(sent.detach().aminmax()).tolist()
             if not (low >= 0 and high <= 1):
                 raise ObserverError(
                     f"images must lie in [0, 1]; got values from {low:.4g} to {high:.4g} ({self.name})"
                 )
+        return sent.expand(-1, 3, -1, -1) if grey else sent
+
+
+@contextmanager
+def _products_in_tf32(on: bool) -> Generator[None]:
+    """Allow TensorFloat-32 in matrix products and convolutions, or forbid it; then as it was."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def _check_form(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        raise ObserverError(
+            f"images must be floats (n, 3, height, width); got {images.dtype} {tuple(images.shape)}"
+        )
 
 
 class _TwoHalves(Protocol):
@@ -138,7 +182,3 @@ class _TwoHalves(Protocol):
     def forward_features(self, inputs: Tensor) -> Tensor: ...
 
     def forward_head(self, features: Tensor, pre_logits: bool) -> Tensor: ...
-
-
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

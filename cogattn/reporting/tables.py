@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cogattn.names import shortened
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,6 +18,11 @@ MISSING = "-"
 WIDTH = 80
 NARROWEST = 16
 """Fewest columns that are left to the first column of a table, whose text is wrapped."""
+MANY = 12
+"""More observers than these have a line each, not a block."""
+LONGEST_NAME = 36
+MOST_NOTES = 8
+"""Of many observers; the summary has all."""
 
 
 def summary_text(
@@ -27,6 +34,8 @@ def summary_text(
     width: int = WIDTH,
 ) -> str:
     """Return a study's summary as text: remarks, a block for each observer, the rows' own notes.
+
+    More than twelve observers have a line each, by rank of the first measure, with as many measures as fit.
 
     Parameters
     ----------
@@ -42,18 +51,96 @@ def summary_text(
         Columns of the terminal; text is wrapped, numbers are not.
     """
     notes: list[str] = []
+    lines = textwrap.wrap(title, width)
+    above = [*lines, "=" * max(map(len, lines))] if lines else []
+    above += [_wrapped(f"* {remark}", "  ", width) for remark in remarks]
+    many = summary["observer"].nunique() > MANY
+    body = _ranked(summary, notes, place, width) if many else _each(summary, notes, place, width)
+    shown = notes[:MOST_NOTES] if many else notes
+    below = [_wrapped(f"({i}) {note}", "    ", width) for i, note in enumerate(shown, start=1)]
+    below += (
+        [f"and {len(notes) - len(shown)} more notes in tables/summary.csv"] if len(shown) < len(notes) else []
+    )
+    return "\n".join([*above, *([""] if remarks else []), body, *below])
+
+
+def _each(summary: pd.DataFrame, notes: list[str], place: pd.DataFrame | None, width: int) -> str:
+    """A block an observer."""
     rows: list[tuple[str, ...]] = []
     for observer, own in summary.groupby("observer", sort=False):
         records = own.to_dict("records")
         rows.append((_heading(records[0]),))
         rows += [_summary_row(row, notes) for row in records]
         rows += [(line,) for line in _place_lines(str(observer), own, place, notes)]
-    header = ("", "model [95 % interval]", "people", "n")
-    lines = textwrap.wrap(title, width)
-    above = [*lines, "=" * max(map(len, lines))] if lines else []
-    above += [_wrapped(f"* {remark}", "  ", width) for remark in remarks]
-    below = [_wrapped(f"({i}) {note}", "    ", width) for i, note in enumerate(notes, start=1)]
-    return "\n".join([*above, *([""] if remarks else []), blocks(header, rows, width=width), *below])
+    return blocks(("", "model [95 % interval]", "people", "n"), rows, width=width)
+
+
+def _ranked(summary: pd.DataFrame, notes: list[str], place: pd.DataFrame | None, width: int) -> str:
+    """A line an observer, by rank of the first measure; as many measures as fit, and how many more there are."""
+    measures = {str(key): own.set_index("observer") for key, own in summary.groupby("measure", sort=False)}
+    by = next(iter(measures))
+    ranked = measures[by].sort_values("estimate", ascending=False, kind="stable", na_position="last").index
+    names = [str(name) for name in dict.fromkeys([*ranked, *summary["observer"]])]
+    longest = min(LONGEST_NAME, width * 35 // 100)
+    columns = [["observer", "", "people", *(shortened(printable(name), longest) for name in names)]]
+    joint = _joint_column(names, place)
+    room = width - max(map(len, columns[0])) - (2 + max(map(len, joint)) if joint else 0)
+    for key, own in measures.items():
+        told = list(notes)
+        column = _measure_column(key, own, names, told)
+        room -= 2 + max(map(len, column))
+        if len(columns) > 1 and room < 0:
+            break
+        notes[:] = told
+        columns.append(column)
+    more = len(measures) - len(columns) + 1
+    columns += [joint] if joint else []
+    if {column[2] for column in columns[1:]} <= {"", MISSING}:
+        columns = [[*column[:2], *column[3:]] for column in columns]
+    left = f"; {more} more measure{'s' if more > 1 else ''} in tables/summary.csv" if more else ""
+    about = f"{len(names)} observers by {by}, with 95 % intervals{left}"
+    return "\n".join([_columns(columns), "", *textwrap.wrap(about, width)])
+
+
+def _measure_column(key: str, own: pd.DataFrame, names: Sequence[str], notes: list[str]) -> list[str]:
+    """Key and unit, people's mean, a cell an observer; a note of all of them stands beside the key."""
+    parts = {str(name): str(text or "").split("; ") for name, text in own["note"].items()}
+    shared = [
+        part for part in next(iter(parts.values())) if part and all(part in each for each in parts.values())
+    ]
+    head = printable(key) + _footnote("; ".join(shared), notes)
+    cells = []
+    for name in names:
+        if name not in parts:
+            cells.append(MISSING)
+            continue
+        rest = "; ".join(part for part in parts[name] if part not in shared)
+        cells.append(interval_text(*own.loc[name, ["estimate", "lo", "hi"]]) + _footnote(rest, notes))
+    people = own.loc[own["human"].notna(), ["human", "human_lo", "human_hi"]]
+    theirs = interval_text(*people.iloc[0]) if len(people) else MISSING
+    unit = str(own["unit"].iloc[0])
+    return [head, f"({unit})" if unit else "", theirs, *cells]
+
+
+def _joint_column(names: Sequence[str], place: pd.DataFrame | None) -> list[str]:
+    """P of being one of the people by several measures jointly, where anybody has been placed so."""
+    if place is None:
+        return []
+    joint = place[place["measures"].str.contains(" ") & place["p"].notna()]
+    found = dict(zip(joint["observer"], joint["p"], strict=True))
+    if not found:
+        return []
+    return ["one of", "people? p", "", *(_p_text(found[n]) if n in found else MISSING for n in names)]
+
+
+def _columns(columns: Sequence[Sequence[str]]) -> str:
+    """Columns of equal length: two lines of head, a rule, the rest."""
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join(text.ljust(size) for text, size in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+    return "\n".join([*lines[:2], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[2:]])
 
 
 def _heading(row: Mapping[str, object]) -> str:

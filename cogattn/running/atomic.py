@@ -73,7 +73,7 @@ def publish_once(path: Path, data: bytes) -> None:
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Generator[Path]:
     """Write and sync a temporary file for the caller to move into place; remove it, and sync the folder."""
-    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary = temporary_beside(path)
     try:
         try:
             with open(temporary, "xb") as file:
@@ -86,6 +86,11 @@ def _written_beside(path: Path, data: bytes) -> Generator[Path]:
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"{path.name} must be writable; got {error.strerror} ({path.parent})") from error
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a name that nobody else writes to, beside `path`; `sweep_temporaries` knows whose it is."""
+    return path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -55,6 +55,15 @@ def gpu_names() -> tuple[str, ...]:
     return tuple(names)
 
 
-def device_class() -> str:
-    """``cuda`` where there is a GPU that cells would use, else ``cpu``: their numbers differ."""
-    return "cuda" if gpu_names() else "cpu"
+def best_device() -> str:
+    """``cuda`` where there is an NVIDIA GPU that torch can use, else ``cpu``; without a GPU torch is not imported."""
+    if not gpu_names():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

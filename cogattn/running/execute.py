@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -27,11 +28,21 @@ from cogattn.registry import complete, load_study
 from cogattn.running.cells import CellStore, DamagedCell
 from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
 from cogattn.running.crew import ATTEMPTS, Crew, OnProgress, Progress
-from cogattn.running.executors import InlineExecutor, MakeExecutor, Prepare, SpawnPool, one_thread
+from cogattn.running.executors import (
+    InlineExecutor,
+    MakeExecutor,
+    Prepare,
+    SpawnPool,
+    one_thread,
+    worker_index,
+)
 from cogattn.running.formats import parquet_of
-from cogattn.running.identity import Plan, PlannedCell, cell_code, make_plan, target_of
+from cogattn.running.hardware import DEFAULT, Hardware, using
+from cogattn.running.identity import Plan, PlannedCell, cell_code, libraries_of, make_plan, target_of
 from cogattn.running.provenance import collect
-from cogattn.running.records import CellList, CellRecord, ListedCell, Provenance
+from cogattn.running.records import CellList, CellRecord, ListedCell, Provenance, digest
+from cogattn.running.shelf import SHELF, Shelf
+from cogattn.running.shelf import using as shelved
 from cogattn.running.store import PLACE, RunFolder, run_id
 from cogattn.study import Cell, Outcome, Results, Study, Trials, streams_of
 
@@ -41,13 +52,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 PLACED_ROLES = ("network", "control", "person")
 """Of observers who could be one of the people."""
+SHELF_GB = 8.0
 CODE_DIGITS = 8
 """Hex digits by which a person names code."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How cells are computed: nothing here can change a number.
+    """How cells are computed. Nothing but the hardware can change a number, and a cell's name says so.
 
     Parameters
     ----------
@@ -66,6 +78,11 @@ class Execution:
         else spawned processes.
     prepare : tuple, optional
         A function and its arguments, called in each worker before its first cell.
+    hardware : Hardware
+        Devices, precision, images at once, loaders.
+    shelf_gb : float, optional
+        Most disk for stimuli that observers share, in gigabytes; 0 keeps none. Default: `SHELF_GB` where a run has
+        several observers, else 0.
     """
 
     workers: int = 1
@@ -75,6 +92,8 @@ class Execution:
     cell_memory_mb: int | None = None
     make_executor: MakeExecutor | None = None
     prepare: Prepare | None = None
+    hardware: Hardware = DEFAULT
+    shelf_gb: float | None = None
 
     @property
     def serial(self) -> bool:
@@ -90,6 +109,19 @@ class Execution:
             return InlineExecutor()
         return SpawnPool(workers, memory_mb=self.cell_memory_mb, prepare=self.prepare)
 
+    def shelf_bytes(self, plan: Plan) -> int:
+        """Most bytes of stimuli that this plan's cells keep for each other."""
+        several = len({planned.cell.observer for planned in plan.cells}) > 1
+        gigabytes = (SHELF_GB if several else 0) if self.shelf_gb is None else self.shelf_gb
+        return int(gigabytes * 1e9)
+
+
+def checked_shelf(gigabytes: float | None) -> float | None:
+    """Return the size of the shelf; raise ConfigError below 0."""
+    if gigabytes is not None and not gigabytes >= 0:
+        raise ConfigError(f"--shelf-gb must be 0 or more; got {gigabytes:g}")
+    return gigabytes
+
 
 @dataclass(frozen=True)
 class Task:
@@ -103,11 +135,17 @@ class Task:
         What to run.
     root : Path
         The store.
+    hardware : Hardware
+        All devices of the execution: a worker takes its own.
+    shelf : Shelf, optional
+        Where stimuli are kept for other observers.
     """
 
     study: str
     planned: PlannedCell
     root: Path
+    hardware: Hardware = DEFAULT
+    shelf: Shelf | None = None
 
 
 def open_run(study: str | Study, config: StudyConfig, out: Path) -> RunFolder:
@@ -163,12 +201,13 @@ def run_study(
     """
     loaded = loaded_study(study)
     run = open_run(loaded, config, out)
-    if _first_of_this_process(loaded) and run.finished and answered(loaded, config, run, execution):
-        return run
-    loaded.check(config)
-    plan = make_plan(loaded, config)
-    with run.at_work(config):
-        _carry_out(loaded, config, run, plan, execution, argv, on_progress or (lambda _: None))
+    with using(execution.hardware.of_worker(0)):
+        if _first_of_this_process(loaded) and run.finished and answered(loaded, config, run, execution):
+            return run
+        loaded.check(config)
+        plan = make_plan(loaded, config, execution.hardware)
+        with run.at_work(config):
+            _carry_out(loaded, config, run, plan, execution, argv, on_progress or (lambda _: None))
     return run
 
 
@@ -221,7 +260,7 @@ def _first_of_this_process(study: Study) -> bool:
 def answered(study: Study, config: StudyConfig, run: RunFolder, execution: Execution) -> bool:
     """Whether a finished run is whole and current, told without the study's own check, which it has passed."""
     try:
-        plan = make_plan(study, config)
+        plan = make_plan(study, config, execution.hardware)
     except CogattnError:
         return False  # the check says it better
     if missing_cells(plan, run.cells):
@@ -250,15 +289,24 @@ def adopt(plan: Plan, store: CellStore, *, mix: bool = False, code: str = "") ->
             if (code and record.code.startswith(code)) or (mix and same_code):
                 taken[planned.name] = record
                 break
-            reason = "other library versions" if same_code else f"other code ({record.code[:CODE_DIGITS]})"
+            reason = _otherness(record, planned.record)
             refused[reason] = refused.get(reason, 0) + 1
     for reason, n in refused.items():
-        way = "--mix takes them" if "library" in reason else "--code takes them"
+        way = "--code takes them" if reason.startswith("other code") else "--mix takes them"
         log.warning("%d stored cell(s) were made by %s and are computed again; %s", n, reason, way)
     if code and not taken and missing:
         raise ConfigError(f"--code must name code that made stored cells of this run; got {code[:80]!r}")
     cells = tuple(replace(p, record=taken[p.name]) if p.name in taken else p for p in plan.cells)
     return replace(plan, cells=cells)
+
+
+def _otherness(stored: CellRecord, wanted: CellRecord) -> str:
+    """How a stored cell was made otherwise than it is wanted."""
+    if stored.code != wanted.code:
+        return f"other code ({stored.code[:CODE_DIGITS]})"
+    if stored.libraries != wanted.libraries:
+        return "other library versions"
+    return f"other hardware ({stored.device})"
 
 
 def refuse_lost(own: Plan, taken: Plan, store: CellStore) -> None:
@@ -296,7 +344,9 @@ def begin(run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str])
     """
     run.cells.sweep()
     n_missing = len(missing_cells(plan, run.cells))
-    session = collect(plan, argv=argv, workers=execution.workers, n_missing=n_missing)
+    session = collect(
+        plan, argv=argv, workers=execution.workers, n_missing=n_missing, hardware=execution.hardware
+    )
     with run.cells.lock(), run.lock():
         earlier = run.read_or_set_aside(Provenance) or Provenance()
         run.reopen()
@@ -330,9 +380,11 @@ def execute(
 ) -> dict[PlannedCell, str]:
     """Compute the cells of `plan` that are not stored; return those that failed, with the cause."""
     target, missing = target_of(study), missing_cells(plan, run.cells)
+    shelf = _shelf(study, plan, run, execution)
 
     def submit(executor: Executor, planned: PlannedCell) -> Future[str | None]:
-        return executor.submit(run_stored_cell, Task(target, planned, run.root))
+        task = Task(target, planned, run.root, execution.hardware, shelf)
+        return executor.submit(run_stored_cell, task)
 
     crew = Crew(
         run.cells,
@@ -347,6 +399,15 @@ def execute(
     with one_thread() if execution.serial else nullcontext():
         crew.work_off(missing)
     return crew.failures
+
+
+def _shelf(study: Study, plan: Plan, run: RunFolder, execution: Execution) -> Shelf | None:
+    """Where this execution's cells keep stimuli for each other."""
+    limit_bytes = execution.shelf_bytes(plan)
+    if not limit_bytes:
+        return None
+    made_by = digest([plan.code.sha256, libraries_of(plan.code.packages)])
+    return Shelf(run.root / SHELF / study.name, limit_bytes, made_by, time.time_ns())
 
 
 def conclude(
@@ -474,11 +535,13 @@ def mixture_remarks(records: Sequence[CellRecord]) -> tuple[str, ...]:
     for what, values in (
         ("code", {record.code[:CODE_DIGITS] for record in records}),
         ("library versions", {tuple(sorted(record.libraries.items())) for record in records}),
-        ("kinds of device", {record.device for record in records}),
+        ("kinds of hardware", {record.device for record in records}),
         ("processors, whose last digits differ", {record.cpu for record in records}),
     ):
         if len(values) > 1:
-            names = f": {', '.join(sorted(map(str, values)))}" if what == "code" else ""
+            names = (
+                f": {', '.join(sorted(map(str, values)))}" if what in ("code", "kinds of hardware") else ""
+            )
             found.append(f"The cells of this run were made by {len(values)} different {what}{names}.")
     return tuple(found)
 
@@ -500,7 +563,9 @@ def run_stored_cell(task: Task) -> str | None:
         if _code_of(task.study) != planned.record.code:
             return "the code of the study was changed after this process had read it; start the command again"
         checkpoint = Checkpoint(checkpoint_path(task.root, planned.record))
-        outcome = run_cell(study, _settings(task.study, planned.settings), planned.cell, checkpoint)
+        hardware = task.hardware.of_worker(worker_index())
+        with using(hardware), shelved(task.shelf):
+            outcome = run_cell(study, _settings(task.study, planned.settings), planned.cell, checkpoint)
         CellStore(task.root, study.name).write(planned.record, outcome, study.tables)
         checkpoint.clear()
     except (StoreError, KeyboardInterrupt):

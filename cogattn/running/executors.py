@@ -19,13 +19,18 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cogattn.errors import ConfigError
-from cogattn.running.environment import gpu_names
+from cogattn.running.environment import available_cpus
+from cogattn.running.hardware import DEFAULT, Hardware
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 _FOR_LIFE = ExitStack()
 """Holds a worker to one thread: dropped, the context would be left at once."""
+_WORKER = [0]
 P = ParamSpec("P")
 T = TypeVar("T")
 MakeExecutor = Callable[[int], Executor]
@@ -35,21 +40,23 @@ PR_SET_PDEATHSIG = 1
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def available_cpus() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def default_workers(hardware: Hardware = DEFAULT) -> int:
+    """One worker a GPU, for cells would fight for it; on a CPU a worker a processor, at most 8."""
+    return min(8, available_cpus()) if hardware.device_type == "cpu" else len(hardware.devices)
 
 
-def default_workers() -> int:
-    """One worker where there is a GPU for cells to fight for; else a worker a processor, at most 8."""
-    return 1 if gpu_names() else min(8, available_cpus())
-
-
-def checked_workers(workers: int | None) -> int:
+def checked_workers(workers: int | None, hardware: Hardware = DEFAULT) -> int:
     """Return the number of workers, the default where none is given; raise ConfigError out of bounds."""
     if workers is not None and not 1 <= workers <= 1024:
         raise ConfigError(f"--workers must be from 1 to 1024; got {workers}")
-    return workers or default_workers()
+    if workers is not None and workers < len(hardware.devices):
+        raise ConfigError(f"--workers must be at least one a device, {len(hardware.devices)}; got {workers}")
+    return workers or default_workers(hardware)
+
+
+def worker_index() -> int:
+    """Which worker of its pool this process is, from 0; 0 for a process that is none."""
+    return _WORKER[-1]
 
 
 class InlineExecutor(Executor):
@@ -79,11 +86,12 @@ class SpawnPool(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int, *, memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
+        context = multiprocessing.get_context("spawn")
         super().__init__(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=become_worker,
-            initargs=(memory_mb, prepare),
+            initargs=(memory_mb, prepare, context.Value("i", 0)),
         )
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -113,8 +121,13 @@ def stop_at_once(executor: Executor) -> None:
         executor.shutdown(wait=False)
 
 
-def become_worker(memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
-    """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies."""
+def become_worker(
+    memory_mb: int | None = None, prepare: Prepare | None = None, begun: Synchronized[int] | None = None
+) -> None:
+    """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies.
+
+    `begun` counts the pool's workers, so that each knows its index.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout = sys.stderr
@@ -125,6 +138,10 @@ def become_worker(memory_mb: int | None = None, prepare: Prepare | None = None) 
         threading.Thread(target=_die_after, args=(driver,), daemon=True, name="die-with-driver").start()
     if memory_mb is not None:
         _limit_memory(memory_mb)
+    if begun is not None:
+        with begun.get_lock():
+            _WORKER.append(begun.value)
+            begun.value += 1
     if prepare is not None:
         function, arguments = prepare
         function(*arguments)

@@ -16,7 +16,8 @@ from functools import lru_cache
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.code import CodeDigest, code_digest
-from cogattn.running.environment import cpu_name, device_class, version_of
+from cogattn.running.environment import cpu_name, gpu_names, version_of
+from cogattn.running.hardware import DEFAULT, Hardware
 from cogattn.running.records import CellRecord, digest
 from cogattn.study import Cell, Study
 
@@ -65,8 +66,8 @@ class Plan:
         )
 
 
-def make_plan(study: Study, config: StudyConfig) -> Plan:
-    """Return the study's cells with what identifies each.
+def make_plan(study: Study, config: StudyConfig, hardware: Hardware = DEFAULT) -> Plan:
+    """Return the study's cells with what identifies each: `hardware`, too, where the study's code reaches torch.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def make_plan(study: Study, config: StudyConfig) -> Plan:
     """
     cells = plan_cells(study, config)
     code, summary_code = cell_code(target_of(study)), question_code(target_of(study))
+    device = hardware.kind if "torch" in code.packages else "cpu"
     like = CellRecord(
         study=study.name,
         cell={},
@@ -84,8 +86,8 @@ def make_plan(study: Study, config: StudyConfig) -> Plan:
         contents={},
         code=code.sha256,
         libraries=libraries_of(code.packages),
-        device=device_class(),
-        cpu=cpu_name(),
+        device=device,
+        cpu=processor_of(device),
     )
     planned = tuple(_planned(study, config, cell, like) for cell in cells)
     return Plan(planned, code, summary_code, dict(sorted(study.inputs(config).items())))
@@ -103,6 +105,12 @@ def plan_cells(study: Study, config: StudyConfig) -> list[Cell]:
             f"study {study.name} must plan at least one cell and no cell twice; got {len(cells)} cells"
         )
     return cells
+
+
+def processor_of(device: str) -> str:
+    """Name of the processor, and of the GPUs that a kind of device is of."""
+    gpus = sorted(set(gpu_names())) if device.startswith("cuda") else []
+    return ", ".join([cpu_name(), *gpus])
 
 
 def target_of(study: Study) -> str:

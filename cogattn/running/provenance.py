@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cogattn.running.environment import cpu_name, git_commit, gpu_names, version_of
+from cogattn.running.hardware import DEFAULT, Hardware
 from cogattn.running.identity import DISTRIBUTIONS, Plan
 from cogattn.running.records import Session
 
 ALWAYS = ("cogattn", "numpy", "scipy", "pandas", "pyarrow", "matplotlib")
 
 
-def collect(plan: Plan, *, argv: Sequence[str], workers: int, n_missing: int) -> Session:
+def collect(
+    plan: Plan, *, argv: Sequence[str], workers: int, n_missing: int, hardware: Hardware = DEFAULT
+) -> Session:
     """Return one session's record.
 
     Parameters
@@ -31,6 +34,8 @@ def collect(plan: Plan, *, argv: Sequence[str], workers: int, n_missing: int) ->
         Processes at work at once, one thread each.
     n_missing : int
         Cells that were not stored when it started.
+    hardware : Hardware
+        What networks computed on.
     """
     reached = {DISTRIBUTIONS.get(name, name) for name in (*plan.code.packages, *plan.summary_code.packages)}
     names = (*ALWAYS, *sorted(reached - set(ALWAYS)))
@@ -49,4 +54,8 @@ def collect(plan: Plan, *, argv: Sequence[str], workers: int, n_missing: int) ->
         cpu=cpu_name(),
         gpus=gpu_names(),
         inputs=dict(plan.inputs),
+        devices=tuple(hardware.of_worker(i).device for i in range(len(hardware.devices))),
+        precision=hardware.precision,
+        batch=hardware.batch,
+        loaders=hardware.loaders,
     )

@@ -37,7 +37,7 @@ class CellRecord(Record):
     libraries: dict[str, str]
     device: str
     cpu: str
-    """Name of the processor: recorded, and no part of the name."""
+    """Name of the processor, and of GPUs that were used: recorded, and no part of the name."""
 
     @cached_property
     def what(self) -> str:
@@ -106,6 +106,10 @@ class Session(Record):
     cpu: str
     gpus: tuple[str, ...]
     inputs: dict[str, str]
+    devices: tuple[str, ...] = ()
+    precision: str = "fp32"
+    batch: int | None = None
+    loaders: int | None = None
 
 
 class Provenance(Record):

@@ -38,6 +38,7 @@ from cogattn.running.checkpoints import CHECKPOINTS
 from cogattn.running.formats import csv_bytes, read_csv, read_parquet
 from cogattn.running.lock import LOCK, claimed, claims, held
 from cogattn.running.records import CellList, ConfigRecord, Manifest, Record
+from cogattn.running.shelf import SHELF
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ R = TypeVar("R", bound=Record)
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-RESERVED = (CELLS, QUARANTINE, CHECKPOINTS)
+RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF)
 """Folders of a store that hold no runs, so that no study may have these names."""
 
 TRIALS, TABLES, FIGURES = "trials", "tables", "figures"

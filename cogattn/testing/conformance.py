@@ -415,7 +415,7 @@ def _demo(study: Study) -> dict[Cell, Outcome]:
     return _demo_of(target_of(study))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _demo_of(target: str) -> dict[Cell, Outcome]:
     study = load_study(target)
     config = study.demo()

@@ -90,8 +90,9 @@ class Backbone:
         return [Level(m.clone(), stride) for m, stride in zip(maps, self.strides, strict=True)]
 
     def _maps(self, module: Any, inputs: Tensor) -> list[Tensor]:
-        with torch.inference_mode():
-            return list(module.forward_intermediates(inputs, indices=self.indices, intermediates_only=True))
+        with torch.inference_mode(), self.network.computing():
+            maps = module.forward_intermediates(inputs, indices=self.indices, intermediates_only=True)
+        return [level.float() for level in maps]
 
     def _module(self, inputs: Tensor) -> Any:
         """The module, folded; of a vision transformer a copy whose position codes fit the image."""

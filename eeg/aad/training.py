@@ -2,7 +2,7 @@
 
 Every fifth training trial is held out of the training; the epoch, learning rate and weight decay with the lowest
 loss there are kept. Adam with decoupled weight decay, the rate falling by a half cosine over all steps. All runs on
-the GPU where there is one.
+the execution's device, in float32.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from cogattn.eeg.aad.config import TrainingSettings
 from cogattn.eeg.aad.journal import Journal, Page
 from cogattn.errors import DataError
+from cogattn.running.hardware import current
 from cogattn.running.pages import copied, moments, named, number, part, restore_moments
 
 Windows = tuple[Tensor, ...]
@@ -217,8 +218,8 @@ class _Training:
 
 
 def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """What the execution computes on."""
+    return torch.device(current().device)
 
 
 def _split(trials: Sequence[Windows]) -> tuple[Windows, Windows | None]:
@@ -235,11 +236,11 @@ def _random_states() -> Page:
     """States of the generators that order the windows and drop units."""
     states = {"cpu": torch.get_rng_state()}
     if device().type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state()
+        states["cuda"] = torch.cuda.get_rng_state(device())
     return states
 
 
 def _set_random_states(states: Page) -> None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"])
+        torch.cuda.set_rng_state(states["cuda"], device())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from cogattn import figures
+from cogattn.psychophysics.masking import many
 from cogattn.psychophysics.masking.channel.fit import Channel
 from cogattn.psychophysics.masking.channel.population import PopulationChannel
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FREQUENCIES_CPI = np.geomspace(1, 160, 241)
 FEW = len(figures.SERIES)
 """So many observers have a colour each; more are drawn in panels or rows of their own."""
+MOST_PANELS = 20
+"""More observers than these have a row of colours, not a panel."""
 DODGE_OCTAVES = 0.11
 """Between the dots of two noise SDs at one band, so that their bars can be told apart."""
 
@@ -37,7 +40,7 @@ def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel | 
         Mean over persons; each person's channel is drawn thin. None where their channels are not known.
     """
     if len(channels) > FEW:
-        return _channel_rows(channels, people)
+        return many.channel_rows(channels, people, _trials_text(channels, people))
     figure, panels = figures.new_figure(width_in=5.2, height_in=3.0 + 0.17 * len(channels))
     axes = panels[0, 0]
     with figures.style():
@@ -82,46 +85,6 @@ def _draw_channel(axes: Axes, channel: Channel, name: str, colour: str) -> None:
     figures.draw_band(axes, FREQUENCIES_CPI, gain, flanks[:, 0], flanks[:, 1], colour=colour, label=label)
 
 
-def _channel_rows(channels: Mapping[str, Channel], people: PopulationChannel | None) -> Figure:
-    """A row an observer: bandwidth and centre with intervals, people's mean behind."""
-    figure, panels = figures.new_figure(1, 2, height_in=1.2 + 0.17 * len(channels))
-    measures = (
-        ("bandwidth, octaves", (0.4, 8.0), "bandwidth_octaves", "bandwidth_interval"),
-        ("centre, cycles per image", (4.0, 128.0), "center_cpi", "center_interval"),
-    )
-    with figures.style():
-        y = np.arange(len(channels))[::-1]
-        for axes, (label, limits, value, interval) in zip(panels[0], measures, strict=True):
-            if people is not None:
-                human = getattr(people, value)
-                axes.axvspan(*human.interval, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
-                axes.axvline(human.mean, color=figures.COLOURS["human"])
-            for place, channel in zip(y, channels.values(), strict=True):
-                _draw_row(axes, place, getattr(channel, value), getattr(channel, interval), limits)
-            axes.set(xscale="log", xlim=limits, xlabel=label, ylim=(-0.8, len(channels) - 0.2))
-            axes.set_yticks(y, [figures.shortened(name, 34) for name in channels], fontsize=6)
-            _plain_log_ticks(
-                axes, [tick for tick in np.exp2(np.arange(-1, 8)) if limits[0] <= tick <= limits[1]]
-            )
-        panels[0, 1].set_yticklabels([])
-        theirs = "" if people is None else " (line, band)"
-        figures.caption(
-            figure, f"{_trials_text(channels, people)}{theirs}; 95 % intervals; x: not determined"
-        )
-    return figure
-
-
-def _draw_row(
-    axes: Axes, y: float, value: float, interval: tuple[float, float], limits: tuple[float, float]
-) -> None:
-    """A dot with its interval, cut at the limits of the axis; a cross at the edge where there is no value."""
-    if not np.isfinite(value):
-        axes.plot(limits[0] * 1.06, y, "x", color=figures.COLOURS["reference"], markersize=4)
-        return
-    axes.plot(np.clip(interval, *limits), [y, y], color=figures.COLOURS["model"], linewidth=1.2)
-    axes.plot(value, y, "o", color=figures.COLOURS["model"], markersize=3.5)
-
-
 def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """Draw accuracy over band, a curve a noise SD, a panel an observer; people come first.
 
@@ -132,6 +95,8 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
     names : mapping of str to str
         What the observers of `accuracy` are called, by id.
     """
+    if len(names) > MOST_PANELS:
+        return many.accuracy_cells(accuracy, people, names)
     panels_of = {str(name): rows for name, rows in people.groupby("observer", sort=False)}
     panels_of |= {names[str(key)]: rows for key, rows in accuracy.groupby("observer", sort=False)}
     figure, panels = _grid(len(panels_of))
@@ -194,31 +159,33 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
         What the observers of `thresholds` are called, by id; more than a few get a panel each.
     """
     groups = {names[str(key)]: rows for key, rows in thresholds.groupby("observer", sort=False)}
-    many = len(groups) > FEW
+    if len(groups) > MOST_PANELS:
+        return many.threshold_cells(thresholds, people, names)
+    each = len(groups) > FEW
     limits = _threshold_limits(thresholds, people)
-    if many:
+    if each:
         figure, panels = _grid(len(groups))
     else:
         figure, panels = figures.new_figure(width_in=5.2, height_in=3.0 + 0.17 * len(groups))
     with figures.style():
         for i, (name, rows) in enumerate(groups.items()):
-            axes = panels.flat[i if many else 0]
-            if many or i == 0:
+            axes = panels.flat[i if each else 0]
+            if each or i == 0:
                 for label, theirs in people.groupby("observer", sort=False):
-                    _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=many)
-            colour = figures.COLOURS["model"] if many else figures.SERIES[i]
-            _draw_thresholds(axes, rows, figures.shortened(name, 50), colour, small=many)
+                    _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=each)
+            colour = figures.COLOURS["model"] if each else figures.SERIES[i]
+            _draw_thresholds(axes, rows, figures.shortened(name, 50), colour, small=each)
             _frequency_axis(axes)
             axes.set(yscale="log", ylim=limits)
-            _plain_log_ticks(axes, (0.01, 0.1), axis="y")
-            if many:
+            figures.plain_log_ticks(axes, (0.01, 0.1), axis="y")
+            if each:
                 _title(axes, name, n_columns=panels.shape[1])
-        if many:
+        if each:
             _tidy_grid(panels, len(groups), ylabel="threshold SD")
         else:
             panels[0, 0].set_ylabel("threshold noise SD")
             panels[0, 0].legend(loc="upper left", bbox_to_anchor=(0, -0.2))
-        who = "vermilion: people; " if many and len(people) else ""
+        who = "vermilion: people; " if each and len(people) else ""
         n = figures.count_text([*thresholds["n_trials"], *people["n_trials"]])
         figures.caption(figure, f"{who}n per band = {n} trials; bars: 95 % intervals; triangles: bounds")
     return figure
@@ -331,7 +298,7 @@ def _tidy_grid(panels: NDArray, n: int, *, ylabel: str) -> None:
         lowest, last_row = place + columns >= n, place // columns == len(panels) - 1
         axes.tick_params(labelbottom=lowest)
         if small:
-            _plain_log_ticks(axes, (2, 8, 32, 128))
+            figures.plain_log_ticks(axes, (2, 8, 32, 128))
         if not last_row:
             axes.set_xlabel("")
         elif small:
@@ -345,16 +312,9 @@ def _title(axes: Axes, name: str, *, n_columns: int) -> None:
 
 def _frequency_axis(axes: Axes) -> None:
     axes.set_xscale("log", base=2)
-    _plain_log_ticks(axes, (2, 4, 8, 16, 32, 64, 128))
+    figures.plain_log_ticks(axes, (2, 4, 8, 16, 32, 64, 128))
     axes.set_xlim(1.1, 170)
     axes.set_xlabel("frequency, cycles per image")
-
-
-def _plain_log_ticks(axes: Axes, ticks: Sequence[float], *, axis: str = "x") -> None:
-    """Ticks of a logarithmic axis as plain numbers, and no others."""
-    own = axes.xaxis if axis == "x" else axes.yaxis
-    own.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-    own.set_ticks([], minor=True)
 
 
 def _shades(sds: Sequence[float]) -> dict[float, tuple[float, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from torch import Tensor
 
 from cogattn.psychophysics.masking.config import MaskingConfig
@@ -28,6 +30,9 @@ from cogattn.psychophysics.masking.stimuli.composition import (
     to_scale,
 )
 from cogattn.psychophysics.masking.stimuli.noise import unit_noise
+from cogattn.running.hardware import current
+from cogattn.running.shelf import Rows
+from cogattn.running.shelf import current as current_shelf
 from cogattn.seeds import Streams
 from cogattn.vision.images.listing import ImageList
 
@@ -38,7 +43,9 @@ Answer = Callable[[Tensor, Tensor, NDArray[np.int64]], NDArray[np.int64]]
 BATCH = 32
 
 
-def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, answer: Answer) -> pd.DataFrame:
+def present(
+    config: MaskingConfig, images: ImageList, trials: pd.DataFrame, answer: Answer, *, shared: bool = False
+) -> pd.DataFrame:
     """Show `trials` and return them with the columns ``response`` (a category's label) and ``n_clipped``.
 
     Parameters
@@ -51,19 +58,27 @@ def present(config: MaskingConfig, images: ImageList, trials: pd.DataFrame, answ
         Columns image (position in `images`), band, noise_sd.
     answer : callable
         As `cogattn.psychophysics.masking.respond.Respondent.answer`.
+    shared : bool
+        Other observers are shown the same.
+
+    Notes
+    -----
+    Threads make stimuli ahead (`cogattn.running.hardware.Hardware.threads_ahead`). Those that are shared are kept on
+    the shelf (`cogattn.running.shelf`), if there is one; only the first observer has them made.
     """
-    batches = [trials.iloc[start : start + BATCH] for start in range(0, len(trials), BATCH)]
-    shown = _one_ahead(partial(stimuli_of, config, images), batches)
-    return pd.concat(
-        [
-            batch.assign(
-                response=answer(stimuli.images, clean, images.labels[batch["image"]]),
-                n_clipped=stimuli.n_clipped.numpy(),
-            )
-            for batch, (stimuli, clean) in zip(batches, shown, strict=True)
-        ],
-        ignore_index=True,
-    )
+    hardware = current()
+    size = max(BATCH, hardware.images_at_once)
+    spans = [(start, min(start + size, len(trials))) for start in range(0, len(trials), size)]
+    parts = []
+    with _kept(config, images, trials) if shared else nullcontext() as kept:
+        make = partial(_shown, config, images, trials, kept, pinned=hardware.device_type == "cuda")
+        for (start, stop), (stimuli, clean) in zip(
+            spans, _ahead(make, spans, n_threads=hardware.threads_ahead), strict=True
+        ):
+            part = trials.iloc[start:stop]
+            response = answer(stimuli.images, clean, images.labels[part["image"]])
+            parts.append(part.assign(response=response, n_clipped=stimuli.n_clipped.numpy()))
+    return pd.concat(parts, ignore_index=True)
 
 
 def stimuli_of(config: MaskingConfig, images: ImageList, trials: pd.DataFrame) -> tuple[Stimuli, Tensor]:
@@ -108,13 +123,63 @@ def example_stimuli(config: MaskingConfig, sds: Sequence[float]) -> NDArray[np.f
     return shown.reshape(len(sds), n_bands, *shown.shape[1:])
 
 
-def _one_ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
-    """Yield ``make(job)`` in order; while the caller works on one, a thread makes the next."""
+def _shown(
+    config: MaskingConfig,
+    images: ImageList,
+    trials: pd.DataFrame,
+    kept: Rows | None,
+    span: tuple[int, int],
+    *,
+    pinned: bool,
+) -> tuple[Stimuli, Tensor]:
+    """The stimuli of trials `span`, off the shelf or made and put there; those off the shelf have no clean ones."""
+    start, stop = span
+    rows = kept.read(start, stop) if kept is not None else None
+    clean = torch.empty(0)
+    if rows is not None:
+        stimuli = Stimuli(torch.from_numpy(rows["image"].copy()), torch.from_numpy(rows["n_clipped"].copy()))
+    else:
+        stimuli, clean = stimuli_of(config, images, trials.iloc[start:stop])
+        if kept is not None:
+            kept.write(start, _rows(stimuli, config.images.size))
+    return (Stimuli(stimuli.images.pin_memory(), stimuli.n_clipped) if pinned else stimuli), clean
+
+
+def _rows(stimuli: Stimuli, size: int) -> NDArray:
+    rows = np.empty(len(stimuli.images), _row_type(size))
+    rows["image"], rows["n_clipped"] = stimuli.images.numpy(), stimuli.n_clipped.numpy()
+    return rows
+
+
+def _row_type(size: int) -> np.dtype:
+    return np.dtype([("image", "<f4", (size, size)), ("n_clipped", "<i8")])
+
+
+def _kept(
+    config: MaskingConfig, images: ImageList, trials: pd.DataFrame
+) -> AbstractContextManager[Rows | None]:
+    """The shelf's rows for these trials, known by all that makes them; none for an observer that sees clean ones."""
+    shelf = current_shelf()
+    if shelf is None or config.observer.kind == "template":
+        return nullcontext()
+    settings = config.model_dump(mode="json", include={"seed", "stimulus", "noise", "images"})
+    settings["images"].pop("path", None)
+    ids = [images.ids[index] for index in trials["image"]]
+    what: dict[str, JsonValue] = {
+        "settings": settings,
+        "trials": [ids, trials["band"].tolist(), trials["noise_sd"].tolist()],
+        "images": {images.ids[index]: images.digest(index) for index in trials["image"].unique().tolist()},
+    }
+    return shelf.rows(what, len(trials), _row_type(config.images.size))
+
+
+def _ahead(make: Callable[[Job], Made], jobs: Iterable[Job], *, n_threads: int) -> Iterator[Made]:
+    """Yield ``make(job)`` in order; while the caller works on one, threads make the next ones."""
     coming: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=n_threads) as pool:
         for job in jobs:
             coming.append(pool.submit(make, job))
-            if len(coming) == 2:
+            if len(coming) > n_threads:
                 yield coming.popleft().result()
         yield from (last.result() for last in coming)
 

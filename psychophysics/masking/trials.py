@@ -76,7 +76,7 @@ def _masking(config: MaskingConfig, cell: MaskingCell) -> pd.DataFrame:
     respondent = build_respondent(config, cell.observer, images.categories)
     plan = planned_trials(config, images)
     shown = plan[plan["image"].between(cell.start, cell.stop - 1)]
-    return _named(cell, images, present(config, images, shown, respondent.answer), respondent)
+    return _named(cell, images, present(config, images, shown, respondent.answer, shared=True), respondent)
 
 
 def _adaptive(config: MaskingConfig, cell: AdaptiveCell, rng: Streams) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COGATTN_DATA", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("cogattn.running.executors.default_workers", lambda: 1)
+    monkeypatch.setattr("cogattn.running.executors.default_workers", lambda *_: 1)
 
 
 def test_a_run_ends_with_its_table_and_its_folder(capsys: Captured) -> None:

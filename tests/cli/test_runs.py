@@ -29,7 +29,7 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cogattn.running.executors.default_workers", lambda: 1)
+    monkeypatch.setattr("cogattn.running.executors.default_workers", lambda *_: 1)
 
 
 @pytest.fixture

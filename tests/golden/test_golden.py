@@ -1,4 +1,5 @@
-"""What each study's demo says, held against stored tables: numbers do not change unless somebody says so.
+"""What each study's demo says, held against stored tables: numbers do not change unless somebody says so. Its figures
+can be read.
 
 Where numbers have to change, raise the study's `version` and store what it says now:
 
@@ -19,6 +20,7 @@ from cogattn.registry import load_study, study_entry_points
 from cogattn.running.formats import csv_bytes, read_csv
 from cogattn.study import Results, Study
 from cogattn.testing.conformance import CHECKS, QUICK_CHECKS, Check, demo_results
+from cogattn.testing.pictures import flaws
 
 COIN = "cogattn.testing.coin:CoinStudy"
 HERE = Path(__file__).resolve().parent
@@ -28,8 +30,8 @@ RELATIVE = 1e-5
 TRAINED = {"scanpath": ("tf_efficientnet_lite0", "no content"), "rehearsal": ("",)}
 """Observers whose networks are trained in the demo, where last digits grow; by how their ids begin."""
 OF_TRAINED = 0.1
-STUDIES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in study_entry_points()]
-"""One worker runs a study's demo and all that is asked of it."""
+STUDIES = study_entry_points()
+"""The demo of each is run once, and all that is asked of it in the same process."""
 
 
 def stored(study: Study) -> tuple[int, pd.DataFrame]:
@@ -68,6 +70,14 @@ def test_the_demo_says_what_it_said(name: str) -> None:
 )
 def test_the_demo_passes_every_check(name: str, check: Check) -> None:
     check(load_study(name))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_figures_of_the_demo_can_be_read(name: str) -> None:
+    figures = demo_results(load_study(name)).figures
+    found = {figure: flaws(draw()) for figure, draw in figures.items()}
+    assert figures
+    assert {figure: lines for figure, lines in found.items() if lines} == {}
 
 
 def test_a_changed_number_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from torch import nn
 
 from cogattn.errors import ObserverError
 from cogattn.observers import Network
+from cogattn.observers.network import _products_in_tf32
+from cogattn.running.hardware import Hardware, using
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
 
@@ -127,3 +129,78 @@ def test_images_of_other_shape_type_or_range_are_refused(images: torch.Tensor, t
 
 def test_no_images_give_no_answers():
     assert network(ChannelMeans()).logits(torch.zeros(0, 3, 8, 8)).shape == (0, 3)
+
+
+class Counting(ChannelMeans):
+    """Notes how many images it was given each time, and in which type a product comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_images: list[int] = []
+        self.types: list[torch.dtype] = []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.n_images.append(len(inputs))
+        product = inputs.flatten(1) @ torch.ones(192, 3)
+        self.types.append(product.dtype)
+        return product
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(None, [4, 4, 2]), (5, [5, 5]), (64, [10])])
+def test_images_reach_the_module_as_many_at_once_as_the_execution_says(batch: int | None, parts: list[int]):
+    with using(Hardware(("cpu",), batch=batch)):
+        net = network(Counting())
+    images = torch.rand(10, 3, 8, 8)
+    torch.testing.assert_close(net.logits(images), network(Counting()).logits(images))
+    assert net.module.n_images == parts
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_layers_compute_in_the_execution_s_precision_and_answers_are_float32(precision, kind):
+    images = torch.rand(10, 3, 8, 8)
+    with using(Hardware(("cpu",), precision)):
+        net = network(Counting())
+    answers = net.logits(images)
+    assert set(net.module.types) == {kind}
+    assert answers.dtype == torch.float32
+    exact = network(Counting()).logits(images)
+    error = (answers - exact).abs().max() / exact.abs().max()
+    assert 0 < error < torch.finfo(kind).eps
+
+
+def test_gradients_in_fp16_are_those_of_float32():
+    module, images = Linear(), torch.rand(2, 3, 8, 8)
+    with using(Hardware(("cpu",), "fp16")):
+        half = network(module)
+    gradients = []
+    for net in (half, network(module)):
+        seen = images.clone().requires_grad_()
+        (1e-9 * net.logits(seen, differentiable=True)[:, 2]).sum().backward()
+        gradients.append(seen.grad)
+    assert torch.equal(*gradients)
+    assert gradients[0].abs().min() > 0
+
+
+def test_grey_images_are_answered_as_their_copies_in_three_channels():
+    grey = torch.rand(6, 1, 12, 12)
+    net = network(Linear())
+    assert torch.equal(net.logits(grey.expand(-1, 3, -1, -1)), net.logits(grey.repeat(1, 3, 1, 1)))
+    with pytest.raises(ObserverError, match="in \\[0, 1\\]"):
+        net.logits((grey + 1).expand(-1, 3, -1, -1))
+
+
+def test_too_many_images_for_the_memory_are_one_sentence():
+    class Full(ChannelMeans):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ObserverError, match="--batch must be of as many images as cpu has memory for; got 4"):
+        network(Full()).logits(torch.rand(10, 3, 8, 8))
+
+
+def test_tensor_float_32_is_off_unless_asked_for():
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    for on in (True, False):
+        with _products_in_tf32(on):
+            assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is on
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before

@@ -119,3 +119,65 @@ def test_missing_and_infinite_numbers_are_null_in_json() -> None:
     assert rows[1]["lo"] is rows[0]["hi"] is rows[1]["human"] is None
     assert rows[0]["n"] == 1050
     assert json.loads(rows_json(pd.DataFrame())) == []
+
+
+BANDWIDTH = Measure("bandwidth", "octaves", "bandwidth", scale="log")
+OTHER = "people saw other stimuli"
+
+
+def many_rows(n: int = 20) -> pd.DataFrame:
+    """Bandwidths of 1, 2, ... octaves, the last not known; a peak for the first two only."""
+    people = Estimate(1.4, 1.3, 1.5, 14)
+    rows = []
+    for i in range(1, n + 1):
+        value = Estimate(i, i - 0.5, i + 0.5, 100) if i < n else Estimate(NAN, 0, INF, 100)
+        note = OTHER if i < n else f"not known; {OTHER}"
+        rows.append(Row(Observer(f"vit_large_patch14_clip_336.openai_{i}"), BANDWIDTH, value, people, note))
+        if i < 3:
+            rows.append(Row(rows[-1].observer, PEAK, Estimate(i / 10, NAN, NAN, 100)))
+    return summary_table(rows)
+
+
+def test_many_observers_have_a_line_each_by_rank_below_people() -> None:
+    lines = summary_text(many_rows(), ["One image was skipped."], width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "* One image was skipped."
+    head, units, _, people, *rest = lines[2:]
+    assert head.split() == ["observer", "bandwidth", "(1)", "peak"]
+    assert units.split() == ["(octaves)"]
+    assert people.split() == ["people", "1.40", "[1.30,", "1.50]", "-"]
+    values = [line.split()[1] for line in rest[:20]]
+    assert [float(value) for value in values[:-1]] == sorted(range(1, 20), reverse=True)
+    assert rest[19].split()[1:] == ["-", "(2)", "-"]
+    assert rest[18].split()[1:] == ["1.00", "[0.50,", "1.50]", "0.100"]
+    for i, line in enumerate(rest[:19]):
+        assert "..." in line.split()[0]
+        assert line.split()[0].endswith(f"_{19 - i}")
+    assert rest[21:] == ["20 observers by bandwidth, with 95 % intervals", f"(1) {OTHER}", "(2) not known"]
+
+
+def test_of_many_observers_as_many_measures_are_told_as_fit() -> None:
+    rows = pd.concat([many_rows().query("measure == 'bandwidth'").assign(measure=f"m{i}") for i in range(9)])
+    for width, shown in ((80, 2), (120, 4)):
+        text = summary_text(rows, width=width)
+        assert max(map(len, text.splitlines())) <= width
+        assert text.splitlines()[0].split().count("(1)") == shown
+        assert f"{9 - shown} more measures in tables/summary.csv" in text
+
+
+def test_the_joint_p_of_many_stands_in_their_lines_and_notes_are_not_endless() -> None:
+    names = many_rows()["observer"].unique()
+    rows = [(names[18], "network", "bandwidth peak", 5.0, 2.0, 7.0, 0.0014, 0.07, 0.62, 14, "")]
+    text = summary_text(many_rows(), place=pd.DataFrame(rows, columns=list(PLACE_COLUMNS)))
+    assert text.splitlines()[4].split()[-1] == "0.001"
+    assert text.splitlines()[5].split()[-1] == "-"
+    noted = many_rows().assign(note=[f"note {i}" for i in range(22)])
+    last = summary_text(noted).splitlines()[-2:]
+    assert last[0].startswith("(8) ")
+    assert last[1] == "and 14 more notes in tables/summary.csv"
+
+
+def test_a_dozen_observers_keep_their_blocks() -> None:
+    few = many_rows(12)
+    assert summary_text(few).count("(network)") == 12
+    assert "(network)" not in summary_text(many_rows(13))

@@ -210,9 +210,9 @@ def test_the_inline_executor_passes_interrupts_and_keeps_exceptions() -> None:
 
 
 def test_a_gpu_means_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogattn.running.executors.gpu_names", lambda: ("H200",))
+    monkeypatch.setattr("cogattn.running.hardware.best_device", lambda: "cuda")
     assert default_workers() == 1
-    monkeypatch.setattr("cogattn.running.executors.gpu_names", lambda: ())
+    monkeypatch.setattr("cogattn.running.hardware.best_device", lambda: "cpu")
     assert 1 <= default_workers() <= 8
 
 

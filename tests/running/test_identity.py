@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -216,12 +217,27 @@ def test_mixed_cells_are_said_above_the_table(tmp_path: Path, monkeypatch: pytes
     assert run.remarks()[0] == "The cells of this run were made by 2 different library versions."
 
 
-def test_a_gpu_s_cells_are_no_cpu_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cogattn.running import identity
+def test_a_gpu_s_cells_are_no_cpu_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from cogattn.running import hardware, identity
 
     run_study(COIN, loaded(0.5), out=tmp_path)
-    monkeypatch.setattr(identity, "device_class", lambda: "cuda")
-    assert len(computed(COIN, loaded(0.5), tmp_path)) == 2
+    monkeypatch.setattr(hardware, "best_device", lambda: "cuda")
+    assert computed(COIN, loaded(0.5), tmp_path) == []  # nothing of it runs on a GPU
+    cells = identity.cell_code
+    reaching = lambda target: replace(cells(target), packages=("torch",))  # noqa: E731
+    monkeypatch.setattr(identity, "cell_code", reaching)
+    monkeypatch.setattr(identity, "libraries_of", lambda packages: {})
+    with caplog.at_level(logging.WARNING):
+        assert len(computed(COIN, loaded(0.5), tmp_path)) == 2
+    monkeypatch.setattr(hardware, "best_device", lambda: "cpu")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert computed(COIN, loaded(0.5), tmp_path, mix=True) == []
+        assert caplog.text == ""
+        run = run_study(COIN, loaded(0.5, 0.6), out=tmp_path, execution=Execution(mix=True))
+    assert "The cells of this run were made by 2 different kinds of hardware: cpu, cuda." in run.remarks()
 
 
 def test_two_runs_share_their_cells_and_each_has_its_own_tables(tmp_path: Path) -> None:

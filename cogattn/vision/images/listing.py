@@ -97,6 +97,10 @@ class ImageList:
         """Return image `index` in colour, (3, size, size) in [0, 1]; raise DataError where it cannot be read."""
         return self.source.load_rgb(self.ids[index], int(self.labels[index]))
 
+    def digest(self, index: int) -> str:
+        """Return what changes when image `index` does; raise DataError where it cannot be read."""
+        return self.source.digest(self.ids[index])
+
     def content(self) -> str:
         """Return the SHA-256 over names, categories and bytes of all images, and the order of the categories.
 

@@ -12,7 +12,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from cogattn.psychophysics.masking import figures
+from cogattn.figures import COLOURS
+from cogattn.psychophysics.masking import figures, many
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
 from cogattn.psychophysics.masking.channel.fit import Channel, fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
@@ -68,14 +69,14 @@ def drawn(what: str, n: int) -> Figure:
 
 
 @pytest.mark.parametrize("what", ["channel", "accuracy", "thresholds"])
-@pytest.mark.parametrize("n", [1, 2, 6, 7, 31])
+@pytest.mark.parametrize("n", [1, 6, 7, 76])
 def test_a_figure_of_any_number_of_observers_can_be_read(what: str, n: int):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert flaws(drawn(what, n)) == []
 
 
-@pytest.mark.parametrize("n", [2, 31])
+@pytest.mark.parametrize("n", [2, 7])
 def test_every_observer_has_its_panel_after_people(n: int):
     titles = [axes.get_title(loc="left") for axes in drawn("accuracy", n).axes]
     shown = [title.replace("\n", "") for title in titles if title]
@@ -94,14 +95,106 @@ def test_small_panels_have_fewer_ticks_and_name_the_axis_below_each_column_once(
     assert len(named) == 3
 
 
-def test_every_observer_has_a_row_and_none_without_a_channel_a_dot():
-    axes = drawn("channel", 31).axes[0]
+def test_many_observers_have_a_row_each_by_rank_and_none_without_a_channel_a_dot():
+    channels, *_ = simulated(76)
+    axes, *_, misfit = drawn("channel", 76).axes
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert len(names) == 31
-    assert names[1] == "resnet1"
-    assert "..." in names[0]
-    crosses = [line for line in axes.lines if line.get_marker() == "x"]
-    assert len(crosses) == sum(np.isnan(c.bandwidth_octaves) for c in simulated(31)[0].values()) > 0
+    ranked = sorted(channels, key=lambda name: -np.nan_to_num(channels[name].bandwidth_octaves))
+    assert len(names) == len(ranked) == 76
+    assert [name for name in names if "..." not in name] == [name for name in ranked if len(name) < 34]
+    dots, crosses = axes.lines[-2:]
+    widths = [channels[name].bandwidth_octaves for name in ranked]
+    known = np.isfinite(widths)
+    assert dots.get_xdata() == pytest.approx(np.array(widths)[known])
+    assert dots.get_ydata().tolist() == np.flatnonzero(known).tolist()
+    assert crosses.get_ydata().tolist() == np.flatnonzero(~known).tolist() != []
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row is above
+    dispersions = [channels[name].dispersion for name in ranked]
+    assert misfit.lines[-2].get_xdata() == pytest.approx(np.array(dispersions)[np.isfinite(dispersions)])
+
+
+def cells_of(axes) -> np.ndarray:
+    return np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
+
+
+def test_many_observers_are_rows_of_colours_people_first_then_by_accuracy():
+    _, accuracy, _ = simulated(76)
+    people = read_people(MaskingConfig()).accuracy
+    clean, *noisy = [axes for axes in drawn("accuracy", 76).axes if axes.images]
+    names = [label.get_text() for label in clean.get_yticklabels()]
+    assert "n = 14" in names[0]
+    assert [axes.get_title() for axes in noisy] == ["SD 0.01", "SD 0.02", "SD 0.04", "SD 0.08", "SD 0.16"]
+    own = accuracy[accuracy["noise_sd"] > 0].groupby("observer")["accuracy"].mean()
+    ranked = own.sort_values(ascending=False)
+    place = int(np.flatnonzero([name == "resnet1" for name in names])[0])
+    assert ranked.index.get_loc("resnet1") == place - 1
+    mine = accuracy[accuracy["observer"] == "resnet1"].set_index(["noise_sd", "band"])["accuracy"]
+    assert cells_of(noisy[2])[place] == pytest.approx(mine.loc[0.04].to_numpy())
+    at_04 = people[people["noise_sd"] == 0.04]
+    theirs = cells_of(noisy[2])[0]
+    assert np.isnan(cells_of(noisy[0])[0]).all()  # SD .01 was not shown to people
+    for cpi, value in zip(SPECTRA.mean_cpi, theirs, strict=True):
+        octaves = np.abs(np.log2(at_04["mean_cpi"] / cpi))
+        expected = at_04["accuracy"].to_numpy()[octaves.argmin()] if octaves.min() <= 0.5 else np.nan
+        assert value == pytest.approx(expected, nan_ok=True)
+
+
+def test_thresholds_of_many_are_written_and_bounds_marked():
+    _, _, thresholds = simulated(76)
+    axes = drawn("thresholds", 76).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    texts = {tuple(text.get_position()[::-1]): text.get_text() for text in axes.texts}
+    one = thresholds[thresholds["observer"] == "resnet1"].sort_values("mean_cpi").reset_index(drop=True)
+    row = names.index("resnet1")
+    for column, threshold in enumerate(one["threshold_sd"]):
+        text = texts.get((row, column), "")
+        if np.isfinite(threshold):
+            assert float(text) == pytest.approx(threshold, rel=0.06)
+            assert 10 ** cells_of(axes)[row, column] == pytest.approx(threshold)
+        elif text:
+            assert text[0] in "<>"
+    chance = names.index(next(n for n in names if n.endswith("_3")))
+    assert chance > 70  # at chance, so that hardly a threshold is known
+
+
+def pairs_of(kappas: np.ndarray, ids: list[str]) -> pd.DataFrame:
+    rows = [(ids[i], ids[j], kappas[i, j], 100) for i in range(len(ids)) for j in range(i + 1, len(ids))]
+    return pd.DataFrame(rows, columns=["first", "second", "kappa", "n_trials"])
+
+
+def test_the_square_of_kappas_has_people_first_and_alike_observers_side_by_side():
+    """Two families of networks in turn: each becomes a block; every cell holds its pair's kappa."""
+    ids = [*(f"net {i}" for i in range(8)), "person a", "person b", "person c"]
+    family = np.array([0, 1] * 4 + [2] * 3)
+    kappas = np.where(family[:, None] == family, 0.6, 0.1) + 0.001 * np.add.outer(
+        np.arange(11), np.arange(11)
+    )
+    figure = many.consistency_figure(pairs_of(kappas, ids), {name: name for name in ids[:8]})
+    axes = figure.axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert set(names[:3]) == set(ids[8:])
+    assert [label.get_color() for label in axes.get_yticklabels()[:4]] == [COLOURS["human"]] * 3 + ["black"]
+    assert len({int(name[-1]) % 2 for name in names[3:7]}) == 1
+    cells = cells_of(axes)
+    for i, first in enumerate(names):
+        for j, second in enumerate(names):
+            expected = np.nan if i == j else kappas[ids.index(first), ids.index(second)]
+            assert cells[i, j] == pytest.approx(expected, nan_ok=True)
+    among = pairs_of(kappas, ids).query("first.str.startswith('person')", engine="python")["kappa"].mean()
+    assert f"of people (vermilion) {among:.2f} [" in figure.get_supxlabel()
+    assert flaws(figure) == []
+
+
+def test_the_square_of_many_kappas_can_be_read():
+    rng = np.random.default_rng(0)
+    ids = [f"{LONG}_{i}" if i % 5 == 0 else f"resnet{i}" for i in range(76)] + [
+        f"person {i}" for i in range(14)
+    ]
+    figure = many.consistency_figure(
+        pairs_of(rng.random((90, 90)) - 0.2, ids), {name: name for name in ids[:76]}
+    )
+    assert flaws(figure) == []
+    assert len(figure.axes[0].get_yticklabels()) == 90
 
 
 def test_dots_of_one_band_stand_side_by_side():

@@ -44,7 +44,6 @@ TINY = ScanpathConfig(
     n_bootstrap=100,
 )
 
-pytestmark = pytest.mark.xdist_group("a run of scanpath")
 WHO = ("object transformer", "uniform", "histogram", "saliency", "history", "1 viewer", "people")
 
 
