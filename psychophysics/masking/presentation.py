@@ -5,13 +5,10 @@ The field of a trial depends on (seed, image, band) alone and is scaled by the n
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -30,14 +27,13 @@ from cogattn.psychophysics.masking.stimuli.composition import (
     to_scale,
 )
 from cogattn.psychophysics.masking.stimuli.noise import unit_noise
+from cogattn.running.ahead import ahead
 from cogattn.running.hardware import current
 from cogattn.running.shelf import Rows
 from cogattn.running.shelf import current as current_shelf
 from cogattn.seeds import Streams
 from cogattn.vision.images.listing import ImageList
 
-Job = TypeVar("Job")
-Made = TypeVar("Made")
 Answer = Callable[[Tensor, Tensor, NDArray[np.int64]], NDArray[np.int64]]
 
 BATCH = 32
@@ -73,7 +69,7 @@ def present(
     with _kept(config, images, trials) if shared else nullcontext() as kept:
         make = partial(_shown, config, images, trials, kept, pinned=hardware.device_type == "cuda")
         for (start, stop), (stimuli, clean) in zip(
-            spans, _ahead(make, spans, n_threads=hardware.threads_ahead), strict=True
+            spans, ahead(make, spans, n_threads=hardware.threads_ahead), strict=True
         ):
             part = trials.iloc[start:stop]
             response = answer(stimuli.images, clean, images.labels[part["image"]])
@@ -171,17 +167,6 @@ def _kept(
         "images": {images.ids[index]: images.digest(index) for index in trials["image"].unique().tolist()},
     }
     return shelf.rows(what, len(trials), _row_type(config.images.size))
-
-
-def _ahead(make: Callable[[Job], Made], jobs: Iterable[Job], *, n_threads: int) -> Iterator[Made]:
-    """Yield ``make(job)`` in order; while the caller works on one, threads make the next ones."""
-    coming: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(max_workers=n_threads) as pool:
-        for job in jobs:
-            coming.append(pool.submit(make, job))
-            if len(coming) > n_threads:
-                yield coming.popleft().result()
-        yield from (last.result() for last in coming)
 
 
 def _redraws(

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
+from cogattn.running.ahead import ahead
+from cogattn.running.hardware import current
 from cogattn.vision.images.listing import UNREADABLE
 
 if TYPE_CHECKING:
@@ -49,12 +51,21 @@ def score_images(
         (n, 3, height, width) in [0, 1] -> scores (n, n_categories).
     n_categories : int
         Number of scores.
+
+    Notes
+    -----
+    Threads read the images ahead (`cogattn.running.hardware.Hardware.threads_ahead`).
     """
     import torch
 
+    hardware = current()
+    size = max(BATCH, hardware.images_at_once)
+    parts = [indices[start : start + size] for start in range(0, len(indices), size)]
     scores = [np.zeros((0, n_categories))]
-    for start in range(0, len(indices), BATCH):
-        shown = [torch.from_numpy(load(index)) for index in indices[start : start + BATCH]]
+    for pixels in ahead(
+        lambda part: [load(index) for index in part], parts, n_threads=hardware.threads_ahead
+    ):
+        shown = [torch.from_numpy(one) for one in pixels]
         alike = (
             [torch.stack(shown)] if len({one.shape for one in shown}) == 1 else [one[None] for one in shown]
         )

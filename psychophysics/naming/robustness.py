@@ -2,8 +2,8 @@
 
 Each step goes up the cross-entropy of the true category and comes back to the ball of radius epsilon about
 the image, and to [0, 1]. Radii and steps are in units of the image's range, whatever the network's
-preprocessing. Attacks of all images and radii go together, on the network's device, in batches as large as fit there;
-an image's attack depends on that image, its radius and its own random start, and on no other.
+preprocessing. Attacks of all images and radii go together, on the network's device, as many as the execution has it
+take at once; an image's attack depends on that image, its radius and its own random start, and on no other.
 
 Departs from Subramanian et al. (2023), who attacked 1000-way answers to photographs in the space of inputs
 normalised by mean and SD, clipped to [0, 1] there, which weakens the attack; here pixels are clipped, and the
@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cogattn.errors import DataError
-from cogattn.observers.network import CPU_BATCH
+from cogattn.errors import DataError, ObserverError
+from cogattn.running.hardware import current
 from cogattn.statistics.stats import Estimate, wilson_interval
 
 Norm = Literal["linf", "l2"]
@@ -167,7 +167,7 @@ def answers_under_attack(
     """
     place = images.device if device is None else device
     images, labels = images.to(place), labels.to(place)
-    size = CPU_BATCH if place.type == "cpu" else max(1, len(images) * len(epsilons))
+    size = current().images_at_once
     clean = _in_batches(lambda part: _answers(logits_of, images[part]), torch.arange(len(images)), size)
     answers = clean.expand(1 + len(epsilons), -1).clone()
     right = (clean == labels.cpu()).nonzero().squeeze(1)
@@ -201,18 +201,14 @@ def _answers(logits_of: Logits, images: Tensor) -> Tensor:
 
 
 def _in_batches(work: Callable[[Tensor], Tensor], places: Tensor, size: int) -> Tensor:
-    """Join ``work`` on batches of places, which are halved as long as the device has too little memory for one."""
-    done, start = [torch.zeros(0, dtype=torch.int64)], 0
-    while start < len(places):
-        try:
-            done.append(work(places[start : start + size]))
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
-            size = -(-size // 2)
-            torch.cuda.empty_cache()
-        else:
-            start += size
+    """Join ``work`` on batches of places."""
+    done = [torch.zeros(0, dtype=torch.int64)]
+    try:
+        done += [work(part) for part in places.split(size)]
+    except torch.OutOfMemoryError as error:
+        raise ObserverError(
+            f"--batch must be of as many images as the device has memory to attack; got {size} at once"
+        ) from error
     return torch.cat(done)
 
 
