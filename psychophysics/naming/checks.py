@@ -5,14 +5,25 @@ Torch and timm are loaded only where an observer needs them to be known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cogattn.errors import ConfigError, DataError
 from cogattn.observers.answers import check_answers, some
 from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import ReadoutObserver
 from cogattn.people.tables import HUMANS, holds_persons, read_persons
-from cogattn.psychophysics.naming import material, persons
-from cogattn.psychophysics.naming.config import Attacked, Conflicts, HumanObserver, NamingConfig
+from cogattn.psychophysics.naming import material, persons, set_material
+from cogattn.psychophysics.naming.config import (
+    Attacked,
+    Conflicts,
+    HumanObserver,
+    ImageSet,
+    MadeSet,
+    NamingConfig,
+)
 from cogattn.psychophysics.naming.measures import ALL
+from cogattn.psychophysics.naming.sets import conditions_of
+from cogattn.vision.images.categories import CATEGORIES
 
 
 def check(config: NamingConfig) -> None:
@@ -24,15 +35,20 @@ def check(config: NamingConfig) -> None:
         One sentence that begins with the setting's path.
     """
     material.forget()
+    set_material.forget()
     if isinstance(config.observer, HumanObserver):
         persons.names(config)
         persons.read_people(config)
+        _check_conditions(config)
         return
     _check_people(config)
     match config.shown:
         case Conflicts():
             _check_conflicts(config)
-        case Attacked():
+        case ImageSet():
+            _check_set(config)
+        case Attacked() | MadeSet():
+            _check_conditions(config)
             check_observer(config.observer, seed=config.seed)
             training = material.training(config)
             categories = material.whole_images(config).categories if training is None else training.categories
@@ -52,17 +68,38 @@ def _check_people(config: NamingConfig) -> None:
 
 def _check_conflicts(config: NamingConfig) -> None:
     images = material.conflict_images(config)
-    damaged = images.damaged()
-    if damaged:
-        name, reason = next(iter(damaged.items()))
-        raise DataError(
-            f"shown.path must hold readable images; got {len(damaged)} damaged, the first {name} ({reason})"
-        )
+    _refuse_damaged(images.damaged())
     persons.read_people(config)
     check_observer(config.observer, seed=config.seed)
     check_answers(config.observer, images.categories, seed=config.seed, setting="shown")
     if isinstance(config.observer, ReadoutObserver):
         _check_training(config, images.categories)
+
+
+def _check_set(config: NamingConfig) -> None:
+    images = set_material.set_images(config)
+    _refuse_damaged(images.damaged())
+    _check_conditions(config)
+    check_observer(config.observer, seed=config.seed)
+    check_answers(config.observer, CATEGORIES, seed=config.seed, setting="shown")
+    if isinstance(config.observer, ReadoutObserver):
+        _check_training(config, CATEGORIES)
+
+
+def _check_conditions(config: NamingConfig) -> None:
+    """People's conditions are those of the set."""
+    if isinstance(config.shown, ImageSet | MadeSet):
+        answers = set_material.answers(config)
+        if answers is not None:
+            conditions_of(config.shown.name, answers)
+
+
+def _refuse_damaged(damaged: Mapping[str, str]) -> None:
+    if damaged:
+        name, reason = next(iter(damaged.items()))
+        raise DataError(
+            f"shown.path must hold readable images; got {len(damaged)} damaged, the first {name} ({reason})"
+        )
 
 
 def _check_training(config: NamingConfig, categories: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cogattn.config import Settings, StudyConfig
 from cogattn.observers.config import FactoryObserver, ModuleObserver, Name, ReadoutObserver, TimmObserver
+from cogattn.psychophysics.naming.set_facts import FACTS
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
 
 
@@ -61,9 +62,35 @@ class ImageSet(Settings):
 
     kind: Literal["set"] = "set"
     name: Name
-    """One of the 17 sets of model-vs-human (Geirhos et al. 2018, 2019, 2021), such as sketch."""
+    """One of the 17 sets of model-vs-human (Geirhos et al. 2018, 2019, 2021), such as sketch, whose people are then the
+    default of ``humans``; or what you call a set of your own, whose people ``humans`` names."""
     path: Path | None = None
     """Folder of its images, which are known by their names; people alone need none."""
+
+
+class MadeSet(Settings):
+    """Manipulations of photographs made here, as people saw them on other photographs."""
+
+    kind: Literal["made"] = "made"
+    name: Literal[
+        "colour", "contrast", "false-colour", "high-pass", "low-pass", "phase-scrambling", "power-equalisation",
+        "rotation", "uniform-noise",
+    ] = "contrast"  # fmt: skip
+    """Which of the sets of Geirhos et al. (2018)."""
+    conditions: tuple[Name, ...] = ()
+    """Of its conditions, as the published files call them (docs/naming.md): c50, c05 of contrast; empty: all."""
+    each: Literal["one", "all"] = "one"
+    """Each image in one condition, by the seed and as people saw them, or in all."""
+
+    @model_validator(mode="after")
+    def _conditions_of_the_set(self) -> Self:
+        known = FACTS[self.name].conditions
+        other = [name for name in self.conditions if name not in known]
+        if other or len(set(self.conditions)) < len(self.conditions):
+            raise ValueError(
+                f"conditions must be of {', '.join(known)}, each once; got {', '.join(self.conditions)}"
+            )
+        return self
 
 
 class NamingConfig(StudyConfig):
@@ -77,8 +104,9 @@ class NamingConfig(StudyConfig):
     images: Annotated[ProceduralImages | FolderImages | ManifestImages, Field(discriminator="kind")] = (
         ProceduralImages()
     )
-    """Whole images: those that are attacked, and those that train a readout; the offline default is drawn."""
-    shown: Annotated[Conflicts | Attacked | ImageSet, Field(discriminator="kind")] = Conflicts()
+    """Whole images: those that are attacked or manipulated, and those that train a readout; the offline default is
+    drawn."""
+    shown: Annotated[Conflicts | Attacked | ImageSet | MadeSet, Field(discriminator="kind")] = Conflicts()
     """What is named."""
     decision: Literal["mean", "max", "sum"] = "mean"
     """How 1000 class probabilities become 16 (Geirhos et al. 2018: mean over a category's classes)."""
@@ -91,8 +119,9 @@ class NamingConfig(StudyConfig):
 
     @model_validator(mode="after")
     def _people_are_not_attacked(self) -> Self:
-        if self.observer.kind == "human" and self.shown.kind == "attacked":
+        if self.observer.kind == "human" and self.shown.kind not in ("conflicts", "set"):
             raise ValueError(
-                "shown.kind must be conflicts or set for people, who were not attacked; got attacked"
+                "shown.kind must be conflicts or set for people, to whom nothing else was shown; got "
+                f"{self.shown.kind}"
             )
         return self

@@ -62,6 +62,8 @@ def named(config: NamingConfig) -> tuple[str, str]:
         return given, setting
     if config.shown.kind == "set" and config.shown.name in SETS:
         return config.shown.name, "shown.name"
+    if config.shown.kind == "made" and _are_here():
+        return config.shown.name, "shown.name"
     return (CUE_CONFLICT, TABLE) if tested and config.shown.kind == "conflicts" else ("", setting)
 
 
@@ -122,6 +124,13 @@ def digest(given: str, setting: str) -> str:
     return combined(
         {file.name: file_digest(file) for file in files_of(*_place(given, setting), setting=setting)}
     )
+
+
+def _are_here() -> bool:
+    """Whether the people of model-vs-human are in the cache."""
+    from cogattn.fetch import locate
+
+    return locate(MODEL_VS_HUMAN, cache_folder()) is not None
 
 
 @lru_cache(maxsize=4)

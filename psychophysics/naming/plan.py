@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from cogattn.observers.config import ReadoutObserver
 from cogattn.observers.observer import Observer
 from cogattn.observers.roster import observers_of, only
-from cogattn.psychophysics.naming.config import Attacked, Conflicts, HumanObserver, NamingConfig
+from cogattn.psychophysics.naming.config import (
+    Attacked,
+    Conflicts,
+    HumanObserver,
+    ImageSet,
+    MadeSet,
+    NamingConfig,
+)
 from cogattn.study import Cell, Cost, Schema
 from cogattn.vision.images.config import ProceduralImages
 
@@ -31,10 +38,12 @@ _NAMED: Schema = {
 TABLES: Mapping[str, Schema] = {
     "conflicts": {**_NAMED, "texture": "str", **dict.fromkeys(SCORES, "float64")},
     "attacked": {**_NAMED, "epsilon": "float64"},
+    "set": {**_NAMED, "condition": "str", **dict.fromkeys(SCORES, "float64")},
     "people": {**_NAMED, "texture": "str", "condition": "str"},
 }
 """Trial tables: cue-conflict images, whose ``category`` is that of the shape; attacked images, ``epsilon`` 0 being
-those as they are; answers of people, ``texture`` empty where it is not known (``response`` is where none was given)."""
+those as they are; images of a set, or made like one, by condition; answers of people, ``texture`` empty where it is not
+known (``response`` is where none was given)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,14 @@ class ConflictCell(Cell):
 @dataclass(frozen=True, kw_only=True)
 class AttackCell(Cell):
     """Images `start` to `stop` (not included) of those that are attacked."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetCell(Cell):
+    """Images `start` to `stop` (not included) of a set, or of those that are made like one."""
 
     start: int
     stop: int
@@ -80,10 +97,12 @@ def relevant(config: NamingConfig, cell: Cell) -> NamingConfig:
         return NamingConfig(observer=config.observer, shown=_of_people(config))
     kept: dict[str, object] = {"seed": config.seed, "observer": only(config.observer, cell.observer)}
     kept["shown"] = _shown(config)
+    if isinstance(config.shown, ImageSet):  # people's trials tell categories and conditions
+        kept["humans"] = config.humans
     trained = isinstance(config.observer, ReadoutObserver)
     if not trained:
         kept["decision"] = config.decision
-    if isinstance(cell, AttackCell):
+    if isinstance(cell, AttackCell) or isinstance(config.shown, MadeSet):
         kept["images"] = config.images
     elif trained:
         kept["images"] = _training(config)
@@ -92,7 +111,7 @@ def relevant(config: NamingConfig, cell: Cell) -> NamingConfig:
 
 def contents(config: NamingConfig, cell: Cell) -> dict[str, str]:
     """Return SHA-256 by name of the bytes that `cell` reads beside its settings."""
-    from cogattn.psychophysics.naming import material, persons
+    from cogattn.psychophysics.naming import material, persons, set_material
 
     if isinstance(config.observer, HumanObserver):
         return persons.inputs(config)
@@ -101,7 +120,9 @@ def contents(config: NamingConfig, cell: Cell) -> dict[str, str]:
     found = dict(content_of(config.observer, cell.observer, seed=config.seed))
     if isinstance(cell, ConflictCell) and _conflicts(config).path is not None:
         found["shown.path"] = material.conflicts_content(config)
-    sees_images = isinstance(cell, AttackCell) or isinstance(config.observer, ReadoutObserver)
+    if isinstance(config.shown, ImageSet):
+        found["shown.path"] = set_material.content(config)
+    sees_images = isinstance(config.shown, Attacked | MadeSet) or isinstance(config.observer, ReadoutObserver)
     if sees_images and not isinstance(config.images, ProceduralImages):
         found["images"] = material.images_content(config)
     return found
@@ -149,7 +170,12 @@ def _training(config: NamingConfig) -> object:
 
 def _of_people(config: NamingConfig) -> object:
     """Of what is shown, that which tells whose answers are meant."""
-    return Conflicts() if isinstance(config.shown, Conflicts) else config.shown
+    match config.shown:
+        case Conflicts():
+            return Conflicts()
+        case ImageSet(name=name):
+            return ImageSet(name=name)
+    return config.shown
 
 
 def _people(config: NamingConfig) -> Sequence[str]:
@@ -165,7 +191,7 @@ def _person_cells(config: NamingConfig) -> Iterator[Cell]:
 
 
 def _network_cells(config: NamingConfig, observer: Observer) -> Iterator[Cell]:
-    from cogattn.psychophysics.naming import material
+    from cogattn.psychophysics.naming import material, set_material
 
     match config.shown:
         case Conflicts():
@@ -179,6 +205,10 @@ def _network_cells(config: NamingConfig, observer: Observer) -> Iterator[Cell]:
             for start, stop in chunks(n, max(1, ATTACKS_PER_CELL // len(config.shown.epsilons))):
                 label = f"{observer.name}, attacked images {start}-{stop - 1}"
                 yield AttackCell(label=label, task="attacked", observer=observer.id, start=start, stop=stop)
+        case ImageSet(name=name) | MadeSet(name=name):
+            for start, stop in chunks(len(set_material.set_images(config)), IMAGES_PER_CELL):
+                label = f"{observer.name}, {name}, images {start}-{stop - 1}"
+                yield SetCell(label=label, task="set", observer=observer.id, start=start, stop=stop)
 
 
 def chunks(n: int, size: int) -> Sequence[tuple[int, int]]:

@@ -13,7 +13,7 @@ from cogattn.measures import Estimate, Row, people_table, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import HUMANS, beside, holds_persons, read_persons
 from cogattn.psychophysics.naming import figures, measures, persons, remarks
-from cogattn.psychophysics.naming.config import Attacked, Conflicts, NamingConfig
+from cogattn.psychophysics.naming.config import Attacked, Conflicts, ImageSet, MadeSet, NamingConfig
 from cogattn.psychophysics.naming.likeness import (
     naming_rows,
     others_than,
@@ -25,6 +25,7 @@ from cogattn.psychophysics.naming.material import conflict_images
 from cogattn.psychophysics.naming.persons import NamingPeople
 from cogattn.psychophysics.naming.plan import observers as all_observers
 from cogattn.psychophysics.naming.robustness import RobustAccuracy, robust_accuracy
+from cogattn.psychophysics.naming.set_summary import summarise_set
 from cogattn.psychophysics.naming.shape_bias import shape_bias
 from cogattn.statistics.stats import wilson_interval
 from cogattn.study import Results, Trials
@@ -53,6 +54,8 @@ def summarise(config: NamingConfig, trials: Trials) -> Results:
             return _conflicts(config, trials)
         case Attacked():
             return _attacked(config, trials)
+        case ImageSet() | MadeSet():
+            return summarise_set(config, trials)
     raise TypeError(f"shown.kind must be one that the study knows; got {config.shown.kind}")
 
 

@@ -17,10 +17,20 @@ from cogattn.psychophysics.naming import persons
 from cogattn.psychophysics.naming.config import Attacked, NamingConfig
 from cogattn.psychophysics.naming.conflicts import score_conflicts, texture_of
 from cogattn.psychophysics.naming.material import conflict_images, load, training, whole_images
-from cogattn.psychophysics.naming.plan import SCORES, TABLES, AttackCell, ConflictCell, PersonCell
+from cogattn.psychophysics.naming.pictures import score_images
+from cogattn.psychophysics.naming.plan import (
+    SCORES,
+    TABLES,
+    AttackCell,
+    ConflictCell,
+    PersonCell,
+    SetCell,
+)
 from cogattn.psychophysics.naming.robustness import answers_under_attack
+from cogattn.psychophysics.naming.set_material import set_images
 from cogattn.seeds import Streams
 from cogattn.study import Cell
+from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.listing import ImageList
 
 
@@ -37,6 +47,8 @@ def run(config: NamingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
             return _conflicts(config, cell)
         case AttackCell():
             return _attacked(config, cell)
+        case SetCell():
+            return _set(config, cell)
         case PersonCell():
             return _person(config, cell)
     raise TypeError(f"a cell of this study must be one that it planned; got {type(cell).__name__}")
@@ -95,6 +107,26 @@ def _conflicts(config: NamingConfig, cell: ConflictCell) -> pd.DataFrame:
         texture=[images.textures[index] for index in indices],
         response=answers,
         correct=[answer == shape for answer, shape in zip(answers, shapes, strict=True)],
+        **dict(zip(SCORES, scores.T, strict=True)),
+    )
+
+
+def _set(config: NamingConfig, cell: SetCell) -> pd.DataFrame:
+    """A stretch of the images of a set, shown as they are: in colour, of their own size, at full contrast."""
+    images = set_images(config)
+    categories = CATEGORIES if config.shown.kind == "set" else whole_images(config).categories
+    namer = namer_of(config, cell.observer, categories)
+    indices = range(cell.start, cell.stop)
+    scores = score_images(images.load, indices, namer.scores, len(namer.categories))
+    answers = [namer.categories[best] for best in scores.argmax(axis=-1)]
+    right = list(images.categories[cell.start : cell.stop])
+    return as_table(
+        cell,
+        image=list(images.names[cell.start : cell.stop]),
+        category=right,
+        condition=list(images.conditions[cell.start : cell.stop]),
+        response=answers,
+        correct=[answer == category for answer, category in zip(answers, right, strict=True)],
         **dict(zip(SCORES, scores.T, strict=True)),
     )
 
