@@ -8,6 +8,7 @@ run.summary
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -24,6 +25,7 @@ from cogattn.running.catalogue import find_run
 from cogattn.running.execute import Execution, checked_shelf, loaded_study, run_study
 from cogattn.running.executors import checked_workers
 from cogattn.running.hardware import checked_hardware
+from cogattn.running.partaking import partaking
 from cogattn.running.records import CellList, ConfigRecord
 from cogattn.running.store import FIGURES, PEOPLE, TABLES, TRIALS, RunFolder
 from cogattn.study import Study
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+log = logging.getLogger(__name__)
 Value = object
 OUT = Path("runs")
 
@@ -158,6 +161,7 @@ def run(
     precision: str = "fp32",
     loaders: int | None = None,
     shelf_gb: float | None = None,
+    keep_going: bool = False,
     **settings: Value,
 ) -> Run:
     """Put an observer through a study, or compute what is missing of it, and return what comes out.
@@ -190,6 +194,8 @@ def run(
         Threads that load images and make stimuli ahead of a network.
     shelf_gb : float, optional
         Most disk for stimuli that observers share, in gigabytes.
+    keep_going : bool
+        Leave out observers that cannot take part, and name them in the log; without it they are refused.
     **settings
         Settings of the study by name; groups are mappings: ``noise={"n_bands": 5}``.
 
@@ -222,6 +228,10 @@ def run(
         given, execution = _observer_values(observer, values.get("observer"), execution)
         values = merge(values, {"observer": given})
     checked = loaded.Config.parse(values)
+    if keep_going:
+        checked, left_out = partaking(loaded, checked)
+        for name, why in left_out.items():
+            log.warning("%s takes no part: %s", name, why)
     with progress_bar(loaded.name) if progress else nullcontext(lambda _: None) as tell:
         folder = run_study(
             loaded, checked, out=Path(out), execution=execution, argv=_argv(), on_progress=tell

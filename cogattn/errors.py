@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SHOWN = 20
+"""Lines of a list that an error tells."""
+
 
 class CogattnError(Exception):
     """Base of every error that cogattn raises on purpose; the CLI prints it without a traceback."""
@@ -17,6 +20,35 @@ class DataError(CogattnError):
 
 class ObserverError(CogattnError):
     """A network or another observer cannot be built or does not answer as it must."""
+
+
+class ObserversRefused(ObserverError):
+    """Some of several observers cannot take part, which was known before the first cell.
+
+    Parameters
+    ----------
+    reasons : dict of str to str
+        Why each of them cannot, by its id.
+    n_others : int
+        How many others can, as far as is known.
+    """
+
+    def __init__(self, reasons: dict[str, str], n_others: int) -> None:
+        self.reasons, self.n_others = dict(reasons), n_others
+        super().__init__(_alone(reasons, n_others) if len(reasons) == 1 else _together(reasons, n_others))
+
+
+def _alone(reasons: dict[str, str], n_others: int) -> str:
+    (name, why), *_ = reasons.items()
+    return f"{why} ({name}, 1 of {1 + n_others} observers; --keep-going leaves it out)"
+
+
+def _together(reasons: dict[str, str], n_others: int) -> str:
+    n = len(reasons)
+    lines = [f"  {name}: {why}" for name, why in list(reasons.items())[:SHOWN]]
+    lines += [f"  and {n - SHOWN} more"] if n > SHOWN else []
+    lines += ["--keep-going leaves them out"] if n_others else []
+    return "\n".join([f"{n} of {n + n_others} observers cannot take part:", *lines])
 
 
 class StoreError(CogattnError):
@@ -38,5 +70,35 @@ class RunFailed(CogattnError):
 
     def __init__(self, failures: dict[str, str]) -> None:
         self.failures = dict(failures)
-        lines = "\n".join(f"  {label}: {cause}" for label, cause in self.failures.items())
+        lines = "\n".join(f"  {labels}: {cause}" for labels, cause in _by_cause(self.failures))
         super().__init__(f"{len(self.failures)} cell(s) failed:\n{lines}")
+
+
+class LeftOut(RunFailed):
+    """The run is done, without observers that could not take part.
+
+    Parameters
+    ----------
+    reasons : dict of str to str
+        Why each of them could not, by its id.
+    failures : dict of str to str, optional
+        Cause of each cell that failed besides.
+    """
+
+    def __init__(self, reasons: dict[str, str], failures: dict[str, str] | None = None) -> None:
+        super().__init__(failures or {})
+        lines = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+        failed = f"\n{self.args[0]}" if failures else ""
+        self.reasons = dict(reasons)
+        self.args = (f"{len(reasons)} observer(s) took no part:\n{lines}{failed}",)
+
+
+def _by_cause(failures: dict[str, str]) -> list[tuple[str, str]]:
+    """Labels of cells that failed for one cause in a row together."""
+    rows: list[tuple[str, int, str]] = []
+    for label, cause in failures.items():
+        if rows and rows[-1][2] == cause:
+            rows[-1] = (rows[-1][0], rows[-1][1] + 1, cause)
+        else:
+            rows.append((label, 0, cause))
+    return [(f"{label} and {more} more" if more else label, cause) for label, more, cause in rows]

@@ -15,15 +15,16 @@ from cyclopts import App, Parameter
 
 from cogattn.cli.flags import flag_parameters, nested
 from cogattn.config import StudyConfig, merge, read_settings
-from cogattn.errors import CogattnError, ConfigError, RunFailed, Terminated
+from cogattn.errors import CogattnError, ConfigError, LeftOut, RunFailed, Terminated
 from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.plan import plan_text
 from cogattn.reporting.progress import progress_bar
 from cogattn.reporting.tables import rows_json, summary_text
-from cogattn.running.execute import Execution, adopt, checked_shelf, open_run, run_study
+from cogattn.running.execute import Execution, adopt, checked_shelf, open_run, run_study, withheld_remarks
 from cogattn.running.executors import checked_workers
 from cogattn.running.hardware import checked_hardware
 from cogattn.running.identity import make_plan
+from cogattn.running.partaking import partaking
 from cogattn.running.store import RunFolder
 from cogattn.study import Study
 
@@ -90,6 +91,14 @@ ShelfGb = Annotated[
         "has several.",
     ),
 ]
+KeepGoing = Annotated[
+    bool,
+    _option(
+        "--keep-going",
+        "Leave out observers that cannot take part, run the others, and exit with 1.",
+        flag=True,
+    ),
+]
 Timeout = Annotated[float | None, _option("--cell-timeout", "Longest time for one cell, in seconds.")]
 Memory = Annotated[int | None, _option("--cell-memory", "Most memory for one cell, in megabytes.")]
 
@@ -124,6 +133,7 @@ def command(name: str) -> Callable[..., int]:
         precision: Precision = None,
         loaders: Loaders = None,
         shelf_gb: ShelfGb = None,
+        keep_going: KeepGoing = False,
         **flags: object,
     ) -> int:
         settings = study.Config.parse(merge(read_settings(config) if config else {}, nested(flags)))
@@ -137,9 +147,12 @@ def command(name: str) -> Callable[..., int]:
             hardware=hardware,
             shelf_gb=checked_shelf(shelf_gb),
         )
+        left_out: dict[str, str] = {}
+        if keep_going:
+            settings, left_out = partaking(study, settings)
         if dry_run:
-            return _print_plan(study, settings, out, execution)
-        return _run_and_print(study, settings, out=out, execution=execution, as_json=json)
+            return _print_plan(study, settings, out, execution, left_out)
+        return _run_and_print(study, settings, out=out, execution=execution, as_json=json, left_out=left_out)
 
     *house, _ = inspect.signature(run, eval_str=True).parameters.values()
     parameters = [*house, *flag_parameters(study.Config)]
@@ -212,17 +225,27 @@ def _above_zero(flag: str, value: float | None) -> float | None:
     return value
 
 
-def _print_plan(study: Study, config: StudyConfig, out: Path, execution: Execution) -> int:
+def _print_plan(
+    study: Study, config: StudyConfig, out: Path, execution: Execution, left_out: dict[str, str]
+) -> int:
     study.check(config)
     run = open_run(study, config, out)
     plan = make_plan(study, config, execution.hardware)
     plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
     print(plan_text(study, config, plan, run, workers=execution.workers))
+    if left_out:
+        raise LeftOut(left_out)
     return 0
 
 
 def _run_and_print(
-    study: Study, config: StudyConfig, *, out: Path, execution: Execution, as_json: bool
+    study: Study,
+    config: StudyConfig,
+    *,
+    out: Path,
+    execution: Execution,
+    as_json: bool,
+    left_out: dict[str, str],
 ) -> int:
     failure: RunFailed | None = None
     try:
@@ -236,8 +259,11 @@ def _run_and_print(
     if as_json:
         print(rows_json(run.summary()))
     else:
-        print(summary_text(run.summary(), run.remarks(), place=run.place(), width=_width()))
+        remarks = (*withheld_remarks(left_out), *run.remarks())
+        print(summary_text(run.summary(), remarks, place=run.place(), width=_width()))
         print(f"run: {near(run.folder)}")
+    if left_out:
+        raise LeftOut(left_out, failure.failures if failure else None)
     if failure is not None:
         raise failure
     return 0

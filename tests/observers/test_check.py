@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cogattn.errors import CogattnError, ConfigError, ObserverError
+from cogattn.errors import CogattnError, ConfigError, ObserverError, ObserversRefused
 from cogattn.observers.build import build_network
 from cogattn.observers.check import check
 from cogattn.observers.config import (
@@ -25,7 +25,8 @@ BUILD = FactoryObserver(target="lab:build", image_size=16)
 def refused(settings: NetworkObserver, error: type[CogattnError], told: str) -> None:
     with pytest.raises(error, match=told) as caught:
         check(settings)
-    assert "\n" not in str(caught.value)
+    several = isinstance(caught.value, ObserversRefused) and len(caught.value.reasons) > 1
+    assert several or "\n" not in str(caught.value)
     assert str(caught.value).startswith(("observer.", "the weights of", "weights must", "tf_efficientnet"))
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from cogattn.errors import ConfigError, ObserverError
 from cogattn.observers.config import FactoryObserver, ModuleObserver, ReadoutObserver, TimmObserver
-from cogattn.observers.roster import checkpoint_of, observer_names, observers_of, only
+from cogattn.observers.roster import (
+    checkpoint_of,
+    checkpoints_of,
+    observer_names,
+    observers_of,
+    only,
+    without,
+)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -107,3 +114,14 @@ def test_checkpoints_belong_to_one_factory(folder: Path):
     touch(folder, "one.pt")
     with pytest.raises(ConfigError, match=r"observer\.target must be one factory .* got 2"):
         observer_names(FactoryObserver(target=("lab:build", "lab:reach"), checkpoints=("*.pt",)))
+
+
+def test_without_some_the_others_stay_in_their_order(folder: Path):
+    touch(folder, "a/best.pt", "b/best.pt", "c/[1].pt")
+    settings = FactoryObserver(target="lab:build", checkpoints=("*/*.pt",))
+    assert observer_names(settings) == ("a/best", "b/best", "[1]")
+    left = without(settings, ["a/best"])
+    assert list(checkpoints_of(left).values()) == [Path("b/best.pt"), Path("c/[1].pt")]
+    assert without(TimmObserver(models=("x", "y", "z")), {"y"}) == TimmObserver(models=("x", "z"))
+    targets = FactoryObserver(target=("lab:build", "lab:other"))
+    assert without(targets, {"lab:build"}) == FactoryObserver(target="lab:other")
