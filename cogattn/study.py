@@ -89,10 +89,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a cell needs, roughly: seconds of one processor, megabytes of memory."""
+    """What a cell needs, roughly: seconds of one processor, megabytes of memory, seconds of a GPU if one computes."""
 
     cpu_s: float
     memory_mb: float = 500.0
+    gpu_s: float = 0.0
 
 
 class Trials(Mapping[str, "pd.DataFrame"]):

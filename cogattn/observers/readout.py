@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from cogattn.errors import DataError
@@ -77,6 +75,9 @@ class Readout:
         DataError
             If a category has fewer than two images, or a label is no index into `categories`.
         """
+        from sklearn.linear_model import RidgeClassifierCV  # slow to load: other observers do without
+        from sklearn.preprocessing import StandardScaler
+
         labels = np.asarray(labels)
         _check(labels, len(images), categories)
         features = (

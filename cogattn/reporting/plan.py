@@ -31,6 +31,8 @@ def plan_text(study: Study, config: StudyConfig, plan: Plan, run: RunFolder, *, 
         costs.setdefault(planned.cell.observer, []).append((stored, study.cost(config, planned.cell)))
     missing = [cost for found in costs.values() for stored, cost in found if not stored]
     n_cells, cpu_s = len(plan.cells), sum(cost.cpu_s for cost in missing)
+    gpu_s = sum(cost.gpu_s for cost in missing)
+    on_gpu = f"{duration(gpu_s)} of a GPU as fast as an RTX 4090, " if gpu_s else ""
     memory_mb = max((cost.memory_mb for cost in missing), default=0.0) * min(workers, max(1, len(missing)))
     table = aligned(
         ["observer", "cells", "stored", "to compute", "CPU time"],
@@ -39,7 +41,7 @@ def plan_text(study: Study, config: StudyConfig, plan: Plan, run: RunFolder, *, 
     return "\n".join(
         [
             table,
-            f"{n_cells} cells, {n_cells - len(missing)} stored, {len(missing)} to compute: about "
+            f"{n_cells} cells, {n_cells - len(missing)} stored, {len(missing)} to compute: about {on_gpu}"
             f"{duration(cpu_s)} of CPU, {duration(cpu_s / workers)} with {workers} worker(s), "
             f"{memory_mb / 1000:.1f} GB of memory",
             f"run: {run.study}/{run.id}, code {plan.code.sha256[:8]}",

@@ -15,7 +15,8 @@ from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.execute import describe, run_cell, stored_trials, summarised
 from cogattn.running.executors import one_thread
 from cogattn.running.formats import csv_bytes, parquet_of
-from cogattn.running.identity import PlannedCell, make_plan
+from cogattn.running.hardware import DEFAULT, Hardware, checked_hardware, using
+from cogattn.running.identity import Plan, PlannedCell, make_plan
 from cogattn.running.lock import LOCK_FILE
 from cogattn.running.records import CellList, ConfigRecord, Manifest, Provenance
 from cogattn.running.store import (
@@ -120,8 +121,23 @@ def verify_deep(run: RunFolder, *, study: str = "", n_cells: int = RECOMPUTED) -
     loaded = load_study(study or run.study)
     record = run.read(ConfigRecord)
     config = loaded.Config.parse(record.config if record else {})
-    loaded.check(config)
-    plan, manifest, listed = make_plan(loaded, config), run.manifest(), run.read(CellList)
+    hardware = _hardware(run)
+    with using(hardware.of_worker(0)):
+        loaded.check(config)
+        return _remade(loaded, config, run, make_plan(loaded, config, hardware), n_cells)
+
+
+def _hardware(run: RunFolder) -> Hardware:
+    """What the run's last session computed on; raise ConfigError where this machine has no such device."""
+    provenance = run.read(Provenance)
+    if provenance is None or not provenance.sessions or not provenance.sessions[-1].devices:
+        return DEFAULT
+    last = provenance.sessions[-1]
+    return checked_hardware(last.devices, batch=last.batch, precision=last.precision, loaders=last.loaders)
+
+
+def _remade(loaded: Study, config: StudyConfig, run: RunFolder, plan: Plan, n_cells: int) -> list[str]:
+    manifest, listed = run.manifest(), run.read(CellList)
     if [planned.name for planned in plan.cells] != [cell.name for cell in (listed.cells if listed else ())]:
         raise StoreError(f"cells of run {run.id} must be of the code, libraries and data here; got others")
     whole = [planned for planned in plan.cells if planned.cell.observer not in manifest.withheld]

@@ -23,6 +23,7 @@ from cogattn.errors import StoreError
 from cogattn.running.catalogue import list_runs
 from cogattn.running.checkpoints import CHECKPOINTS
 from cogattn.running.records import CellList
+from cogattn.running.shelf import SHELF, clear
 from cogattn.running.store import RunFolder
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,8 @@ def delete(run: RunFolder) -> Deletion:
             aside = run.folder.with_name(f".deleted-{run.id}-{secrets.token_hex(4)}")
             _move(run, aside)
         _empty(aside)
+        if all(other.study != run.study for other in list_runs(run.root)):
+            clear(run.root / SHELF / run.study)  # stimuli that only other runs of the study could want
     return deletion
 
 

@@ -6,6 +6,7 @@ reads (`contents`); so another criterion, another table of people or a seventy-s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,11 +28,15 @@ from cogattn.psychophysics.masking.config import (
     StimulusSettings,
     TemplateObserver,
 )
+from cogattn.running.hardware import current
 from cogattn.study import Cell, Cost, Schema
 from cogattn.vision.images.config import ProceduralImages
 
 TRIALS_PER_CELL = 256
 """About ten seconds of a small network on one core: what a killed run loses at most, per worker."""
+CELLS_PER_OBSERVER = 1000
+"""Cells of longer runs are larger, so that an observer has about so many, and what a cell costs beside its trials
+stays small where a GPU names 256 images in the tenth of a second."""
 NETWORKS = (ReadoutObserver, TimmObserver, FactoryObserver, ModuleObserver)
 
 TABLES: Mapping[str, Schema] = {
@@ -120,7 +125,7 @@ NETWORK_MB, BARE_MB = 1100.0, 400.0
 
 
 def cost(config: MaskingConfig, cell: Cell) -> Cost:
-    """Return what a cell needs if its network is as small as EfficientNet-lite0."""
+    """Return what a cell needs if its network is as small as EfficientNet-lite0; on a GPU, by its layers' work."""
     if isinstance(cell, PersonCell):
         return Cost(cpu_s=PERSON_S, memory_mb=BARE_MB)
     if not isinstance(config.observer, NETWORKS):
@@ -128,7 +133,18 @@ def cost(config: MaskingConfig, cell: Cell) -> Cost:
     n = _n_answers(config, cell)
     if isinstance(config.observer, ReadoutObserver) and getattr(cell, "start", 0) == 0:
         n += 16 * config.observer.train_per_category  # a worker trains the readout once
-    return Cost(cpu_s=n * (NETWORK_S + STIMULUS_S), memory_mb=NETWORK_MB)
+    if current().device_type == "cpu":
+        return Cost(cpu_s=n * (NETWORK_S + STIMULUS_S), memory_mb=NETWORK_MB)
+    return Cost(cpu_s=n * STIMULUS_S, memory_mb=NETWORK_MB, gpu_s=n * _gpu_s(config.observer, cell.observer))
+
+
+def _gpu_s(settings: object, name: str) -> float:
+    """Seconds of a GPU for an answer, as an RTX 4090 gives it under autocast; NaN for networks unknown to timm."""
+    if not isinstance(settings, ReadoutObserver | TimmObserver):
+        return math.nan
+    from cogattn.observers.rates import RTX_4090, work_of
+
+    return RTX_4090.seconds(work_of(name))
 
 
 def _n_answers(config: MaskingConfig, cell: Cell) -> float:
@@ -188,7 +204,9 @@ def _masking_cells(config: MaskingConfig, observer: Observer) -> Iterator[Cell]:
     if isinstance(config.design, AdaptiveDesign):
         yield AdaptiveCell(label=f"{observer.name}, adaptive session", task="masking", observer=observer.id)
         return
-    for start, stop in _chunks(len(listed), max(1, TRIALS_PER_CELL // _trials_per_image(config))):
+    per_image = _trials_per_image(config)
+    n_trials = max(TRIALS_PER_CELL, len(listed) * per_image // CELLS_PER_OBSERVER)
+    for start, stop in _chunks(len(listed), max(1, n_trials // per_image)):
         label = f"{observer.name}, images {start}-{stop - 1}"
         yield MaskingCell(label=label, task="masking", observer=observer.id, start=start, stop=stop)
 

@@ -5,6 +5,7 @@ What a row of each table is, `cogattn.psychophysics.masking.plan.TABLES` says.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -54,12 +55,19 @@ def as_table(cell: Cell, **columns: object) -> pd.DataFrame:
 
 
 def planned_trials(config: MaskingConfig, images: ImageList) -> pd.DataFrame:
-    """Return the trials of the paper's or the crossed design over all images (columns image, band, noise_sd)."""
+    """Return the trials of the paper's or the crossed design over all images (columns image, band, noise_sd).
+
+    They come in the order of the images, and are kept for the cells that follow: do not change them.
+    """
     noise = config.noise
-    if config.design.kind == "crossed":
-        return crossed_trials(images.ids, sds=noise.sds, n_bands=noise.n_bands)
-    rng = Streams(config.seed).generator("design")
-    return paper_trials(images.ids, sds=noise.sds, n_bands=noise.n_bands, rng=rng)
+    return _planned(images, config.design.kind, noise.sds, noise.n_bands, config.seed)
+
+
+@lru_cache(maxsize=2)
+def _planned(images: ImageList, design: str, sds: tuple[float, ...], n_bands: int, seed: int) -> pd.DataFrame:
+    if design == "crossed":
+        return crossed_trials(images.ids, sds=sds, n_bands=n_bands)
+    return paper_trials(images.ids, sds=sds, n_bands=n_bands, rng=Streams(seed).generator("design"))
 
 
 def _person(config: MaskingConfig, cell: PersonCell) -> pd.DataFrame:
@@ -75,7 +83,8 @@ def _masking(config: MaskingConfig, cell: MaskingCell) -> pd.DataFrame:
     images = trial_images(config)
     respondent = build_respondent(config, cell.observer, images.categories)
     plan = planned_trials(config, images)
-    shown = plan[plan["image"].between(cell.start, cell.stop - 1)]
+    first, last = np.searchsorted(plan["image"], (cell.start, cell.stop))
+    shown = plan.iloc[first:last]
     return _named(cell, images, present(config, images, shown, respondent.answer, shared=True), respondent)
 
 

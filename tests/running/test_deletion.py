@@ -20,6 +20,7 @@ from cogattn.running.deletion import delete, planned_deletions
 from cogattn.running.execute import begin, open_run, run_study
 from cogattn.running.identity import make_plan
 from cogattn.running.records import CellList
+from cogattn.running.shelf import SHELF
 from cogattn.running.store import RunFolder
 from cogattn.testing.coin import CoinConfig, CoinStudy
 
@@ -96,6 +97,20 @@ def test_checkpoints_of_cells_that_go_are_removed_and_others_stay(
         (folder / f"{Path(name).stem}.bin").write_bytes(b"x")
     delete(many)
     assert [path.stem for path in folder.iterdir()] == [Path(shared).stem]
+
+
+def test_stimuli_go_with_the_last_run_of_their_study(tmp_path: Path, runs: list[RunFolder]) -> None:
+    kept = tmp_path / SHELF / "coin" / "x.rows"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    others = tmp_path / SHELF / "another" / "y.rows"
+    others.parent.mkdir()
+    others.touch()
+    for run in runs:
+        assert kept.exists()
+        delete(run)
+    assert not kept.exists()
+    assert others.exists()
 
 
 def test_a_link_in_a_run_s_folder_is_removed_and_not_followed(tmp_path: Path, runs: list[RunFolder]) -> None:

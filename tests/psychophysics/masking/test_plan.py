@@ -14,6 +14,7 @@ from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
 from cogattn.psychophysics.masking.material import forget
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.running.formats import parquet_bytes
+from cogattn.running.hardware import Hardware, using
 from cogattn.study import Cell, streams_of
 from cogattn.testing.conformance import check_every_setting
 from cogattn.testing.variations import variations
@@ -206,3 +207,22 @@ def test_every_cell_has_a_cost():
     for config in (tiny(), adaptive, people):
         costs = [STUDY.cost(config, cell) for cell in STUDY.cells(config)]
         assert all(0 < cost.cpu_s < 3600 and cost.memory_mb > 0 for cost in costs)
+
+
+def test_on_a_gpu_a_cell_costs_what_its_network_s_layers_do():
+    config = tiny(observer={"kind": "timm", "models": ["resnet18", "resnet50"]})
+    with using(Hardware(("cuda",))):
+        costs = {cell.observer: STUDY.cost(config, cell) for cell in STUDY.cells(config)}
+    assert costs["resnet18"].gpu_s < costs["resnet50"].gpu_s < costs["resnet50"].cpu_s
+    cells = [cell for cell in STUDY.cells(config) if cell.observer == "resnet50"]
+    n_trials = sum(cell.stop - cell.start for cell in cells)
+    assert 0.5 < costs["resnet50"].gpu_s / n_trials * 5088 < 2  # images a second that timm's authors measured
+
+
+@pytest.mark.parametrize(("n_images", "n_trials", "n_cells"), [(600, 256, 3), (300_000, 300, 1000)])
+def test_longer_runs_have_larger_cells_and_not_more(n_images: int, n_trials: int, n_cells: int):
+    cells = STUDY.cells(tiny(images={"n_images": n_images, "size": 32}, observer={"kind": "timm"}))
+    assert len(cells) == n_cells
+    assert cells[0].stop - cells[0].start == n_trials
+    assert [cell.start for cell in cells[1:]] == [cell.stop for cell in cells[:-1]]
+    assert cells[-1].stop == n_images
