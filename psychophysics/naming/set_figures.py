@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogattn import figures
+from cogattn import figures, many
+from cogattn.measures import Estimate
 from cogattn.psychophysics.naming.made import MadeImages
 from cogattn.psychophysics.naming.set_rows import Named
 from cogattn.psychophysics.naming.sets import Conditions, SetImages
@@ -19,18 +20,16 @@ from cogattn.psychophysics.naming.sets import Conditions, SetImages
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
 FEW = len(figures.SERIES)
 """So many observers have a colour each."""
-ROW_IN = 0.15
 LABELS = {
     "accuracy": "share named right",
     "error_consistency": "error consistency with people, kappa",
 }
-NAMES = {"accuracy": "accuracy", "error_consistency": "error consistency"}
-LIMITS = {"accuracy": (0.0, 1.0), "error_consistency": (-0.2, 0.8)}
+CELL_LIMITS = {"accuracy": (0.0, 1.0), "error_consistency": (0.0, 0.7)}
+"""What the ends of the scale of colours stand for; values beyond have its last colour."""
 PEOPLE = {"accuracy": "people, mean", "error_consistency": "people among each other"}
 CHANCE = 1 / 16
 
@@ -55,7 +54,7 @@ def set_figure(
     own = own.assign(called=[figures.shortened(names[str(one)], 34) for one in own["observer"]])
     if len(named.conditions.names) == 1:
         return _dots(own, theirs, measure, named)
-    draw = _map if own["observer"].nunique() > FEW else _curves
+    draw = _cells if own["observer"].nunique() > FEW else _curves
     return draw(own, theirs, measure, named)
 
 
@@ -110,26 +109,19 @@ def _curves(table: pd.DataFrame, people: pd.DataFrame, measure: str, named: Name
 def _dots(table: pd.DataFrame, people: pd.DataFrame, measure: str, named: Named) -> Figure:
     """An observer a row, the highest on top."""
     rows = table.sort_values("estimate", ascending=False, kind="stable")
-    n = len(rows)
-    figure, panels = figures.new_figure(width_in=5.2, height_in=1.3 + ROW_IN * max(n, 3))
-    axes = panels[0, 0]
-    with figures.style():
-        for mean, lo, hi in people[["estimate", "lo", "hi"]].to_numpy(float)[:1]:
-            if np.isfinite([lo, hi]).all():
-                axes.axvspan(lo, hi, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
-            axes.axvline(mean, color=figures.COLOURS["human"])
-        y = np.arange(n)[::-1]
-        estimate, lo, hi = rows[["estimate", "lo", "hi"]].to_numpy(float).T
-        axes.hlines(y, lo, hi, color=figures.COLOURS["model"], linewidth=1.2)
-        axes.plot(estimate, y, "o", color=figures.COLOURS["model"], markersize=3.5)
-        axes.set_yticks(y, rows["called"], fontsize=6 if n > 12 else 8)
-        axes.set(ylim=(-0.8, n - 0.2), xlabel=LABELS[measure])
-        axes.set_title(named.name)
-        figures.caption(figure, _caption(table, people, measure))
-    return figure
+    values = rows[["estimate", "lo", "hi"]].to_numpy(float)
+    theirs = [Estimate(*one) for one in people[["estimate", "lo", "hi", "n"]].itertuples(index=False)]
+    column = many.Column(
+        LABELS[measure],
+        values,
+        _limits(table, people, measure),
+        human=theirs[0] if theirs else None,
+        title=named.name,
+    )
+    return many.rows_figure(rows["called"].tolist(), [column], _caption(table, people, measure))
 
 
-def _map(table: pd.DataFrame, people: pd.DataFrame, measure: str, named: Named) -> Figure:
+def _cells(table: pd.DataFrame, people: pd.DataFrame, measure: str, named: Named) -> Figure:
     """An observer a row, a condition a column, the value as a colour and its number written in it."""
     conditions = named.conditions
     grid = table.pivot(index="observer", columns="condition", values="estimate").reindex(
@@ -137,40 +129,29 @@ def _map(table: pd.DataFrame, people: pd.DataFrame, measure: str, named: Named) 
     )
     counted = grid.loc[:, list(conditions.counted)].mean(axis=1)
     grid = grid.loc[counted.sort_values(ascending=False, kind="stable").index]
-    labels = grid.index.map(dict(zip(table["observer"], table["called"], strict=True))).tolist()
+    names = grid.index.map(dict(zip(table["observer"], table["called"], strict=True))).tolist()
     values = grid.to_numpy(float)
     if len(people):
         values = np.vstack([*_in_order(people, conditions, ("estimate",)), values])
-        labels = [PEOPLE[measure], *labels]
-    n, columns = values.shape
-    figure, panels = figures.new_figure(width_in=3.0 + 0.42 * columns, height_in=1.3 + ROW_IN * n)
-    axes = panels[0, 0]
-    with figures.style():
-        low, high = LIMITS[measure]
-        colours = "cividis" if measure == "accuracy" else "PuOr"
-        image = axes.imshow(values, aspect="auto", vmin=low, vmax=high, cmap=colours)
-        for row, column in np.argwhere(np.isfinite(values)):
-            value = values[row, column]
-            told = {"ha": "center", "va": "center", "fontsize": 5.5, "color": _ink(image, value)}
-            axes.text(column, row, _short(value), **told)
-        axes.set_xticks(np.arange(columns), conditions.labels)
-        axes.set_yticks(np.arange(n), labels, fontsize=6)
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_xlabel(conditions.axis)
-        axes.set_title(f"{named.name}: {NAMES[measure]}")
-        figures.caption(figure, "rows by the mean over conditions that count; intervals in the table")
+        names = [PEOPLE[measure], *names]
+    texts = np.array([[_short(value) for value in row] for row in values])
+    figure, _ = many.cells_figure(
+        names,
+        [many.Cells(values, conditions.labels, named.name, texts)],
+        limits=CELL_LIMITS[measure],
+        label=LABELS[measure],
+        text="rows by the mean over the conditions that count; intervals are in the tables",
+        n_people=int(len(people) > 0),
+        xlabel=conditions.axis,
+        width_in=3.6 + 0.4 * len(conditions.names),
+    )
     return figure
 
 
-def _ink(image: AxesImage, value: float) -> str:
-    """Black on light, white on dark."""
-    red, green, blue, _ = image.cmap(image.norm(value))
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else "white"
-
-
 def _short(value: float) -> str:
-    """Two decimals without the leading zero."""
+    """Two decimals without the leading zero; nothing where there is no value."""
+    if not np.isfinite(value):
+        return ""
     return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
 
 
