@@ -47,12 +47,15 @@ def channel_figure(channels: Mapping[str, Channel], people: PopulationChannel | 
         if people is not None:
             _draw_people(axes, people, "people")
         for colour, (name, channel) in zip(figures.SERIES, channels.items(), strict=False):
-            _draw_channel(axes, channel, figures.shortened(name, 32), colour)
+            _draw_channel(axes, channel, figures.shortened(name, 28), colour)
         _frequency_axis(axes)
         axes.set(ylabel="power gain of the channel", ylim=(0, 1.05), yticks=(0, 0.5, 1))
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
         thin = "" if people is None else "; thin: persons"
-        figures.caption(figure, f"{_trials_text(channels, people)}{thin}; widths with 95 % intervals")
+        figures.caption(
+            figure,
+            f"{_trials_text(channels, people)}{thin}; widths at half height, 95 % intervals; D: deviance",
+        )
     return figure
 
 
@@ -69,6 +72,10 @@ def _draw_people(axes: Axes, people: PopulationChannel, label: str) -> None:
             axes.plot(FREQUENCIES_CPI, person.gain(FREQUENCIES_CPI), color=colour, alpha=0.18, linewidth=0.8)
     width, center = people.bandwidth_octaves, people.center_cpi.mean
     gain = np.exp2(-((2 * np.log2(FREQUENCIES_CPI / center) / width.mean) ** 2))
+    own = [person.gain(FREQUENCIES_CPI) for person in people.channels if person.identified]
+    if own and any(person.gain_name != "log-gaussian" for person in people.channels):
+        gain = np.exp(np.mean(np.log(np.maximum(own, 1e-12)), axis=0))
+        gain = gain / gain.max()
     text = f"{label}: {width.mean:.2f} [{width.interval[0]:.2f}, {width.interval[1]:.2f}] octaves"
     axes.plot(FREQUENCIES_CPI, gain, color=colour, linewidth=2.2, label=text)
 
@@ -78,11 +85,19 @@ def _draw_channel(axes: Axes, channel: Channel, name: str, colour: str) -> None:
         axes.plot([], [], color=colour, linestyle=":", label=f"{name}: not determined")
         return
     lo, hi = channel.bandwidth_interval
-    octaves = np.abs(np.log2(FREQUENCIES_CPI / channel.center_cpi))[:, None]
-    flanks = np.exp2(-((2 * octaves / np.maximum([lo, min(hi, 50.0)], 1e-6)) ** 2))
-    label = f"{name}: {channel.bandwidth_octaves:.2f} [{lo:.2f}, {hi:.2f}] octaves"
+    label = (
+        f"{name}: {channel.bandwidth_octaves:.2f} [{lo:.2f}, {hi:.2f}] octaves; "
+        f"D / df {channel.dispersion:.1f}"
+    )
     gain = channel.gain(FREQUENCIES_CPI)
-    figures.draw_band(axes, FREQUENCIES_CPI, gain, flanks[:, 0], flanks[:, 1], colour=colour, label=label)
+    narrow, wide = (_stretched(channel, end) for end in (max(lo, 1e-2), min(hi, 50.0)))
+    figures.draw_band(axes, FREQUENCIES_CPI, gain, narrow, wide, colour=colour, label=label)
+
+
+def _stretched(channel: Channel, bandwidth_octaves: float) -> NDArray[np.float64]:
+    """The gain as it would be if it were this wide about the same centre."""
+    octaves = np.log2(FREQUENCIES_CPI / channel.center_cpi) * channel.bandwidth_octaves / bandwidth_octaves
+    return channel.gain(channel.center_cpi * np.exp2(np.clip(octaves, -100, 100)))
 
 
 def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping[str, str]) -> Figure:

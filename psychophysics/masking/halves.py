@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cogattn.measures import Measure
 from cogattn.psychophysics.masking.channel.fit import fit_channels
+from cogattn.psychophysics.masking.config import GainChoice
 from cogattn.psychophysics.masking.measures import CHANNEL
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
 from cogattn.statistics.relations import SplitHalf, split_half
@@ -27,6 +28,7 @@ def channel_reliability(
     *,
     rng: np.random.Generator,
     spectra: BandSpectra | None = None,
+    gain: GainChoice = "log-gaussian",
     n_splits: int = 10,
 ) -> dict[Measure, SplitHalf]:
     """Return the split-half reliability of bandwidth, centre and peak sensitivity over observers.
@@ -41,6 +43,8 @@ def channel_reliability(
         Halves the trials, and draws observers for the intervals.
     spectra : BandSpectra, optional
         Of the noise; by default that of the paper.
+    gain : {"auto", "log-gaussian", "asymmetric", "free"}
+        Shape of the channel's gain.
     n_splits : int
         How often the trials are halved.
 
@@ -59,8 +63,8 @@ def channel_reliability(
     first, second = [], []
     for _ in range(n_splits):
         half_correct, half_trials = halve(correct, trials, rng=rng)
-        first.append(_channels(half_correct, half_trials, noise_sds, spectra))
-        second.append(_channels(correct - half_correct, trials - half_trials, noise_sds, spectra))
+        first.append(_channels(half_correct, half_trials, noise_sds, spectra, gain))
+        second.append(_channels(correct - half_correct, trials - half_trials, noise_sds, spectra, gain))
     a, b = np.stack(first, axis=1), np.stack(second, axis=1)  # (3, n_splits, n_observers)
     return {measure: split_half(a[i], b[i], rng=rng) for i, measure in enumerate(CHANNEL)}
 
@@ -85,8 +89,8 @@ def halve(n_correct: Counts, n_trials: Counts, *, rng: np.random.Generator) -> t
 
 
 def _channels(
-    n_correct: Counts, n_trials: Counts, noise_sds: ArrayLike, spectra: BandSpectra | None
+    n_correct: Counts, n_trials: Counts, noise_sds: ArrayLike, spectra: BandSpectra | None, gain: GainChoice
 ) -> NDArray[np.float64]:
     """Bandwidths, centres and peaks, (3, n_observers)."""
-    found = fit_channels(n_correct, n_trials, noise_sds, spectra=spectra)
+    found = fit_channels(n_correct, n_trials, noise_sds, spectra=spectra, gain=gain)
     return np.array([(c.bandwidth_octaves, c.center_cpi, c.peak_sensitivity) for c in found]).T

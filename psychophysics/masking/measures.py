@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cogattn.measures import Measure
 
 BANDWIDTH = Measure("bandwidth", "octaves", "bandwidth", scale="log")
@@ -18,6 +20,16 @@ PAPER_CHANNEL = (
     Measure("peak_sensitivity.paper", "0.01/SD", "peak sensitivity, paper's fit", scale="log"),
 )
 """The same by the paper's fit, in its units."""
+
+PLAIN_CHANNEL = tuple(
+    replace(one, key=f"{one.key}.log_gaussian", label=f"{one.label}, log-Gaussian gain") for one in CHANNEL
+)
+PLAIN_RATIO = replace(
+    BANDWIDTH_RATIO, key="bandwidth_ratio.log_gaussian", label=f"{BANDWIDTH_RATIO.label}, log-Gaussian gain"
+)
+"""The same with the log-Gaussian gain, where the run's is another."""
+
+DISPERSION = Measure("dispersion", "deviance / df", "misfit of the channel", scale="log")
 
 CLEAN_ACCURACY = Measure("accuracy.clean", "share", "accuracy without noise", scale="share")
 

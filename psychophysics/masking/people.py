@@ -15,7 +15,8 @@ from cogattn.observers.observer import Observer
 from cogattn.people.tables import holds_persons, mean_of, read_persons
 from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.accuracy import tabulate_accuracy
-from cogattn.psychophysics.masking.channel.fit import Channel
+from cogattn.psychophysics.masking.channel.fit import Channel, GainsOfOne, every_gain, gains_table
+from cogattn.psychophysics.masking.channel.misfit import dispersion, residual_table
 from cogattn.psychophysics.masking.channel.population import (
     PopulationChannel,
     PopulationValue,
@@ -31,11 +32,12 @@ from cogattn.psychophysics.masking.counts import (
     read_counts,
 )
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, spectra
+from cogattn.statistics.intervals import mean_interval
 from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
 
 if TYPE_CHECKING:
-    from cogattn.psychophysics.masking.config import MaskingConfig, NoiseSettings
+    from cogattn.psychophysics.masking.config import ChannelSettings, GainChoice, MaskingConfig, NoiseSettings
 
 
 def persons(config: MaskingConfig) -> pd.DataFrame:
@@ -105,23 +107,78 @@ class People:
         Of the noise that they saw.
     confidence : float
         Level of all intervals.
+    gain : {"auto", "log-gaussian", "asymmetric", "free"}
+        Shape of their channels' gain.
     """
 
     name: str
     counts: HumanCounts
     spectra: BandSpectra
     confidence: float
+    gain: GainChoice = "log-gaussian"
 
     @cached_property
     def population(self) -> PopulationChannel:
         """Mean maximum-likelihood channel, with each person's."""
+        return self._population(self.gain)
+
+    @cached_property
+    def plain_population(self) -> PopulationChannel:
+        """The same under the log-Gaussian gain."""
+        return self.population if self.gain == "log-gaussian" else self._population("log-gaussian")
+
+    def _population(self, gain: GainChoice) -> PopulationChannel:
         counts = self.counts
         return population_channel(
             counts.n_correct,
             counts.n_trials,
             counts.noise_sds,
+            gain=gain,
             spectra=self.spectra,
             confidence=self.confidence,
+        )
+
+    @cached_property
+    def gains(self) -> list[GainsOfOne]:
+        """Each person's channel under every gain."""
+        counts = self.counts
+        return every_gain(
+            counts.n_correct,
+            counts.n_trials,
+            counts.noise_sds,
+            spectra=self.spectra,
+            confidence=self.confidence,
+        )
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """Each person's channel under every gain, as `gains_table` has it, by column person."""
+        tables = [gains_table(name, one) for name, one in zip(self.counts.observers, self.gains, strict=True)]
+        return pd.concat(tables, ignore_index=True).rename(columns={"observer": "person"})
+
+    @cached_property
+    def dispersion(self) -> Estimate:
+        """Mean over persons of the dispersion of their channels, with its t interval (of one person, its own)."""
+        channels = self.population.channels
+        if len(channels) == 1:
+            return dispersion(channels[0])
+        return mean_interval([c.dispersion for c in channels], confidence=self.confidence, lowest=0.0)
+
+    @cached_property
+    def residuals(self) -> pd.DataFrame:
+        """Observed and fitted accuracy of each person's channel, cell by cell, as `residual_table`, and person."""
+        counts = self.counts
+        tables = [
+            residual_table(
+                channel, right, shown, counts.noise_sds, self.spectra, n_alternatives=N_ALTERNATIVES
+            )
+            for channel, right, shown in zip(
+                self.population.channels, counts.n_correct, counts.n_trials, strict=True
+            )
+        ]
+        return pd.concat(
+            [table.assign(person=name) for name, table in zip(counts.observers, tables, strict=True)],
+            ignore_index=True,
         )
 
     @cached_property
@@ -140,6 +197,11 @@ class People:
     def channel_means(self) -> tuple[Estimate, Estimate, Estimate]:
         """Bandwidth, centre and peak sensitivity of the mean channel."""
         return self._estimates(self.population)
+
+    @property
+    def plain_means(self) -> tuple[Estimate, Estimate, Estimate]:
+        """The same under the log-Gaussian gain."""
+        return self._estimates(self.plain_population)
 
     @property
     def bandwidth(self) -> Estimate:
@@ -204,16 +266,19 @@ class People:
         """One row per person and estimator."""
         rows = [
             {
-                "person": person, "estimator": channel.estimator, "n_trials": channel.n_trials,
+                "person": person, "estimator": channel.estimator, "gain": channel.gain_name if ml else "",
+                "n_trials": channel.n_trials,
                 "bandwidth_octaves": channel.bandwidth_octaves,
                 "bandwidth_lo": channel.bandwidth_interval[0], "bandwidth_hi": channel.bandwidth_interval[1],
                 "center_cpi": channel.center_cpi,
                 "center_lo": channel.center_interval[0], "center_hi": channel.center_interval[1],
                 "peak_sensitivity": channel.peak_sensitivity, "deviance": channel.deviance, "df": channel.df,
+                "dispersion": channel.dispersion, "p_misfit": channel.p_misfit,
                 "identified": channel.identified, "reason": channel.reason,
             }
             for population in (self.population, self.paper_population)
             if population is not None
+            for ml in (population.estimator == "ml",)
             for person, channel in zip(self.counts.observers, population.channels, strict=True)
         ]  # fmt: skip
         return pd.DataFrame(rows)
@@ -244,7 +309,9 @@ class Persons:
 
     channel_means: ClassVar[Means] = (None, None, None)
     """Their means are set beside the rows afterwards, as in every study (`cogattn.people.tables.beside`)."""
+    plain_means: ClassVar[Means] = (None, None, None)
     paper_means: ClassVar[Means] = (None, None, None)
+    dispersion: ClassVar[Estimate] = Estimate(np.nan, np.nan, np.nan, 0)
     clean_accuracy: ClassVar[Estimate] = Estimate(np.nan, np.nan, np.nan, 0)
 
     @property
@@ -273,16 +340,16 @@ def read_people(config: MaskingConfig) -> People | Persons:
     digest = content(table, setting=setting)
     if not tested and holds_persons(table):
         return Persons(table, read_persons(table, known=measures.ALL), config.channel.confidence)
-    return _read(table, setting, digest, config.noise, config.images.size, config.channel.confidence)
+    return _read(table, setting, digest, config.noise, config.images.size, config.channel)
 
 
 @lru_cache(maxsize=2)
 def _read(
-    table: str, setting: str, digest: str, noise: NoiseSettings, size: int, confidence: float
+    table: str, setting: str, digest: str, noise: NoiseSettings, size: int, channel: ChannelSettings
 ) -> People:
     """`digest` is that of the table: kept as long as the file stays as it is."""
     counts = read_counts(table, setting=setting)
     check_bands(counts, noise.n_bands, table, setting=setting)
     if counts.shown is not None:
         noise, size = counts.shown.noise, counts.shown.size
-    return People(table, counts, spectra(noise, size), confidence)
+    return People(table, counts, spectra(noise, size), channel.confidence, channel.gain)

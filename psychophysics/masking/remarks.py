@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,6 +12,7 @@ from cogattn.fetch import Manual
 from cogattn.measures import Row
 from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.people.tables import remark_on
+from cogattn.psychophysics.masking.channel.misfit import P_MISFIT, RMS_MISFIT
 from cogattn.psychophysics.masking.config import (
     AdaptiveDesign,
     MaskingConfig,
@@ -24,6 +25,11 @@ from cogattn.psychophysics.masking.material import training_images, trial_images
 from cogattn.psychophysics.masking.observed import Observed
 from cogattn.psychophysics.masking.people import People, Persons
 from cogattn.study import Trials
+
+UNLIKELY = 0.05
+"""A gain of less weight than this is spoken against."""
+MOST_NAMED = 6
+"""Observers that a sentence names."""
 
 
 def remarks(
@@ -49,12 +55,14 @@ def remarks(
     rows : sequence of Row
         Of the summary.
     """
+    fits = (_misfits(found), _other_gain(config, found), _limits(found))
     if config.observer.kind == "human":
-        return tuple(filter(None, (_unknown_stimuli(config, people), _who(people, rows))))
+        return tuple(filter(None, (_unknown_stimuli(config, people), *fits, _who(people, rows))))
     said = (
         _other_stimuli(config, people),
         _unknown_stimuli(config, people),
         _untrained(config),
+        *fits,
         *_unused(config),
         *(_interval_missed(config.design, one) for one in found if isinstance(config.design, AdaptiveDesign)),
         _divided(config),
@@ -63,6 +71,46 @@ def remarks(
         _who(people, rows),
     )
     return tuple(filter(None, said))
+
+
+def _misfits(found: Sequence[Observed]) -> str:
+    """Whose channel does not fit, by the rule of `cogattn.psychophysics.masking.channel.misfit`."""
+    poor = sorted((one for one in found if one.misfit.speaks), key=lambda one: -one.misfit.rms)
+    if not poor:
+        return ""
+    each = _some(
+        f"{one.observer.name} (deviance / df {one.misfit.dispersion.estimate:.1f}, {one.misfit.rms:.0%} off)"
+        for one in poor
+    )
+    return (
+        f"the channel does not fit {each}: the deviance's P is below {P_MISFIT:g}, and fitted accuracies are off by "
+        f"more than {RMS_MISFIT:.0%} (root mean square, binomial scatter apart); see channel_misfit.csv"
+    )
+
+
+def _other_gain(config: MaskingConfig, found: Sequence[Observed]) -> str:
+    """Whose counts speak against the gain that the settings name."""
+    gain = config.channel.gain
+    if gain in ("auto", "free"):
+        return ""
+    against = [one for one in found if one.gains.under(gain).weight < UNLIKELY]
+    if not against:
+        return ""
+    each = _some(f"{one.observer.name} ({one.gains.chosen})" for one in against)
+    return f"channel.gain is {gain}, but the counts speak for another gain of {each}; see channel_models.csv"
+
+
+def _limits(found: Sequence[Observed]) -> str:
+    """Whose channel has a parameter on a limit."""
+    each = [f"{one.observer.name} ({', '.join(one.ml.at_limit)})" for one in found if one.ml.at_limit]
+    return f"at a limit of what is fitted: {_some(each)}" if each else ""
+
+
+def _some(texts: Iterable[str]) -> str:
+    """The first of them, and how many more."""
+    listed = list(texts)
+    more = len(listed) - MOST_NAMED
+    return ", ".join(listed[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def differences(config: MaskingConfig, people: People | Persons) -> list[tuple[str, str]]:

@@ -12,11 +12,13 @@ from cogattn.figures import caption
 from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.people.tables import beside
-from cogattn.psychophysics.masking import figures, measures
-from cogattn.psychophysics.masking.channel.fit import Channel, Interval
+from cogattn.psychophysics.masking import figures, many, measures
+from cogattn.psychophysics.masking.channel.fit import Channel, Interval, gains_table
+from cogattn.psychophysics.masking.channel.misfit import dispersion
+from cogattn.psychophysics.masking.channel.misfit_figure import misfit_figure
 from cogattn.psychophysics.masking.config import MaskingConfig
 from cogattn.psychophysics.masking.consistency import consistency_table
-from cogattn.psychophysics.masking.observed import Observed, observed
+from cogattn.psychophysics.masking.observed import Observed, fit_gains, observed
 from cogattn.psychophysics.masking.people import People, Persons, persons, read_people
 from cogattn.psychophysics.masking.plan import observers as all_observers
 from cogattn.psychophysics.masking.remarks import differences, remarks
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 OTHER_STIMULI = "people saw other stimuli"
 """Stands at every number and below every figure that sets people beside observers who were shown something else."""
-BESIDE_PEOPLE = ("channel", "accuracy", "thresholds")
+BESIDE_PEOPLE = ("channel", "misfit", "accuracy", "thresholds")
 """Figures that show people, too."""
 
 
@@ -51,6 +53,7 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     noise = people.spectra if tested else spectra(config.noise, config.images.size)
     known = {observer.id: observer for observer in all_observers(config)}
     found = list(observed(config, trials, known, noise))
+    fit_gains(found)
     note = OTHER_STIMULI if differences(config, people) else ""
     rows = [row for one in found for row in channel_rows(one, people, note=note)]
     if isinstance(people, Persons):
@@ -58,9 +61,12 @@ def summarise(config: MaskingConfig, trials: Trials) -> Results:
     tables = {
         "accuracy": _joined([one.accuracy for one in found]),
         "thresholds": _joined([one.thresholds for one in found]),
+        "channel_models": _joined([gains_table(one.observer.id, one.gains) for one in found]),
+        "channel_misfit": _joined([one.residuals for one in found]),
     }
     if isinstance(people, People):
         tables |= {"people_accuracy": people.accuracy, "people_channels": people.channels}
+        tables["people_models"] = people.models
     consistency = consistency_table(config, trials, {one.observer.id: one.observer for one in found})
     if not consistency.empty:
         tables["consistency"] = consistency
@@ -84,13 +90,16 @@ def channel_rows(found: Observed, people: People | Persons, *, note: str = "") -
         What a reader must know of every number that is set beside people's.
     """
     rows = parameter_rows(found.observer, found.ml, measures.CHANNEL, people.channel_means)
-    rows += _ratio_rows(found, people)
+    rows += _ratio_rows(found.observer, found.ml, people.bandwidth, measures.BANDWIDTH_RATIO)
+    rows.append(misfit_row(found.observer, found.ml, people))
+    if found.config.channel.gain != "log-gaussian":
+        rows += parameter_rows(found.observer, found.plain, measures.PLAIN_CHANNEL, people.plain_means)
+        rows += _ratio_rows(found.observer, found.plain, people.plain_means[0], measures.PLAIN_RATIO)
     if found.paper is not None:
         rows += parameter_rows(found.observer, found.paper, measures.PAPER_CHANNEL, people.paper_means)
     rows += clean_rows(found.observer, found.clean_accuracy, people)
-    return [
-        _noted(row, note) if row.human or row.measure == measures.BANDWIDTH_RATIO else row for row in rows
-    ]
+    ratios = (measures.BANDWIDTH_RATIO, measures.PLAIN_RATIO)
+    return [_noted(row, note) if row.human or row.measure in ratios else row for row in rows]
 
 
 def parameter_rows(
@@ -109,6 +118,12 @@ def parameter_rows(
         Row(observer, measure, Estimate(value, *interval, channel.n_trials), theirs, channel.reason)
         for measure, (value, interval), theirs in zip(names, values, human, strict=True)
     ]
+
+
+def misfit_row(observer: Observer, channel: Channel, people: People | Persons) -> Row:
+    """Return the row of the dispersion of a channel; people's is the mean of theirs."""
+    human = people.dispersion
+    return Row(observer, measures.DISPERSION, dispersion(channel), human if human.n else None)
 
 
 def clean_rows(observer: Observer, clean: Estimate | None, people: People | Persons) -> list[Row]:
@@ -143,13 +158,13 @@ def ratio_interval(
     return found.estimate, found.lo, found.hi
 
 
-def _ratio_rows(found: Observed, people: People | Persons) -> list[Row]:
+def _ratio_rows(observer: Observer, channel: Channel, human: Estimate | None, measure: Measure) -> list[Row]:
     """Bandwidth over that of people, where they have one; the interval joins both by Zou and Donner's (2008) method."""
-    ml, human = found.ml, people.bandwidth
-    if not human.n:
+    if human is None or not human.n:
         return []
-    ratio = ratio_interval(ml.bandwidth_octaves, ml.bandwidth_interval, human.estimate, (human.lo, human.hi))
-    return [Row(found.observer, measures.BANDWIDTH_RATIO, Estimate(*ratio, ml.n_trials), note=ml.reason)]
+    own, theirs = channel.bandwidth_interval, (human.lo, human.hi)
+    ratio = ratio_interval(channel.bandwidth_octaves, own, human.estimate, theirs)
+    return [Row(observer, measure, Estimate(*ratio, channel.n_trials), note=channel.reason)]
 
 
 def _noted(row: Row, note: str) -> Row:
@@ -173,11 +188,16 @@ def _pictures(
     names = {one.observer.id: one.observer.name for one in found}
     theirs = config.observer.kind == "human"
     channel, accuracy, thresholds = None, tables["accuracy"].iloc[:0], tables["thresholds"].iloc[:0]
+    residuals = None
     if isinstance(people, People):
         channel, accuracy, thresholds = people.population, people.accuracy, people.thresholds
+        residuals = people.residuals
     pictures: dict[str, Callable[[], Figure]] = {
         "channel": partial(figures.channel_figure, {one.observer.name: one.ml for one in found}, channel),
+        "misfit": partial(misfit_figure, tables["channel_misfit"], residuals, names),
         "accuracy": partial(figures.accuracy_figure, tables["accuracy"], accuracy, names),
         "thresholds": partial(figures.threshold_figure, tables["thresholds"], thresholds, names),
     }
+    if "consistency" in tables:
+        pictures["consistency"] = partial(many.consistency_figure, tables["consistency"], names)
     return pictures if theirs else pictures | {"stimuli": partial(figures.sheet_of, config)}

@@ -263,14 +263,14 @@ def test_of_74_networks_two_could_be_people_by_their_channel(networks, people_ch
     p = {name: place(x, people_channels).p for name, x in networks.items()}
     assert len(p) == 74
     assert {name: round(value, 2) for name, value in p.items() if value > 0.05} == {
-        "efficientnet_l2_noisy_student_475": 0.20,
-        "vit_base_patch16_224": 0.08,
+        "efficientnet_l2_noisy_student_475": 0.07,
+        "vit_base_patch16_224": 0.10,
     }
-    assert p["resnet50"] == pytest.approx(0.0014, abs=5e-5)
+    assert p["resnet50"] == pytest.approx(0.0008, abs=5e-5)
     assert p["vgg16_bn"] == pytest.approx(0.0002, abs=5e-5)
 
 
-@pytest.mark.parametrize(("measure", "n_alike"), [(0, 6), (1, 56), (2, 10)])
+@pytest.mark.parametrize(("measure", "n_alike"), [(0, 2), (1, 45), (2, 8)])
 def test_so_many_could_be_people_by_one_parameter(
     networks, people_channels, measure: int, n_alike: int
 ) -> None:

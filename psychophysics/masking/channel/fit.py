@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from cogattn.errors import DataError
@@ -193,6 +194,15 @@ class GainsOfOne:
         """The channel under the chosen gain."""
         return self.channels[self.chosen]
 
+    def under(self, gain: GainChoice) -> Channel:
+        """Return the channel under a gain, or under the chosen one.
+
+        With three bands the free gain has no freedom: it is the log-Gaussian.
+        """
+        if gain == "auto":
+            return self.best
+        return self.channels.get(gain, self.channels["log-gaussian"])
+
 
 def every_gain(
     n_correct: ArrayLike,
@@ -226,6 +236,41 @@ def every_gain(
             zip(*columns, strict=True), found.chosen, found.log_evidence, strict=True
         )
     ]
+
+
+def gains_table(observer: str, gains: GainsOfOne) -> pd.DataFrame:
+    """Return an observer's channel under every gain, a row each.
+
+    Returns
+    -------
+    DataFrame
+        Columns observer, gain, chosen (the gain of most evidence), weight, log_evidence (less that of the log-Gaussian
+        gain), log_likelihood (of the deviance: 0 is the saturated model), deviance, df, dispersion, p_misfit,
+        bandwidth_octaves, center_cpi and peak_sensitivity each with ``_lo`` and ``_hi``, steepness, top_accuracy,
+        at_limit, identified and reason.
+    """
+    rows = []
+    for name, channel in gains.channels.items():
+        values = {
+            f"{key}{end}": value
+            for key, estimate, interval in (
+                ("bandwidth_octaves", channel.bandwidth_octaves, channel.bandwidth_interval),
+                ("center_cpi", channel.center_cpi, channel.center_interval),
+                ("peak_sensitivity", channel.peak_sensitivity, channel.peak_interval),
+            )
+            for end, value in zip(("", "_lo", "_hi"), (estimate, *interval), strict=True)
+        }
+        rows.append(
+            {
+                "observer": observer, "gain": name, "chosen": name == gains.chosen, "weight": channel.weight,
+                "log_evidence": gains.log_evidence[name] - gains.log_evidence["log-gaussian"],
+                "log_likelihood": -channel.deviance / 2, "deviance": channel.deviance, "df": channel.df,
+                "dispersion": channel.dispersion, "p_misfit": channel.p_misfit, **values,
+                "steepness": channel.steepness, "top_accuracy": channel.top_accuracy,
+                "at_limit": ", ".join(channel.at_limit), "identified": channel.identified, "reason": channel.reason,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _channels(

@@ -168,6 +168,13 @@ def find_maximum(likelihood: ChannelLikelihood, plain: Maximum | None = None) ->
     return best or plain
 
 
+def feature_errors(likelihood: ChannelLikelihood, best: Maximum) -> tuple[Array, Array]:
+    """Return the features at a maximum and their standard errors, (n_obs, 3) each; NaN where an error is not known."""
+    values, slopes = likelihood.model.features(best.theta)
+    variance = np.einsum("nip,npq,niq->ni", slopes, covariance(likelihood, best), slopes)
+    return values, np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
+
+
 def _from_grids(likelihood: ChannelLikelihood) -> Maximum:
     model, cells = likelihood.model, likelihood.cells
     sds = np.exp(cells.log_variance[cells.noisy] / 2)
@@ -203,16 +210,9 @@ def _bootstrap_intervals(
     return np.stack([lo, hi], axis=-1)
 
 
-def _feature_errors(likelihood: ChannelLikelihood, best: Maximum) -> tuple[Array, Array]:
-    """Features and their standard errors, (n_obs, 3) each; no error where it is 0."""
-    values, slopes = likelihood.model.features(best.theta)
-    variance = np.einsum("nip,npq,niq->ni", slopes, covariance(likelihood, best), slopes)
-    return values, np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-
-
 def _error_intervals(likelihood: ChannelLikelihood, best: Maximum, confidence: float) -> Array:
     """Features and so many errors about them; open where there is no error."""
-    values, errors = _feature_errors(likelihood, best)
+    values, errors = feature_errors(likelihood, best)
     reach = float(norm.ppf((1 + confidence) / 2)) * errors
     ends = np.stack([values - reach, values + reach], axis=-1)
     return np.where(np.isfinite(ends), ends, [-np.inf, np.inf])
@@ -225,7 +225,7 @@ def _summary(likelihood: ChannelLikelihood, best: Maximum, intervals: Array) -> 
     mean = np.broadcast_to(correct.sum(1, keepdims=True) / trials.sum(1, keepdims=True), correct.shape)
     better = binomial_deviance(correct, trials, mean) - deviance
     spread = covariance(likelihood, best)
-    features, errors = _feature_errors(likelihood, best)
+    features, errors = feature_errors(likelihood, best)
     given = np.einsum("nii->ni", spread) @ model.prior_precision  # by the prior, of the gain's own parameters
     return ChannelFits(
         model=model,

@@ -159,7 +159,8 @@ def channel_of(
     """
     theta, gain = fits.parameters[i], fits.model.gain
     values, errors, ends = _in_units(fits.features[i]), fits.errors[i].copy(), fits.intervals[i]
-    ends = np.stack([np.exp(ends[0]), np.exp2(ends[1]), np.exp(ends[2])])
+    with np.errstate(over="ignore"):
+        ends = np.stack([np.exp(ends[0]), np.exp2(ends[1]), np.exp(ends[2])])
     names = [*_NAMES, *(name.rpartition("_")[0].replace("_", " ") or name for name in gain.own)]
     limits = [name for name, reached in zip(names, fits.at_limit[i], strict=True) if reached]
     if fits.p_constant[i] > _P_NO_EFFECT:

@@ -277,7 +277,7 @@ def test_the_figures_of_a_run_can_be_read(play: Callable, observer: HumanObserve
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pictures = play(config).results.figures
-        assert set(pictures) == {"channel", "accuracy", "thresholds"} | (
+        assert set(pictures) == {"channel", "misfit", "accuracy", "thresholds"} | (
             {"stimuli"} if not observer else set()
         )
         for name, draw in pictures.items():

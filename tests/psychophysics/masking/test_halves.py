@@ -76,6 +76,7 @@ def test_bandwidths_of_published_networks_are_the_least_reliable():
         networks.n_trials[able],
         networks.noise_sds,
         rng=np.random.default_rng(0),
+        gain="free",
         n_splits=4,
     )
     full = {measure.key: value.full.estimate for measure, value in found.items()}

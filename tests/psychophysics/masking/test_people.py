@@ -130,7 +130,7 @@ PERSONS = (
 WITH_PERSONS = {
     "observer": {"kind": "template"},
     "images": {"n_images": 32},
-    "channel": {"n_bootstrap": 100},
+    "channel": {"n_bootstrap": 100, "gain": "log-gaussian"},
 }
 
 

@@ -17,7 +17,8 @@ from cogattn.psychophysics.masking.stimuli.noise import pyramid_spectra
 from cogattn.psychophysics.masking.study import MaskingStudy
 
 NAME = "subramanian2023-networks"
-KEYS = ["bandwidth", "centre", "peak_sensitivity", "accuracy.clean"]
+CHANNEL = ["bandwidth", "centre", "peak_sensitivity"]
+KEYS = [*CHANNEL, "dispersion", *(f"{key}.log_gaussian" for key in CHANNEL), "accuracy.clean"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_a_name_that_does_not_ship_is_refused() -> None:
         published_networks("subramanian2024-networks")
 
 
-def test_every_network_has_the_four_measures(networks: pd.DataFrame) -> None:
+def test_every_network_has_every_measure(networks: pd.DataFrame) -> None:
     assert tuple(networks.columns) == SUMMARY_COLUMNS
     assert networks["observer"].nunique() == 85
     assert (networks.groupby("observer")["measure"].agg(list).map(lambda keys: keys == KEYS)).all()
@@ -60,11 +61,11 @@ def test_a_network_s_channel_is_its_own_fit(networks: pd.DataFrame) -> None:
     counts = published_networks()
     at = counts.observers.index("vgg16_bn")
     alone = fit_channel(
-        counts.n_correct[at], counts.n_trials[at], counts.noise_sds, spectra=pyramid_spectra(7)
+        counts.n_correct[at], counts.n_trials[at], counts.noise_sds, spectra=pyramid_spectra(7), gain="free"
     )
     rows = networks[networks["observer"] == "vgg16_bn"].set_index("measure")
-    assert rows["estimate"].tolist()[:3] == pytest.approx(
-        [alone.bandwidth_octaves, alone.center_cpi, alone.peak_sensitivity], rel=1e-3
+    assert rows["estimate"].tolist()[:4] == pytest.approx(
+        [alone.bandwidth_octaves, alone.center_cpi, alone.peak_sensitivity, alone.dispersion], rel=1e-3
     )
     assert rows.loc["bandwidth", ["lo", "hi"]].tolist() == pytest.approx(alone.bandwidth_interval, rel=1e-2)
     clean = counts.noise_sds == 0
@@ -74,7 +75,7 @@ def test_a_network_s_channel_is_its_own_fit(networks: pd.DataFrame) -> None:
 
 def test_people_beside_them_are_the_fourteen_who_saw_the_same(networks: pd.DataFrame) -> None:
     persons = MaskingStudy().persons()
-    for key in KEYS:
+    for key in (*CHANNEL, "accuracy.clean"):
         rows = networks[networks["measure"] == key]
         assert rows["human_n"].tolist() == [14] * 85
         values = persons.loc[persons["measure"] == key, "estimate"]
@@ -84,7 +85,7 @@ def test_people_beside_them_are_the_fourteen_who_saw_the_same(networks: pd.DataF
 
 
 def test_networks_at_chance_have_no_channel_and_say_why(networks: pd.DataFrame) -> None:
-    channel = networks[networks["measure"] != "accuracy.clean"]
+    channel = networks[networks["measure"].isin(CHANNEL)]
     missing = channel[channel["estimate"].isna()]
     assert set(missing["observer"]) == {"bagnet9", "selecsls42", "selecsls84"}
     assert missing["note"].str.contains("does not fall with the noise").all()

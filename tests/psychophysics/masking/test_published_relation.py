@@ -1,7 +1,8 @@
 """Does the channel explain shape bias and robustness over the published networks? `cogattn compare` on real scores.
 
-Truth: Subramanian et al. (2023) explain 51 % of the variance of shape bias over 76 networks; the other figures were
-found by other code on the same counts and scores before this module was written.
+Truth: Subramanian et al. (2023) explain 51 % of the variance of shape bias over 76 networks. The other figures say what
+docs/compare.md says; with the log-Gaussian gain in periodograms (see `stimuli.pyramid`) other code on the same counts
+and scores had found .58, left out .50, before this module was written.
 """
 
 from __future__ import annotations
@@ -55,29 +56,40 @@ def test_the_channel_explains_shape_accuracy_beyond_accuracy(scores: Path):
     rows = relation(found)
     whole = rows["variance explained", "all"]
     assert (whole["n"], whole["n_left_out"]) == (76, 9)
-    assert whole["estimate"] == pytest.approx(0.58, abs=0.006)
-    assert (whole["lo"], whole["hi"]) == pytest.approx((0.47, 0.71), abs=0.015)
-    assert rows[LOO, "all"]["estimate"] == pytest.approx(0.50, abs=0.006)
+    assert whole["estimate"] == pytest.approx(0.60, abs=0.006)
+    assert (whole["lo"], whole["hi"]) == pytest.approx((0.51, 0.73), abs=0.015)
+    assert rows[LOO, "all"]["estimate"] == pytest.approx(0.51, abs=0.006)
     assert rows[LOO, "control"]["estimate"] == pytest.approx(0.11, abs=0.006)
-    assert rows[LOO, "all and control"]["estimate"] == pytest.approx(0.57, abs=0.006)
+    assert rows[LOO, "all and control"]["estimate"] == pytest.approx(0.51, abs=0.006)
     family = rows["variance explained, leave-one-family-out", "all"]
     assert family["estimate"] == pytest.approx(0.50, abs=0.02)
-    for name, r, partial in zip(CHANNEL, (-0.35, -0.56, -0.60), (-0.31, -0.47, -0.52), strict=True):
+    for name, r, partial in zip(CHANNEL, (-0.09, -0.54, -0.67), (0.00, -0.49, -0.61), strict=True):
         assert rows["Pearson correlation", name]["estimate"] == pytest.approx(r, abs=0.006)
         assert rows["partial correlation", name]["estimate"] == pytest.approx(partial, abs=0.006)
-        assert rows["Pearson correlation", name]["hi"] < 0
+        assert rows["Pearson correlation", name]["hi"] < 0 or name == "bandwidth"
     assert set(found.left_out["reason"]) == {"accuracy.clean is not >= 0.49"}
 
 
 def test_bandwidth_alone_explains_little_and_so_it_is_with_half_of_the_clean_trials_right(scores: Path):
     alone = cogattn.compare(NETWORKS, scores, explain="shape_accuracy", by=["bandwidth"], where=[THE_PAPERS])
-    assert relation(alone)[LOO, "all"]["estimate"] == pytest.approx(0.06, abs=0.006)
+    assert relation(alone)[LOO, "all"]["estimate"] < 0
     strict = cogattn.compare(
         NETWORKS, scores, explain="shape_accuracy", by=CHANNEL, where=["accuracy.clean>=0.5"]
     )
     rows = relation(strict)
     assert rows[LOO, "all"]["n"] == 74
-    assert rows[LOO, "all"]["estimate"] == pytest.approx(0.50, abs=0.006)
+    assert rows[LOO, "all"]["estimate"] == pytest.approx(0.51, abs=0.02)
+
+
+def test_with_the_log_gaussian_gain_bandwidth_carries_more_and_the_channel_less(scores: Path):
+    by = [f"{name}.log_gaussian" for name in CHANNEL]
+    found = cogattn.compare(NETWORKS, scores, explain="shape_accuracy", by=by, where=[THE_PAPERS])
+    rows = relation(found)
+    assert rows["variance explained", "all"]["estimate"] == pytest.approx(0.51, abs=0.006)
+    assert rows[LOO, "all"]["estimate"] == pytest.approx(0.41, abs=0.006)
+    for name, r in zip(by, (-0.53, -0.44, -0.54), strict=True):
+        assert rows["Pearson correlation", name]["estimate"] == pytest.approx(r, abs=0.006)
+        assert rows["Pearson correlation", name]["hi"] < 0
 
 
 def test_the_papers_own_channel_explains_next_to_nothing_of_a_network_left_out(scores: Path):
@@ -110,12 +122,12 @@ def test_the_papers_own_channel_explains_next_to_nothing_of_a_network_left_out(s
 @pytest.mark.parametrize(
     ("outcome", "where", "n", "r2", "left_out", "accuracy", "both"),
     [
-        ("kept.0.0157", [], 74, 0.27, 0.14, -0.05, 0.10),
-        ("kept.0.0157", ["l2_trained<1"], 67, 0.50, 0.38, 0.36, 0.43),
-        ("kept.0.05", ["l2_trained<1"], 64, 0.55, 0.47, 0.46, 0.56),
+        ("kept.0.0157", [], 74, 0.30, 0.24, -0.02, 0.19),
+        ("kept.0.0157", ["l2_trained<1"], 67, 0.42, 0.34, 0.38, 0.39),
+        ("kept.0.05", ["l2_trained<1"], 64, 0.42, 0.32, 0.47, 0.46),
     ],
 )
-def test_robustness_is_explained_beyond_accuracy_among_ordinary_networks(
+def test_robustness_of_ordinary_networks_is_explained_by_accuracy_as_well_as_by_the_channel(
     scores: Path,
     outcome: str,
     where: list[str],
@@ -125,7 +137,7 @@ def test_robustness_is_explained_beyond_accuracy_among_ordinary_networks(
     accuracy: float,
     both: float,
 ):
-    """Left-out shares were found against the mean of all networks; here it is that of the others, up to .03 more."""
+    """By log-Gaussian channels .49 and .52, left out .44 and .47: no more than by accuracy either."""
     found = cogattn.compare(
         NETWORKS, scores, explain=outcome, by=CHANNEL, control=["accuracy.clean"], where=[THE_PAPERS, *where]
     )
@@ -133,4 +145,4 @@ def test_robustness_is_explained_beyond_accuracy_among_ordinary_networks(
     assert rows["variance explained", "all"]["n"] == n
     assert rows["variance explained", "all"]["estimate"] == pytest.approx(r2, abs=0.006)
     told = [rows[LOO, name]["estimate"] for name in ("all", "control", "all and control")]
-    np.testing.assert_allclose(told, [left_out, accuracy, both], atol=0.031)
+    np.testing.assert_allclose(told, [left_out, accuracy, both], atol=0.006)
