@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn import figures
+from cogattn.many import MANY, Column, rows_figure
 from cogattn.measures import Estimate, Row
 from cogattn.psychophysics.naming.likeness import over_pairs
 from cogattn.statistics.intervals import mean_interval
@@ -88,44 +89,25 @@ def _draw_bias(
 
 
 def _bias_rows(names: Mapping[str, str], rows: Mapping[str, Row]) -> Figure:
-    figure, panels = figures.new_figure(width_in=5.2, height_in=1.1 + 0.17 * len(names))
-    axes = panels[0, 0]
-    with figures.style():
-        _draw_people(axes, next((row.human for row in rows.values() if row.human), None))
-        for y, (key, _) in enumerate(names.items()):
-            if key in rows:
-                _draw_row(axes, len(names) - 1 - y, rows[key].value)
-        axes.set(xlim=(-0.02, 1.02), xlabel="shape answers over shape and texture answers")
-        _name_rows(axes, names)
-        n = figures.count_text([max(row.value.n, 1) for row in rows.values()])
-        figures.caption(
-            figure, f"n = {n} answers; bars: 95 % intervals; line, band: people; x: not determined"
-        )
-    return figure
+    values = {key: rows[key].value for key in names if key in rows}
+    human = next((row.human for row in rows.values() if row.human), None)
+    n = figures.count_text([max(value.n, 1) for value in values.values()])
+    text = f"n = {n} answers; bars: 95 % intervals; line, band: people; x: not determined"
+    return _ranked(names, values, "shape answers over shape and texture answers", (0.0, 1.0), human, text)
 
 
-def _draw_people(axes: Axes, human: Estimate | None) -> None:
-    if human is None or not np.isfinite(human.estimate):
-        return
-    if np.isfinite([human.lo, human.hi]).all():
-        axes.axvspan(human.lo, human.hi, color=figures.COLOURS["human"], alpha=0.18, linewidth=0)
-    axes.axvline(human.estimate, color=figures.COLOURS["human"])
-
-
-def _draw_row(axes: Axes, y: float, value: Estimate) -> None:
-    """A dot with its interval; a cross at the edge where there is no value."""
-    if not np.isfinite(value.estimate):
-        axes.plot(0, y, "x", color=figures.COLOURS["reference"], markersize=4)
-        return
-    axes.plot([value.lo, value.hi], [y, y], color=figures.COLOURS["model"], linewidth=1.2)
-    axes.plot(value.estimate, y, "o", color=figures.COLOURS["model"], markersize=3.5)
-
-
-def _name_rows(axes: Axes, names: Mapping[str, str]) -> None:
-    axes.set_ylim(-0.8, len(names) - 0.2)
-    axes.set_yticks(
-        range(len(names))[::-1], [figures.shortened(name, 34) for name in names.values()], fontsize=6
-    )
+def _ranked(
+    names: Mapping[str, str],
+    values: Mapping[str, Estimate],
+    label: str,
+    limits: tuple[float, float],
+    human: Estimate | None,
+    text: str,
+) -> Figure:
+    """One measure of many observers, the highest first."""
+    order = sorted(values, key=lambda key: -np.nan_to_num(values[key].estimate, nan=-np.inf))
+    table = np.array([[values[key].estimate, values[key].lo, values[key].hi] for key in order])
+    return rows_figure([names[key] for key in order], [Column(label, table, limits, human=human)], text)
 
 
 def naming_figure(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
@@ -145,6 +127,13 @@ def naming_figure(pairs: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     means = {"people with people": over_pairs(among, "kappa")}
     for key, rows in pairs[pairs["first"].isin(names)].groupby("first", sort=False):
         groups[names[str(key)]], means[names[str(key)]] = rows["kappa"], mean_interval(rows["kappa"])
+    if len(groups) - 1 > MANY:
+        human = means.pop("people with people")
+        n = figures.count_text(pairs["n_trials"])
+        text = f"n = {n} images a pair; bars: 95 % over persons; line, band: people with people"
+        return _ranked(
+            dict(zip(means, means, strict=True)), means, "error consistency (kappa)", (-0.2, 1.0), human, text
+        )
     many = len(groups) - 1 > FEW
     figure, panels = figures.new_figure(width_in=5.2, height_in=1.2 + (0.2 if many else 0.34) * len(groups))
     axes = panels[0, 0]
@@ -205,25 +194,27 @@ def robustness_figure(table: pd.DataFrame, names: Mapping[str, str], norm: str) 
 
 
 def _robustness_rows(table: pd.DataFrame, names: Mapping[str, str], norm: str) -> Figure:
+    """A panel a radius, the most accurate under the weakest attack first."""
     radii = sorted(set(table["epsilon"]))
     if len(radii) > PANELS:
         radii = [radii[k] for k in np.unique(np.linspace(0, len(radii) - 1, PANELS).round().astype(int))]
-    figure, panels = figures.new_figure(1, len(radii), height_in=1.2 + 0.17 * len(names))
-    with figures.style():
-        for k, (axes, radius) in enumerate(zip(panels[0], radii, strict=True)):
-            rows = table[table["epsilon"] == radius].set_index("observer")
-            for y, key in enumerate(names):
-                if key in rows.index:
-                    one = rows.loc[key]
-                    value = Estimate(one["accuracy"], one["lo"], one["hi"], int(one["n"]))
-                    _draw_row(axes, len(names) - 1 - y, value)
-            axes.set(xlim=(-0.04, 1.04), xticks=(0, 0.5, 1), xlabel="share correct")
-            axes.set_title(f"{norm} {radius:g}" if radius else "no attack", fontsize=8)
-            _name_rows(axes, names)
-            if k:
-                axes.set_yticklabels([])
-        figures.caption(figure, f"n = {figures.count_text(table['n'])} images; bars: 95 % Wilson intervals")
-    return figure
+    by_radius = {
+        radius: table[table["epsilon"] == radius].set_index("observer").reindex(list(names))
+        for radius in radii
+    }
+    order = by_radius[radii[1]]["accuracy"].sort_values(ascending=False, kind="stable").index
+    columns = [
+        Column(
+            "share correct",
+            rows.loc[order, ["accuracy", "lo", "hi"]].to_numpy(float),
+            (0.0, 1.0),
+            ticks=(0.0, 0.5, 1.0),
+            title=f"{norm} {radius:g}" if radius else "no attack",
+        )
+        for radius, rows in by_radius.items()
+    ]
+    text = f"n = {figures.count_text(table['n'])} images; bars: 95 % Wilson intervals"
+    return rows_figure([names[key] for key in order], columns, text)
 
 
 def sheet_of(config: NamingConfig) -> Figure:

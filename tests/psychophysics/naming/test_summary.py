@@ -108,6 +108,8 @@ def test_figures_of_any_number_of_networks_can_be_read(n: int):
     figure = figures.shape_bias_figure(table, table.iloc[:0], names, rows)
     assert flaws(figure) == []
     assert len(figure.axes[0].get_yticks()) == (16 if n <= 6 else n)
+    if n > 6:
+        assert "net75" in figure.axes[0].get_yticklabels()[0].get_text()  # the highest first
     radii = (0.0, 0.001, 0.004, 0.016)
     attacked = pd.DataFrame(
         [(key, radius, 0.9 - 20 * radius, 0.2, 0.95, 256) for key in names for radius in radii],
