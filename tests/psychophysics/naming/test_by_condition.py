@@ -151,21 +151,23 @@ def test_of_two_people_the_less_accurate_is_first():
     assert (accuracy[who[:, 0]] <= accuracy[who[:, 1]]).all()
 
 
-def test_the_interval_of_the_ceiling_is_over_persons_by_the_jackknife():
-    """With images that do not vary the variance is that of Arvesen's jackknife over persons."""
-    _, people, condition = drawn(np.random.default_rng(5), 400, 6, 1)
+@pytest.mark.parametrize(("n", "reach"), [(3, 4.3027), (6, 2.5706)], ids=["three", "six"])
+def test_the_interval_of_the_ceiling_is_over_persons_by_the_jackknife(n: int, reach: float):
+    """With images that do not vary it is Arvesen's: pseudo-values of persons, Student's t of n - 1 degrees."""
+    _, people, condition = drawn(np.random.default_rng(5), 400, n, 1)
     pairs, who = among_people("error_consistency", people, condition, [0])
     still = replace(pairs, pull=np.where(np.arange(400) < 1, 1e-12, -1e-12 / 399) + 0 * pairs.pull)
     found = mean_over_pairs(still, who)
     kappas = {frozenset(pair): value for pair, value in zip(who.tolist(), pairs.value, strict=True)}
     pseudo = [
-        6 * pairs.value.mean()
-        - 5 * np.mean([kappas[frozenset(pair)] for pair in combinations(range(6), 2) if person not in pair])
-        for person in range(6)
+        n * pairs.value.mean()
+        - (n - 1)
+        * np.mean([kappas[frozenset(pair)] for pair in combinations(range(n), 2) if person not in pair])
+        for person in range(n)
     ]
-    error = np.std(pseudo, ddof=1) / np.sqrt(6)
-    assert found.hi - found.estimate == pytest.approx(2.5706 * error, rel=1e-3)  # Student's t, 5 degrees
-    assert found.n == 6
+    error = np.std(pseudo, ddof=1) / np.sqrt(n)
+    assert found.hi - found.estimate == pytest.approx(reach * error, rel=1e-3)
+    assert found.n == n
 
 
 def test_two_persons_have_an_interval_over_images_and_one_has_no_ceiling():
