@@ -18,6 +18,7 @@ from cogattn.observers.wheels import wheel_of
 from cogattn.running.digests import file_digest
 
 _built: dict[Hashable, dict[str, str]] = {}
+_counted: dict[Hashable, int] = {}
 
 
 def content_of(
@@ -58,6 +59,8 @@ def content_of(
         key = (only(settings, model_name), model_name, seed, untrained)
         if key not in _built:
             _built[key] = _content_of_built(settings, model_name, seed, untrained)
+            if not untrained:
+                n_parameters(settings, model_name, seed=seed)  # the network is at hand
         return dict(_built[key])
     weights = "random" if untrained else settings.weights
     if weights == "random":
@@ -67,11 +70,23 @@ def content_of(
     }
 
 
+def n_parameters(settings: FactoryObserver | ModuleObserver, name: str, *, seed: int) -> int:
+    """Return how many parameters one of your own networks has, counted when its content was looked at."""
+    key = (only(settings, name), name, seed)
+    if key not in _counted:
+        from cogattn.observers.build import build_network
+
+        network = build_network(settings, name, seed=seed)
+        _counted[key] = sum(parameter.numel() for parameter in network.module.parameters())
+    return _counted[key]
+
+
 def forget() -> None:
     """Look anew at what factories build: called before a run, by `cogattn.observers.check`."""
     import sys
 
     _built.clear()
+    _counted.clear()
     build = sys.modules.get("cogattn.observers.build")
     if build is not None:
         build.forget()

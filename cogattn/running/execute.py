@@ -467,7 +467,30 @@ def summarised(study: Study, config: StudyConfig, trials: Trials) -> tuple[Resul
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's figure may raise anything; tables stay
             broken[f"figure {name}"] = describe(error)
-    return replace(results, figures=drawn, tables={**results.tables, **_placed(study, results)}), broken
+    return replace(
+        results, figures=drawn, tables={**results.tables, **_added(study, config, results)}
+    ), broken
+
+
+def _added(study: Study, config: StudyConfig, results: Results) -> dict[str, pd.DataFrame]:
+    """Tables that every study has."""
+    return {**_placed(study, results), **_scored(config, results)}
+
+
+def _scored(config: StudyConfig, results: Results) -> dict[str, pd.DataFrame]:
+    """Scores of the run's networks in the shape of timm's tables of results, where the settings name networks."""
+    from cogattn.observers.config import NetworkObserver
+    from cogattn.observers.facts import facts_of
+    from cogattn.observers.roster import observer_names
+    from cogattn.reporting.scores import SCORES, scores_table
+
+    settings = getattr(config, "observer", None)
+    if not isinstance(settings, NetworkObserver):
+        return {}
+    there = set(results.summary.loc[results.summary["role"] == "network", "observer"])
+    names = [name for name in observer_names(settings) if name in there]
+    facts = {name: facts_of(settings, name, seed=config.seed) for name in names}
+    return {SCORES: scores_table(results.summary, facts)} if facts else {}
 
 
 def _placed(study: Study, results: Results) -> dict[str, pd.DataFrame]:

@@ -29,6 +29,7 @@ NOT_NUMERIC = frozenset(
 )  # fmt: skip
 """Packages whose version changes no trial: they store, read, print, draw or check."""
 PLACED = "cogattn.running.execute:_placed"
+SCORED = "cogattn.reporting.scores:scores_table"
 """What puts a summary's rows among people."""
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "mne_bids": "mne-bids"}
 
@@ -125,7 +126,7 @@ def cell_code(target: str) -> CodeDigest:
 
 def question_code(target: str) -> CodeDigest:
     """Digest of the code that tables and figures of the study at `target` reach, the place among people included."""
-    return code_digest(f"{target}.summarise", also=(f"{target}.joint", PLACED))
+    return code_digest(f"{target}.summarise", also=(f"{target}.joint", PLACED, SCORED))
 
 
 def libraries_of(packages: Sequence[str]) -> dict[str, str]:

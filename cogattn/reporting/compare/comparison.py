@@ -19,6 +19,7 @@ from cogattn.reporting.compare.precision import precision
 from cogattn.reporting.compare.selection import left_out_table, select, told
 from cogattn.reporting.compare.settings import differing_settings
 from cogattn.reporting.compare.sources import Input, Source, find_sources
+from cogattn.reporting.compare.tags import joined
 from cogattn.reporting.compare.text import comparison_text
 from cogattn.reporting.compare.values import partners, pool
 from cogattn.reporting.tables import WIDTH, rows_json
@@ -157,7 +158,7 @@ def compare(
     *inputs : str, Path, Run or DataFrame
         Runs (the start of an id, ``study/id``, a folder, a `Run`), names of published tables, CSV files (a summary,
         a table of persons, or observers by columns of numbers), or summaries in memory. They join on the observer's
-        name and the measure's key.
+        name, with or without its tag, and the measure's key.
     out : str or Path
         Folder of runs.
     against : str
@@ -191,7 +192,7 @@ def compare(
     >>> row["kind"], round(float(row["estimate"]), 1)
     ('ratio', 1.6)
     """
-    sources = find_sources(inputs, out=Path(out))
+    sources, said = joined(find_sources(inputs, out=Path(out)))
     values, unasked = select(pool(sources), where)
     compared, not_compared = differences(values, against=against, seed=seed)
     related: Explained | None = None
@@ -205,7 +206,7 @@ def compare(
         raise DataError("--by, --control and --leave-out-families need --explain; got none")
     settings = differing_settings(sources)
     return Comparison(
-        remarks=(*_remarks(sources, settings), *told(unasked), *not_compared),
+        remarks=(*_remarks(sources, settings), *said, *told(unasked), *not_compared),
         sources=partners(sources),
         settings=settings,
         values=values,

@@ -5,10 +5,12 @@ Three forms of CSV file are read, told apart by their header:
 - summary: ``observer, measure, estimate`` and any of lo, hi, n, role, label, unit, scale, note, human, human_lo,
   human_hi, human_n (a run's summary.csv has them all);
 - persons: ``person, measure, estimate``, and se and n (`cogattn.people.tables.read_persons`);
-- wide: observers in the column ``observer`` or else in the first column of text, every column of numbers a measure,
-  and a column ``family`` if there is one.
+- wide: observers in the column ``observer`` or ``model``, or else in the first column of text, every column of numbers
+  a measure, and a column ``family`` if there is one; ``x_lo`` and ``x_hi`` are the ends of the interval of ``x``. A
+  run's ``model_scores.csv`` is one, and so are timm's ``results-imagenet.csv`` and its like, as they are.
 
-An empty cell, NA or NaN is a missing value. What breaks a rule is said with path, line and column.
+Numbers may have commas between their thousands. An empty cell, NA or NaN is a missing value. What breaks a rule is said
+with path, line and column.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from cogattn.people.files import Source as File
 from cogattn.people.files import digest, read_rows, refuse
 from cogattn.people.tables import holds_persons, read_persons
 from cogattn.reporting.compare.values import SCALES, Source, values_of_summary
+from cogattn.reporting.scores import ENDS, MODEL
 
 TABLE = "a table"
 """How errors begin."""
@@ -33,6 +36,13 @@ MAX_NAME = 200
 MISSING = ("", "na", "nan", "null", "none")
 SUMMARY = ("observer", "measure", "estimate")
 OBSERVER, FAMILY = "observer", "family"
+THOUSANDS = r"^([-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?)$"
+TIMM = {
+    "top1": ("top-1 accuracy", "%"), "top1_err": ("top-1 error", "%"), "top5": ("top-5 accuracy", "%"),
+    "top5_err": ("top-5 error", "%"), "param_count": ("parameters", "million"), "img_size": ("image size", "px"),
+    "crop_pct": ("part of the image that is seen", ""),
+}  # fmt: skip
+"""What the columns of timm's tables of results mean, which a table of them has together with ``model``."""
 COUNTS = ("n", "human_n")
 NUMBERS = ("estimate", "lo", "hi", "human", "human_lo", "human_hi", *COUNTS)
 TEXTS = ("role", "label", "unit", "note")
@@ -101,6 +111,8 @@ def _check_shape(file: File) -> None:
 def _number(rows: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
     """A column as numbers, NaN where there is none; and where a cell holds something else."""
     text = rows[name].mask(rows[name].str.lower().isin(MISSING), "nan")
+    grouped = text.str.match(THOUSANDS)
+    text = text.mask(grouped, text.str.replace(",", ""))
     values = pd.to_numeric(text, errors="coerce")
     return values.astype(float), values.isna() & (text != "nan")
 
@@ -142,8 +154,10 @@ def _persons(path: Path) -> pd.DataFrame:
 
 def _wide(rows: pd.DataFrame, file: File) -> tuple[pd.DataFrame, dict[str, str], tuple[str, ...]]:
     texts = [name for name in rows if _is_text(rows, name)]
-    who = OBSERVER if OBSERVER in rows else next(iter(texts), None)
-    measures = [name for name in rows if name not in (who, FAMILY, *texts)]
+    who = next((name for name in (OBSERVER, MODEL) if name in rows), next(iter(texts), None))
+    columns = [name for name in rows if name not in (who, FAMILY, *texts)]
+    ends = {f"{name}{ending}" for name in columns for ending in ENDS}
+    measures = [name for name in columns if name not in ends]
     if who is None or not measures:
         raise DataError(
             f"{TABLE} must have the columns {', '.join(SUMMARY)}, or person, measure, estimate, or a column of "
@@ -151,15 +165,25 @@ def _wide(rows: pd.DataFrame, file: File) -> tuple[pd.DataFrame, dict[str, str],
         )
     names = _names(rows, who, file)
     refuse(names.duplicated(), rows, who, "each observer once", file)
-    parts = [
-        pd.DataFrame({"observer": names, "measure": name, "estimate": _numbers(rows, name, file)})
-        for name in measures
-    ]
+    parts = [_of_measure(rows, names, name, about=who == MODEL, file=file) for name in measures]
     values, _ = values_of_summary(pd.concat(parts, ignore_index=True), source=str(file))
     families = dict(zip(names, rows[FAMILY], strict=True)) if FAMILY in rows else {}
     unused = [name for name in texts if name not in (who, FAMILY)]
     remarks = (f"{file}: columns of text are not used: {', '.join(unused)}",) if unused else ()
     return values, families, remarks
+
+
+def _of_measure(rows: pd.DataFrame, names: pd.Series, name: str, *, about: bool, file: File) -> pd.DataFrame:
+    """A column with its interval, if there is one."""
+    table = pd.DataFrame({"observer": names, "measure": name, "estimate": _numbers(rows, name, file)})
+    for end, ending in zip(("lo", "hi"), ENDS, strict=True):
+        if f"{name}{ending}" in rows:
+            table[end] = _numbers(rows, f"{name}{ending}", file)
+    if {"lo", "hi"} <= set(table):
+        refuse(table["lo"] > table["hi"], rows, f"{name}_lo", f"no more than {name}_hi", file)
+    if about and name in TIMM:
+        table["label"], table["unit"] = TIMM[name]
+    return table
 
 
 def _is_text(rows: pd.DataFrame, name: str) -> bool:
