@@ -27,7 +27,7 @@ class MaskingStudy(Study[MaskingConfig]):
     """Critical-band masking over 16 categories."""
 
     name: ClassVar[str] = "masking"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: type[MaskingConfig] = MaskingConfig
     reference: ClassVar[str] = (
         "@inproceedings{subramanian2023spatial,\n"

@@ -53,7 +53,7 @@ def misfit_figure(residuals: pd.DataFrame, people: pd.DataFrame | None, names: M
                 axes.set_ylabel("noise SD")
             if place + columns >= len(groups):
                 axes.set_xlabel("noise band, c/image")
-        _finish(figure, image, panels, groups)
+        _finish(figure, image, panels, groups, "numbers: percentage points")
     return figure
 
 
@@ -65,7 +65,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame) -> AxesImage:
             colour = "white" if abs(value) > 0.6 * _LIMIT else "black"
             axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=5.5, color=colour)
     axes.set_yticks(range(len(values)), [f"{sd:g}" for sd in values.index], fontsize=6)
-    axes.set_xticks(range(values.shape[1]), [f"{cpi:.2g}" for cpi in values.columns], fontsize=6)
+    axes.set_xticks(range(values.shape[1]), _labels(values.columns), fontsize=6)
     return image
 
 
@@ -86,11 +86,11 @@ def _rows(groups: Mapping[str, pd.DataFrame]) -> Figure:
             ]
             image = _draw(axes, np.array([line if len(line) == len(bands) else blank for line in lines]))
             axes.set_title(f"SD {sd:g}", fontsize=7, loc="center")
-            axes.set_xticks(range(len(bands)), [f"{cpi:.2g}" for cpi in bands], fontsize=6, rotation=90)
+            axes.set_xticks(range(len(bands)), _labels(bands), fontsize=6, rotation=90)
             texts = [figures.shortened(name, 34) for name in order] if place == 0 else []
             axes.set_yticks(range(len(texts)), texts, fontsize=5)
         panels[0, len(sds) // 2].set_xlabel("noise band, cycles per image")
-        _finish(figure, image, panels, groups)
+        _finish(figure, image, panels, groups, "the worst fit first")
     return figure
 
 
@@ -100,6 +100,10 @@ def _grid(rows: pd.DataFrame) -> pd.DataFrame:
     return noisy.pivot_table(
         index="noise_sd", columns="mean_cpi", values="residual", aggfunc="mean", dropna=False
     )
+
+
+def _labels(bands_cpi: pd.Index) -> list[str]:
+    return [f"{cpi:.0f}" if cpi >= 10 else f"{cpi:.1f}" for cpi in bands_cpi]
 
 
 def _rms(rows: pd.DataFrame) -> float:
@@ -122,7 +126,11 @@ def _draw(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
 
 
 def _finish(
-    figure: Figure, image: AxesImage, panels: NDArray[np.object_], groups: Mapping[str, pd.DataFrame]
+    figure: Figure,
+    image: AxesImage,
+    panels: NDArray[np.object_],
+    groups: Mapping[str, pd.DataFrame],
+    text: str,
 ) -> None:
     bar = figure.colorbar(image, ax=list(panels.flat), aspect=30, fraction=0.05, pad=0.02)
     bar.set_label("observed less fitted accuracy", fontsize=8)
@@ -131,6 +139,4 @@ def _finish(
     n = figures.count_text(
         [value for rows in groups.values() for value in rows.loc[rows["noise_sd"] > 0, "n_trials"]]
     )
-    figures.caption(
-        figure, f"n = {n} trials a cell; numbers: percentage points; blank: not shown, or no channel"
-    )
+    figures.caption(figure, f"n = {n} trials a cell; {text}; blank: not shown, or no channel")

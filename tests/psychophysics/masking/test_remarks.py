@@ -12,10 +12,12 @@ from PIL import Image
 
 import cogattn
 from cogattn.people.placing import place_table
+from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig
 from cogattn.psychophysics.masking.material import forget
 from cogattn.psychophysics.masking.people import read_people
 from cogattn.psychophysics.masking.remarks import differences, remarks
+from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 from cogattn.psychophysics.masking.study import MaskingStudy
 from cogattn.study import Trials
 from cogattn.vision.images.categories import CATEGORIES
@@ -230,3 +232,68 @@ def test_pixels_outside_the_range_are_counted_by_noise_sd(play):
     )
     assert 0.1 < most < 1
     assert share == pytest.approx(most * 7 / (1 + 4 * 7), rel=0.2)
+
+
+@pytest.fixture(scope="module")
+def odd_counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ann's accuracy goes up and down from band to band, which no channel does; Bob's has a steep upper flank."""
+    sds = [0, 0.01, 0.02, 0.04, 0.08, 0.16]
+    spectra = octave_spectra()
+    ann = ChannelModel.of(spectra).accuracy(
+        channel_parameters(2.0, 22.0, 60.0, steepness=1, top_accuracy=0.9), sds
+    )
+    ann = ann + np.where(np.arange(7) % 2, 0.2, -0.2) * (np.array(sds) == 0.04)[:, None]
+    shared = channel_parameters(2.4, 25.0, 70.0, steepness=0.8, top_accuracy=0.9)
+    bob = ChannelModel.of(spectra, 16, "asymmetric").accuracy(np.append(shared, -1.2), sds)
+    rows = [
+        (who, sd, band, round(400 * min(max(p, 0.02), 0.98)), 400)
+        for who, table in (("ann", ann), ("bob", bob))
+        for sd, line in zip(sds, table, strict=True)
+        for band, p in enumerate(line)
+    ]
+    path = tmp_path_factory.mktemp("odd") / "people.csv"
+    pd.DataFrame(rows, columns=["observer", "noise_sd", "band", "n_correct", "n_trials"]).to_csv(
+        path, index=False
+    )
+    return path
+
+
+@pytest.mark.parametrize("gain", ["free", "log-gaussian"])
+def test_observers_whose_channel_does_not_fit_are_named_and_so_are_those_who_speak_for_another_gain(
+    play, odd_counts: Path, gain: str
+):
+    table = {"observer": {"kind": "human", "table": str(odd_counts)}, "channel": {"gain": gain}}
+    results = play(MaskingConfig.parse(table)).results
+    (misfit,) = (said for said in results.remarks if said.startswith("the channel does not fit"))
+    assert "person ann (deviance / df" in misfit
+    other = [said for said in results.remarks if said.startswith("channel.gain is log-gaussian, but")]
+    assert bool(other) == (gain == "log-gaussian")
+    assert all("person bob (asymmetric)" in said for said in other)
+    rows = results.summary.set_index(["observer", "measure"])
+    assert rows.loc[("person ann", "dispersion"), "lo"] > 1
+    assert (("person bob", "bandwidth.log_gaussian") in rows.index) == (gain == "free")
+    models = results.tables["channel_models"]
+    assert models.groupby("observer")["chosen"].sum().tolist() == [1, 1]
+    assert models.groupby("observer")["weight"].sum().to_numpy() == pytest.approx(1)
+    assert set(results.tables["channel_misfit"]["observer"]) == {"person ann", "person bob"}
+    assert {"gain", "dispersion", "p_misfit"} <= set(results.tables["people_channels"])
+
+
+def test_observers_with_a_parameter_on_a_limit_are_named(play, tmp_path: Path):
+    sds = [0, 0.02, 0.04, 0.08, 0.16]
+    p = ChannelModel.of(octave_spectra()).accuracy(
+        channel_parameters(2.0, 22.0, 40.0, steepness=40.0, top_accuracy=0.9), sds
+    )
+    rows = [
+        ("ann", sd, band, round(40 * p[row, band]), 40) for row, sd in enumerate(sds) for band in range(7)
+    ]
+    columns = ["observer", "noise_sd", "band", "n_correct", "n_trials"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "people.csv", index=False)
+    config = MaskingConfig.parse({"observer": {"kind": "human", "table": str(tmp_path / "people.csv")}})
+    results = play(config).results
+    assert "at a limit of what is fitted: person ann (steepness)" in results.remarks
+    assert (
+        results.summary.set_index("measure")
+        .loc["bandwidth", "note"]
+        .startswith("the steepness is at the limit")
+    )

@@ -8,7 +8,7 @@ import pytest
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import Channel, fit_channel, fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
-from cogattn.psychophysics.masking.counts import published_counts
+from cogattn.psychophysics.masking.counts import published_counts, published_networks
 from cogattn.psychophysics.masking.stimuli.noise import octave_spectra, pyramid_spectra
 
 SDS = np.array([0, 0.02, 0.04, 0.08, 0.16])
@@ -94,6 +94,39 @@ def test_gain_is_one_at_the_centre_and_half_at_half_the_bandwidth() -> None:
     channel = fit_channel(*pooled())
     edges = channel.center_cpi * 2.0 ** (np.array([-0.5, 0, 0.5]) * channel.bandwidth_octaves)
     assert channel.gain(edges) == pytest.approx([0.5, 1, 0.5])
+
+
+@pytest.mark.parametrize("gain", ["log-gaussian", "asymmetric", "free"])
+def test_a_steepness_at_its_limit_is_flagged_with_its_numbers_kept(gain: str) -> None:
+    """Accuracy falls from nearly all to chance between two noise SDs: any steeper function does as well."""
+    steep = channel_parameters(2.0, 22, 40, steepness=40.0, top_accuracy=0.9)
+    counts = np.round(30 * ChannelModel.of(pyramid_spectra()).accuracy(steep, SDS))
+    channel = fit_channel(counts, N, SDS, gain=gain)
+    assert channel.at_limit == ("steepness",)
+    assert channel.reason == "the steepness is at the limit, so that intervals may be too narrow"
+    assert not channel.identified
+    assert np.isfinite([channel.bandwidth_octaves, channel.center_cpi, channel.peak_sensitivity]).all()
+
+
+def test_no_error_without_noise_is_told_and_is_no_fault() -> None:
+    theta = channel_parameters(2.0, 22, 40, steepness=1.0, top_accuracy=0.9999999)
+    counts = np.round(300 * ChannelModel.of(pyramid_spectra()).accuracy(theta, SDS))
+    counts[:2] = np.where(counts[:2] > 296, 300, counts[:2])
+    channel = fit_channel(counts, 10 * N, SDS)
+    assert channel.at_limit == ("top",)
+    assert channel.reason == "no error without noise: the top is at its limit"
+    assert channel.identified
+
+
+@pytest.mark.parametrize("gain", ["asymmetric", "free"])
+def test_a_bent_gain_is_one_at_its_maximum_and_half_at_the_ends_of_its_bandwidth(gain: str) -> None:
+    networks = published_networks()
+    at = networks.observers.index("vit_base_patch16_224")
+    channel = fit_channel(networks.n_correct[at], networks.n_trials[at], networks.noise_sds, gain=gain)
+    edges = channel.center_cpi * 2.0 ** (np.array([-0.5, 0.5]) * channel.bandwidth_octaves)
+    assert channel.gain(edges) == pytest.approx([0.5, 0.5], abs=0.005)
+    assert channel.gain(np.geomspace(1, 150, 2000)).max() == pytest.approx(1, abs=1e-3)
+    assert channel.identified  # in periodograms its steepness was at the limit
 
 
 def test_predicted_accuracy_is_near_the_observed() -> None:
