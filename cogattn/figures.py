@@ -65,6 +65,8 @@ RC = {
     "svg.hashsalt": "cogattn",
 }
 COLUMN_IN, WIDE_IN = 3.5, 7.2
+MANY = 12
+"""More observers than these have low rows and small names."""
 
 
 def style() -> AbstractContextManager[None]:
@@ -173,7 +175,8 @@ def summary_figure(summary: pd.DataFrame) -> Figure:
     """
     measures = list(dict.fromkeys(summary["measure"]))
     n_observers = summary["observer"].nunique()
-    figure, panels = new_figure(1, len(measures), height_in=1.3 + 0.3 * n_observers)
+    height_in = 1.3 + (0.3 if n_observers <= MANY else 0.13) * n_observers
+    figure, panels = new_figure(1, len(measures), height_in=height_in)
     with style():
         for axes, measure in zip(panels[0], measures, strict=True):
             _draw_measure(axes, summary[summary["measure"] == measure])
@@ -194,7 +197,8 @@ def _draw_measure(axes: Axes, rows: pd.DataFrame) -> None:
     values = rows[["estimate", "lo", "hi"]].to_numpy(float)
     ends = np.abs(np.stack([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]]))
     axes.errorbar(values[:, 0], y, xerr=np.where(np.isfinite(ends), ends, 0), fmt="o", color=COLOURS["model"])
-    axes.set_yticks(y, list(rows["observer"]))
+    few = len(rows) <= MANY
+    axes.set_yticks(y, [shortened(str(name), 34) for name in rows["observer"]], fontsize=8 if few else 6)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(str(rows["unit"].iloc[0]))
 

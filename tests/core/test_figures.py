@@ -26,6 +26,7 @@ from cogattn.figures import (
 )
 from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
+from cogattn.testing.pictures import flaws
 
 CODE = """
 import sys, hashlib
@@ -137,6 +138,21 @@ def test_a_summary_is_drawn_with_a_panel_a_measure() -> None:
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["BANDWIDTH", "CENTRE"]
     caption(figure, "n = 30")
     assert render(figure, "png")[:4] == b"\x89PNG"
+
+
+def test_a_summary_of_many_observers_fits_on_a_page_and_can_be_read() -> None:
+    measure = Measure("bandwidth", "octaves", "bandwidth")
+    rows = [
+        Row(
+            Observer(f"vit_large_patch14_clip_336.openai_ft_in12k_{i}"),
+            measure,
+            Estimate(i, i - 1, i + 1, 30),
+        )
+        for i in range(76)
+    ]
+    figure = summary_figure(summary_table(rows))
+    assert figure.get_figheight() < 11.7
+    assert flaws(figure) == []
 
 
 @pytest.mark.parametrize(
