@@ -13,6 +13,7 @@ from torch import nn
 
 import cogattn
 from cogattn.cli import main
+from cogattn.running.records import Provenance
 from cogattn.testing.coin import CoinConfig, CoinStudy
 
 COIN = "cogattn.testing.coin:CoinStudy"
@@ -52,6 +53,8 @@ def test_a_study_class_and_settings_objects_are_taken_as_they_are(tmp_path: Path
         ({"toses": 1}, r"toses is not a setting of this study; did you mean tosses\?"),
         ({"coins": {"n": 99}}, r"coins.n must be less than or equal to 20; got 99"),
         ({"workers": 0}, "--workers must be from 1 to 1024; got 0"),
+        ({"device": "gpu"}, "--device must be auto, cpu, cuda, cuda:N or mps; got 'gpu'"),
+        ({"loaders": 0}, "--loaders must be from 1 to 256; got 0"),
         ({"observer": 3}, "observer must be a torch.nn.Module, settings, a mapping"),
     ],
 )
@@ -102,6 +105,21 @@ def test_a_live_network_takes_part(tmp_path: Path) -> None:
     assert other.id != run.id
     assert other.trials["masking"]["response"].iloc[0] != trials["response"].iloc[0]
     assert len(set((tmp_path / "cells").rglob("*.zip")) - cells) == len(cells)
+
+
+def test_hardware_of_a_call_is_recorded_and_names_its_cells(tmp_path: Path) -> None:
+    options = {"out": tmp_path, "workers": 1, "progress": False}
+    plain = cogattn.run("masking", observer=Dim(), **SMALL, **options)
+    cells = set((tmp_path / "cells").rglob("*.zip"))
+    half = cogattn.run(
+        "masking", observer=Dim(), device="cpu", precision="bf16", batch=16, loaders=2, **SMALL, **options
+    )
+    assert half.id == plain.id
+    new = {path.name.partition("-")[0] for path in set((tmp_path / "cells").rglob("*.zip")) - cells}
+    assert new == {path.name.partition("-")[0] for path in cells}  # the same was asked, of other hardware
+    session = half.store.read(Provenance).sessions[-1]
+    found = session.devices, session.precision, session.batch, session.loaders
+    assert found == (("cpu",), "bf16", 16, 2)
 
 
 def test_a_live_network_travels_to_workers(tmp_path: Path) -> None:
