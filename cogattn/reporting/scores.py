@@ -36,8 +36,8 @@ def scores_table(summary: pd.DataFrame, facts: Mapping[str, Facts]) -> pd.DataFr
     Returns
     -------
     DataFrame
-        Columns model, the measures, each followed by its interval (``_lo``, ``_hi``) where any network has one,
-        `FACTS`; networks in the order of the summary.
+        Columns model, the measures, each followed by its interval (``_lo``, ``_hi``) where any network has a value with
+        one, `FACTS`; networks in the order of the summary.
     """
     import pandas as pd
 
@@ -47,9 +47,10 @@ def scores_table(summary: pd.DataFrame, facts: Mapping[str, Facts]) -> pd.DataFr
     for measure, own in tested.groupby("measure", sort=False):
         rows = own.set_index("observer")
         columns[str(measure)] = rows["estimate"].reindex(models).to_numpy(float)
-        if rows[["lo", "hi"]].notna().any(axis=None):
+        ends = rows[["lo", "hi"]].where(rows["estimate"].notna())
+        if ends.notna().any(axis=None):
             for name, ending in zip(("lo", "hi"), ENDS, strict=True):
-                columns[f"{measure}{ending}"] = rows[name].reindex(models).to_numpy(float)
+                columns[f"{measure}{ending}"] = ends[name].reindex(models).to_numpy(float)
     for fact in FACTS:
         columns[fact] = [getattr(facts[name], fact) if name in facts else None for name in models]
     table = pd.DataFrame(columns)

@@ -62,6 +62,15 @@ def test_a_row_a_network_and_a_column_a_measure_with_its_interval() -> None:
     ]
 
 
+def test_what_is_not_determined_has_no_interval_either() -> None:
+    rows = summary(resnet50=2.0, vgg11=3.0)
+    unknown = (rows["observer"] == "vgg11") & (rows["measure"] == "bandwidth")
+    rows.loc[unknown, ["estimate", "lo", "hi"]] = NAN, 0.0, math.inf
+    table = scores_table(rows, {})
+    assert table.loc[1, ["bandwidth", "bandwidth_lo", "bandwidth_hi"]].isna().all()
+    assert table.loc[0, "bandwidth_hi"] == 4.0
+
+
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18", "vit_tiny_patch16_224.augreg_in21k"])
 def test_facts_are_those_of_the_network_that_timm_builds(name: str) -> None:
     module = timm.create_model(name)
