@@ -39,6 +39,10 @@ def set_images(config: NamingConfig) -> SetImages | MadeImages:
             f"shown.path must be given: a folder of the images of {shown.name}; got none; those of the published sets "
             "are in github.com/bethgelab/model-vs-human, release v0.1; people alone (observer.kind = human) need none"
         )
+    if not shown.path.is_dir():
+        raise DataError(
+            f"shown.path must be a folder of the images of {shown.name}; got {shown.path}, which is none"
+        )
     if answers(config) is None:
         raise ConfigError(
             f"humans must name the trials of people who saw {shown.name}, which tell categories and conditions; got "

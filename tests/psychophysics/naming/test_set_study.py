@@ -208,6 +208,8 @@ def test_what_is_wrong_with_a_set_is_said_first(networks: Networks, own: Placed)
     NamingStudy().check(config)
     bare = config.model_copy(update={"shown": config.shown.model_copy(update={"path": None})})
     assert refusal(bare).startswith("shown.path must be given: a folder of the images of mine; got none")
+    nowhere = config.shown.model_copy(update={"path": folder / "nowhere"})
+    assert "nowhere, which is none" in refusal(config.model_copy(update={"shown": nowhere}))
     assert refusal(config.model_copy(update={"humans": ""})).startswith(
         "humans must name the trials of people"
     )
