@@ -56,7 +56,7 @@ def shape_bias_figure(
                 people["shape_bias"], people["category"].map(place), "o", color=figures.COLOURS["human"],
                 alpha=0.25, markersize=3, markeredgewidth=0,
             )  # fmt: skip
-            _draw_bias(axes, mean, place, figures.COLOURS["human"], f"people (n = {n})", None)
+            _draw_bias(axes, mean, place, figures.COLOURS["human"], f"people (n = {n})", _people_of(rows))
         for colour, (key, name) in zip(figures.SERIES, names.items(), strict=False):
             own = table[table["observer"] == key].set_index("category")["shape_bias"]
             row = rows.get(key)
@@ -90,10 +90,17 @@ def _draw_bias(
 
 def _bias_rows(names: Mapping[str, str], rows: Mapping[str, Row]) -> Figure:
     values = {key: rows[key].value for key in names if key in rows}
-    human = next((row.human for row in rows.values() if row.human), None)
+    human = _people_of(rows)
     n = figures.count_text([max(value.n, 1) for value in values.values()])
-    text = f"n = {n} answers; bars: 95 % intervals; line, band: people; x: not determined"
+    theirs = "; line, band: people" if human else ""
+    text = f"n = {n} answers; bars: 95 % intervals{theirs}; x: not determined"
     return _ranked(names, values, "shape answers over shape and texture answers", (0.0, 1.0), human, text)
+
+
+def _people_of(rows: Mapping[str, Row]) -> Estimate | None:
+    """People's value, where it is the same for all observers: not where each of them is one of the people."""
+    values = {row.human for row in rows.values() if row.human}
+    return values.pop() if len(values) == 1 else None
 
 
 def _ranked(
