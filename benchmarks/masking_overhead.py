@@ -59,8 +59,8 @@ def run(folder: Path, out: Path) -> None:
     from cogattn.observers.network import Network
     from cogattn.psychophysics.masking import presentation, summary, trials  # noqa: F401 - part of the start
     from cogattn.psychophysics.masking.config import MaskingConfig
-    from cogattn.running import store
-    from cogattn.running.execute import run_study
+    from cogattn.psychophysics.masking.study import MaskingStudy
+    from cogattn.running import execute, store
 
     config = MaskingConfig.parse(
         {
@@ -70,15 +70,17 @@ def run(folder: Path, out: Path) -> None:
     )
     build_network(config.observer, "tf_efficientnet_lite0", seed=0)
     start = time.thread_time()
-    forward, figures = Stopwatch(Network, "logits"), Stopwatch(store, "_figure_files")
-    made = Stopwatch(presentation, "stimuli_of")
-    run_study("masking", config, out=out)
+    forward, made = Stopwatch(Network, "logits"), Stopwatch(presentation, "stimuli_of")
+    files, summed = Stopwatch(store, "_figure_files"), Stopwatch(execute, "summarised")
+    tables = Stopwatch(MaskingStudy, "summarise"), Stopwatch(execute, "_placed")
+    execute.run_study("masking", config, out=out)
+    drawing_s = summed.own_s - sum(table.own_s for table in tables)
     print(
         json.dumps(
             {
                 "start": start,
                 "forward": forward.own_s,
-                "figures": figures.own_s,
+                "figures": files.own_s + drawing_s,
                 "stimuli": made.own_s,
                 "own": time.thread_time(),
                 "cpu": time.process_time(),

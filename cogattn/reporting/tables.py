@@ -84,15 +84,13 @@ def _ranked(summary: pd.DataFrame, notes: list[str], place: pd.DataFrame | None,
     longest = min(LONGEST_NAME, width * 35 // 100)
     columns = [["observer", "", "people", *(shortened(printable(name), longest) for name in names)]]
     joint = _joint_column(names, place)
-    room = width - max(map(len, columns[0])) - (2 + max(map(len, joint)) if joint else 0)
-    for key, own in measures.items():
-        told = list(notes)
-        column = _measure_column(key, own, names, told)
-        room -= 2 + max(map(len, column))
-        if len(columns) > 1 and room < 0:
-            break
-        notes[:] = told
-        columns.append(column)
+    told = _that_fit(
+        measures, names, notes, width - max(map(len, columns[0])) - 2 - max(map(len, joint), default=-2)
+    )
+    if joint and len(told) < min(2, len(measures)):
+        joint, told = [], _that_fit(measures, names, notes, width - max(map(len, columns[0])))
+    columns += [column for column, _ in told]
+    notes[:] = told[-1][1]
     more = len(measures) - len(columns) + 1
     columns += [joint] if joint else []
     if {column[2] for column in columns[1:]} <= {"", MISSING}:
@@ -100,6 +98,21 @@ def _ranked(summary: pd.DataFrame, notes: list[str], place: pd.DataFrame | None,
     left = f"; {more} more measure{'s' if more > 1 else ''} in tables/summary.csv" if more else ""
     about = f"{len(names)} observers by {by}, with 95 % intervals{left}"
     return "\n".join([_columns(columns), "", *textwrap.wrap(about, width)])
+
+
+def _that_fit(
+    measures: Mapping[str, pd.DataFrame], names: Sequence[str], notes: Sequence[str], room: int
+) -> list[tuple[list[str], list[str]]]:
+    """Columns of the first measures that fit, of one at least, and the notes of all up to each."""
+    found: list[tuple[list[str], list[str]]] = []
+    for key, own in measures.items():
+        told = list(found[-1][1] if found else notes)
+        column = _measure_column(key, own, names, told)
+        room -= 2 + max(map(len, column))
+        if found and room < 0:
+            break
+        found.append((column, told))
+    return found
 
 
 def _measure_column(key: str, own: pd.DataFrame, names: Sequence[str], notes: list[str]) -> list[str]:

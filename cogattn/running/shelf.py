@@ -24,9 +24,10 @@ import zlib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Rows:
         self._shelf, self._path, self._n = shelf, path, n
         self._record = np.dtype([("crc32", "<u4"), ("row", dtype)])
         self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._temporary: Path | None = None
         self._written = np.zeros(n, dtype=bool)
         self._damaged = False
@@ -123,14 +124,14 @@ class Rows:
         """Return rows `start` to `stop` (not included), or None where they are not kept, or damaged."""
         if self._file is None or self._temporary is not None or self._damaged:
             return None
-        records = np.empty(stop - start, self._record)
-        view = memoryview(records).cast("B")
+        raw = np.empty((stop - start) * self._record.itemsize, np.uint8)
         try:
             with self._lock:
                 self._file.seek(start * self._record.itemsize)
-                whole = self._file.readinto(view) == len(view)
+                whole = self._file.readinto(raw.data) == len(raw)
         except OSError:
             whole = False
+        records: NDArray = raw.view(self._record)
         if whole and (_crc32(records) == records["crc32"]).all():
             return records["row"]
         self._remove_damaged()
@@ -140,19 +141,19 @@ class Rows:
         """Keep `rows` from row `start` on, if there is room."""
         if self._temporary is None:
             return
-        records = np.empty(len(rows), self._record)
+        records: NDArray = np.empty(len(rows), self._record)
         records["row"] = rows
         records["crc32"] = _crc32(records)
         try:
             with self._lock:
                 if self._file is not None and self._temporary is not None:
                     self._file.seek(start * self._record.itemsize)
-                    _write_all(self._file, memoryview(records).cast("B"))
+                    _write_all(self._file, records.view(np.uint8).data)
                     self._written[start : start + len(rows)] = True
         except OSError as error:
             self._give_up(error)
 
-    def _opened(self) -> BinaryIO | None:
+    def _opened(self) -> FileIO | None:
         """Open the file, and note that it was used; one that was cut short is removed."""
         try:
             file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
@@ -226,9 +227,9 @@ def _files(folder: Path) -> Generator[tuple[int, int, Path]]:
 def _crc32(records: NDArray) -> NDArray[np.uint32]:
     """CRC-32 of the row in each record, without the four bytes that hold it."""
     raw = records.view(np.uint8).reshape(len(records), -1)
-    return np.array([zlib.crc32(one[4:]) for one in raw], dtype=np.uint32)
+    return np.array([zlib.crc32(one[4:].data) for one in raw], dtype=np.uint32)
 
 
-def _write_all(file: BinaryIO, data: memoryview) -> None:
+def _write_all(file: FileIO, data: memoryview) -> None:
     while data:
         data = data[file.write(data) :]

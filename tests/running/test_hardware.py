@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from cogattn.running.executors import SpawnPool, checked_workers, worker_index
 from cogattn.running.hardware import Hardware, checked_hardware, current, using
 from cogattn.running.identity import make_plan
 from cogattn.running.records import CellList, Provenance
-from cogattn.testing.coin import CoinConfig
+from cogattn.seeds import Streams
+from cogattn.study import Outcome
+from cogattn.testing.coin import CoinCell, CoinConfig, CoinStudy
 
 COIN = "cogattn.testing.coin:CoinStudy"
 
@@ -117,6 +120,28 @@ def test_each_worker_of_a_pool_knows_its_index() -> None:
     futures = [pool.submit(index_after_a_while) for _ in range(2)]
     assert sorted(future.result() for future in futures) == [0, 1]
     pool.shutdown()
+
+
+class PlacedCoins(CoinStudy):
+    """Coins that tell what their cell computed on."""
+
+    name: ClassVar[str] = "placed"
+
+    def run_cell(self, config: CoinConfig, cell: CoinCell, rng: Streams) -> Outcome:
+        time.sleep(0.2)
+        here = f"{current().device} {current().precision} {worker_index()}"
+        return Outcome({"tosses": super().run_cell(config, cell, rng)}, {"device.txt": here.encode()})
+
+
+def test_cells_go_to_several_devices_a_worker_each(tmp_path: Path) -> None:
+    hardware = Hardware(("cuda:0", "cuda:1"), "bf16")
+    execution = Execution(workers=2, hardware=hardware)
+    run = run_study(f"{__name__}:PlacedCoins", CoinConfig(n_cells=3), out=tmp_path, execution=execution)
+    listed = run.read(CellList).cells
+    found = {run.cells.read(cell.name)[1].artefacts["device.txt"].decode() for cell in listed}
+    assert found == {"cuda:0 bf16 0", "cuda:1 bf16 1"}
+    assert run.read(Provenance).sessions[-1].devices == ("cuda:0", "cuda:1")
+    assert current().devices != hardware.devices
 
 
 def test_hardware_names_cells_of_studies_that_reach_torch_and_no_others(tmp_path: Path) -> None:

@@ -1,25 +1,26 @@
 """Adaptive design: show the band and noise SD that tell most about the bandwidth, until it is known.
 
-After each block the posterior of the channel (the model of `likelihood` under a weak prior) is approximated
-by a Gaussian about its mode. The trials of the next block are chosen one after the other: each is the cell
-whose Fisher information most reduces the expected log variance of ln(bandwidth), averaged over draws from
-the posterior so that an early error is not acted on with confidence (a sequential Bayesian c-optimal design).
-Left alone, such a design uses three or four cells: it would not notice a psychometric function or a gain of
-another shape, and its likelihood intervals cover too little. So a fixed share of every block goes round all
-bands, and none, at noise about their estimated thresholds.
+No observer's channel is exactly log-Gaussian, so what a fit gives depends on where the trials lie: a few cells, chosen
+because they would tell most if the model were true, find another compromise than a grid of all. What is estimated here
+is therefore a quantity of the observer alone: the channel that a fully crossed grid (noise SDs `GRID_SDS` in every
+band) would give. After each block the posterior of the observer's whole response surface (`surface`: a channel, and
+smooth departures from it like those of real networks) is approximated by a Gaussian about its mode. The trials of the
+next block are chosen one after the other: each is the cell that most reduces the expected log variance of ln(bandwidth
+of the grid's channel), averaged over draws from the posterior so that an early error is not acted on with confidence (a
+sequential Bayesian c-optimal design). Half of every block goes round all bands, and none, at noise about their
+thresholds.
 
-The prior steers the choice of trials only. The estimate is the maximum-likelihood fit to all trials with its
-profile-likelihood interval: which cell is shown depends on earlier answers alone, so the likelihood is that of
-a fixed design. For the few hundred trials that an adaptive run takes, the profile deviance at the truth is on
-average 1 + 100 / n_trials times its chi-square expectation (simulated, both kinds of noise, 128 to 960
-trials). Stopping at a given width also favours moments at which the interval is small by chance. So the width
-must hold in two blocks running, and the quantile is multiplied by 1 + 150 / n_trials (after Bartlett): 95 %
-intervals then cover 0.93 to 0.96 of simulated observers (`benchmarks/masking_adaptive.py`).
+The estimate is the grid's channel at the mode of the posterior; its intervals are quantiles over draws from it. Which
+cell is shown depends on earlier answers alone, so the likelihood is that of a fixed design. For the few hundred trials
+of an adaptive run the Gaussian is too narrow: squared errors are about 1 + 300 / n_trials times its variance
+(simulated; surfaces of the paper's networks, 320 to 800 trials), so draws are spread by the root of this. Nor may a
+width that is small by chance end the session: it must hold in two blocks running. How often the intervals cover what
+the grid gives, on response surfaces of real networks and on exact log-Gaussian ones: `benchmarks/masking_adaptive.py`.
 
 References
 ----------
 Chaloner, Verdinelli (1995), Statistical Science 10, 273-304. Kontsevich, Tyler (1999), Vision Res. 39,
-2729-2737. Watson (2017), J. Vision 17(3):10. Barndorff-Nielsen, Cox (1984), J. R. Stat. Soc. B 46, 483-495.
+2729-2737. Watson (2017), J. Vision 17(3):10.
 """
 
 from __future__ import annotations
@@ -29,28 +30,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel.clustered import POWERS
 from cogattn.psychophysics.masking.channel.fit import Channel, fit_channel
-from cogattn.psychophysics.masking.channel.likelihood import PARAMETERS, Cells, ChannelModel
+from cogattn.psychophysics.masking.channel.gains import N_FEATURES
+from cogattn.psychophysics.masking.channel.likelihood import PARAMETERS
+from cogattn.psychophysics.masking.channel.likelihood import top_accuracy as accuracy_without_noise
+from cogattn.psychophysics.masking.channel.surface import Grid, Posterior, Surface
 from cogattn.psychophysics.masking.design import NO_BAND
-from cogattn.statistics.maximum_likelihood import Array, Rows, binomial, maximise
+from cogattn.statistics.maximum_likelihood import Array
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.stimuli.noise import BandSpectra
 
+GRID_SDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)
+"""Noise SDs of the grid whose channel is estimated: those of the study's crossed design."""
 LEVELS_PER_OCTAVE = 2
-PRIOR_SD = {"log_bandwidth": 0.6, "log2_center": 1.2, "log_peak": 1.0, "log_steepness": 0.4, "logit_top": 1.2}
-"""SDs of the prior. Its means: 2 octaves, the middle of the bands, a peak sensitivity of 40 (threshold .025),
-steepness 1, and a top that is 0.82 of the way from guessing to perfect."""
-EXPLORED = 0.3
+MAX_SD = 0.16 * 2**0.5
+EXPLORED = 0.5
 """Share of each block that goes round the bands."""
-_N_DRAWS = 24
-_N_PRIOR_POINTS = 2000
+_N_DRAWS = 8
 _WALD_MARGIN = 1.4
-_MIN_TRIALS = 128
-_DEVIANCE_EXCESS = 150
+_MIN_TRIALS = 384
+_LEAST_VARIANCE = 1e-12
+_VARIANCE_EXCESS = 300
+_NAMES = ("bandwidth", "centre", "peak sensitivity")
+_LN2 = np.log(2.0)
 
 
 class AdaptiveSession:
@@ -96,7 +103,7 @@ class AdaptiveSession:
         max_trials: int = 4000,
         block: int = 32,
         min_sd: float = 0.0025,
-        max_sd: float = 0.2263,
+        max_sd: float = MAX_SD,
         confidence: float = 0.95,
         rng: np.random.Generator,
     ) -> None:
@@ -106,7 +113,8 @@ class AdaptiveSession:
         self.noise_sds = np.concatenate([[0.0], _levels(min_sd, max_sd)])
         self.n_correct = np.zeros((len(self.noise_sds), self.n_bands), dtype=np.int64)
         self.n_trials = np.zeros_like(self.n_correct)
-        self._posterior = _Posterior.of(spectra, n_alternatives, self.noise_sds, rng)
+        self._design = _Design.of(self.noise_sds, spectra, n_alternatives)
+        self._posterior = self._design.posterior(self.n_correct, self.n_trials)
         self._rng = rng
         self._n_offered = 0
         self._n_explored = 0
@@ -129,8 +137,7 @@ class AdaptiveSession:
         self._n_offered += n
         rows, bands = self._explore(n_explored)
         if n > n_explored:
-            cells = self._posterior.choose(self.n_correct, self.n_trials, n - n_explored, self._rng)
-            chosen = np.unravel_index(cells, self.n_trials.shape)
+            chosen = self._design.choose(self._posterior, self.n_trials, n - n_explored, self._rng)
             rows, bands = np.concatenate([rows, chosen[0]]), np.concatenate([bands, chosen[1]])
         return np.where(rows == 0, NO_BAND, bands), self.noise_sds[rows]
 
@@ -162,11 +169,11 @@ class AdaptiveSession:
         column = np.where(row == 0, 0, band)
         np.add.at(self.n_trials, (row, column), 1)
         np.add.at(self.n_correct, (row, column), answers)
-        self._posterior.update(self.n_correct, self.n_trials)
+        self._posterior = self._design.posterior(self.n_correct, self.n_trials, self._posterior.mode[None])
         self._n_reached = self._n_reached + 1 if self._small_enough() else 0
 
     def channel(self) -> Channel:
-        """Return the maximum-likelihood channel of all trials so far."""
+        """Return the channel that the grid would give, by all trials so far."""
         return fit_adaptive(
             self.n_correct,
             self.n_trials,
@@ -177,12 +184,12 @@ class AdaptiveSession:
         )
 
     def _small_enough(self) -> bool:
-        bandwidth, log_sd = self._posterior.bandwidth()
+        bandwidth, log_sd = self._design.bandwidth(self._posterior)
         expected = 2 * norm.ppf((1 + self.confidence) / 2) * log_sd * bandwidth
         if expected > _WALD_MARGIN * self.interval_octaves or self.n_trials.sum() < _MIN_TRIALS:
             return False
-        channel = self.channel()
-        return channel.identified and bool(np.diff(channel.bandwidth_interval)[0] <= self.interval_octaves)
+        _, ends, _ = self._design.channels(self._posterior, self.confidence)
+        return bool(np.diff(np.exp(ends[:, 0]))[0] <= self.interval_octaves)
 
     def _explore(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and bands of the next `n` cells of the round: each band about its threshold, and no noise."""
@@ -190,10 +197,10 @@ class AdaptiveSession:
         self._n_explored += n
         lap, stop = np.divmod(position, self.n_bands + 1)
         band = np.minimum(stop, self.n_bands - 1)
-        threshold = self._posterior.threshold_log_sd()[band]
-        octaves = np.array([0.0, -1.0, 1.0, -2.0])[lap % 4]
-        target = threshold + np.log(2) * octaves
-        row = 1 + np.abs(np.log(self.noise_sds[1:, None]) - target).argmin(axis=0)
+        half_octaves = np.array([0, -2, 2, -4])[lap % 4]
+        row = np.clip(
+            self._design.threshold_rows(self._posterior)[band] + half_octaves, 1, len(self.noise_sds) - 1
+        )
         return np.where(stop == self.n_bands, 0, row), band
 
 
@@ -206,18 +213,48 @@ def fit_adaptive(
     n_alternatives: int = 16,
     confidence: float = 0.95,
 ) -> Channel:
-    """Return the "ml" channel of counts from an adaptive run: `fit_channel` with corrected intervals."""
-    factor = 1 + _DEVIANCE_EXCESS / max(float(np.sum(n_trials)), 1.0)
-    corrected = chi2.cdf(factor * chi2.ppf(confidence, 1), 1)
-    channel = fit_channel(
+    """Return the "ml" channel that the grid would give (see the module), from counts of an adaptive run.
+
+    Parameters and errors are those of `cogattn.psychophysics.masking.channel.fit.fit_channel`. Deviance and degrees of
+    freedom are those of the log-Gaussian channel fitted to the counts as they are.
+    """
+    direct = fit_channel(
         n_correct,
         n_trials,
         noise_sds,
         spectra=spectra,
         n_alternatives=n_alternatives,
-        confidence=float(corrected),
+        confidence=confidence,
     )
-    return replace(channel, confidence=confidence)
+    if np.isnan([direct.bandwidth_octaves, direct.center_cpi, direct.peak_sensitivity]).all():
+        return direct
+    design = _Design.of(np.asarray(noise_sds, dtype=float), spectra, n_alternatives)
+    posterior = design.posterior(np.asarray(n_correct), np.asarray(n_trials))
+    found, ends, spread = design.channels(posterior, confidence)
+    unknown = np.isinf(ends).all(axis=0)
+    values = np.where(unknown, np.nan, [power(x) for power, x in zip(POWERS, found, strict=False)])
+    errors = values * spread * [1.0, _LN2, 1.0]
+    bandwidth, center, peak = (
+        (float(power(lo)), float(power(hi))) for power, lo, hi in zip(POWERS, *ends, strict=True)
+    )
+    names = [name for name, missing in zip(_NAMES, unknown, strict=True) if missing]
+    reason = f"the counts do not determine the {' and the '.join(names)}" if names else ""
+    return replace(
+        direct,
+        bandwidth_octaves=float(values[0]),
+        bandwidth_interval=bandwidth,
+        center_cpi=float(values[1]),
+        center_interval=center,
+        peak_sensitivity=float(values[2]),
+        peak_interval=peak,
+        identified=not reason,
+        reason=reason,
+        standard_errors=(float(errors[0]), float(errors[1]), float(errors[2])),
+        steepness=float(np.exp(found[3])),
+        top_accuracy=float(accuracy_without_noise(found, n_alternatives)),
+        parameters=tuple(found.tolist()),
+        at_limit=(),
+    )
 
 
 def _levels(min_sd: float, max_sd: float) -> Array:
@@ -228,92 +265,94 @@ def _levels(min_sd: float, max_sd: float) -> Array:
     return max_sd * 2.0 ** (-np.arange(n, -1, -1) / LEVELS_PER_OCTAVE)
 
 
-@dataclass
-class _Posterior:
-    """Gaussian about the mode of the channel's posterior, given counts on the design's cells."""
+@dataclass(frozen=True)
+class _Design:
+    """Cells that may be shown, by row (noise SD) and band, on a surface that also holds the grid.
 
-    model: ChannelModel
-    cells: Cells
-    prior_mean: Array
-    prior_precision: Array
-    points: Array  # draws from the prior: starts of the climb to the mode
-    point_accuracy: Array
-    mode: Array
-    precision: Array
+    ``place`` (n_sds, n_bands) says which cell of the surface each is; cell 0 is without noise.
+    """
 
-    @property
-    def lower(self) -> Array:
-        return self.model.lower
-
-    @property
-    def upper(self) -> Array:
-        return self.model.upper
+    surface: Surface
+    grid: Grid
+    place: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls, spectra: BandSpectra, n_alternatives: int, noise_sds: Array, rng: np.random.Generator
-    ) -> _Posterior:
-        model = ChannelModel.of(spectra, n_alternatives)
-        cells = Cells.grid(noise_sds, len(spectra.power))
-        middle = np.log2(spectra.nominal_cpi).mean()
-        mean = np.array([np.log(2.0), middle, np.log(40.0), 0.0, 1.5])
-        sd = np.array([PRIOR_SD[name] for name in PARAMETERS])
-        points = np.clip(
-            mean + sd * rng.standard_normal((_N_PRIOR_POINTS, len(sd))), model.lower, model.upper
+    def of(cls, noise_sds: Array, spectra: BandSpectra, n_alternatives: int) -> _Design:
+        n_bands = len(spectra.power)
+        others = [sd for sd in GRID_SDS if sd > 0 and not np.isclose(sd, noise_sds, rtol=1e-4).any()]
+        levels = np.sort(np.concatenate([noise_sds[noise_sds > 0], others]))
+        surface = Surface.of(spectra, n_alternatives, levels)
+        row = np.searchsorted(levels, noise_sds)[:, None]
+        place = np.where(noise_sds[:, None] > 0, 1 + row * n_bands + np.arange(n_bands), 0)
+        return cls(surface, Grid.of(surface, GRID_SDS), place)
+
+    def posterior(
+        self, n_correct: NDArray[np.int64], n_trials: NDArray[np.int64], starts: Array | None = None
+    ) -> Posterior:
+        """Posterior given counts (n_sds, n_bands), climbing also from `starts` (n, n_z)."""
+        n_cells = len(self.surface.cells.band)
+        correct, trials = (
+            np.bincount(self.place.ravel(), np.ravel(counts), minlength=n_cells)
+            for counts in (n_correct, n_trials)
         )
-        accuracy, _ = model.slopes(points, cells)
-        precision = np.diag(sd**-2.0)
-        return cls(model, cells, mean, precision, points, accuracy, mean.copy(), precision.copy())
+        return self.surface.posterior(correct, trials, starts)
 
-    def update(self, n_correct: NDArray[np.int64], n_trials: NDArray[np.int64]) -> None:
-        """Climb to the mode from the former one and from the best draw of the prior."""
-        self._correct, self._trials = n_correct.ravel().astype(float), n_trials.ravel().astype(float)
-        p = self.point_accuracy
-        fit = np.log(p) @ self._correct + np.log1p(-p) @ (self._trials - self._correct)
-        start = np.stack([self.mode, self.points[np.argmax(fit + self._log_prior(self.points))]])
-        ends = maximise(self, start, np.zeros(2, dtype=np.int64))
-        best = int(ends.value.argmax())
-        self.mode, self.precision = ends.theta[best], ends.information[best]
+    def channels(self, posterior: Posterior, confidence: float) -> tuple[Array, Array, Array]:
+        """The grid's channel at the mode (5,); of its first three parameters intervals (2, 3) and SDs (3,).
 
-    def __call__(self, theta: Array, rows: Rows) -> tuple[Array, Array, Array]:
-        """Log posterior, its slope and information; a `cogattn.statistics.maximum_likelihood.Likelihood`."""
-        seen = self._trials > 0
-        p, slopes = self.model.slopes(theta, self.cells.take(seen))
-        shape = (len(theta), int(seen.sum()))
-        correct, trials = (np.broadcast_to(a[seen], shape) for a in (self._correct, self._trials))
-        value, score, information = binomial(correct, trials, p, slopes)
-        away = (theta - self.prior_mean) @ self.prior_precision
-        return value + self._log_prior(theta), score - away, information + self.prior_precision
+        An end is infinite where it lies on a limit.
+        """
+        found = self.grid.found(posterior)
+        wider = np.sqrt(1 + _VARIANCE_EXCESS / max(float(posterior.trials.sum()), 1.0))
+        drawn = found + wider * (self.grid.draws(posterior, found) - found)
+        tail = (1 - confidence) / 2
+        lower, upper = (limit[:N_FEATURES] for limit in (self.surface.model.lower, self.surface.model.upper))
+        lo, hi = np.quantile(drawn[:, :N_FEATURES], [tail, 1 - tail], axis=0)
+        ends = np.stack([np.where(lo <= lower, -np.inf, lo), np.where(hi >= upper, np.inf, hi)])
+        return found, ends, drawn[:, :N_FEATURES].std(axis=0)
 
-    def _log_prior(self, theta: Array) -> Array:
-        away = theta - self.prior_mean
-        return -0.5 * np.einsum("np,pq,nq->n", away, self.prior_precision, away)
+    def bandwidth(self, posterior: Posterior) -> tuple[float, float]:
+        """The grid's bandwidth in octaves at the mode, and the SD of its logarithm to first order."""
+        channel, by_w = self._channel_and_slopes(
+            posterior.mode, *self.surface.accuracy(posterior.drives[None])
+        )
+        return float(np.exp(channel[0, 0])), float((by_w[0] @ posterior.covariance @ by_w[0]) ** 0.5)
 
-    def bandwidth(self) -> tuple[float, float]:
-        """Mode of the bandwidth in octaves, and SD of its logarithm."""
-        return float(np.exp(self.mode[0])), float(np.linalg.inv(self.precision)[0, 0] ** 0.5)
-
-    def threshold_log_sd(self) -> Array:
-        """ln of the noise SD that halves the part of accuracy above chance, for each band."""
-        return -self.mode[2] - self.model.log_weights(self.mode[None])[0] / 2
+    def threshold_rows(self, posterior: Posterior) -> NDArray[np.int64]:
+        """Row of each band whose accuracy is nearest halfway between guessing and the accuracy without noise."""
+        p = self.surface.accuracy(posterior.drives[None])[0][0]
+        middle = (self.surface.model.guess + p[0]) / 2
+        return np.abs(p[self.place[1:]] - middle).argmin(axis=0) + 1
 
     def choose(
-        self, n_correct: NDArray[np.int64], n_trials: NDArray[np.int64], n: int, rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Pick `n` cells, one by one, that most reduce the expected log variance of ln(bandwidth)."""
-        root = np.linalg.cholesky(np.linalg.inv(self.precision))
-        draws = self.mode + rng.standard_normal((_N_DRAWS, len(self.mode))) @ root.T
-        draws = np.clip(draws, self.lower, self.upper)
-        p, slopes = self.model.slopes(draws, self.cells)
-        unit = slopes / np.sqrt(p * (1 - p))[..., None]  # (draws, cells, 5): one trial's information is u u'
-        done = np.swapaxes(unit * n_trials.reshape(-1, 1), 1, 2) @ unit + self.prior_precision
-        covariance = np.linalg.inv(done)
-        chosen = np.empty(n, dtype=np.int64)
+        self, posterior: Posterior, n_trials: NDArray[np.int64], n: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and bands of `n` cells, one by one those that most reduce the expected log variance of ln(bandwidth)."""
+        p, slopes = self.surface.accuracy(posterior.draw(_N_DRAWS, rng))
+        covariance = posterior.covariance_at(p, slopes)
+        _, by_w = self._channel_and_slopes(posterior.mode, p, slopes)
+        spread = slopes @ covariance
+        between = spread @ np.swapaxes(slopes, 1, 2)  # covariance of accuracies, (draws, cells, cells)
+        to_goal = np.einsum("dcw,dw->dc", spread, by_w)  # of accuracies with ln(bandwidth)
+        variance = np.einsum("dw,dwv,dv->d", by_w, covariance, by_w)
+        candidates = np.unique(self.place)
+        picked = np.empty(n, dtype=np.int64)
         for i in range(n):
-            projected = unit @ covariance  # (draws, cells, 5)
-            spread = 1 + (projected * unit).sum(axis=2)
-            variance = covariance[:, 0, 0, None] - projected[:, :, 0] ** 2 / spread
-            chosen[i] = np.log(variance).mean(axis=0).argmin()
-            step = projected[:, chosen[i]]
-            covariance = covariance - step[:, :, None] * (step / spread[:, chosen[i], None])[:, None, :]
-        return chosen
+            one = p * (1 - p) + np.einsum("dcc->dc", between)  # variance of one answer's residual
+            left = np.maximum(variance[:, None] - to_goal**2 / one, _LEAST_VARIANCE)
+            picked[i] = candidates[np.log(left[:, candidates]).mean(axis=0).argmin()]
+            column, scale = between[:, :, picked[i]], 1 / one[:, picked[i], None]
+            variance = variance - to_goal[:, picked[i]] ** 2 * scale[:, 0]
+            to_goal = to_goal - column * scale * to_goal[:, picked[i], None]
+            between = between - column[:, :, None] * (column * scale)[:, None, :]
+        return self._rows_and_bands(picked)
+
+    def _rows_and_bands(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        row, band = np.divmod(cells - 1, self.place.shape[1])
+        return row + 1, np.where(cells > 0, band, 0)
+
+    def _channel_and_slopes(self, start: Array, p: Array, slopes: Array) -> tuple[Array, Array]:
+        """The grid's channels for accuracies (n, n_cells), shape (n, 5), and slopes of ln(bandwidth), (n, n_w)."""
+        channel = self.grid.channel(p[:, self.grid.index], start[None, : len(PARAMETERS)])
+        by_accuracy = self.grid.influence(channel)[:, 0]
+        return channel, np.einsum("ng,ngw->nw", by_accuracy, slopes[:, self.grid.index])
