@@ -89,6 +89,7 @@ def test_a_pattern_fits_architectures_and_with_a_dot_tags() -> None:
 def test_what_two_patterns_fit_counts_once_and_what_none_fits_is_refused() -> None:
     names = observer(kind="timm", models=["resnet50", "resnet5?", "resnet50*d"]).observer.models
     assert names[0] == "resnet50"
+    assert observer(kind="timm", models=["resnet5?", "resnet50"]).observer.models[-1] == "resnet50"
     assert len(set(names)) == len(names) > 1
     with pytest.raises(
         ConfigError, match=r"^observer\.models must be patterns that fit .*; resnit\* fits none"

@@ -11,6 +11,7 @@ import pytest
 from cogattn.errors import DataError
 from cogattn.psychophysics.naming import pairs as all_pairs
 from cogattn.psychophysics.naming.consistency import copy_probability, error_consistency
+from cogattn.psychophysics.naming.kinds import copying_of, design_effects, estimates, kappa_of
 from cogattn.psychophysics.naming.pairs import PAIR_COLUMNS, consistency_of_pairs
 from cogattn.seeds import Streams
 
@@ -83,6 +84,26 @@ def test_the_one_who_copies_is_the_first_of_the_pair() -> None:
     for row in (there, back):
         q = accuracy[row["second"]]
         assert row["copy"] == pytest.approx(row["kappa"] * (1 - row["expected"]) / (2 * q * (1 - q)))
+
+
+def test_the_same_answer_to_every_repeat_of_an_image_counts_once() -> None:
+    """Sums over images are r times as large as trials: r x r / r times the variance, with Bessel's correction."""
+    kind = np.repeat(np.random.default_rng(1).permutation([0, 0, 0, 0, 1, 1, 2, 3, 3]), 5)
+    kinds, starts, n_images = np.bincount(kind, minlength=4)[None], np.arange(0, 45, 5), np.array([9])
+    for statistic in (kappa_of, copying_of):
+        effect = design_effects(statistic, kinds, kind[None], starts, n_images)
+        assert effect == pytest.approx([5 * 9 / 8], rel=1e-4)
+        assert design_effects(statistic, kinds, kind[None], np.arange(45), np.array([45])) == [1]
+
+
+def test_where_a_kind_was_not_seen_the_interval_reaches_to_the_value() -> None:
+    kinds = np.array([[40, 0, 0, 10], [40, 3, 4, 10]])
+    value, lo, hi = estimates(
+        kappa_of, kinds, np.ones(2), kinds.sum(axis=1), streams=[lambda: stream("a", "b")] * 2, confidence=0.95,
+        n_draws=500,
+    ).T  # fmt: skip
+    assert value[0] == hi[0] == 1
+    assert lo[1] < value[1] < hi[1] < 1
 
 
 def test_pairs_without_a_common_trial_have_no_row() -> None:
