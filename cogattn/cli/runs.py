@@ -276,7 +276,7 @@ def _confirmed(n: int) -> bool:
 
 def _session_text(session: Session) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if version)
-    where = ", ".join([session.cpu, *session.gpus])
+    where = ", ".join([session.cpu, *session.gpus, *_hardware(session)])
     lines = [
         f"started {session.started} on {where}: {session.n_missing} of {session.n_cells} cells to compute, "
         f"code {session.code[:CODE_DIGITS]}, {versions}"
@@ -284,6 +284,16 @@ def _session_text(session: Session) -> str:
     if session.argv:
         lines.append(f"  {shlex.join(session.argv)}")
     return printable("\n".join(lines))
+
+
+def _hardware(session: Session) -> list[str]:
+    """What networks computed on, where that is not a CPU in the usual way."""
+    devices = " ".join(session.devices)
+    return [
+        *([f"on {devices}"] if devices not in ("", "cpu") else []),
+        *([f"in {session.precision}"] if session.precision != "fp32" else []),
+        *([f"{session.batch} images at once"] if session.batch is not None else []),
+    ]
 
 
 def _code_lines(run: RunFolder) -> list[str]:

@@ -159,6 +159,18 @@ def test_a_run_from_python_is_shown_with_its_settings_as_the_command(
     assert [path.name for path in (tmp_path / "runs" / "coin").iterdir()] == [run.id]
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["usual", "other"])
+def test_a_run_shows_what_it_was_computed_on_where_that_is_not_the_usual(
+    other: bool, capsys: Captured
+) -> None:
+    assert main([COIN, *(["--precision", "bf16", "--batch", "8"] if other else [])]) == 0
+    (folder,) = Path("runs", "coin").iterdir()
+    capsys.readouterr()
+    assert main(["runs", "show", folder.name]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("started")]
+    assert (", in bf16, 8 images at once: " in line) == other
+
+
 def test_the_last_command_line_counts_and_what_python_started_does_not(tmp_path: Path) -> None:
     run = run_study(COIN, CoinConfig(), out=tmp_path)
     provenance = run.read(Provenance)
