@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cogattn.errors import DataError
+from cogattn.measures import Row
 from cogattn.observers.observer import Observer
-from cogattn.people.tables import HUMANS, holds_persons
+from cogattn.people.tables import HUMANS, beside, holds_persons, read_persons
 from cogattn.psychophysics.naming.conflicts import texture_of
 from cogattn.psychophysics.naming.datasets import MODEL_VS_HUMAN
 from cogattn.psychophysics.naming.material import conflict_images
+from cogattn.psychophysics.naming.measures import ALL
 from cogattn.psychophysics.naming.people import SETS, files_of, image_name, read_answers
 from cogattn.running.digests import cache_folder, combined, file_digest
 from cogattn.vision.images.categories import CATEGORIES
@@ -102,6 +104,14 @@ def read_people(config: NamingConfig) -> NamingPeople | None:
     return _beside(
         given, setting, digest(given, setting), images, shown.shapes, shown.textures, shown.categories
     )
+
+
+def with_persons(config: NamingConfig, rows: list[Row]) -> list[Row]:
+    """Return a summary's rows with the persons of a table of persons beside them, where ``humans`` names one."""
+    given, setting = named(config)
+    if setting != HUMANS or not given or not holds_persons(given):
+        return rows
+    return beside(rows, read_persons(given, known=ALL), confidence=config.confidence)
 
 
 def answers_of(given: str, setting: str, categories: Sequence[str] = CATEGORIES) -> pd.DataFrame:

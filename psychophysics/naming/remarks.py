@@ -8,7 +8,7 @@ from cogattn.measures import Row
 from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.people.tables import HUMANS, holds_persons, read_persons, remark_on
 from cogattn.psychophysics.naming import material, measures, persons
-from cogattn.psychophysics.naming.config import Conflicts, NamingConfig
+from cogattn.psychophysics.naming.config import Conflicts, ImageSet, NamingConfig
 from cogattn.psychophysics.naming.persons import NamingPeople
 from cogattn.vision.images.config import ProceduralImages
 
@@ -55,6 +55,15 @@ def of_attacks(config: NamingConfig, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(filter(None, said))
 
 
+def of_network(config: NamingConfig, rows: Sequence[Row] = ()) -> Iterator[str]:
+    """Yield what is to be known of the networks of a run with a set, of settings that do nothing, and of images."""
+    if config.observer.kind == "human":
+        return
+    made = config.shown.kind == "made"
+    yield from filter(None, (_untrained(config), *_unused(config), _divided(config)))
+    yield from filter(None, (_skipped(config) if made else "", _table(config, rows)))
+
+
 def remark(people: NamingPeople | None, config: NamingConfig) -> str:
     """Return who named the images, and how many of the run's images they saw where these are not all."""
     if people is None:
@@ -85,6 +94,9 @@ def _unused(config: NamingConfig) -> Iterator[str]:
         yield f"decision ({config.decision}) is not used: a readout knows the images' own categories only"
     if isinstance(config.shown, Conflicts):
         yield from _unused_of_conflicts(config, config.shown)
+    named_only = isinstance(config.shown, ImageSet) and config.observer.kind != "readout"
+    if named_only and config.images != NamingConfig().images:
+        yield "images is not used: a set is shown, and only a readout is trained on others"
 
 
 def _unused_of_conflicts(config: NamingConfig, shown: Conflicts) -> Iterator[str]:
@@ -105,8 +117,8 @@ def _divided(config: NamingConfig) -> str:
     if training is None or config.images.kind == "procedural":
         return ""
     n_train, n = len(training.images), len(material.whole_images(config))
-    rest = f", {n} are left to be attacked" if config.shown.kind == "attacked" else ""
-    return f"{n_train} of {n_train + n} images train the readout{rest}"
+    rest = {"attacked": f", {n} are left to be attacked", "made": f", {n} are left to be shown"}
+    return f"{n_train} of {n_train + n} images train the readout{rest.get(config.shown.kind, '')}"
 
 
 def _skipped(config: NamingConfig) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cogattn.measures import people_table, summary_table
+from cogattn.measures import Row, people_table, summary_table
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.naming import set_figures, set_material
+from cogattn.psychophysics.naming import persons, set_figures, set_material
 from cogattn.psychophysics.naming.by_condition import Answers
 from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.plan import observers as all_observers
+from cogattn.psychophysics.naming.remarks import of_network
 from cogattn.psychophysics.naming.set_rows import (
     CEILING_COLUMNS,
     OVER_SET,
@@ -64,7 +65,8 @@ def summarise_set(config: NamingConfig, trials: Trials) -> Results:
     if named.alike and named.people and len(named.observers) - len(named.people) > 1:
         tables["order"] = order_table(named)
     known = people_table(person_values(named)) if named.people else None
-    said = remarks(config, named, tables.get("ceilings"))
+    rows = persons.with_persons(config, rows)
+    said = remarks(config, named, rows, tables.get("ceilings"))
     return Results(summary_table(rows), tables, _pictures(config, named, tables), said, known)
 
 
@@ -111,10 +113,13 @@ def named_of(config: NamingConfig, trials: Trials) -> Named:
     )
 
 
-def remarks(config: NamingConfig, named: Named, ceilings: pd.DataFrame | None = None) -> tuple[str, ...]:
+def remarks(
+    config: NamingConfig, named: Named, rows: Sequence[Row], ceilings: pd.DataFrame | None = None
+) -> tuple[str, ...]:
     """Return the sentences of a run with a set, the gravest first; `ceilings` are people's own numbers."""
     said = (
         _other_images(config, named),
+        *of_network(config, rows),
         _unseen(config),
         remark_on_conditions(named),
         _who(config, named),

@@ -11,7 +11,6 @@ import pandas as pd
 
 from cogattn.measures import Estimate, Row, people_table, summary_table
 from cogattn.observers.observer import Observer
-from cogattn.people.tables import HUMANS, beside, holds_persons, read_persons
 from cogattn.psychophysics.naming import figures, measures, persons, remarks
 from cogattn.psychophysics.naming.config import Attacked, Conflicts, ImageSet, MadeSet, NamingConfig
 from cogattn.psychophysics.naming.likeness import (
@@ -141,7 +140,7 @@ def _conflicts(config: NamingConfig, trials: Trials) -> Results:
         others = others_than(people, observer) if people is not None else None
         rows += shape_rows(observer, own, _human_means(config, others), config.confidence)
         rows += naming_rows(config, people, pairs, observer, own, categories)
-    rows = _beside(config, rows)
+    rows = persons.with_persons(config, rows)
     tables = {"categories": categories_table(shown, config.confidence)}
     if not pairs.empty:
         tables["naming"] = pairs
@@ -163,7 +162,7 @@ def _attacked(config: NamingConfig, trials: Trials) -> Results:
     by_observer = {str(name): rows for name, rows in table.groupby("observer", sort=False)}
     observers = [observer for observer in all_observers(config) if observer.id in by_observer]
     rows = [row for one in observers for row in robustness_rows(config, one, by_observer[one.id])]
-    rows = _beside(config, rows)
+    rows = persons.with_persons(config, rows)
     accuracy = pd.concat(
         [_attack_table(config, one, by_observer[one.id]) for one in observers], ignore_index=True
     )
@@ -188,14 +187,6 @@ def _human_means(config: NamingConfig, people: NamingPeople | None) -> Mapping[s
         return shape_means(people, confidence=config.confidence)
     published = config.shown.kind == "conflicts" and config.shown.path is not None
     return {measures.SHAPE_BIAS.key: HUMAN_SHAPE_BIAS} if published else {}
-
-
-def _beside(config: NamingConfig, rows: list[Row]) -> list[Row]:
-    """Rows with the persons of a table of persons beside them, where ``humans`` is one."""
-    given, setting = persons.named(config)
-    if setting != HUMANS or not given or not holds_persons(given):
-        return rows
-    return beside(rows, read_persons(given, known=measures.ALL), confidence=config.confidence)
 
 
 def _trials_of(people: NamingPeople) -> pd.DataFrame:

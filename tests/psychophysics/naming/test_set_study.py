@@ -12,6 +12,7 @@ from PIL import Image
 from cogattn.errors import CogattnError
 from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.plan import SCORES
+from cogattn.psychophysics.naming.remarks import of_network
 from cogattn.psychophysics.naming.study import NamingStudy
 from cogattn.vision.images.categories import CATEGORIES
 
@@ -89,6 +90,30 @@ def test_images_that_lack_or_that_nobody_saw_are_counted(play, networks: Network
     assert "1 of the 32 images that people saw are not in shown.path" in said
     assert "1 of its images are not among those that people saw" in said
     assert set(played.results.tables["ceilings"]["n"]) == {3}
+
+
+def test_settings_that_do_nothing_and_networks_that_are_untrained_are_said(networks: Networks, own: Placed):
+    drawn = {"kind": "procedural", "n_images": 64}
+    config = a_set(networks("blocks"), own, images=drawn)
+    assert list(of_network(config)) == [
+        "images is not used: a set is shown, and only a readout is trained on others"
+    ]
+    random = a_set({"kind": "timm", "weights": "random"}, own)
+    assert list(of_network(random)) == ["observer.weights is random: the networks are untrained"]
+    assert list(of_network(alone(own[1]))) == []
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_table_of_persons_stands_beside_made_images(play, networks: Networks, draw_blocks, tmp_path: Path):
+    table = tmp_path / "persons.csv"
+    table.write_text(
+        "person,measure,estimate\na,accuracy.colour,.8\nb,accuracy.colour,.9\n", encoding="utf-8"
+    )
+    config = made(networks("blocks"), draw_blocks(tmp_path / "whole", [[60] * 16] * 2), "colour")
+    played = play(config.model_copy(update={"humans": str(table)}))
+    row = played.row("accuracy.colour")
+    assert (row["human"], row["human_n"]) == (pytest.approx(0.85), 2)
+    assert any(said.startswith(f"people: {table}, 2 persons") for said in played.results.remarks)
 
 
 def test_people_alone_need_no_image_and_stand_beside_each_other(play, own: Placed):
