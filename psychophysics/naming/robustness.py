@@ -204,7 +204,7 @@ def _in_batches(work: Callable[[Tensor], Tensor], places: Tensor, size: int) -> 
     """Join ``work`` on batches of places."""
     done = [torch.zeros(0, dtype=torch.int64)]
     try:
-        done += [work(part) for part in places.split(size)]
+        done += [work(part) for part in places.split(size) if len(part)]
     except torch.OutOfMemoryError as error:
         raise ObserverError(
             f"--batch must be of as many images as the device has memory to attack; got {size} at once"

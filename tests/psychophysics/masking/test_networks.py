@@ -206,9 +206,12 @@ def test_errors_are_held_against_those_of_people_on_the_same_trials(
     people["correct"] = people["correct"].astype(int)
     people.to_csv(tmp_path / "trials.csv", index=False)
     played = play(config.model_copy(update={"humans": str(tmp_path / "trials.csv")}))
-    table = played.results.tables["consistency"]
-    assert table["first"].tolist() == [config.observer.target[0]] * 2
-    assert table["second"].tolist() == ["person ann", "person bob"]
+    whole = played.results.tables["consistency"]
+    pairs = whole[["first", "second"]].to_numpy().tolist()
+    (own,) = config.observer.target
+    assert pairs == [[own, "person ann"], [own, "person bob"], ["person ann", "person bob"]]
+    assert whole["kappa"][2] == pytest.approx(cohen_kappa_score(*correct.values()))
+    table = whole.head(2)
     for (_, row), right in zip(table.iterrows(), correct.values(), strict=True):
         p, q = network["correct"].mean(), right.mean()
         assert row["kappa"] == pytest.approx(cohen_kappa_score(network["correct"], right))

@@ -188,6 +188,23 @@ def test_answers_fall_with_epsilon_and_wrong_ones_stay():
     assert correct[1] > correct[2] > correct[3] == 0
 
 
+def test_where_nothing_is_right_nothing_is_attacked():
+    images, _ = images_and_labels(6)
+    module = small_network()
+    wrong = (module(images).argmax(1).detach() + 1) % 5
+    answers = answers_under_attack(
+        module,
+        images,
+        wrong,
+        epsilons=(0.1,),
+        norm="l2",
+        n_steps=2,
+        rng_of=lambda *_: np.random.default_rng(0),
+    )
+    assert (answers == answers[0]).all()
+    assert not (answers == wrong.numpy()).any()
+
+
 def test_robust_accuracy_is_a_share_with_wilson_s_interval():
     clean = np.array([True] * 10 + [False] * 10)
     found = robust_accuracy(clean, np.array([True] * 8 + [False] * 2 + [True] * 10))
