@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from cogattn.errors import ConfigError, DataError
 from cogattn.observers.answers import check_answers, some
 from cogattn.observers.check import check as check_observer
-from cogattn.observers.config import ReadoutObserver
+from cogattn.observers.config import NetworkObserver, ReadoutObserver
 from cogattn.people.tables import HUMANS, holds_persons, read_persons
 from cogattn.psychophysics.naming import material, persons, set_material
 from cogattn.psychophysics.naming.config import (
@@ -44,9 +44,9 @@ def check(config: NamingConfig) -> None:
     _check_people(config)
     match config.shown:
         case Conflicts():
-            _check_conflicts(config)
+            _check_conflicts(config, config.observer)
         case ImageSet():
-            _check_set(config)
+            _check_set(config, config.observer)
         case Attacked() | MadeSet():
             _check_conditions(config)
             check_observer(config.observer, seed=config.seed)
@@ -66,24 +66,26 @@ def _check_people(config: NamingConfig) -> None:
         )
 
 
-def _check_conflicts(config: NamingConfig) -> None:
+def _check_conflicts(config: NamingConfig, observer: NetworkObserver) -> None:
     images = material.conflict_images(config)
     _refuse_damaged(images.damaged())
     persons.read_people(config)
-    check_observer(config.observer, seed=config.seed)
-    check_answers(config.observer, images.categories, seed=config.seed, setting="shown")
-    if isinstance(config.observer, ReadoutObserver):
-        _check_training(config, images.categories)
+    _check_network(config, observer, images.categories)
 
 
-def _check_set(config: NamingConfig) -> None:
+def _check_set(config: NamingConfig, observer: NetworkObserver) -> None:
     images = set_material.set_images(config)
     _refuse_damaged(images.damaged())
     _check_conditions(config)
-    check_observer(config.observer, seed=config.seed)
-    check_answers(config.observer, CATEGORIES, seed=config.seed, setting="shown")
-    if isinstance(config.observer, ReadoutObserver):
-        _check_training(config, CATEGORIES)
+    _check_network(config, observer, CATEGORIES)
+
+
+def _check_network(config: NamingConfig, observer: NetworkObserver, categories: tuple[str, ...]) -> None:
+    """It is there, and answers with the categories of images that are named as they are."""
+    check_observer(observer, seed=config.seed)
+    check_answers(observer, categories, seed=config.seed, setting="shown")
+    if isinstance(observer, ReadoutObserver):
+        _check_training(config, categories)
 
 
 def _check_conditions(config: NamingConfig) -> None:

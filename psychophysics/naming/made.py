@@ -33,6 +33,7 @@ github.com/rgeirhos/generalisation-humans-DNNs. Brainard (1996), Cone contrast a
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,8 +149,8 @@ class MadeImages:
     def _amplitude(self) -> Array:
         """Mean amplitude spectrum of the run's images, or of as many of them as are enough."""
         order = Streams(self.seed).generator("made", "spectrum").permutation(len(self.whole))[:MOST_AVERAGED]
-        total = sum(amplitude_spectrum(self.whole.load_rgb(int(image))) for image in order)
-        return total / len(order)
+        spectra = (amplitude_spectrum(self.whole.load_rgb(int(image))) for image in order)
+        return functools.reduce(np.add, spectra) / len(order)
 
 
 def make(

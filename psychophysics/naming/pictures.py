@@ -30,7 +30,7 @@ def read_rgb(folder: Path, name: str) -> NDArray[np.float32]:
             pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
     except UNREADABLE as error:
         raise DataError(f"{name} must be a readable image; got {error} ({folder})") from None
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
 
 
 def score_images(

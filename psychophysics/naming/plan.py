@@ -168,7 +168,7 @@ def _training(config: NamingConfig) -> object:
     return ProceduralImages(size=images.size) if isinstance(images, ProceduralImages) else images
 
 
-def _of_people(config: NamingConfig) -> object:
+def _of_people(config: NamingConfig) -> Conflicts | Attacked | ImageSet | MadeSet:
     """Of what is shown, that which tells whose answers are meant."""
     match config.shown:
         case Conflicts():

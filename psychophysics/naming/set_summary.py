@@ -13,7 +13,7 @@ from cogattn.measures import Row, people_table, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.naming import persons, set_figures, set_material
 from cogattn.psychophysics.naming.by_condition import Answers
-from cogattn.psychophysics.naming.config import NamingConfig
+from cogattn.psychophysics.naming.config import ImageSet, MadeSet, NamingConfig
 from cogattn.psychophysics.naming.plan import observers as all_observers
 from cogattn.psychophysics.naming.remarks import of_network
 from cogattn.psychophysics.naming.set_rows import (
@@ -129,7 +129,7 @@ def remarks(
 
 
 def _name(config: NamingConfig) -> str:
-    if config.shown.kind not in ("set", "made"):
+    if not isinstance(config.shown, ImageSet | MadeSet):
         raise TypeError(f"shown.kind must be set or made; got {config.shown.kind}")
     return config.shown.name
 
