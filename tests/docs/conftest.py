@@ -72,6 +72,10 @@ class Lab:
             "my_networks:rotated": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
             "imagenet/val": _photographs,
             "conflicts": _conflicts,
+            "@networks.txt": lambda path: _write(
+                path.with_name("networks.txt"), "resnet18  # small\n\ntest_resnet\n"
+            ),
+            "results-imagenet.csv": _results,
             "answers.csv": lambda path: _write(path, NAMED),
             "resnet18_rotated.safetensors": lambda path: _weights(path, "resnet18"),
             "vgg16.safetensors": lambda path: _weights(path, "vgg16"),
@@ -194,6 +198,19 @@ def _live_streams(path: Path) -> None:
         player.play([trial])
 
     threading.Thread(target=play, daemon=True).start()
+
+
+def _results(path: Path) -> None:
+    """The published networks as timm writes results; made-up ones."""
+    from cogattn.psychophysics.masking import published_networks
+
+    columns = "model,top1,top1_err,top5,top5_err,param_count,img_size,crop_pct,interpolation"
+    scores = _rng(path.name).uniform(60, 85, len(published_networks().observers))
+    rows = [
+        f'{name},{top1:.3f},{100 - top1:.3f},95.0,5.0,"1,234.56",224,0.875,bicubic'
+        for name, top1 in zip(published_networks().observers, scores, strict=True)
+    ]
+    _write(path, "\n".join([columns, *rows]))
 
 
 def _scores(path: Path) -> None:

@@ -42,11 +42,34 @@ COMMANDS = {
     "--images.kind folder --images.path imagenet/val": f"{UNTRAINED} {DRY}",
     "masking --observer.kind timm --observer.models resnet50 vit_base_patch16_224 "
     "--images.kind folder --images.path imagenet/val --images.max-images 1050": f"{UNTRAINED} {DRY}",
-    "masking --observer.kind timm --images.kind folder --images.path imagenet/val --shape-bias.path conflicts "
-    "--shape-bias.humans answers.csv": DRY,
+    "masking --like people": DRY,
+    "masking --observer.kind timm --images.kind folder --images.path graysplit --like people --seed 0": "--images.path "
+    f"imagenet/val {DRY}",
+    "masking --stimulus.scale luminance": DRY,
+    "masking --observer.kind human --out runs/people": DRY,
     "masking --observer.kind human": DRY,
     "masking --config study.toml --workers 8 --json > rows.json": f"{UNTRAINED} --images.max-images 16 "
     "--channel.n-bootstrap 100",
+    # naming
+    "naming": DRY,
+    "naming --observer.kind timm --observer.models resnet50 vit_base_patch16_224 --shown.path conflicts "
+    "--humans cue-conflict": f"--humans answers.csv {UNTRAINED} {DRY}",
+    "naming --shown.kind attacked --shown.epsilons 0.004 0.016": DRY,
+    "naming --observer.kind human": "--observer.table answers.csv",
+    "naming --observer.kind human --shown.kind set --shown.name sketch": "--shown.name own "
+    "--observer.table answers.csv",
+    "naming --observer.kind timm --observer.models resnet50 vit_base_patch16_224 --shown.kind set "
+    "--shown.name contrast --shown.path datasets/contrast": "--shown.name own --shown.path conflicts "
+    f"--humans answers.csv {UNTRAINED} {DRY}",
+    "naming --shown.kind made --shown.name contrast --images.n-images 160": DRY,
+    # networks
+    "masking --observer.kind timm --observer.models @networks.txt --keep-going --images.kind folder "
+    "--images.path imagenet/val --images.max-images 1050": f"{UNTRAINED} {DRY}",
+    'masking --observer.kind timm --observer.models "resnet*" vit_base_patch16_224 --dry-run': "--observer.models "
+    f"'test_resnet*' {UNTRAINED} --images.kind folder --images.path imagenet/val",
+    "compare subramanian2023-networks results-imagenet.csv --explain bandwidth --by top1": "--to relation",
+    "masking --dry-run --device cpu --batch 8 --loaders 2 --precision bf16": "",
+    "masking --device cuda:0 cuda:1 --precision bf16 --batch 256 --loaders 8": f"--device cpu {DRY}",
     # search
     "search": DRY,
     "search --dry-run": "",
