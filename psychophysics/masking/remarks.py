@@ -212,6 +212,11 @@ def _unused(config: MaskingConfig) -> Iterator[str]:
     noise, given = config.noise, NoiseSettings()
     if isinstance(config.design, AdaptiveDesign) and noise.sds != given.sds:
         yield f"noise.sds ({_listed(noise.sds)}) is not used: the adaptive design has noise SDs of its own"
+    if isinstance(config.design, AdaptiveDesign) and config.channel.gain != "log-gaussian":
+        yield (
+            f"channel.gain ({config.channel.gain}) is used for people only: an adaptive session finds the log-Gaussian "
+            f"channel of the crossed grid; set channel.gain to log-gaussian to compare like with like"
+        )
     if noise.bands == "pyramid" and noise.lowest_cpi != given.lowest_cpi:
         yield f"noise.lowest_cpi ({noise.lowest_cpi:g}) is not used: pyramid bands follow from images.size"
     if config.decision != "mean" and config.observer.kind in ("readout", "template"):

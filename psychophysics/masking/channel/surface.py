@@ -251,9 +251,7 @@ class Posterior:
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Return w, shape (n, n_w)."""
-        return (
-            self.drives + rng.standard_normal((n, len(self.drives))) @ np.linalg.cholesky(self.covariance).T
-        )
+        return self.drives + rng.standard_normal((n, len(self.drives))) @ _root(self.covariance).T
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,7 @@ def test_damaged_images_are_counted_and_their_absence_is_told_where_it_was_asked
             {"design": {"kind": "adaptive", "max_trials": 100}},
             "noise.sds (0, 0.02, 0.04, 0.08, 0.16) is not used",
         ),
+        ({"design": {"kind": "adaptive", "max_trials": 100}}, "channel.gain (free) is used for people only"),
         ({"noise": LIKE_PEOPLE["noise"] | {"lowest_cpi": 1.0}}, "noise.lowest_cpi (1) is not used"),
         ({"decision": "max"}, "decision (max) is not used"),
         ({"stimulus": {"clipping": "reference", "strict": True}}, "stimulus.strict is not used"),
