@@ -278,6 +278,6 @@ def test_so_many_could_be_people_by_one_parameter(
     assert int((np.array(p) > 0.05).sum()) == n_alike
 
 
-def test_two_of_the_fourteen_people_fail_when_left_out(people_channels) -> None:
+def test_one_of_the_fourteen_people_fails_when_left_out(people_channels) -> None:
     p = [place(people_channels[i], np.delete(people_channels, i, axis=0)).p for i in range(14)]
-    assert int((np.array(p) <= 0.05).sum()) == 2
+    assert int((np.array(p) <= 0.05).sum()) == 1

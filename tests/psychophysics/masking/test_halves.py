@@ -81,4 +81,4 @@ def test_bandwidths_of_published_networks_are_the_least_reliable():
     )
     full = {measure.key: value.full.estimate for measure, value in found.items()}
     assert full["bandwidth"] < full["peak_sensitivity"] < full["centre"]
-    assert full["centre"] > 0.7
+    assert full["centre"] > 0.55

@@ -45,3 +45,19 @@ def test_equal_images_give_about_the_binomial_interval():
 def test_unequal_images_give_a_wider_interval():
     by_images, profile = widths(simulate(spread=1.5))
     assert by_images > 1.5 * profile
+
+
+def test_the_free_gain_s_interval_takes_in_what_its_prior_leaves_open():
+    """And in what differs between images, which the errors do not know of."""
+    trials, spectra = simulate(spread=1.5), octave_spectra()
+    free = fit_channel(*count_correct(trials, n_bands=7), gain="free", spectra=spectra)
+    by_images = fit_channel_by_images(
+        trials, spectra, gain="free", n_alternatives=16, confidence=0.95, n_bootstrap=100,
+        rng=np.random.default_rng(6),
+    )  # fmt: skip
+    assert by_images.gain_name == "free"
+    assert by_images.bandwidth_octaves == free.bandwidth_octaves
+    for name in ("bandwidth_interval", "center_interval", "peak_interval"):
+        (lo, hi), (low, high) = getattr(by_images, name), getattr(free, name)
+        assert lo <= low < high <= hi
+    assert np.ptp(by_images.peak_interval) > 1.3 * np.ptp(free.peak_interval)

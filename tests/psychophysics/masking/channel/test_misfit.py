@@ -45,6 +45,11 @@ def test_a_misfit_too_small_to_matter_is_not_told_however_many_trials() -> None:
     assert not found.speaks
 
 
+def test_binomial_scatter_is_no_misfit() -> None:
+    """At 20 trials a cell it is .08 by itself."""
+    assert np.mean([misfit_of(P, 20, seed).rms for seed in range(20)]) < 0.02
+
+
 def test_rms_misfit_does_not_grow_with_the_trials_while_dispersion_does() -> None:
     few, many = (misfit_of(P + BUMP, n) for n in (200, 5000))
     assert few.rms == pytest.approx(many.rms, rel=0.3)
