@@ -41,6 +41,7 @@ from cogattn.statistics.stats import random_effects, wilson_interval
 SURFACES = Path(__file__).parents[1] / "tests/psychophysics/masking/channel/data/response_surfaces.csv"
 SDS = np.array(GRID_SDS)
 N_BANDS = 7
+BLOCK = 64  # twice the default: half the time, and a few trials more
 PER_IMAGE = np.ones((len(SDS), N_BANDS), dtype=int)
 PER_IMAGE[0, 1:] = 0
 
@@ -110,7 +111,7 @@ def published() -> list[Simulated]:
 
 
 def run_adaptive(observer: Simulated, width: float, rng: np.random.Generator) -> AdaptiveSession:
-    session = AdaptiveSession(observer.spectra, interval_octaves=width, max_trials=8000, rng=rng)
+    session = AdaptiveSession(observer.spectra, interval_octaves=width, max_trials=8000, block=BLOCK, rng=rng)
     while not session.finished:
         bands, sds = session.next_block()
         session.update(bands, sds, rng.random(len(bands)) < observer.accuracy(bands, sds))
