@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from cogattn.psychophysics.naming import trials
 from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.material import forget
 from cogattn.psychophysics.naming.study import NamingStudy
@@ -78,7 +81,7 @@ def test_relevant_settings_are_all_that_a_cell_needs(
     """They survive JSON, are relevant to themselves, and give the trials of the whole settings."""
     shown = {"kind": "conflicts", "path": str(cues)} if shown is CONFLICTS else shown
     images = {"kind": "folder", "path": str(blocks), "size": 64}
-    config = config_of(shown, observer=networks("blocks"), images=images, decision="sum", confidence=0.9)
+    config = config_of(shown, observer=networks("torn"), images=images, decision="sum", confidence=0.9)
     for cell in STUDY.cells(config):
         relevant = STUDY.relevant(config, cell)
         again = NamingConfig.model_validate(json.loads(relevant.canonical()))
@@ -116,22 +119,31 @@ def test_contents_change_with_the_bytes_that_a_cell_reads(
     assert changed(next(cues.glob("*/*.png"))) == {"factory, conflicts", "readout, conflicts"}
 
 
-def test_attacks_do_not_depend_on_how_many_images_are_attacked_together(
-    networks: Callable[[str], dict[str, object]], blocks: Path
+def test_an_image_s_attack_starts_where_its_name_and_the_radius_say(
+    networks: Callable[[str], dict[str, object]], blocks: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """An image's start is drawn from its name and the radius."""
+    """Not where its place among those that are attacked together says."""
     images = {"kind": "folder", "path": str(blocks), "size": 64}
     shown = {"kind": "attacked", "n_steps": 1, "epsilons": [0.12, 0.13]}
     config = config_of(shown, observer=networks("blocks"), images=images)
     (cell,) = STUDY.cells(config)
-    whole = STUDY.run_cell(config, cell, streams_of(config, cell))
-    halves = [
-        STUDY.run_cell(config, replace(cell, start=a, stop=b), streams_of(config, cell))
-        for a, b in ((0, 5), (5, 16))
-    ]
-    both = {(t.image, t.epsilon): t.response for half in halves for t in half.itertuples()}
-    assert both == {(t.image, t.epsilon): t.response for t in whole.itertuples()}
-    assert len(set(whole["response"])) > 2
+
+    def starts(start: int, stop: int) -> list[list[float]]:
+        drawn = []
+
+        def attack(
+            _: object, pixels: object, labels: Sequence[int], *, epsilons, rng_of, **__: object
+        ) -> NDArray:
+            drawn.extend([rng_of(k, epsilon).random() for epsilon in epsilons] for k in range(len(labels)))
+            return np.zeros((1 + len(epsilons), len(labels)), dtype=np.int64)
+
+        monkeypatch.setattr(trials, "answers_under_attack", attack)
+        STUDY.run_cell(config, replace(cell, start=start, stop=stop), streams_of(config, cell))
+        return drawn
+
+    whole = starts(0, 16)
+    assert starts(0, 5) + starts(5, 16) == whole
+    assert len({value for pair in whole for value in pair}) == 32
 
 
 def test_every_cell_has_a_cost_that_goes_with_its_work():
