@@ -128,7 +128,7 @@ def _draw(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
 def _finish(
     figure: Figure,
     image: AxesImage,
-    panels: NDArray[np.object_],
+    panels: NDArray,
     groups: Mapping[str, pd.DataFrame],
     text: str,
 ) -> None:
