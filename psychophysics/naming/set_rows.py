@@ -28,7 +28,7 @@ from cogattn.psychophysics.naming.by_condition import (
     spread,
     with_people,
 )
-from cogattn.psychophysics.naming.sets import LEAST_RIGHT, Conditions
+from cogattn.psychophysics.naming.sets import Conditions
 from cogattn.statistics.intervals import mean_interval
 from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval
@@ -146,14 +146,8 @@ def set_rows(named: Named, number: int) -> list[Row]:
     """Return an observer's rows: accuracy over the conditions that count, and what it shares with people."""
     observer, wanted = named.observers[number], named.counted
     human = people_accuracy(named, number, wanted)
-    rows = [
-        Row(
-            observer,
-            measures.accuracy(named.name),
-            accuracy(named, number, wanted),
-            human if human.n else None,
-        )
-    ]
+    value, note = accuracy(named, number, wanted), "" if wanted else "no condition that was shown counts"
+    rows = [Row(observer, measures.accuracy(named.name), value, human if human.n else None, note)]
     if not named.alike:
         return rows
     for statistic in STATISTICS:
@@ -306,7 +300,7 @@ def remark_on_conditions(named: Named) -> str:
         return ""
     return (
         f"{named.name}: over the set means over {', '.join(_counted_labels(named.conditions))}; left out are images as "
-        f"they are, and conditions in which people are right at most {LEAST_RIGHT:g} of the time "
+        f"they are, and those in which people are right at most a fifth of the time "
         f"({', '.join(left_out)})"
     )
 

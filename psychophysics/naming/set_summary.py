@@ -28,7 +28,7 @@ from cogattn.psychophysics.naming.set_rows import (
     remark_on_conditions,
     set_rows,
 )
-from cogattn.psychophysics.naming.sets import Conditions, conditions_of
+from cogattn.psychophysics.naming.sets import conditions_of
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def named_of(config: NamingConfig, trials: Trials) -> Named:
         people = answers.assign(observer=answers["person"].map(lambda one: Observer.person(str(one)).id))
         conditions = conditions_of(name, people)
     else:
-        conditions = _made_conditions(name, trials["set"])
+        conditions = conditions_of(name, trials["set"])
     if config.observer.kind == "human":
         shown = trials["people"]
         people = shown[shown["observer"].isin(set(people["observer"]))]
@@ -132,12 +132,6 @@ def _name(config: NamingConfig) -> str:
     if not isinstance(config.shown, ImageSet | MadeSet):
         raise TypeError(f"shown.kind must be set or made; got {config.shown.kind}")
     return config.shown.name
-
-
-def _made_conditions(name: str, trials: pd.DataFrame) -> Conditions:
-    """Those that were made, when no people are at hand: all but the photographs as they are count."""
-    first = trials.drop_duplicates("condition")
-    return conditions_of(name, first.assign(response=first["category"]))  # as if people were always right
 
 
 def _other_images(config: NamingConfig, named: Named) -> str:

@@ -4,9 +4,10 @@ Each set shows the same images to all its people, every image once, in one condi
 ImageNet's training images in two to eight conditions, one of which leaves the photograph as it is (grey, but for
 ``colour`` and ``false-colour``); five are drawn, filtered or painted images in a single condition.
 
-What a set's measures are averaged over is the rule of Geirhos et al. (2021): all conditions but the one without
+What a set's measures are averaged over is what Geirhos et al. (2021) averaged over: all conditions but the one without
 manipulation, and but those in which people are right at most a fifth of the time, since errors that all make say
-little. Of a set of one's own all conditions count.
+little. Which these are is fixed by the published people (`set_facts.SetFacts.too_hard`; tests), whoever takes part. Of
+a set of one's own all conditions count.
 
 An image of a set is known by its name (`people.image_name`). The file of a photograph that was manipulated must say so
 in the prefix that the published files have, because without it ``n02084071_12.JPEG`` may as well be the photograph
@@ -29,9 +30,6 @@ from cogattn.psychophysics.naming.pictures import ENDINGS, read_rgb
 from cogattn.psychophysics.naming.set_facts import FACTS
 from cogattn.running.digests import combined, file_digest
 from cogattn.vision.images.listing import damage
-
-LEAST_RIGHT = 0.2
-"""Conditions in which people are right no more often than this are not averaged over (Geirhos et al. 2021)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def conditions_of(name: str, answers: pd.DataFrame) -> Conditions:
     name : str
         One of `FACTS`, or any other for a set of one's own.
     answers : DataFrame
-        People's, columns condition, category and response.
+        Of people, or of whoever was shown the set: the column condition.
 
     Raises
     ------
@@ -85,18 +83,14 @@ def conditions_of(name: str, answers: pd.DataFrame) -> Conditions:
         raise DataError(
             f"people of {name} must have seen the conditions {', '.join(facts.conditions)}; got {other[0]}"
         )
-    right = (answers["response"] == answers["category"]).groupby(answers["condition"].map(_plain)).mean()
-    shown = [i for i, condition in enumerate(facts.conditions) if _plain(condition) in right.index]
     names = {_plain(condition): condition for condition in found}
+    shown = [i for i, condition in enumerate(facts.conditions) if _plain(condition) in names]
+    apart = (facts.control, *facts.too_hard)
     return Conditions(
         facts.axis,
         tuple(names[_plain(facts.conditions[i])] for i in shown),
         tuple(facts.labels[i] for i in shown),
-        tuple(
-            facts.conditions[i] != facts.control
-            and (not facts.control or bool(right[_plain(facts.conditions[i])] > LEAST_RIGHT))
-            for i in shown
-        ),
+        tuple(facts.conditions[i] not in apart for i in shown),
     )
 
 

@@ -108,6 +108,20 @@ def test_without_people_a_network_has_its_accuracy():
     assert (condition_table(alone)["human_n"] == 0).all()
 
 
+def test_where_no_condition_counts_there_is_no_number_and_the_row_says_so():
+    named = a_set()
+    hard = Named(
+        named.name, Conditions("", CONDITIONS.names, CONDITIONS.labels, (False,) * 3), named.observers, named.answers,
+        named.people, 0.95,
+    )  # fmt: skip
+    (row,) = set_rows(hard, 0)
+    assert np.isnan(row.value.estimate)
+    assert row.value.n == 0
+    assert row.note == "no condition that was shown counts"
+    assert len(condition_table(hard)) == len(condition_table(named))
+    assert pair_table(hard).empty
+
+
 def test_the_table_has_each_condition_and_says_which_count():
     named = a_set(n_networks=1, n_people=2)
     table = condition_table(named)
