@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
     from matplotlib.image import AxesImage
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 Array = NDArray[np.float64]
 ROW_IN, MANY_ROW_IN = 0.17, 0.125
@@ -191,7 +192,7 @@ def cells_figure(
             axes.set_xticks(range(len(block.labels)), block.labels, fontsize=6, rotation=90)
             axes.set_title(block.title, fontsize=7, loc="center")
             name_rows(axes, names if place == 0 else [""] * len(names), n_people=n_people)
-        figure.get_layout_engine().set(w_pad=0.02, wspace=0.0)
+        cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(w_pad=0.02, wspace=0.0)
         bar = figure.colorbar(image, ax=list(panels), aspect=40, fraction=0.05, pad=0.01)
         bar.set_label(label, fontsize=8)
         bar.ax.tick_params(labelsize=7)
@@ -210,7 +211,7 @@ def draw_cells(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     for (row, column), text in np.ndenumerate(texts if texts is not None else np.empty((0, 0))):
-        light = np.isfinite(values[row, column]) and image.norm(values[row, column]) > 0.5
+        light = np.isfinite(values[row, column]) and cast(float, image.norm(values[row, column])) > 0.5
         colour = "black" if light or not np.isfinite(values[row, column]) else "white"
         axes.text(column, row, str(text), ha="center", va="center", fontsize=5, color=colour)
     return image

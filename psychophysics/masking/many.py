@@ -45,12 +45,12 @@ def channel_rows(channels: Mapping[str, Channel], people: PopulationChannel | No
     """
     order = sorted(channels, key=lambda name: -np.nan_to_num(channels[name].bandwidth_octaves, nan=-np.inf))
     ranked = [channels[name] for name in order]
-    human = {
-        label: Estimate(value.mean, *value.interval, people.n_observers)
-        for label, value in (
-            [] if people is None else [("bandwidth", people.bandwidth_octaves), ("centre", people.center_cpi)]
-        )
-    }
+    human: dict[str, Estimate] = {}
+    if people is not None:
+        human = {
+            label: Estimate(value.mean, *value.interval, people.n_observers)
+            for label, value in (("bandwidth", people.bandwidth_octaves), ("centre", people.center_cpi))
+        }
     columns = [
         many.Column(
             "bandwidth, octaves",
@@ -164,7 +164,7 @@ def threshold_cells(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mappi
         width_in=6.2,
     )
     ticks = [tick for tick in THRESHOLD_TICKS if low <= tick <= high]
-    bar.set_ticks(np.log10(ticks), labels=[f"{tick:g}" for tick in ticks])
+    bar.set_ticks(np.log10(ticks).tolist(), labels=[f"{tick:g}" for tick in ticks])
     return figure
 
 

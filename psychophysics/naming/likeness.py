@@ -205,7 +205,7 @@ def _asked(
     if config.observer.kind == "human":
         return list(permutations(persons, 2))
     accuracy = {person.id: rows["correct"].mean() for person, rows in people.trials.items()}
-    among = [tuple(sorted(pair, key=accuracy.__getitem__)) for pair in combinations(persons, 2)]
+    among = [(a, b) if accuracy[a] <= accuracy[b] else (b, a) for a, b in combinations(persons, 2)]
     return [*product([observer.id for observer in observers], persons), *among]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from cogattn.vision.images.listing import ImageList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -104,4 +105,4 @@ def _conflicts(settings: Conflicts, seed: int) -> ConflictImages | DrawnConflict
 
 @lru_cache(maxsize=2)
 def _conflicts_content(settings: Conflicts) -> str:
-    return _conflicts(settings, 0).content()
+    return list_conflicts(cast("Path", settings.path)).content()

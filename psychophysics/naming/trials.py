@@ -5,7 +5,7 @@ What a row of each table is, `cogattn.psychophysics.naming.plan.TABLES` says.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from cogattn.seeds import Streams
 from cogattn.study import Cell
 from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.listing import ImageList
+
+if TYPE_CHECKING:
+    from cogattn.observers.config import NetworkObserver
 
 
 def run(config: NamingConfig, cell: Cell, rng: Streams) -> pd.DataFrame:
@@ -63,7 +66,7 @@ def as_table(cell: Cell, **columns: object) -> pd.DataFrame:
 def namer_of(config: NamingConfig, name: str, categories: tuple[str, ...]) -> Namer:
     """Build the observer `name` of a run, which is to choose from `categories`."""
     return build_namer(
-        config.observer,
+        cast("NetworkObserver", config.observer),  # people show up in no such cell
         name,
         seed=config.seed,
         categories=categories,
