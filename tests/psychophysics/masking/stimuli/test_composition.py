@@ -120,6 +120,15 @@ def test_clipping_counts_exactly_the_pixels_outside():
         assert torch.equal(out.images[i], total.clamp(0, 1))
 
 
+@pytest.mark.parametrize(("grey", "noise"), [(0.9, 1.0), (0.1, -1.0)], ids=["white", "black"])
+def test_a_pixel_that_leaves_one_end_only_is_counted(grey: float, noise: float):
+    images, field = torch.full((1, 4, 4), grey), torch.zeros(1, 4, 4)
+    field[0, 1, 2] = noise
+    out = add_noise(images, field, [0.2])
+    assert out.n_clipped.tolist() == [1]
+    assert float(out.images[0, 1, 2]) == float(noise > 0)
+
+
 @pytest.mark.parametrize("sd", [0.16, 0.4, 0.8])
 def test_reference_clipping_equals_the_papers_loop(sd):
     images, noise = set_contrast(_images(), 0.2, 0.449), _noise()
