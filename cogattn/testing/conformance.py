@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 Check = Callable[[Study], None]
 COLUMN_TYPES = ("str", "bool", "int64", "float64")
 RESERVED_FLAGS = frozenset(
-    {"config", "out", "workers", "json", "mix", "code", "dry_run", "cell_timeout", "cell_memory"}
-)
+    {"config", "out", "workers", "json", "mix", "code", "dry_run", "keep_going", "cell_timeout", "cell_memory",
+     "device", "batch", "precision", "loaders", "shelf_gb"}
+)  # fmt: skip
 """Flags of every study's command, which no setting may take the name of."""
 
 
