@@ -61,7 +61,9 @@ COMMANDS = {
     "naming --observer.kind timm --observer.models resnet50 vit_base_patch16_224 --shown.kind set "
     "--shown.name contrast --shown.path datasets/contrast": "--shown.name own --shown.path conflicts "
     f"--humans answers.csv {UNTRAINED} {DRY}",
-    "naming --shown.kind made --shown.name contrast --images.n-images 160": DRY,
+    "naming --shown.kind made --shown.name contrast --images.n-images 64": DRY,
+    "naming --observer.kind timm --images.kind folder --images.path GraySplit --shown.kind made "
+    "--shown.name contrast": f"--images.path imagenet/val {DRY}",
     # networks
     "masking --observer.kind timm --observer.models @networks.txt --keep-going --images.kind folder "
     "--images.path imagenet/val --images.max-images 1050": f"{UNTRAINED} {DRY}",
