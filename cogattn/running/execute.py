@@ -489,8 +489,9 @@ def _scored(config: StudyConfig, results: Results) -> dict[str, pd.DataFrame]:
         return {}
     there = set(results.summary.loc[results.summary["role"] == "network", "observer"])
     names = [name for name in observer_names(settings) if name in there]
-    facts = {name: facts_of(settings, name, seed=config.seed) for name in names}
-    return {SCORES: scores_table(results.summary, facts)} if facts else {}
+    found = {name: facts_of(settings, name, seed=config.seed) for name in names}
+    facts = {name: one for name, one in found.items() if one is not None}
+    return {SCORES: scores_table(results.summary, facts)} if names else {}
 
 
 def _placed(study: Study, results: Results) -> dict[str, pd.DataFrame]:

@@ -78,6 +78,7 @@ def test_facts_are_those_of_the_network_that_timm_builds(name: str) -> None:
     cfg = module.pretrained_cfg
     for settings in (TimmObserver(models=(name,)), ReadoutObserver(models=(name,))):
         found = facts_of(settings, name, seed=0)
+        assert found is not None
         assert found.param_count == pytest.approx(count, abs=0.005)
         assert (found.img_size, found.interpolation) == (cfg["input_size"][-1], cfg["interpolation"])
 
@@ -89,9 +90,13 @@ def test_facts_of_a_network_of_one_s_own(tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.syspath_prepend(tmp_path)
     settings = FactoryObserver(target=("ownnet:build", "ownnet:build(n=8)"), image_size=32)
-    counts = [facts_of(settings, name, seed=0).param_count for name in settings.target]
-    assert counts == [round(193 * 4000 / 1e6, 2), round(193 * 8000 / 1e6, 2)]
-    assert facts_of(settings, "ownnet:build", seed=0).img_size == 32
+    found = [facts_of(settings, name, seed=0) for name in settings.target]
+    assert [one.param_count for one in found if one] == [
+        round(193 * 4000 / 1e6, 2),
+        round(193 * 8000 / 1e6, 2),
+    ]
+    assert [one.img_size for one in found if one] == [32, 32]
+    assert facts_of(TimmObserver(models=("nobody",)), "nobody", seed=0) is None
 
 
 def test_timm_s_results_are_read_as_they_are(tmp_path: Path) -> None:
@@ -100,6 +105,9 @@ def test_timm_s_results_are_read_as_they_are(tmp_path: Path) -> None:
     assert values.loc[("giant_patch14.clip_in1k", "param_count"), "estimate"] == 1013.01
     assert values.loc[("resnet50.tv_in1k", "top1"), ["estimate", "unit"]].tolist() == [76.128, "%"]
     assert len(values) == 4 * 7
+    (tmp_path / "comma.csv").write_text('model,x\na,"1,5"\nb,2\n')
+    with pytest.raises(DataError, match=r"a number, or nothing, in column x; got '1,5' .*line 2"):
+        cogattn.compare(tmp_path / "comma.csv")
 
 
 def test_a_table_of_scores_reads_as_its_summary(tmp_path: Path) -> None:
