@@ -46,7 +46,8 @@ COMMANDS = {
     "masking --observer.kind timm --images.kind folder --images.path graysplit --like people --seed 0": "--images.path "
     f"imagenet/val {DRY}",
     "masking --stimulus.scale luminance": DRY,
-    "masking --observer.kind human --out runs/people": DRY,
+    "masking --observer.kind human --channel.gain auto": DRY,
+    "masking --design.kind adaptive --design.interval-octaves 1 --channel.gain log-gaussian": DRY,
     "masking --observer.kind human": DRY,
     "masking --config study.toml --workers 8 --json > rows.json": f"{UNTRAINED} --images.max-images 16 "
     "--channel.n-bootstrap 100",
