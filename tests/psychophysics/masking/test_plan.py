@@ -101,7 +101,8 @@ def test_every_setting_of_a_factory_changes_identity_or_no_byte(
 
 def test_a_setting_that_concerns_no_cell_is_seen_in_the_tables_or_said_to_be_idle():
     noise = {"bands": "pyramid", "n_bands": 4, "lowest_cpi": 2.0, "sds": [0, 0.02, 0.04, 0.08]}
-    settings = {"images": {"n_images": 64, "size": 64}, "noise": noise, "channel": {"n_bootstrap": 100}}
+    # 120: one resample more moves the order statistics that bound an interval
+    settings = {"images": {"n_images": 64, "size": 64}, "noise": noise, "channel": {"n_bootstrap": 120}}
     template = {"kind": "template", "center_cpi": 10.0}
     check_every_setting(
         STUDY, MaskingConfig.parse({"observer": template, "design": {"kind": "crossed"}} | settings)
