@@ -41,7 +41,7 @@ class StimulusSettings(Settings):
     """How an image becomes a stimulus: grey, low contrast about a mean, noise added, all on one scale."""
 
     scale: Literal["code", "luminance"] = "code"
-    """Of contrast, mean and noise: ``code``, 8-bit sRGB code values over 255, which the paper takes for luminance;
+    """Of contrast, mean and noise: ``code``, 8-bit sRGB code values over 255, as in the paper's programs;
     ``luminance``, linear luminance from black 0 to white 1 (IEC 61966-2-1), encoded again for the network."""
     contrast: float = Field(default=0.2, gt=0, le=1)
     """Part of the image's own contrast that is kept (paper: 0.2)."""

@@ -2,7 +2,7 @@
 
 Images and what a network is shown are 8-bit sRGB *code values* over 255, which are not proportional to light: code .5
 is a luminance of .214. Contrast, mean and noise are set on one of two scales. On ``code`` they act on the code values
-themselves, as in Subramanian et al. (2023), who take them for luminance. On ``luminance`` the image is first turned
+themselves, as in the programs of Subramanian et al. (2023). On ``luminance`` the image is first turned
 into linear luminance, relative to white, by the transfer function of sRGB, and the finished stimulus back into code
 values; so a mean of .449 is .449 of the light of white (code .701), and noise of SD s has an RMS contrast of s / .449.
 The spectrum of the noise is that of its band on the scale on which it was added.
