@@ -11,11 +11,10 @@ sequential Bayesian c-optimal design). Half of every block goes round all bands,
 thresholds.
 
 The estimate is the grid's channel at the mode of the posterior; its intervals are quantiles over draws from it. Which
-cell is shown depends on earlier answers alone, so the likelihood is that of a fixed design. For the few hundred trials
-of an adaptive run the Gaussian is too narrow: squared errors are about 1 + 300 / n_trials times its variance
-(simulated; surfaces of the paper's networks, 320 to 800 trials), so draws are spread by the root of this. Nor may a
-width that is small by chance end the session: it must hold in two blocks running. How often the intervals cover what
-the grid gives, on response surfaces of real networks and on exact log-Gaussian ones: `benchmarks/masking_adaptive.py`.
+cell is shown depends on earlier answers alone, so the likelihood is that of a fixed design. A narrow interval must hold
+in two blocks running, and no session ends before `MIN_TRIALS`, because a width that is small by chance would end it.
+How often the intervals cover what the grid gives, on response surfaces of real networks and on exact log-Gaussian ones:
+`benchmarks/masking_adaptive.py`.
 
 References
 ----------
@@ -51,11 +50,11 @@ LEVELS_PER_OCTAVE = 2
 MAX_SD = 0.16 * 2**0.5
 EXPLORED = 0.5
 """Share of each block that goes round the bands."""
+MIN_TRIALS = 384
+"""Trials before which no session reaches its goal."""
 _N_DRAWS = 8
 _WALD_MARGIN = 1.4
-_MIN_TRIALS = 384
 _LEAST_VARIANCE = 1e-12
-_VARIANCE_EXCESS = 300
 _NAMES = ("bandwidth", "centre", "peak sensitivity")
 _LN2 = np.log(2.0)
 
@@ -186,7 +185,7 @@ class AdaptiveSession:
     def _small_enough(self) -> bool:
         bandwidth, log_sd = self._design.bandwidth(self._posterior)
         expected = 2 * norm.ppf((1 + self.confidence) / 2) * log_sd * bandwidth
-        if expected > _WALD_MARGIN * self.interval_octaves or self.n_trials.sum() < _MIN_TRIALS:
+        if expected > _WALD_MARGIN * self.interval_octaves or self.n_trials.sum() < MIN_TRIALS:
             return False
         _, ends, _ = self._design.channels(self._posterior, self.confidence)
         return bool(np.diff(np.exp(ends[:, 0]))[0] <= self.interval_octaves)
@@ -303,8 +302,7 @@ class _Design:
         An end is infinite where it lies on a limit.
         """
         found = self.grid.found(posterior)
-        wider = np.sqrt(1 + _VARIANCE_EXCESS / max(float(posterior.trials.sum()), 1.0))
-        drawn = found + wider * (self.grid.draws(posterior, found) - found)
+        drawn = self.grid.draws(posterior, found)
         tail = (1 - confidence) / 2
         lower, upper = (limit[:N_FEATURES] for limit in (self.surface.model.lower, self.surface.model.upper))
         lo, hi = np.quantile(drawn[:, :N_FEATURES], [tail, 1 - tail], axis=0)
