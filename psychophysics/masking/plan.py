@@ -119,7 +119,7 @@ def contents(config: MaskingConfig, cell: Cell) -> dict[str, str]:
 
 NETWORK_S, STIMULUS_S, PERSON_S = 0.025, 0.002, 0.05
 """Seconds of one processor: EfficientNet-lite0 names an image, a stimulus is made, the table of people is read."""
-HALF_OCTAVE_TRIALS = 1000
+HALF_OCTAVE_TRIALS = 830
 """What an adaptive session takes until its interval is half an octave wide."""
 NETWORK_MB, BARE_MB = 1100.0, 400.0
 
