@@ -236,7 +236,7 @@ def fit_adaptive(
     bandwidth, center, peak = (
         (float(power(lo)), float(power(hi))) for power, lo, hi in zip(POWERS, *ends, strict=True)
     )
-    names = [name for name, missing in zip(_NAMES, unknown, strict=True) if missing]
+    names = [name for name, missing in zip(_NAMES, np.atleast_1d(unknown), strict=True) if missing]
     reason = f"the counts do not determine the {' and the '.join(names)}" if names else ""
     return replace(
         direct,
@@ -291,7 +291,7 @@ class _Design:
         """Posterior given counts (n_sds, n_bands), climbing also from `starts` (n, n_z)."""
         n_cells = len(self.surface.cells.band)
         correct, trials = (
-            np.bincount(self.place.ravel(), np.ravel(counts), minlength=n_cells)
+            np.bincount(self.place.ravel(), np.ravel(counts), minlength=n_cells).astype(np.float64)
             for counts in (n_correct, n_trials)
         )
         return self.surface.posterior(correct, trials, starts)

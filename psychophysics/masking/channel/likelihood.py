@@ -93,8 +93,8 @@ class Cells:
         sds = np.asarray(noise_sds, dtype=float)
         return cls.of(np.repeat(sds, n_bands), np.tile(np.arange(n_bands), len(sds)))
 
-    def take(self, used: NDArray[np.bool_]) -> Cells:
-        """Return those that are used."""
+    def take(self, used: NDArray[np.bool_] | NDArray[np.int64]) -> Cells:
+        """Return those that are used, by truth or by number."""
         return Cells(self.log_variance[used], self.band[used], self.noisy[used])
 
 

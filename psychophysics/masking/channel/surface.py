@@ -106,7 +106,7 @@ class Surface:
     @cached_property
     def precision(self) -> Array:
         """Inverse of the prior covariance."""
-        return np.linalg.inv(self.covariance)
+        return np.linalg.inv(self.covariance).astype(np.float64)
 
     @cached_property
     def lower(self) -> Array:
@@ -205,16 +205,16 @@ class _LogPosterior:
     def upper(self) -> Array:
         return self.surface.upper
 
-    def __call__(self, z: Array, rows: Rows) -> tuple[Array, Array, Array]:
+    def __call__(self, theta: Array, rows: Rows) -> tuple[Array, Array, Array]:
         seen = self.trials > 0
-        w, by_z = self.surface.drives(z)
+        w, by_z = self.surface.drives(theta)
         p, by_w = self.surface.accuracy(w)
         slopes = by_w[:, seen] @ by_z
-        shape = (len(z), int(seen.sum()))
+        shape = (len(theta), int(seen.sum()))
         correct, trials = (np.broadcast_to(a[seen], shape) for a in (self.correct, self.trials))
         value, score, information = binomial(correct, trials, p[:, seen], slopes)
-        away = (z - self.surface.mean) @ self.surface.precision
-        return value + self.surface.log_prior(z), score - away, information + self.surface.precision
+        away = (theta - self.surface.mean) @ self.surface.precision
+        return value + self.surface.log_prior(theta), score - away, information + self.surface.precision
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,8 @@ class Grid:
 
 def _root(covariance: Array) -> Array:
     """Lower triangle whose square is a covariance."""
-    return np.linalg.cholesky((covariance + covariance.T) / 2 + _JITTER * np.eye(len(covariance)))
+    even = (covariance + covariance.T) / 2 + _JITTER * np.eye(len(covariance))
+    return np.linalg.cholesky(even).astype(np.float64)
 
 
 @lru_cache(maxsize=8)
