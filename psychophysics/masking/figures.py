@@ -117,8 +117,9 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
     figure, panels = _grid(len(panels_of))
     with figures.style():
         shade = _shades(sorted({*accuracy["noise_sd"], *people["noise_sd"]}))
+        lowest = min([*accuracy["mean_cpi"], *people["mean_cpi"]])
         for axes, (name, table) in zip(panels.flat, panels_of.items(), strict=False):
-            _draw_accuracy(axes, table, shade)
+            _draw_accuracy(axes, table, shade, lowest_cpi=lowest)
             _title(axes, name, n_columns=panels.shape[1])
         _tidy_grid(panels, len(panels_of), ylabel="share correct")
         handles = {
@@ -136,7 +137,9 @@ def accuracy_figure(accuracy: pd.DataFrame, people: pd.DataFrame, names: Mapping
     return figure
 
 
-def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[float, ...]]) -> None:
+def _draw_accuracy(
+    axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[float, ...]], *, lowest_cpi: float
+) -> None:
     shown = [sd for sd in sorted(table["noise_sd"].unique()) if sd > 0]
     for sd, rows in table.groupby("noise_sd"):
         rows = rows[rows["n_trials"] > 0].sort_values("mean_cpi")
@@ -159,7 +162,7 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame, shade: Mapping[float, tuple[
             label=f"{sd:g}",
         )
     axes.axhline(table["guessing"].iloc[0], color="#999999", linestyle=":", linewidth=1)
-    _frequency_axis(axes)
+    _frequency_axis(axes, lowest_cpi)
     axes.set_ylim(0, 1.02)
 
 
@@ -190,7 +193,7 @@ def threshold_figure(thresholds: pd.DataFrame, people: pd.DataFrame, names: Mapp
                     _draw_thresholds(axes, theirs, str(label), figures.COLOURS["human"], small=each)
             colour = figures.COLOURS["model"] if each else figures.SERIES[i]
             _draw_thresholds(axes, rows, figures.shortened(name, 50), colour, small=each)
-            _frequency_axis(axes)
+            _frequency_axis(axes, min([*thresholds["mean_cpi"], *people["mean_cpi"]]))
             axes.set(yscale="log", ylim=limits)
             figures.plain_log_ticks(axes, (0.01, 0.1), axis="y")
             if each:
@@ -325,10 +328,11 @@ def _title(axes: Axes, name: str, *, n_columns: int) -> None:
     axes.set_title(figures.broken(name, width), fontsize=size)
 
 
-def _frequency_axis(axes: Axes) -> None:
+def _frequency_axis(axes: Axes, lowest_cpi: float = 2.0) -> None:
+    """Octaves; from below the lowest band where that is lower than usual."""
     axes.set_xscale("log", base=2)
     figures.plain_log_ticks(axes, (2, 4, 8, 16, 32, 64, 128))
-    axes.set_xlim(1.1, 170)
+    axes.set_xlim(min(1.1, 0.75 * lowest_cpi), 170)
     axes.set_xlabel("frequency, cycles per image")
 
 

@@ -95,6 +95,13 @@ def test_small_panels_have_fewer_ticks_and_name_the_axis_below_each_column_once(
     assert len(named) == 3
 
 
+def test_the_lowest_band_is_inside_the_axis():
+    lowest = read_people(MaskingConfig()).accuracy["mean_cpi"].min()
+    assert lowest < 1
+    assert drawn("accuracy", 2).axes[0].get_xlim()[0] < lowest
+    assert drawn("thresholds", 2).axes[0].get_xlim()[0] < lowest
+
+
 def test_many_observers_have_a_row_each_by_rank_and_none_without_a_channel_a_dot():
     channels, *_ = simulated(76)
     axes, *_, misfit = drawn("channel", 76).axes
