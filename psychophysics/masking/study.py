@@ -103,9 +103,9 @@ class MaskingStudy(Study[MaskingConfig]):
         return summary.summarise(config, trials)
 
     def demo(self) -> MaskingConfig:
-        """Return a small run on drawn images: a readout on EfficientNet-lite0, 640 trials."""
+        """Return a small run on drawn images: a readout on EfficientNet-lite0, 384 trials."""
         return MaskingConfig(
-            observer=ReadoutObserver(train_per_category=16), images=ProceduralImages(n_images=640)
+            observer=ReadoutObserver(train_per_category=8), images=ProceduralImages(n_images=384)
         )
 
 
