@@ -26,7 +26,7 @@ from cogattn.running.environment import available_cpus
 from cogattn.running.hardware import DEFAULT, Hardware
 
 if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.queues import SimpleQueue
 
 _FOR_LIFE = ExitStack()
 """Holds a worker to one thread: dropped, the context would be left at once."""
@@ -87,11 +87,14 @@ class SpawnPool(ProcessPoolExecutor):
 
     def __init__(self, workers: int, *, memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
         context = multiprocessing.get_context("spawn")
+        numbers = context.SimpleQueue()  # a pipe: shared memory would be a file, for which a disk may have no room
+        for number in range(workers):
+            numbers.put(number)
         super().__init__(
             workers,
             mp_context=context,
             initializer=become_worker,
-            initargs=(memory_mb, prepare, context.Value("i", 0)),
+            initargs=(memory_mb, prepare, numbers),
         )
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -122,11 +125,11 @@ def stop_at_once(executor: Executor) -> None:
 
 
 def become_worker(
-    memory_mb: int | None = None, prepare: Prepare | None = None, begun: Synchronized[int] | None = None
+    memory_mb: int | None = None, prepare: Prepare | None = None, numbers: SimpleQueue[int] | None = None
 ) -> None:
     """Make this process a worker: one thread, deaf to Ctrl-C, silent on stdout, dead when its driver dies.
 
-    `begun` counts the pool's workers, so that each knows its index.
+    `numbers` holds one for each worker of the pool, so that each knows its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -138,10 +141,8 @@ def become_worker(
         threading.Thread(target=_die_after, args=(driver,), daemon=True, name="die-with-driver").start()
     if memory_mb is not None:
         _limit_memory(memory_mb)
-    if begun is not None:
-        with begun.get_lock():
-            _WORKER.append(begun.value)
-            begun.value += 1
+    if numbers is not None:
+        _WORKER.append(numbers.get())
     if prepare is not None:
         function, arguments = prepare
         function(*arguments)

@@ -190,7 +190,7 @@ def compare(
     >>> found = cogattn.compare("subramanian2023-networks", against="people")
     >>> row = found.differences.query("first == 'resnet50' and measure == 'bandwidth'").iloc[0]
     >>> row["kind"], round(float(row["estimate"]), 1)
-    ('ratio', 1.6)
+    ('ratio', 1.2)
     """
     sources, said = joined(find_sources(inputs, out=Path(out)))
     values, unasked = select(pool(sources), where)

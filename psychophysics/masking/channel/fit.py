@@ -105,7 +105,7 @@ def fit_channel(
     ... ]
     >>> channel = fit_channel(n_correct, np.full((5, 7), 60), [0, 0.02, 0.04, 0.08, 0.16])
     >>> np.round([channel.bandwidth_octaves, *channel.bandwidth_interval], 1)
-    array([1.7, 1.5, 1.9])
+    array([2. , 1.8, 2.2])
     """
     channels = fit_channels(
         _counts(n_correct, "n_correct")[None],
