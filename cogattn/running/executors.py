@@ -87,7 +87,9 @@ class SpawnPool(ProcessPoolExecutor):
 
     def __init__(self, workers: int, *, memory_mb: int | None = None, prepare: Prepare | None = None) -> None:
         context = multiprocessing.get_context("spawn")
-        numbers = context.SimpleQueue()  # a pipe: shared memory would be a file, for which a disk may have no room
+        numbers = (
+            context.SimpleQueue()
+        )  # a pipe: shared memory would be a file, for which a disk may have no room
         for number in range(workers):
             numbers.put(number)
         super().__init__(
