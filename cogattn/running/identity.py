@@ -15,10 +15,11 @@ from functools import lru_cache
 
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
-from cogattn.running.code import CodeDigest, code_digest
+from cogattn.running.code import CodeDigest
 from cogattn.running.environment import cpu_name, gpu_names, version_of
 from cogattn.running.hardware import DEFAULT, Hardware
 from cogattn.running.records import CellRecord, digest
+from cogattn.running.remembered import house_digest
 from cogattn.study import Cell, Study
 
 MAX_CELLS = 1_000_000
@@ -121,12 +122,12 @@ def target_of(study: Study) -> str:
 
 def cell_code(target: str) -> CodeDigest:
     """Digest of the code that a cell of the study at `target` reaches."""
-    return code_digest(f"{target}.run_cell", also=("cogattn.study:streams_of",))
+    return house_digest(f"{target}.run_cell", also=("cogattn.study:streams_of",))
 
 
 def question_code(target: str) -> CodeDigest:
     """Digest of the code that tables and figures of the study at `target` reach, the place among people included."""
-    return code_digest(f"{target}.summarise", also=(f"{target}.joint", PLACED, SCORED))
+    return house_digest(f"{target}.summarise", also=(f"{target}.joint", PLACED, SCORED))
 
 
 def libraries_of(packages: Sequence[str]) -> dict[str, str]:

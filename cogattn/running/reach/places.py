@@ -76,7 +76,7 @@ class Places:
         place = self.find(package)
         for folder in map(Path, place.folders if place else ()):
             own = place is None or place.file is None or folder == place.file.parent
-            for child in _children(folder):
+            for child in modules_in(folder):
                 init = folder / child / "__init__.py"
                 if not own and (place is None or init == place.file or not init.is_file()):
                     continue  # in a checkout lie tests and tables beside the package and its other folders
@@ -172,7 +172,7 @@ def _in_folders(name: str, folders: Sequence[str]) -> Place | None:
         file = os.path.join(folder, f"{leaf}.py")
         if os.path.isfile(file):
             return Place(name, Path(file))
-    spaces = [path for path in (os.path.join(folder, leaf) for folder in folders) if _children(Path(path))]
+    spaces = [path for path in (os.path.join(folder, leaf) for folder in folders) if modules_in(Path(path))]
     return Place(name, None, tuple(spaces)) if spaces else None  # a namespace package
 
 
@@ -196,7 +196,7 @@ def _place(spec: importlib.machinery.ModuleSpec | None) -> Place | None:
     return Place(spec.name, file, folders) if file or folders else None
 
 
-def _children(folder: Path) -> list[str]:
+def modules_in(folder: Path) -> list[str]:
     """Names of the modules in a folder."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
