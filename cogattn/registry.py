@@ -15,6 +15,8 @@ from cogattn.errors import ConfigError
 from cogattn.study import Study
 
 STUDIES = "cogattn.studies"
+COMMANDS = "cogattn.commands"
+"""Entry-point group of further commands of the house, as ``cogattn dashboard``: functions for cyclopts."""
 
 
 def study_entry_points() -> dict[str, EntryPoint]:
@@ -28,6 +30,26 @@ def study_entry_points() -> dict[str, EntryPoint]:
             )
         found[entry.name] = entry
     return found
+
+
+def command_entry_points() -> dict[str, EntryPoint]:
+    """Return the house's further commands by name, none imported."""
+    return {entry.name: entry for entry in entry_points(group=COMMANDS)}
+
+
+def load_target(target: str) -> object:
+    """Return the attribute at a target ``module:attribute`` that a study names.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be imported.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{target} must be importable; got {type(error).__name__}: {error}") from error
 
 
 def load_study(name: str) -> Study:
@@ -51,7 +73,10 @@ def load_study(name: str) -> Study:
     return complete(found())
 
 
-OPTIONAL = ("check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published")
+OPTIONAL = (
+    "check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published", "carded", "stimulus",
+    "kind", "on_card", "exhibits", "sittings",
+)  # fmt: skip
 
 
 def complete(study: Study) -> Study:
@@ -77,7 +102,8 @@ def complete(study: Study) -> Study:
             raise ConfigError(f"a study must have {name}; got {type(study).__qualname__} without it")
     for name in OPTIONAL:
         if not hasattr(study, name):
-            setattr(study, name, MethodType(getattr(Study, name), study))
+            own = getattr(Study, name)
+            setattr(study, name, MethodType(own, study) if callable(own) else own)
     return study
 
 

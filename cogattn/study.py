@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from typing_extensions import TypeVar
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from cogattn.exhibits import Shown
+
 C = TypeVar("C", bound=StudyConfig)
 Value = str | int | float | bool
+Kind = Literal["behaves like", "explains people"]
 Schema = Mapping[str, str]
 """Columns of a trial table and their types: ``str``, ``bool``, ``int64`` or ``float64``."""
 KEPT_VALUES = 10_000_000
@@ -242,6 +245,14 @@ class Study(Protocol[C, K]):
     """Further commands of the study, ``cogattn STUDY WORD``, by word: ``module:function``."""
     joint: ClassVar[Sequence[str]] = ()
     """Keys of the measures by which an observer is placed among people jointly; empty: all that both have."""
+    kind: ClassVar[Kind] = "behaves like"
+    """How an observer's rows stand on a card: it behaves like people, or explains what is recorded from them."""
+    on_card: ClassVar[Sequence[str]] = ()
+    """Keys of the measures that stand on a card; empty: those of `joint`."""
+    exhibits: ClassVar[Mapping[str, str]] = {}
+    """What can be looked at with sliders, by title: targets ``module:attribute`` of `cogattn.exhibits.Exhibit`."""
+    sittings: ClassVar[Mapping[str, str]] = {}
+    """Blocks of trials that a person can sit, by word: targets ``module:attribute`` of `cogattn.sittings.Sitting`."""
 
     def cells(self, config: C) -> Sequence[K]:
         """Return the whole plan, before any work."""
@@ -309,6 +320,20 @@ class Study(Protocol[C, K]):
     def published(self) -> Mapping[str, Callable[[], pd.DataFrame]]:
         """Return the published results that the study brings along, by name: tables as `Results.summary`."""
         return {}
+
+    def carded(self, model: str) -> C | None:
+        """Return the settings under which a card has the observer named `model` measured; None: does not apply.
+
+        Raises
+        ------
+        ConfigError, ObserverError
+            If there is no observer of that name.
+        """
+        return None
+
+    def stimulus(self, config: C, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return what was shown in one trial of a table, made again by the run's own generator; None: cannot be."""
+        return None
 
     def cost(self, config: C, cell: K) -> Cost:
         """Return what a cell needs, for the plan that ``--dry-run`` prints."""

@@ -17,10 +17,10 @@ from cyclopts import App, CycloptsError, UnusedCliTokensError
 from cogattn import __version__
 from cogattn.cli import compare, data, models, runs, studies
 from cogattn.errors import CogattnError, RunFailed, StoreError, Terminated
-from cogattn.registry import study_entry_points
+from cogattn.registry import command_entry_points, study_entry_points
 from cogattn.reporting.tables import printable
 
-HOUSE_COMMANDS = ("demo", "runs", "compare", "models", "data")
+HOUSE_COMMANDS = ("demo", "runs", "compare", "models", "data", "card", "dashboard")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,6 +95,8 @@ def build_app(argv: Sequence[str]) -> App:
     app.command(compare.compare, name="compare")
     app.command(models.models, name="models")
     app.command(data.app)
+    for name, entry in command_entry_points().items():
+        app.command(entry.load(), name=name)
     return app
 
 

@@ -77,7 +77,9 @@ def _folders(places: Places) -> dict[str, str]:
     """Folder of the house and of each of its packages, by name: in a checkout they lie beside each other."""
     places.own_top(HOUSE)
     root = places.find(HOUSE)
-    names = [HOUSE, *(f"{HOUSE}.{name}" for name in ("apps", "eeg", "kernels", "psychophysics"))] if root else []
+    names = (
+        [HOUSE, *(f"{HOUSE}.{name}" for name in ("apps", "eeg", "kernels", "psychophysics"))] if root else []
+    )
     found = {name: places.find(name) for name in names}
     return {name: str(place.file.parent) for name, place in found.items() if place and place.file}
 

@@ -1,0 +1,10 @@
+"""Run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Run")

@@ -1,0 +1,140 @@
+"""A dashboard over a store of the test's own, and a browser: Debian's Chromium, driven by Playwright.
+
+Under CI a missing Chromium fails; elsewhere these tests skip and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cogattn.apps.dashboard import serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SCREENSHOTS = os.environ.get("COGATTN_SCREENSHOTS")
+"""Folder that keeps the screenshots; without it they go with the test."""
+
+
+@dataclass
+class Server:
+    """A running dashboard."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    port: int
+    store: Path
+    log: Path
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start dashboards: ``serving(store)``, ``serving(store, port=old.port)``; all end with the test."""
+    started: list[Server] = []
+
+    def start(store: Path, *, port: int | None = None) -> Server:
+        port = port or _free_port()
+        log = tmp_path / f"server-{len(started)}.log"
+        with log.open("wb") as told:
+            process = subprocess.Popen(
+                serve.command(port, headless=True), env=serve.environment(store), stdout=told, stderr=told
+            )
+        server = Server(f"http://127.0.0.1:{port}", process, port, store, log)
+        started.append(server)
+        _wait(server)
+        return server
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium must be installed under CI (apt-get install chromium)")
+        pytest.skip("chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A tab of 1280 x 900 pixels; an error on its console fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    tab = context.new_page()
+    tab.set_default_timeout(30_000)
+    errors: list[str] = []
+    tab.on("console", lambda message: errors.append(_told(message)) if _is_error(message) else None)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab
+    context.close()
+    assert not errors, f"the browser's console must hold no error; got {errors}"
+
+
+@pytest.fixture
+def shoot(page: Page, tmp_path: Path) -> Callable[[str], Path]:
+    """Keep a screenshot of the whole page by name."""
+    folder = Path(SCREENSHOTS) if SCREENSHOTS else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str) -> Path:
+        path = folder / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return keep
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    """Streamlit looks for its own server below a page's path first: these two answers are 404 by design."""
+    probes = ("/_stcore/health", "/_stcore/host-config")
+    return message.type == "error" and not message.location.get("url", "").endswith(probes)
+
+
+def _told(message: ConsoleMessage) -> str:
+    return f"{message.text} ({message.location.get('url')})"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(server: Server) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if server.process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.url}/_stcore/health") as answer:
+            if answer.read() == b"ok":
+                return
+        time.sleep(0.2)
+    pytest.fail(f"the dashboard must start; it said {server.log.read_text(errors='replace')[-2000:]}")
