@@ -18,10 +18,15 @@ from typing import NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from cogattn.errors import ConfigError
 
 KIND = "kind"
+
+
+class Code:
+    """Marks a setting whose text may name code to run, ``module:factory``: a form in a browser takes none."""
 
 
 class Settings(BaseModel):
@@ -61,6 +66,16 @@ class StudyConfig(Settings):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(explain(error, cls)) from None
+
+    @classmethod
+    def refusals(cls, values: Mapping[str, object]) -> list[tuple[str, str]]:
+        """Return the dotted path and the sentence of every broken setting; none where `parse` takes `values`."""
+        try:
+            cls.model_validate(values)
+        except ValidationError as error:
+            found = [(_place(one["loc"], cls), one) for one in error.errors(include_url=False)]
+            return [(place.path, _sentence(place, one)) for place, one in found]
+        return []
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -214,7 +229,10 @@ def merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str,
 def explain(error: ValidationError, model: type[Settings]) -> str:
     """One sentence for the first broken rule: dotted path, rule, value."""
     first = error.errors(include_url=False)[0]
-    place = _place(first["loc"], model)
+    return _sentence(_place(first["loc"], model), first)
+
+
+def _sentence(place: _Place, first: ErrorDetails) -> str:
     if first["type"] == "extra_forbidden":
         return _unknown_setting(place)
     if first["type"] == "union_tag_invalid":

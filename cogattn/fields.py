@@ -63,7 +63,7 @@ def _walk(model: type[Settings], prefix: str, instance: object) -> Iterator[Flat
         default = getattr(instance, name, info.get_default(call_default_factory=True))
         groups = groups_of(info)
         if not groups:
-            yield _leaf(path, info, default)
+            yield leaf(path, info, default)
         elif info.discriminator:
             yield from _walk_kinds(path, info, groups, default)
         else:
@@ -81,21 +81,22 @@ def _walk_kinds(
                 yield replace(field, kinds=(kind,))
 
 
-def _leaf(path: str, info: FieldInfo, default: object) -> FlatField:
-    kind, form = _bare(info.annotation), "value"
+def leaf(path: str, info: FieldInfo, default: object) -> FlatField:
+    """Return the setting of a field that is no group."""
+    kind, form = bare(info.annotation), "value"
     if get_origin(kind) is tuple:
-        kind, form = _bare(get_args(kind)[0]), "list"
+        kind, form = bare(get_args(kind)[0]), "list"
     if kind is bool:
         form = "flag"
     return FlatField(path, form, _type_name(kind), _typed(default), _rule(info), info.description or "")
 
 
-def _bare(annotation: object) -> object:
-    """Strip ``Annotated`` and ``| None``."""
+def bare(annotation: object) -> object:
+    """Return a type less ``Annotated`` and ``| None``."""
     if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
+        return bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return _bare(next(arg for arg in get_args(annotation) if arg is not type(None)))
+        return bare(next(arg for arg in get_args(annotation) if arg is not type(None)))
     return annotation
 
 

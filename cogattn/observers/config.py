@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from cogattn.config import Settings
+from cogattn.config import Code, Settings
 from cogattn.observers.lists import from_lists, from_patterns
 from cogattn.observers.targets import parse_target
 
@@ -44,6 +44,7 @@ Targets = Annotated[
     BeforeValidator(_targets),
     BeforeValidator(from_lists),
     AfterValidator(_distinct),
+    Code(),
 ]
 Patterns = Annotated[tuple[Name, ...], BeforeValidator(from_lists), AfterValidator(_distinct)]
 
@@ -94,7 +95,7 @@ class ModuleObserver(Settings):
     kind: Literal["module"] = "module"
     name: Name
     """What tables call it."""
-    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Code()]
     """SHA-256 of its tensors, layers and code."""
     image_size: int = Field(default=224, ge=16)
     """Side of the images that the module takes, in pixels."""

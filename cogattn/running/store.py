@@ -52,7 +52,9 @@ R = TypeVar("R", bound=Record)
 STUDY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF)
+JOBS = "jobs"
+"""Folder of what the dashboard has started."""
+RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF, JOBS)
 """Folders of a store that hold no runs, so that no study may have these names."""
 
 TRIALS, TABLES, FIGURES = "trials", "tables", "figures"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from cogattn.config import Settings
+from cogattn.config import Code, Settings
 from cogattn.observers.config import Name
 from cogattn.observers.targets import parse_target
 
@@ -31,7 +31,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-FrontEnds = Annotated[tuple[Name, ...], BeforeValidator(_written), AfterValidator(_distinct)]
+FrontEnds = Annotated[tuple[Name, ...], BeforeValidator(_written), AfterValidator(_distinct), Code()]
 """``gammatone``, ``spectrogram``, names of timm's networks, ``module:factory`` of your own."""
 
 
