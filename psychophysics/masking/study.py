@@ -22,6 +22,8 @@ from cogattn.vision.images.config import ProceduralImages
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.exhibits import Shown
+
 
 class MaskingStudy(Study[MaskingConfig]):
     """Critical-band masking over 16 categories."""
@@ -39,6 +41,9 @@ class MaskingStudy(Study[MaskingConfig]):
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
     joint: ClassVar[Sequence[str]] = tuple(measure.key for measure in CHANNEL)
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "An image in noise": "cogattn.psychophysics.masking.exhibits:IMAGE_IN_NOISE"
+    }
 
     def check(self, config: MaskingConfig) -> None:
         """Find what is wrong with settings, files, tables of people and networks.
@@ -101,6 +106,12 @@ class MaskingStudy(Study[MaskingConfig]):
         from cogattn.psychophysics.masking import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: MaskingConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return what was shown in one trial, made again by the run's own generator."""
+        from cogattn.psychophysics.masking import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> MaskingConfig:
         """Return a small run on drawn images: a readout on EfficientNet-lite0, 384 trials."""

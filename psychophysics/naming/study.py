@@ -21,6 +21,8 @@ from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.exhibits import Shown
+
 
 class NamingStudy(Study[NamingConfig]):
     """Shape bias, robustness and error consistency: images named by networks and people."""
@@ -88,6 +90,12 @@ class NamingStudy(Study[NamingConfig]):
         from cogattn.psychophysics.naming import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: NamingConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return what was shown in one trial, made again by the run's own generator."""
+        from cogattn.psychophysics.naming import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> NamingConfig:
         """Return a small run on drawn cue conflicts: a readout on EfficientNet-lite0, 96 images."""

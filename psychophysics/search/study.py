@@ -23,6 +23,8 @@ from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.exhibits import Shown
+
 
 class SearchStudy(Study[SearchConfig]):
     """Visual-search asymmetry in six tasks."""
@@ -128,6 +130,12 @@ class SearchStudy(Study[SearchConfig]):
         from cogattn.psychophysics.search import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: SearchConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return what was shown in one trial, made again by the run's own generator."""
+        from cogattn.psychophysics.search import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> SearchConfig:
         """Return a small run: two tasks at a coarse resolution."""
