@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from cogattn.apps.dashboard import theme
 from cogattn.errors import ConfigError
 
 ADDRESS = "127.0.0.1"
@@ -31,7 +32,8 @@ def dashboard(
         raise ConfigError(f"--port must be from 1 to 65535; got {port}")
     if runs.exists() and not runs.is_dir():
         raise ConfigError(f"--runs must be a folder; got a file ({runs})")
-    print(f"cogattn dashboard: http://{ADDRESS}:{port}, runs in {runs.absolute()}", flush=True)
+    sys.stdout.write(f"cogattn dashboard: http://{ADDRESS}:{port}, runs in {runs.absolute()}\n")
+    sys.stdout.flush()
     return subprocess.run(command(port, headless=not browser), env=environment(runs), check=False).returncode
 
 
@@ -42,13 +44,18 @@ def command(port: int, *, headless: bool) -> list[str]:
         "server.port": port,
         "server.headless": str(headless).lower(),
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 16,
+        "server.maxUploadSize": 4,
+        "server.maxMessageSize": 64,
+        "server.maxWidgetStateSize": 8,
+        "server.enableCORS": "true",
+        "server.enableXsrfProtection": "true",
+        "browser.serverAddress": ADDRESS,
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
-    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags]
+    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *words, *theme.flags()]
 
 
 def environment(runs: Path) -> dict[str, str]:

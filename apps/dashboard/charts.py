@@ -1,0 +1,223 @@
+"""Interactive charts in one hand: estimates with their intervals, and every person as a dot beside them.
+
+Charts lie on their side, names on the left and the quantity along the bottom, so that they read on a telephone as well
+as on a desk. People are vermilion and open dots, observers filled and of their own colour and shape: nothing is told
+by colour alone. Streamlit lays its light or dark theme over what is left open here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cogattn.apps.dashboard.theme import GREY, SERIES, VERMILION
+from cogattn.measures import Scale
+from cogattn.reporting.tables import interval_text
+
+Role = Literal["model", "human", "reference"]
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [10, 4])
+"""Of lines, in the order of `theme.SERIES`."""
+ROW_PX, AXIS_PX, FONT_PX = 40, 80, 13
+NAME_CHARACTERS = 22
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A row of an interval chart.
+
+    Parameters
+    ----------
+    name : str
+        Of the row; equal names share one.
+    estimate, lo, hi : float
+        In the quantity's unit; NaN or infinite bounds are drawn as open ends.
+    n : int
+        Units behind the estimate.
+    role : {"model", "human", "reference"}
+        People are vermilion, a reference is grey.
+    series : int
+        Which colour and shape of several models.
+    """
+
+    name: str
+    estimate: float
+    lo: float = math.nan
+    hi: float = math.nan
+    n: int = 0
+    role: Role = "model"
+    series: int = 0
+
+
+def axis_title(label: str, unit: str) -> str:
+    """Return ``label (unit)``; a pure number has no unit."""
+    return f"{label} ({unit})" if unit else label
+
+
+def colour(series: int) -> str:
+    """Return the colour of one of several models; they repeat after six, and shapes with them."""
+    return SERIES[series % len(SERIES)]
+
+
+def interval_chart(
+    bars: Sequence[Bar],
+    *,
+    title: str,
+    people: Iterable[tuple[str, float]] = (),
+    people_row: str = "people",
+    scale: Scale = "linear",
+    pick: str = "",
+) -> alt.LayerChart:
+    """Draw estimates with their intervals, and every person as a dot.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        From top to bottom.
+    title : str
+        Of the axis, with its unit; see `axis_title`.
+    people : iterable of (str, float)
+        Each person and their own value.
+    people_row : str
+        Name of the row in which the persons lie; it stands last where no bar has it.
+    scale : {"linear", "log", "share", "correlation"}
+        Of the quantity: a log scale has a logarithmic axis.
+    pick : str
+        Name of a selection by clicking an estimate, for ``st.altair_chart(on_select=...)``; its field is ``name``.
+
+    Returns
+    -------
+    altair.LayerChart
+        To be drawn by `show`.
+    """
+    drawn = _bars_table(bars)
+    dots = _people_table(people, people_row)
+    names = list(dict.fromkeys([*drawn["name"], *dots["name"]]))
+    logarithmic = scale == "log" and all((table["x"] > 0).all() for table in (drawn, dots) if len(table))
+    kind = (
+        alt.Scale(type="log", nice=False, padding=14)
+        if logarithmic
+        else alt.Scale(zero=False, nice=False, padding=14)
+    )
+    bottom = alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format="~g", tickCount=6)
+    x = alt.X("x:Q", title=title, scale=kind, axis=bottom)
+    axis = alt.Axis(
+        labelFontSize=FONT_PX,
+        labelLimit=170,
+        title=None,
+        labelExpr=f"length(datum.label) > {NAME_CHARACTERS} ? "
+        f"slice(datum.label, 0, {NAME_CHARACTERS - 1}) + '\u2026' : datum.label",
+    )
+    y = alt.Y("name:N", sort=names, axis=axis)
+    layers = [_rules(drawn, y, logarithmic), *_open_ends(drawn, x, y), _points(drawn, x, y, pick)]
+    if len(dots):
+        layers.insert(0, _dots(dots, x, y))
+    return alt.layer(*layers).properties(height=AXIS_PX + ROW_PX * max(1, len(names)))
+
+
+def show(
+    chart: alt.TopLevelMixin, *, alt_text: str, key: str | None = None, selects: bool = False
+) -> dict[str, object]:
+    """Draw a chart as wide as the page, with what it shows in words; return what is selected in it.
+
+    Parameters
+    ----------
+    chart : altair chart
+        Which.
+    alt_text : str
+        What it shows, for those who do not see it.
+    key : str, optional
+        Of the widget, where it `selects`.
+    selects : bool
+        Whether the page is drawn anew when a point is picked.
+    """
+    configured = chart.configure_legend(
+        labelFontSize=FONT_PX, titleFontSize=FONT_PX, orient="bottom", columns=2
+    )
+    state = st.altair_chart(
+        configured, width="stretch", key=key, alt=alt_text, on_select="rerun" if selects else "ignore"
+    )
+    return dict(state.get("selection", {})) if selects and state else {}
+
+
+def _bars_table(bars: Sequence[Bar]) -> pd.DataFrame:
+    columns = ["name", "x", "lo", "hi", "text", "n", "colour", "shape", "open_lo", "open_hi"]
+    rows = [
+        (
+            bar.name,
+            bar.estimate,
+            bar.lo if math.isfinite(bar.lo) else bar.estimate,
+            bar.hi if math.isfinite(bar.hi) else bar.estimate,
+            interval_text(bar.estimate, bar.lo, bar.hi),
+            bar.n,
+            {"human": VERMILION, "reference": GREY}.get(bar.role, colour(bar.series)),
+            "diamond" if bar.role == "human" else SHAPES[bar.series % len(SHAPES)],
+            math.isinf(bar.lo),
+            math.isinf(bar.hi),
+        )
+        for bar in bars
+        if math.isfinite(bar.estimate)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _people_table(people: Iterable[tuple[str, float]], row: str) -> pd.DataFrame:
+    """Persons by value, spread over the row's height so that equal values are seen as several."""
+    rows = [
+        (row, person, value, ((i + 1) * GOLDEN) % 1 - 0.5)
+        for i, (person, value) in enumerate(sorted(people, key=lambda own: own[1]))
+        if np.isfinite(value)
+    ]
+    return pd.DataFrame(rows, columns=["name", "person", "x", "spread"])
+
+
+def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    spread = alt.YOffset("spread:Q", scale=alt.Scale(domain=[-0.7, 0.7]))
+    tip = [alt.Tooltip("person:N", title="person"), alt.Tooltip("x:Q", title="value", format=".4~g")]
+    mark = alt.Chart(table).mark_point(
+        shape="circle", size=36, filled=False, opacity=0.75, color=VERMILION, strokeWidth=1.3
+    )
+    return mark.encode(x=x, y=y, yOffset=spread, tooltip=tip)
+
+
+def _rules(table: pd.DataFrame, y: alt.Y, logarithmic: bool) -> alt.Chart:
+    if logarithmic:
+        table = table[(table["lo"] > 0) & (table["hi"] > 0)]
+    mark = alt.Chart(table).mark_rule(strokeWidth=2.5)
+    return mark.encode(x=alt.X("lo:Q"), x2="hi:Q", y=y, color=alt.Color("colour:N", scale=None))
+
+
+def _open_ends(table: pd.DataFrame, x: alt.X, y: alt.Y) -> Iterator[alt.Chart]:
+    """An interval that goes on for ever has an arrow head beside its estimate."""
+    for column, angle, shift in (("open_lo", 270, -14), ("open_hi", 90, 14)):
+        ends = table[table[column].astype(bool)]
+        if len(ends):
+            mark = alt.Chart(ends).mark_point(
+                shape="triangle-up", size=90, filled=False, angle=angle, xOffset=shift
+            )
+            yield mark.encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+
+
+def _points(table: pd.DataFrame, x: alt.X, y: alt.Y, pick: str) -> alt.Chart:
+    mark = alt.Chart(table).mark_point(size=110, filled=True, opacity=1, strokeWidth=1)
+    tip = [
+        alt.Tooltip("name:N", title="whose"),
+        alt.Tooltip("text:N", title="estimate [95 %]"),
+        alt.Tooltip("n:Q", title="n"),
+    ]
+    points = mark.encode(
+        x=x,
+        y=y,
+        color=alt.Color("colour:N", scale=None),
+        shape=alt.Shape("shape:N", scale=None),
+        tooltip=tip,
+    )
+    return points.add_params(alt.selection_point(name=pick, fields=["name"])) if pick else points
