@@ -10,6 +10,7 @@ is no reason why it should be slower; between the two nothing was measured here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.observers.skeletons import skeleton_of
 
 
@@ -57,6 +59,15 @@ class Rate:
 
 RTX_4090 = Rate(s_per_gmac=1.34e-5, s_per_mact=1.46e-5)
 H200_AT_BEST = RTX_4090.times(4.8)
+
+
+def gpu_seconds(settings: object, name: str) -> float:
+    """Return the seconds of an RTX 4090, under autocast, for an image that the observer `name` of `settings` names.
+
+    NaN for networks that timm does not know.
+    """
+    known = isinstance(settings, ReadoutObserver | TimmObserver)
+    return RTX_4090.seconds(work_of(name)) if known else math.nan
 
 
 @lru_cache(maxsize=256)

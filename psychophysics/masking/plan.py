@@ -6,7 +6,6 @@ reads (`contents`); so another criterion, another table of people or a seventy-s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -135,16 +134,10 @@ def cost(config: MaskingConfig, cell: Cell) -> Cost:
         n += 16 * config.observer.train_per_category  # a worker trains the readout once
     if current().device_type == "cpu":
         return Cost(cpu_s=n * (NETWORK_S + STIMULUS_S), memory_mb=NETWORK_MB)
-    return Cost(cpu_s=n * STIMULUS_S, memory_mb=NETWORK_MB, gpu_s=n * _gpu_s(config.observer, cell.observer))
+    from cogattn.observers.rates import gpu_seconds
 
-
-def _gpu_s(settings: object, name: str) -> float:
-    """Seconds of a GPU for an answer, as an RTX 4090 gives it under autocast; NaN for networks unknown to timm."""
-    if not isinstance(settings, ReadoutObserver | TimmObserver):
-        return math.nan
-    from cogattn.observers.rates import RTX_4090, work_of
-
-    return RTX_4090.seconds(work_of(name))
+    gpu_s = n * gpu_seconds(config.observer, cell.observer)
+    return Cost(cpu_s=n * STIMULUS_S, memory_mb=NETWORK_MB, gpu_s=gpu_s)
 
 
 def _n_answers(config: MaskingConfig, cell: Cell) -> float:

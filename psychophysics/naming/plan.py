@@ -20,6 +20,7 @@ from cogattn.psychophysics.naming.config import (
     MadeSet,
     NamingConfig,
 )
+from cogattn.running.hardware import current
 from cogattn.study import Cell, Cost, Schema
 from cogattn.vision.images.config import ProceduralImages
 
@@ -136,7 +137,7 @@ NETWORK_MB, BARE_MB = 1100.0, 400.0
 
 
 def cost(config: NamingConfig, cell: Cell) -> Cost:
-    """Return what a cell needs if its network is as small as EfficientNet-lite0."""
+    """Return what a cell needs if its network is as small as EfficientNet-lite0; on a GPU, by its layers' work."""
     if isinstance(cell, PersonCell):
         return Cost(cpu_s=PERSON_S, memory_mb=BARE_MB)
     start, stop = getattr(cell, "start", 0), getattr(cell, "stop", 0)
@@ -146,7 +147,12 @@ def cost(config: NamingConfig, cell: Cell) -> Cost:
     if isinstance(config.observer, ReadoutObserver) and start == 0:  # a worker trains the readout once
         n_images += N_CATEGORIES * config.observer.train_per_category
         n_answers += N_CATEGORIES * config.observer.train_per_category
-    return Cost(cpu_s=n_answers * NETWORK_S + n_images * IMAGE_S, memory_mb=NETWORK_MB)
+    if current().device_type == "cpu":
+        return Cost(cpu_s=n_answers * NETWORK_S + n_images * IMAGE_S, memory_mb=NETWORK_MB)
+    from cogattn.observers.rates import gpu_seconds
+
+    gpu_s = n_answers * gpu_seconds(config.observer, cell.observer)
+    return Cost(cpu_s=n_images * IMAGE_S, memory_mb=NETWORK_MB, gpu_s=gpu_s)
 
 
 def _conflicts(config: NamingConfig) -> Conflicts:

@@ -16,6 +16,7 @@ from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.material import forget
 from cogattn.psychophysics.naming.study import NamingStudy
 from cogattn.running.formats import parquet_bytes
+from cogattn.running.hardware import Hardware, using
 from cogattn.study import Cell, streams_of
 from cogattn.testing.conformance import check_every_setting
 
@@ -154,3 +155,17 @@ def test_every_cell_has_a_cost_that_goes_with_its_work():
     assert more.cpu_s > 5 * attacked.cpu_s
     for config in (config_of(), config_of(ATTACKED)):
         assert all(0 < STUDY.cost(config, cell).cpu_s < 3600 for cell in STUDY.cells(config))
+
+
+def test_on_a_gpu_an_attack_costs_what_its_network_s_layers_do():
+    shown = {"kind": "attacked", "n_steps": 8, "epsilons": [0.01, 0.02]}
+    observer = {"kind": "timm", "models": ["resnet18", "resnet50"]}
+    config = NamingConfig.parse({"observer": observer, "shown": shown})
+    with using(Hardware(("cuda",))):
+        costs = {cell.observer: STUDY.cost(config, cell) for cell in STUDY.cells(config)}
+        cells = [cell for cell in STUDY.cells(config) if cell.observer == "resnet50"]
+    assert costs["resnet18"].gpu_s < costs["resnet50"].gpu_s
+    n_answers = (cells[-1].stop - cells[-1].start) * (1 + 3 * 8 * 2)
+    assert (
+        0.5 < costs["resnet50"].gpu_s / n_answers * 5088 < 2
+    )  # images a second that timm's authors measured
