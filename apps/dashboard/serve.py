@@ -16,7 +16,9 @@ from cogattn.errors import ConfigError
 ADDRESS = "127.0.0.1"
 RUNS_VARIABLE = "COGATTN_DASHBOARD_RUNS"
 """Environment variable by which the server tells its pages the store."""
-SCRIPT = Path(__file__).with_name("app.py")
+SCRIPT = Path(__file__).parent.with_name("dashboard_frame.py")
+ICON = Path(__file__).with_name("icon.png")
+"""Our own file: an icon by name would be fetched from elsewhere."""
 
 
 def dashboard(
