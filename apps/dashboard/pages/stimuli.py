@@ -1,10 +1,208 @@
-"""Stimuli."""
+"""Stimuli: what a study shows, made anew by its own generators as controls move.
+
+The address names the study, the exhibit and every control that is not at its default. What is shown has a SHA-256 on
+the page: a fresh process that makes the same has the same.
+"""
 
 from __future__ import annotations
 
+import pprint
+from collections.abc import Mapping
+from functools import cache
+
+import pandas as pd
 import streamlit as st
+
+from cogattn.apps.dashboard import drawn
+from cogattn.errors import CogattnError, ConfigError
+from cogattn.exhibits import Control, Exhibit, Picture, Shown, Value
+from cogattn.registry import load_study, load_target, study_entry_points
+
+FIXATION = "fixation"
+"""A control of this name counts fixations: it is what Play moves."""
+FIXATIONS = "fixations"
+"""The page's own slider where an exhibit has no such control."""
+PLAYING = "stimuli-playing"
+EVERY_S = 0.7
+"""Between two fixations while they are played."""
+SNIPPET = """from cogattn.registry import load_study, load_target
+
+exhibit = load_target(load_study({study!r}).exhibits[{title!r}])
+shown = exhibit.make(**{values})
+assert shown.digest() == {digest!r}
+"""
 
 
 def page() -> None:
     """Draw the page."""
     st.title("Stimuli")
+    studies = _studies()
+    if not studies:
+        st.info("No study that is installed has stimuli to look at.")
+        return
+    left, right = st.columns(2)
+    study = left.selectbox("Study", list(studies), key="study", bind="query-params")
+    titles = list(studies[study])
+    title = right.selectbox("Exhibit", titles, key="exhibit", bind="query-params")
+    try:
+        exhibit = _exhibit(studies[study][title])
+    except ConfigError as error:
+        st.error(str(error))
+        return
+    st.write(exhibit.about)
+    every_s = EVERY_S if _is_playing(study, title) else None
+    st.fragment(_stage, run_every=every_s)(study, title, exhibit)
+
+
+def _stage(study: str, title: str, exhibit: Exhibit) -> None:
+    """Controls, and what they make; run again by itself, without the rest of the page."""
+    controls, stage = st.columns([1, 2], gap="large")
+    moved = next((control for control in exhibit.controls if control.name == FIXATION), None)
+    if moved is not None and _is_playing(study, title):
+        _step(FIXATION, int(moved.high))
+    with controls:
+        values = {control.name: _widget(control) for control in exhibit.controls}
+    try:
+        shown = _made(study, title, values)
+    except CogattnError as error:
+        stage.error(str(error))
+        return
+    with controls:
+        n_points = _player(study, title, shown, moved)
+        _told(study, title, values, shown)
+    with stage:
+        _drawn(shown, n_points)
+
+
+def _drawn(shown: Shown, n_points: int | None) -> None:
+    for part in shown.parts:
+        if isinstance(part, Picture):
+            st.html(drawn.picture(part, n_points=n_points))
+        else:
+            st.altair_chart(drawn.chart(part), width="stretch")
+            st.caption(part.caption)
+
+
+def _told(study: str, title: str, values: Mapping[str, Value], shown: Shown) -> None:
+    """Facts, the digest, and how to have the same elsewhere."""
+    if shown.facts:
+        facts = pd.DataFrame(
+            {"": list(shown.facts), "value": [_said(value) for value in shown.facts.values()]}
+        )
+        st.table(facts.set_index(""))
+    digest = shown.digest()
+    st.caption(f"SHA-256 of what is shown: `{digest}`")
+    with st.expander("The same in Python"):
+        text = pprint.pformat(dict(values), sort_dicts=False, width=60)
+        st.code(SNIPPET.format(study=study, title=title, values=text, digest=digest), language="python")
+    pictures = [part for part in shown.parts if isinstance(part, Picture)]
+    name = f"{study}-{digest[:12]}"
+    with st.container(horizontal=True):
+        if pictures:
+            data = drawn.png(drawn.codes(pictures[0].pixels))
+            st.download_button(
+                "PNG", data, f"{name}.png", "image/png", help="The first picture, pixel by pixel."
+            )
+        st.download_button(
+            "NPZ", drawn.npz(shown), f"{name}.npz", "application/octet-stream", help="All arrays and facts."
+        )
+
+
+# ---- what there is
+
+
+@cache
+def _studies() -> dict[str, dict[str, str]]:
+    """Targets of exhibits by study and title; a study that does not load has none."""
+    found: dict[str, dict[str, str]] = {}
+    for name in study_entry_points():
+        try:
+            exhibits = dict(load_study(name).exhibits)
+        except ConfigError:
+            continue
+        if exhibits:
+            found[name] = exhibits
+    return found
+
+
+def _exhibit(target: str) -> Exhibit:
+    """Return the exhibit at a target that a study declares; raise ConfigError where there is none."""
+    found = load_target(target)
+    if not isinstance(found, Exhibit):
+        raise ConfigError(f"{target} must be an Exhibit; got {type(found).__name__}")
+    return found
+
+
+def _made(study: str, title: str, values: Mapping[str, Value]) -> Shown:
+    return _kept(study, title, tuple(values.items()))
+
+
+@st.cache_data(max_entries=64, show_spinner="Making the stimulus ...")
+def _kept(study: str, title: str, values: tuple[tuple[str, Value], ...]) -> Shown:
+    return _exhibit(_studies()[study][title]).make(**dict(values))
+
+
+# ---- controls
+
+
+def _widget(control: Control) -> Value:
+    """A choice, a switch or a slider, whose value is in the address."""
+    given = {"key": control.name, "help": control.help or None, "bind": "query-params"}
+    default = control.default
+    if control.choices:
+        choices = list(control.choices)
+        return st.selectbox(control.label, choices, index=choices.index(str(default)), **given)
+    if isinstance(default, bool):
+        return st.toggle(control.label, value=default, **given)
+    number = int if isinstance(default, int) else float
+    low, high, step = (number(bound) for bound in (control.low, control.high, control.step))
+    return st.slider(control.label, low, high, number(default), step, **given)
+
+
+def _said(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# ---- fixations in order
+
+
+def _player(study: str, title: str, shown: Shown, moved: Control | None) -> int | None:
+    """The slider of fixations and its button; return how many fixations to draw, None for all.
+
+    Nothing moves before the button is pressed, whatever the reader's system says of motion.
+    """
+    n = max((len(part.points) for part in shown.parts if isinstance(part, Picture)), default=0)
+    if moved is None and n < 2:
+        return None
+    playing, number = _is_playing(study, title), None
+    if moved is None:
+        st.session_state[FIXATIONS] = min(st.session_state.get(FIXATIONS, n), n)
+        if playing:
+            _step(FIXATIONS, n)
+        number = st.slider("Fixations drawn", 0, n, key=FIXATIONS)
+    st.button(
+        "Pause" if playing else "Play",
+        icon=":material/pause:" if playing else ":material/play_arrow:",
+        on_click=_toggle,
+        args=(study, title, FIXATION if moved else FIXATIONS, playing),
+        help="Fixations one after the other.",
+    )
+    return number
+
+
+def _is_playing(study: str, title: str) -> bool:
+    return st.session_state.get(PLAYING) == (study, title)
+
+
+def _toggle(study: str, title: str, key: str, playing: bool) -> None:
+    st.session_state[PLAYING] = None if playing else (study, title)
+    if not playing:
+        st.session_state[key] = 0
+
+
+def _step(key: str, last: int) -> None:
+    """One fixation further, or the end of playing after the last."""
+    if st.session_state.get(key, 0) >= last:
+        st.session_state[PLAYING] = None
+        st.rerun()
+    st.session_state[key] = st.session_state.get(key, 0) + 1

@@ -1,0 +1,234 @@
+"""What a study shows, drawn: pictures with crisp pixels, fixations and densities over them, lines with units.
+
+Pixels reach the browser as the sRGB code values that they are, enlarged by whole numbers without smoothing. Fixations
+and boxes lie over them as a drawing of their own, so that the pixels below stay what they were.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from html import escape
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from cogattn.apps.dashboard import theme
+from cogattn.exhibits import Picture, Series, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Array = NDArray[np.float64]
+
+WIDTH_PX = 520
+"""Pictures are enlarged by the largest whole number that keeps them within this width."""
+OPACITY = 0.65
+"""Of a density over its picture."""
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+"""Lines differ by dashes as well as by colour."""
+FRAME = "position:relative;width:{width}px;max-width:100%;aspect-ratio:{columns}/{rows}"
+LAYER = "position:absolute;inset:0;width:100%;height:100%;image-rendering:pixelated"
+
+
+def codes(pixels: Array) -> NDArray[np.uint8]:
+    """Return pixels in [0, 1] as 8-bit sRGB code values."""
+    return np.round(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+
+
+def png(values: NDArray[np.uint8]) -> bytes:
+    """Return grey (height, width), RGB or RGBA values as a PNG file that says it is sRGB."""
+    about, file = PngInfo(), io.BytesIO()
+    about.add(b"sRGB", b"\0")
+    Image.fromarray(values).save(file, format="PNG", pnginfo=about)
+    return file.getvalue()
+
+
+def npz(shown: Shown) -> bytes:
+    """Return all arrays of what is shown, and its facts as JSON, as an NPZ file."""
+    arrays: dict[str, NDArray] = {"facts": np.array(json.dumps(dict(shown.facts), sort_keys=True))}
+    for number, part in enumerate(shown.parts, start=1):
+        if isinstance(part, Picture):
+            arrays |= {
+                f"picture_{number}_{name}": getattr(part, name) for name in ("pixels", "points", "boxes")
+            }
+            if part.weights is not None:
+                arrays[f"picture_{number}_weights"] = part.weights
+        else:
+            arrays[f"series_{number}_x"] = part.x
+            arrays |= {f"series_{number}_{name}": line for name, line in part.lines.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def picture(part: Picture, *, n_points: int | None = None) -> str:
+    """Return a picture as HTML, all text of it escaped.
+
+    Parameters
+    ----------
+    part : Picture
+        Its caption is the text alternative.
+    n_points : int, optional
+        So many of its fixations are drawn; all when absent.
+    """
+    rows, columns = part.pixels.shape[:2]
+    width = columns * max(1, WIDTH_PX // columns)
+    layers = [_layer(png(codes(part.pixels)), "image/png", alt=_alternative(part))]
+    if part.weights is not None:
+        layers.append(_layer(png(_coloured(part.weights)), "image/png"))
+    drawing = _drawing(part, len(part.points) if n_points is None else n_points)
+    if drawing:
+        layers.append(_layer(drawing.encode(), "image/svg+xml"))
+    frame = FRAME.format(width=width, columns=columns, rows=rows)
+    legend = "" if part.weights is None else _legend(part.weights, width)
+    return (
+        f'<figure style="margin:0 0 0.5rem 0"><div style="{frame}">{"".join(layers)}</div>{legend}'
+        f'<figcaption style="font-size:0.9rem;opacity:0.8;max-width:{width}px">{escape(part.caption)}</figcaption>'
+        "</figure>"
+    )
+
+
+def chart(part: Series) -> alt.LayerChart:
+    """Return lines over one axis, told apart by colour and dashes."""
+    table = pd.DataFrame({"x": part.x, **part.lines}).melt("x", var_name="line", value_name="y")
+    names = list(part.lines)
+    x = alt.X("x:Q", title=part.x_label, scale=alt.Scale(type=part.x_scale, nice=False, zero=False))
+    legend = alt.Legend(
+        title=None, orient="top", labelLimit=0, columns=2, symbolSize=400, symbolStrokeWidth=2
+    )
+    looks = {
+        "color": alt.Color(
+            "line:N", scale=alt.Scale(domain=names, range=_cycled(theme.SERIES, names)), legend=legend
+        ),
+        "strokeDash": alt.StrokeDash("line:N", scale=alt.Scale(domain=names, range=_cycled(DASHES, names))),
+    }
+    lines = (
+        alt.Chart(table)
+        .mark_line(strokeWidth=1.6)
+        .encode(
+            x=x,
+            y=alt.Y("y:Q", title=part.y_label, scale=alt.Scale(zero=False)),
+            tooltip=[alt.Tooltip("line:N", title=""), *(_tip(*axis) for axis in _axes(part))],
+            **looks,
+        )
+    )
+    marks = (
+        alt.Chart(pd.DataFrame({"x": list(part.marks)}, dtype=float))
+        .mark_rule(color=theme.GREY, strokeDash=[4, 3])
+        .encode(x="x:Q")
+    )
+    return alt.layer(marks, lines).properties(height=240, description=part.caption)
+
+
+def _axes(part: Series) -> list[tuple[str, str]]:
+    return [("x", part.x_label), ("y", part.y_label)]
+
+
+def _tip(column: str, label: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{column}:Q", title=label, format=".4g")
+
+
+def _cycled(values: Sequence, names: Sequence[str]) -> list:
+    return [values[number % len(values)] for number in range(len(names))]
+
+
+def _alternative(part: Picture) -> str:
+    """The caption, and what lies on the picture."""
+    said = [part.caption]
+    if len(part.points):
+        said.append(f"{len(part.points)} fixations lie on it.")
+    if part.weights is not None:
+        row, column = np.unravel_index(int(np.argmax(part.weights)), part.weights.shape)
+        rows, columns = part.weights.shape
+        said.append(
+            f"The density is highest {100 * (column + 0.5) / columns:.0f} % from the left and "
+            f"{100 * (row + 0.5) / rows:.0f} % from the top."
+        )
+    return " ".join(said)
+
+
+def _layer(data: bytes, kind: str, *, alt: str = "") -> str:
+    source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<img alt="{escape(alt)}" src="{source}" style="{LAYER}">'
+
+
+# ---- densities
+
+
+def _coloured(weights: Array) -> NDArray[np.uint8]:
+    """A density in colours from 0 to its maximum, see-through, (rows, columns, 4)."""
+    from matplotlib import colormaps
+
+    share = weights / max(float(weights.max()), np.finfo(float).tiny)
+    values = colormaps["cividis"](share, bytes=True)
+    values[..., 3] = round(255 * OPACITY)
+    return values
+
+
+def _legend(weights: Array, width: int) -> str:
+    """The scale of colours, from 0 to the most that one cell of the density has."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    stops = ",".join(to_hex(colormaps["cividis"](share)) for share in np.linspace(0, 1, 9))
+    rows, columns = weights.shape
+    return (
+        f'<div style="max-width:{width}px;margin:0.3rem 0;font-size:0.85rem"><div style="height:0.7rem;'
+        f'background:linear-gradient(to right,{stops})"></div><div style="display:flex;'
+        f'justify-content:space-between;gap:1rem"><span>0</span><span>{100 * weights.max():.2g} % of the chance '
+        f"in one of {columns} x {rows} cells</span></div></div>"
+    )
+
+
+# ---- fixations and boxes
+
+
+def _drawing(part: Picture, n_points: int) -> str:
+    """Boxes, and the first fixations with the lines between them, as SVG in the picture's own pixels."""
+    rows, columns = part.pixels.shape[:2]
+    points, unit = part.points[:n_points], columns / 100
+    shapes = [_box(box, unit) for box in part.boxes] + _path(points, unit)
+    shapes += [
+        _dot(x, y, number, unit, last=number == len(points)) for number, (x, y) in enumerate(points, start=1)
+    ]
+    if not shapes:
+        return ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns} {rows}" font-family="sans-serif">'
+        f"{''.join(shapes)}</svg>"
+    )
+
+
+def _box(box: Array, unit: float) -> str:
+    left, top, right, bottom = box
+    place = f'x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}" fill="none"'
+    return (
+        f'<rect {place} stroke="black" stroke-width="{0.9 * unit:.2f}"/>'
+        f'<rect {place} stroke="{theme.ORANGE}" stroke-width="{0.5 * unit:.2f}"/>'
+    )
+
+
+def _path(points: Array, unit: float) -> list[str]:
+    if len(points) < 2:
+        return []
+    way = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+    return [
+        f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="{width * unit:.2f}"/>'
+        for colour, width in (("white", 0.9), (theme.BLUE, 0.45))
+    ]
+
+
+def _dot(x: float, y: float, number: int, unit: float, *, last: bool) -> str:
+    fill, ink = (theme.ORANGE, "black") if last else (theme.BLUE, "white")
+    return (
+        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2.1 * unit:.2f}" fill="{fill}" stroke="white" '
+        f'stroke-width="{0.35 * unit:.2f}"/><text x="{x:.2f}" y="{y:.2f}" dy="0.36em" text-anchor="middle" '
+        f'font-size="{2.6 * unit:.2f}" fill="{ink}">{number}</text>'
+    )
