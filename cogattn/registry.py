@@ -74,8 +74,8 @@ def load_study(name: str) -> Study:
 
 
 OPTIONAL = (
-    "check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published", "carded", "stimulus",
-    "kind", "on_card", "exhibits", "sittings",
+    "check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published", "carded", "simulated",
+    "stimulus", "kind", "on_card", "exhibits", "sittings",
 )  # fmt: skip
 
 

@@ -331,6 +331,10 @@ class Study(Protocol[C, K]):
         """
         return None
 
+    def simulated(self, config: C) -> bool:
+        """Return whether the persons of a run under these settings are simulated: nobody is placed among them."""
+        return False
+
     def stimulus(self, config: C, task: str, trial: Mapping[str, object]) -> Shown | None:
         """Return what was shown in one trial of a table, made again by the run's own generator; None: cannot be."""
         return None

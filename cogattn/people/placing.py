@@ -229,6 +229,11 @@ def _each_on_scale(values: Array, scales: Sequence[Scale]) -> Array:
     return np.array([float(on_scale(value, scale)) for value, scale in zip(values, scales, strict=True)])
 
 
+def detectable_sd(n_people: int, n_measures: int = 1) -> float:
+    """Return the distance in SDs of people that `place` finds with a power of 0.8; NaN for too few people."""
+    return _detectable(n_people, n_measures) if n_people >= n_measures + 2 else math.nan
+
+
 def _checked(estimate: ArrayLike, people: ArrayLike, se: ArrayLike | None) -> tuple[Array, Array, Array]:
     x, group = np.asarray(estimate, dtype=float), np.asarray(people, dtype=float)
     errors = np.zeros_like(x) if se is None else np.asarray(se, dtype=float)
