@@ -1,0 +1,220 @@
+"""A card as one page of HTML that needs nothing else: no script, no font, no picture is fetched.
+
+What a reader must know stands before the numbers. Every status is a word and a shape beside its colour, every figure
+has a text that says what it shows, and every text from outside (names, notes, settings) is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from cogattn.reporting.card.marks import MARKS, css_class, icon
+from cogattn.reporting.card.model import STATUSES, Card, CardRow, JointRow, RunProvenance, SelfCheck, Status
+from cogattn.reporting.card.strip import strip
+from cogattn.reporting.card.style import sheet
+from cogattn.reporting.card.words import FACTS, counts_text, facts, p_text, share_text, studies_of
+from cogattn.reporting.tables import MISSING, interval_text, printable
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser may fetch for the page: nothing."""
+KINDS = {
+    "behaves like": "does it behave like people?",
+    "explains people": "does it explain what is recorded from people?",
+}
+
+
+def page(card: Card) -> str:
+    """Return the card as one self-contained page.
+
+    Parameters
+    ----------
+    card : Card
+        What is shown; nothing else is read.
+
+    Returns
+    -------
+    str
+        HTML 5 in UTF-8, without script and without links to anything outside itself.
+    """
+    studies = studies_of(card.rows)
+    names = {study: f"study-{i}" for i, study in enumerate(studies)}
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        '<link rel="icon" href="data:,">',
+        f"<title>{_text(card.observer)}: card of cogattn</title>",
+        f"<style>{sheet()}</style></head><body>",
+        *_header(card, names),
+        "<main>",
+        *_first(card),
+        *(part for study, rows in studies.items() for part in _study(card, study, rows, names[study])),
+        *_check(card.check),
+        *_provenance(card),
+        "</main>",
+        "<footer>Made by cogattn from stored runs alone. There is no overall score: a mean over measures of different "
+        "kinds would hide where an observer differs.</footer>",
+        "</body></html>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _header(card: Card, names: dict[str, str]) -> Iterator[str]:
+    yield "<header>"
+    yield f"<h1>{_text(card.observer)}</h1>"
+    yield f'<p class="soft">One observer through all studies, placed among people. Made {_text(card.made)}.</p>'
+    links = "".join(f'<li><a href="#{name}">{_text(study)}</a></li>' for study, name in names.items())
+    yield f'<nav aria-label="Studies"><ul>{links}<li><a href="#check">self-check</a></li>'
+    yield '<li><a href="#provenance">provenance</a></li></ul></nav></header>'
+
+
+def _first(card: Card) -> Iterator[str]:
+    """What must be known before the numbers: what cannot be used, how to read, how many rows have each status."""
+    yield '<section aria-labelledby="first"><h2 id="first">Before the numbers</h2>'
+    yield _remarks(card.problems)
+    yield (
+        "<p>People are individuals: each is a dot, and the observer is placed among them as one more. Distances are in "
+        "standard deviations of people; p asks whether the observer could be one of them, corrected by Holm over all "
+        "tested rows of the card; the conformal rank asks the same without supposing that people are normal. Brackets "
+        "hold 95 % intervals.</p>"
+    )
+    yield f"<p><strong>{_text(counts_text(card))}</strong></p>"
+    shown = [status for status in STATUSES if status in card.counts]
+    yield '<ul class="plain" aria-label="What the statuses mean">'
+    yield from (f"<li>{_status(status)}<span>{_text(MARKS[status].meaning)}</span></li>" for status in shown)
+    yield "</ul></section>"
+
+
+def _study(card: Card, study: str, rows: Sequence[CardRow], name: str) -> Iterator[str]:
+    yield f'<section aria-labelledby="{name}"><h2 id="{name}">{_text(study)} '
+    yield f'<span class="kind">{_text(KINDS.get(rows[0].kind, rows[0].kind))}</span></h2>'
+    own = [each for each in card.provenance if each.study == study]
+    yield _remarks([remark for each in own for remark in each.remarks])
+    if any(not each.matches for each in own):
+        yield _remarks(["These runs are under other settings than the card's own."])
+    bare = "" if any(row.measure for row in rows) else " bare"
+    yield f'<table class="measures stack{bare}" role="table">'
+    yield f'<caption class="soft">{_runs(rows)}</caption>'
+    heads = "".join(f'<th scope="col" role="columnheader">{_text(fact)}</th>' for fact in FACTS)
+    yield (
+        '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">measure and status</th>'
+        f'<th scope="col" role="columnheader">people and observer</th>{heads}</tr></thead><tbody role="rowgroup">'
+    )
+    yield from (_row(row, card.observer) for row in rows)
+    yield "</tbody></table>"
+    yield from (_joint(each) for each in card.joint if each.study == study)
+    yield from (_values(row) for row in rows if row.people)
+    yield "</section>"
+
+
+def _runs(rows: Sequence[CardRow]) -> str:
+    runs = list(dict.fromkeys(row.run for row in rows if row.run))
+    return f"Run {', '.join(f'<code>{_text(run)}</code>' for run in runs)}" if runs else "No run is read."
+
+
+def _row(row: CardRow, observer: str) -> str:
+    """A measure; where there is none, its status and why."""
+    unit = f' <span class="soft">({_text(row.unit)})</span>' if row.unit else ""
+    label = f'<span class="label">{_text(row.label or row.study)}{unit}</span>'
+    note = f'<span class="note">{_text(row.note)}</span>' if row.note else ""
+    head = f'<th scope="row" role="rowheader">{label}{_status(row.status)}{note}</th>'
+    if not row.measure:
+        meaning = _text(MARKS[row.status].meaning)
+        rest = f'<td class="wide" role="cell" colspan="{len(FACTS) + 1}">{meaning}</td>'
+        return f'<tr role="row" class="grey">{head}{rest}</tr>'
+    figure = f'<td class="figure" role="cell">{strip(row, observer)}</td>'
+    cells = "".join(_cell(fact, text) for fact, text in zip(FACTS, facts(row), strict=True))
+    return f'<tr role="row">{head}{figure}{cells}</tr>'
+
+
+def _cell(fact: str, text: str) -> str:
+    """A number under its name; an interval is broken before its bracket alone."""
+    none = ' class="none"' if text == MISSING else ""
+    value, bracket, ends = _text(text).partition(" [")
+    whole = f'{value} <span class="ends">[{ends}</span>' if bracket else value
+    return f'<td{none} role="cell" data-label="{_text(fact)}">{whole}</td>'
+
+
+def _joint(row: JointRow) -> str:
+    measures = ", ".join(row.measures)
+    told = (
+        f"Jointly by {measures}: distance {interval_text(row.distance, row.distance_lo, row.distance_hi)} "
+        f"SD of people, p {p_text(row.p)}, conformal rank {share_text(row.rank)}, power {share_text(row.power)}, "
+        f"{row.n_people} people; counted in no status."
+    )
+    note = f' <span class="note">{_text(row.note)}</span>' if row.note else ""
+    return f'<p class="joint">{_text(told)}{note}</p>'
+
+
+def _values(row: CardRow) -> str:
+    """Every person's own value: what the figure's dots say, as text."""
+    values = "".join(f"<li>{_text(name)}: {value:.4g}</li>" for name, value in row.people)
+    unit = f", {row.unit}" if row.unit else ""
+    head = f"{row.label}: each of {len(row.people)} people{unit}"
+    return f'<details><summary>{_text(head)}</summary><ul class="values">{values}</ul></details>'
+
+
+def _check(check: Sequence[SelfCheck]) -> Iterator[str]:
+    yield '<section aria-labelledby="check"><h2 id="check">Self-check</h2>'
+    if not check:
+        yield "<p>No row has people one by one, so that there is nobody to be left out.</p></section>"
+        return
+    yield (
+        "<p>Each person is left out and placed among the others by the same test, uncorrected. If the test is right, "
+        "the share that comes out outside is the nominal one.</p>"
+    )
+    yield '<table class="stack" role="table"><caption class="soft">Persons left out, each once</caption>'
+    names = ("persons", "outside", "share [95 % interval]", "nominal", "the nominal share is")
+    heads = "".join(f'<th scope="col" role="columnheader">{_text(name)}</th>' for name in names)
+    yield (
+        '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">study and measure</th>'
+        f'{heads}</tr></thead><tbody role="rowgroup">'
+    )
+    for each in check:
+        label = f'{_text(each.study)} <span class="soft">{_text(each.label)}</span>'
+        verdict = "inside the interval" if each.holds else "OUTSIDE the interval"
+        share = interval_text(each.share, each.lo, each.hi)
+        texts = (str(each.n), str(each.outside), share, f"{each.nominal:g}", verdict)
+        cells = "".join(_cell(name, text) for name, text in zip(names, texts, strict=True))
+        yield f'<tr role="row"><th scope="row" role="rowheader">{label}</th>{cells}</tr>'
+    yield "</tbody></table></section>"
+
+
+def _provenance(card: Card) -> Iterator[str]:
+    yield '<section aria-labelledby="provenance"><h2 id="provenance">Provenance, and how to have it again</h2>'
+    if not card.provenance:
+        yield "<p>No run was read.</p>"
+    for each in card.provenance:
+        yield _one_run(each)
+    yield "</section>"
+
+
+def _one_run(run: RunProvenance) -> str:
+    known = (("started", run.started), ("cogattn", run.version), ("code", run.code))
+    told = "".join(
+        f'<tr role="row"><th scope="row" role="rowheader">{name}</th>'
+        f'<td role="cell"><code>{_text(text)}</code></td></tr>'
+        for name, text in known
+        if text
+    )
+    settings = f"<details><summary>settings</summary><pre><code>{_text(run.settings)}</code></pre></details>"
+    return (
+        f"<h3>{_text(run.run)}</h3><pre><code>{_text(run.command)}</code></pre>"
+        f'<table class="facts" role="table"><tbody role="rowgroup">{told}</tbody></table>{settings}'
+    )
+
+
+def _status(status: Status) -> str:
+    return f'<span class="status {css_class(status)}">{icon(status)}{_text(status)}</span>'
+
+
+def _remarks(remarks: Sequence[str]) -> str:
+    items = "".join(f"<li>{_text(remark)}</li>" for remark in dict.fromkeys(remarks))
+    return f'<ul class="remarks">{items}</ul>' if items else ""
+
+
+def _text(text: str) -> str:
+    """Text from wherever, safe inside elements and attributes; control characters are replaced."""
+    return escape(printable(text), quote=True)

@@ -1,0 +1,230 @@
+"""A card as a page: whole in one file, safe, readable by everybody; looked at in a browser in tests/apps."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from cogattn.reporting.card.axis import Axis
+from cogattn.reporting.card.html import page
+from cogattn.reporting.card.marks import MARKS
+from cogattn.reporting.card.model import STATUSES, Card
+from cogattn.reporting.card.strip import RADIUS, strip, swarm
+from cogattn.reporting.card.words import FACTS, facts
+from tests.reporting.card.samples import CARD, HOSTILE, HOSTILE_CARD, PEOPLE, ROWS
+
+VOID = {"meta", "link", "br", "img", "hr"}
+SVG = {"svg", "path", "circle", "rect"}
+
+
+class Reader(HTMLParser):
+    """Tags with attributes and the text inside them; complains where tags do not close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.rows: list[list[str]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("th", "td"):
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.texts.append(data)
+            if {"th", "td"} & set(self._open) and "title" not in self._open:
+                self.rows[-1][-1] += data
+
+    def of(self, name: str) -> Iterator[dict[str, str | None]]:
+        return (attrs for tag, attrs in self.tags if tag == name)
+
+
+@pytest.fixture(scope="module")
+def read() -> Reader:
+    return Reader(page(CARD))
+
+
+def test_the_page_fetches_nothing_and_runs_nothing() -> None:
+    text = page(CARD)
+    assert not re.search(r"https?:|//|url\(|@import|<script|<iframe|<object|\son\w+=", text)
+    reader = Reader(text)
+    links = [
+        attrs.get("href") or attrs.get("src") for _, attrs in reader.tags if attrs.keys() & {"href", "src"}
+    ]
+    assert all(link == "data:," or link.startswith("#") for link in links)
+    ids = {attrs["id"] for _, attrs in reader.tags if "id" in attrs}
+    assert {link[1:] for link in links if link.startswith("#")} <= ids
+
+
+def test_text_from_outside_stays_text() -> None:
+    reader = Reader(page(HOSTILE_CARD))
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert not any(name.startswith("on") for _, attrs in reader.tags for name in attrs)
+    assert HOSTILE.replace("\x1b", "\ufffd") in reader.texts
+    assert "\x1b" not in page(HOSTILE_CARD)
+
+
+def test_what_must_be_known_stands_before_the_numbers() -> None:
+    text = page(CARD)
+    assert text.index("got no MANIFEST.json") < text.index("<table")
+    assert text.index("not those that people saw") < text.index("4.12")
+
+
+def test_every_row_has_its_numbers_under_their_names(read: Reader) -> None:
+    heads = [row for row in read.rows if row[2:] == list(FACTS)]
+    assert len(heads) == len({row.study for row in ROWS})
+    for row in (each for each in ROWS if each.measure):
+        (cells,) = [cells for cells in read.rows if cells and cells[0].startswith(row.label)]
+        assert tuple(cells[2:]) == facts(row)
+    assert "4.12 [3.50, 4.75]" in (told := facts(ROWS[0]))
+    assert "<\u00a00.001" in told
+    labels = [attrs["data-label"] for attrs in read.of("td") if "data-label" in attrs]
+    assert labels[: len(FACTS)] == list(FACTS)
+
+
+def test_every_table_has_headers_and_keeps_its_roles_where_it_is_stacked(read: Reader) -> None:
+    scopes = [attrs.get("scope") for attrs in read.of("th")]
+    assert set(scopes) == {"col", "row"}
+    assert all(attrs.get("role") == "table" for attrs in read.of("table"))
+    assert all(attrs.get("role") == "cell" for attrs in read.of("td"))
+    assert all(attrs.get("role") == "row" for attrs in read.of("tr"))
+
+
+def test_every_status_is_a_word_and_a_shape_of_its_own(read: Reader) -> None:
+    assert {row.status for row in ROWS} == set(STATUSES) == set(MARKS)
+    for status in STATUSES:
+        assert status in read.texts
+    assert len({re.sub(r"\s", "", mark.shape) for mark in MARKS.values()}) == len(MARKS)
+    assert len({mark.symbol for mark in MARKS.values()}) == len(MARKS)
+
+
+def test_what_does_not_apply_is_grey(read: Reader) -> None:
+    grey = [row for row in re.findall(r'<tr role="row" class="grey">.*?</tr>', page(CARD))]
+    assert ["not run" in row or "does not apply" in row for row in grey] == [True, True]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_tested_statuses_differ_in_lightness_to_deuteranopes_and_on_grey_paper(theme: str) -> None:
+    colours = [getattr(MARKS[status], theme) for status in ("inside", "outside", "underpowered")]
+    for seen in (deuteranope, lambda rgb: rgb):
+        lightness = [lightness_of(seen(linear(colour))) for colour in colours]
+        assert min(abs(a - b) for a, b in itertools.combinations(lightness, 2)) > 12
+
+
+@pytest.mark.parametrize(("theme", "ground"), [("light", "#ffffff"), ("dark", "#15171a")])
+def test_every_icon_stands_out_from_the_page(theme: str, ground: str) -> None:
+    for mark in MARKS.values():
+        luminance = sorted([luminance_of(linear(getattr(mark, theme))), luminance_of(linear(ground))])
+        contrast = (luminance[1] + 0.05) / (luminance[0] + 0.05)
+        assert contrast >= 2.5
+        assert contrast >= 3 or mark is MARKS["underpowered"]
+
+
+def test_every_figure_says_in_words_what_it_shows(read: Reader) -> None:
+    figures = [attrs for attrs in read.of("svg") if attrs.get("class") == "strip"]
+    assert len(figures) == 4
+    assert all(attrs["role"] == "img" for attrs in figures)
+    assert figures[0]["aria-label"] == (
+        "bandwidth, on a logarithmic axis, tf_efficientnet_lite0: 4.12 [3.50, 4.75] octaves; 8 people, a dot each: "
+        "from 0.9 to 1.9 octaves; people's mean: 1.28 [1.05, 1.60] octaves."
+    )
+    assert all(attrs.get("aria-hidden") == "true" for attrs in read.of("svg") if attrs.get("class") == "icon")
+
+
+def test_every_person_is_a_dot_at_the_own_value_on_the_measures_axis() -> None:
+    drawn = strip(ROWS[0], "net")
+    found = re.findall(r'class="person" cx="([\d.]+)".*?<title>(\w+): ([\d.]+)</title>', drawn)
+    assert [(name, float(value)) for _, name, value in found] == list(PEOPLE)
+    x = np.array([float(place) for place, _, _ in found])
+    logs = np.log([value for _, value in PEOPLE])
+    slope, origin = np.polyfit(logs, x, 1)
+    assert np.abs(slope * logs + origin - x).max() < 0.1  # equal ratios are equally long
+    (diamond,) = re.findall(r'class="observer" d="M([\d.]+)', drawn)
+    assert float(diamond) == pytest.approx(slope * math.log(4.125) + origin, abs=0.2)
+
+
+def test_an_interval_without_end_is_an_arrow() -> None:
+    assert 'class="open"' in strip(ROWS[1], "net")
+    assert 'class="open"' not in strip(ROWS[0], "net")
+
+
+def test_dots_do_not_cover_each_other_while_there_is_room() -> None:
+    places = [10.0, 10.5, 11.0, 30.0, 10.2]
+    moved = swarm(places)
+    ends = list(zip(places, moved, strict=True))
+    assert min(math.dist(a, b) for a, b in itertools.combinations(ends, 2)) >= 2 * RADIUS - 1e-9
+    assert moved[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "ticks"),
+    [
+        ((0.2, 0.9), False, [0.2, 0.4, 0.6, 0.8]),
+        ((0.9, 40.0), True, [1, 3, 10, 30]),
+        ((1.0, 4.0), True, [1, 2]),
+        ((5.0, 5.0), False, [4.6, 4.8, 5.0, 5.2, 5.4]),
+    ],
+    ids=["share", "wide log", "narrow log", "one value"],
+)
+def test_ticks_are_round_and_inside(values: tuple[float, ...], log: bool, ticks: list[float]) -> None:
+    axis = Axis.around(values, left=0, right=100, log=log)
+    found = axis.ticks()
+    assert 2 <= len(found) <= 6
+    assert all(axis.low <= tick <= axis.high for tick in found)
+    assert set(ticks) <= set(found) or found == pytest.approx(ticks)
+
+
+def test_an_empty_card_is_a_page() -> None:
+    assert "no run" in page(Card(observer="x", store="", made="", rows=ROWS[4:])).lower()
+    Reader(page(Card(observer="x", store="", made="", rows=())))
+
+
+def test_where_the_store_is_is_not_told() -> None:
+    assert "/home/somebody" not in page(CARD)
+
+
+def linear(colour: str) -> np.ndarray:
+    value = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def deuteranope(rgb: np.ndarray) -> np.ndarray:
+    """Machado, Oliveira, Fernandes (2009), table 1, severity 1.0, on linear light."""
+    matrix = [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
+    return np.clip(np.array(matrix) @ rgb, 0, 1)
+
+
+def luminance_of(rgb: np.ndarray) -> float:
+    return float(rgb @ [0.2126, 0.7152, 0.0722])
+
+
+def lightness_of(rgb: np.ndarray) -> float:
+    """CIE L*."""
+    y = luminance_of(rgb)
+    return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
