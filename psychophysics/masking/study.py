@@ -44,6 +44,7 @@ class MaskingStudy(Study[MaskingConfig]):
     exhibits: ClassVar[Mapping[str, str]] = {
         "An image in noise": "cogattn.psychophysics.masking.exhibits:IMAGE_IN_NOISE"
     }
+    sittings: ClassVar[Mapping[str, str]] = {"masking": "cogattn.psychophysics.masking.sittings:MASKING"}
 
     def check(self, config: MaskingConfig) -> None:
         """Find what is wrong with settings, files, tables of people and networks.

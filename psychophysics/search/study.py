@@ -42,6 +42,13 @@ class SearchStudy(Study[SearchConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = {**plan.TABLES, **natural.TABLES}
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "A search display": "cogattn.psychophysics.search.exhibits:SEARCH_DISPLAY"
+    }
+    sittings: ClassVar[Mapping[str, str]] = {
+        "2v5": "cogattn.psychophysics.search.sittings:TWO_AMONG_FIVES",
+        "conjunction": "cogattn.psychophysics.search.sittings:CONJUNCTION",
+    }
 
     def check(self, config: SearchConfig) -> None:
         """Refuse unknown people and networks, weights out of reach, no features, searches and plans without end."""
