@@ -54,7 +54,9 @@ RUN_ID = re.compile(r"[0-9a-f]{12}")
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 JOBS = "jobs"
 """Folder of what the dashboard has started."""
-RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF, JOBS)
+SITTINGS = "sittings"
+"""Folder of the blocks that persons sat (`cogattn.running.sessions`)."""
+RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF, JOBS, SITTINGS)
 """Folders of a store that hold no runs, so that no study may have these names."""
 
 TRIALS, TABLES, FIGURES = "trials", "tables", "figures"
