@@ -117,17 +117,20 @@ def surveys(root: Path, filters: Filters = Filters()) -> list[Survey]:
 
 def differing(listed: Sequence[Survey]) -> list[dict[str, JsonValue]]:
     """Return, for each run, those of its settings that are not the same in all listed runs of its study."""
-    found = []
+    common: dict[str, dict[str, JsonValue]] = {}
     for one in listed:
-        others = [other.settings for other in listed if other.run.study == one.run.study and other.settings]
-        found.append(
-            {
-                path: value
-                for path, value in one.settings.items()
-                if any(path not in other or other[path] != value for other in others)
-            }
-        )
-    return found
+        if one.settings:
+            same = common.setdefault(one.run.study, dict(one.settings))
+            for path in [path for path, value in same.items() if _differs(one.settings, path, value)]:
+                del same[path]
+    return [
+        {path: value for path, value in one.settings.items() if path not in common.get(one.run.study, {})}
+        for one in listed
+    ]
+
+
+def _differs(settings: Mapping[str, JsonValue], path: str, value: JsonValue) -> bool:
+    return path not in settings or settings[path] != value
 
 
 def state_of(run: RunFolder) -> tuple[State, str]:
