@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from cogattn.observers.config import TimmObserver
+from cogattn.observers.named import network_named
 from cogattn.observers.observer import Observer
 from cogattn.rehearsal import columns, plan
-from cogattn.rehearsal.config import RehearsalConfig
+from cogattn.rehearsal.config import RaisedObserver, RehearsalConfig, TrainingSettings
 from cogattn.rehearsal.plan import RehearsalCell
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.seeds import Streams
@@ -20,6 +22,8 @@ from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
+CARD_ITEMS, CARD_SEEDS = 1600, 2
+"""New items a phase of a card, and networks of each schedule."""
 
 
 class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
@@ -37,6 +41,12 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
     commands: ClassVar[Mapping[str, str]] = {"weights": "cogattn.rehearsal.commands:weights"}
+    on_card: ClassVar[Sequence[str]] = (
+        "accuracy",
+        "forgetting",
+        "accuracy.over_none",
+        "accuracy.over_uniform",
+    )
 
     def check(self, config: RehearsalConfig) -> None:
         """Refuse schedules and scenarios that are unknown, unequal budgets, data that cannot be used."""
@@ -92,3 +102,22 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
     def demo(self) -> RehearsalConfig:
         """Return a small run on scikit-learn's digits."""
         return plan.demo()
+
+    def carded(self, model: str) -> RehearsalConfig | None:
+        """Return three image diets, one after the other, rehearsed by a power law; no rehearsal and equal shares beside.
+
+        A network of timm begins with its weights, so that it is the observer of the other studies that learns and
+        forgets.
+        """
+        named = network_named(model)
+        if isinstance(named, TimmObserver):
+            named = RaisedObserver(models=named.models, weights=named.weights)
+        if named is None:
+            return None
+        return RehearsalConfig(
+            observer=named,
+            diet=("plain", "rotated", "upside_down"),
+            schedules=("power:1", "uniform", "none"),
+            training=TrainingSettings(n_new=CARD_ITEMS),
+            n_seeds=CARD_SEEDS,
+        )

@@ -9,15 +9,15 @@ chance: a decoder of the ignored talker. `plan` says which cells there are, `tri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast, get_args
 
 from cogattn.eeg.aad import plan
-from cogattn.eeg.aad.config import AadConfig, SignificanceSettings
+from cogattn.eeg.aad.config import AadConfig, DecoderName, SignificanceSettings
 from cogattn.eeg.encoding import plan as encoding
 from cogattn.eeg.recordings.config import SimulatedTalkers
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
+from cogattn.study import Cell, Cost, Kind, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,8 @@ class AadStudy(Study[AadConfig]):
         "play": "cogattn.eeg.aad.live_commands:play",
         "benchmark": "cogattn.eeg.aad.benchmark_command:benchmark",
     }
+    kind: ClassVar[Kind] = "explains people"
+    on_card: ClassVar[Sequence[str]] = ("accuracy.5s", "accuracy.60s", "mesd", "bits_per_minute.5s")
 
     def check(self, config: AadConfig) -> None:
         """Refuse what cannot be decoded: see `cogattn.eeg.aad.preflight`."""
@@ -143,6 +145,20 @@ class AadStudy(Study[AadConfig]):
             decoders=("ridge",),
             significance=SignificanceSettings(n_permutations=199),
         )
+
+    def carded(self, model: str) -> AadConfig | None:
+        """Return six simulated listeners for a decoder of this study; networks that see do not apply."""
+        if model not in get_args(DecoderName):
+            return None
+        return AadConfig(
+            recordings=SimulatedTalkers(n_listeners=6, n_trials=12, trial_s=60.0, n_channels=16),
+            decoders=(cast(DecoderName, model),),
+            significance=SignificanceSettings(n_permutations=199),
+        )
+
+    def simulated(self, config: AadConfig) -> bool:
+        """Return whether listeners are simulated."""
+        return isinstance(config.recordings, SimulatedTalkers)
 
 
 def _listeners(config: AadConfig) -> list[str]:

@@ -18,7 +18,7 @@ from cogattn.eeg.encoding import plan as encoding
 from cogattn.eeg.recordings.config import SimulatedPath
 from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
-from cogattn.study import Cell, Cost, Outcome, Results, Schema, Study, Trials
+from cogattn.study import Cell, Cost, Kind, Outcome, Results, Schema, Study, Trials
 
 
 class EfrStudy(Study[EfrConfig]):
@@ -36,6 +36,7 @@ class EfrStudy(Study[EfrConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = TABLES
+    kind: ClassVar[Kind] = "explains people"
 
     def check(self, config: EfrConfig) -> None:
         """Refuse files, headers, events, lengths and rates that cannot be analysed; EEG itself is not read."""
@@ -106,3 +107,7 @@ class EfrStudy(Study[EfrConfig]):
             significance=SignificanceSettings(n_bootstrap=100),
             steady_state=SteadyStateSettings(modulation_hz=43.0),
         )
+
+    def simulated(self, config: EfrConfig) -> bool:
+        """Return whether listeners are simulated."""
+        return isinstance(config.recordings, SimulatedPath)

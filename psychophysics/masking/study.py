@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cogattn.observers.config import ReadoutObserver
+from cogattn.observers.config import ReadoutObserver, TimmObserver
+from cogattn.observers.named import network_named
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import plan
 from cogattn.psychophysics.masking.config import MaskingConfig
-from cogattn.psychophysics.masking.measures import CHANNEL
+from cogattn.psychophysics.masking.measures import CHANNEL, CLEAN_ACCURACY
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Results, Schema, Study, Trials
+from cogattn.vision.images.categories import CATEGORIES
 from cogattn.vision.images.config import ProceduralImages
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cogattn.exhibits import Shown
+CARD_TRIALS = 1050
+"""Of a card, as in the paper."""
 
 
 class MaskingStudy(Study[MaskingConfig]):
@@ -45,6 +49,7 @@ class MaskingStudy(Study[MaskingConfig]):
         "An image in noise": "cogattn.psychophysics.masking.exhibits:IMAGE_IN_NOISE"
     }
     sittings: ClassVar[Mapping[str, str]] = {"masking": "cogattn.psychophysics.masking.sittings:MASKING"}
+    on_card: ClassVar[Sequence[str]] = (*joint, CLEAN_ACCURACY.key)
 
     def check(self, config: MaskingConfig) -> None:
         """Find what is wrong with settings, files, tables of people and networks.
@@ -119,6 +124,20 @@ class MaskingStudy(Study[MaskingConfig]):
         return MaskingConfig(
             observer=ReadoutObserver(train_per_category=8), images=ProceduralImages(n_images=384)
         )
+
+    def carded(self, model: str) -> MaskingConfig | None:
+        """Return the paper's 1,050 trials of people's noise on drawn objects: a readout of the network, or its own.
+
+        A network of one's own answers by itself.
+        """
+        named = network_named(model)
+        if isinstance(named, TimmObserver):
+            readout = ReadoutObserver(models=named.models)
+            n_images = CARD_TRIALS + readout.train_per_category * len(CATEGORIES)
+            return MaskingConfig(observer=readout, images=ProceduralImages(n_images=n_images), like="people")
+        if named is None:
+            return None
+        return MaskingConfig(observer=named, images=ProceduralImages(n_images=CARD_TRIALS), like="people")
 
 
 def _networks() -> pd.DataFrame:

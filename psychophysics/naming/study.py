@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cogattn.observers.config import ReadoutObserver
+from cogattn.observers.config import ReadoutObserver, TimmObserver
+from cogattn.observers.named import network_named
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.naming import plan
 from cogattn.psychophysics.naming.config import Conflicts, NamingConfig
@@ -40,6 +41,9 @@ class NamingStudy(Study[NamingConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    on_card: ClassVar[Sequence[str]] = (
+        "shape_bias", "shape_accuracy", "error_consistency.people", "copy_probability.people", "worth.naming",
+    )  # fmt: skip
 
     def check(self, config: NamingConfig) -> None:
         """Find what is wrong with settings, files, tables of people and networks.
@@ -100,3 +104,10 @@ class NamingStudy(Study[NamingConfig]):
     def demo(self) -> NamingConfig:
         """Return a small run on drawn cue conflicts: a readout on EfficientNet-lite0, 96 images."""
         return NamingConfig(observer=ReadoutObserver(train_per_category=12), shown=Conflicts(n_images=96))
+
+    def carded(self, model: str) -> NamingConfig | None:
+        """Return the drawn cue conflicts, every shape once in every other texture."""
+        named = network_named(model)
+        if isinstance(named, TimmObserver):
+            return NamingConfig(observer=ReadoutObserver(models=named.models))
+        return None if named is None else NamingConfig(observer=named)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from cogattn.observers.named import network_named
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath import columns, plan
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
@@ -37,6 +38,10 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
     joint: ClassVar[Sequence[str]] = ("sequence_score.sampled", "length", "saccade_deg")
+    on_card: ClassVar[Sequence[str]] = (
+        "information_gain.history", "information_gain.no_content", "worth_viewers", "sequence_score.sampled", "length",
+        "saccade_deg",
+    )  # fmt: skip
 
     def check(self, config: ScanpathConfig) -> None:
         """Refuse data that cannot be used, splits that leak, networks that are unknown."""
@@ -92,3 +97,14 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
     def demo(self) -> ScanpathConfig:
         """Return a small run on simulated scanpaths."""
         return plan.demo()
+
+    def carded(self, model: str) -> ScanpathConfig | None:
+        """Return drawn layouts and simulated persons, with what one needs to be held against and no more."""
+        named = network_named(model)
+        if named is None:
+            return None
+        return ScanpathConfig(observer=named, controls=("no_content",), baselines=("uniform", "history"))
+
+    def simulated(self, config: ScanpathConfig) -> bool:
+        """Return whether scanpaths are simulated: no scenes are given."""
+        return config.scenes.path is None

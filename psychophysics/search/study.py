@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from cogattn.observers.named import network_named
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.search import plan
-from cogattn.psychophysics.search.config import DisplaySettings, SearchConfig
+from cogattn.psychophysics.search.config import ALL_TASKS, DisplaySettings, SearchConfig
 from cogattn.psychophysics.search.natural import plan as natural
 from cogattn.psychophysics.search.plan import SearchCell
 from cogattn.seeds import Streams
@@ -49,6 +50,10 @@ class SearchStudy(Study[SearchConfig]):
         "2v5": "cogattn.psychophysics.search.sittings:TWO_AMONG_FIVES",
         "conjunction": "cogattn.psychophysics.search.sittings:CONJUNCTION",
     }
+    on_card: ClassVar[Sequence[str]] = (
+        "asymmetry.mean", "times_likelihood", "slope.feature.present", "slope.conjunction.present", "slope.2v5.present",
+        "slope_ratio.conjunction", "slope_ratio.2v5",
+    )  # fmt: skip
 
     def check(self, config: SearchConfig) -> None:
         """Refuse unknown people and networks, weights out of reach, no features, searches and plans without end."""
@@ -152,6 +157,18 @@ class SearchStudy(Study[SearchConfig]):
             controls=("random_weights", "chance"),
             n_random=2,
             n_bootstrap=300,
+        )
+
+    def carded(self, model: str) -> SearchConfig | None:
+        """Return all nine tasks at 15 pixels per degree, twenty displays a set size, no controls."""
+        named = network_named(model)
+        if named is None:
+            return None
+        return SearchConfig(
+            observer=named,
+            tasks=(*ALL_TASKS, "feature", "conjunction", "2v5"),
+            displays=DisplaySettings(n_displays=20, pixels_per_degree=15),
+            controls=(),
         )
 
 
