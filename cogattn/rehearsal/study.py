@@ -22,8 +22,8 @@ from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
-CARD_ITEMS, CARD_SEEDS = 1600, 2
-"""New items a phase of a card, and networks of each schedule."""
+CARD_ITEMS, CARD_SEEDS, CARD_TESTED = 640, 3, 160
+"""New items a phase of a card, networks of each schedule, and pictures that each is tested on."""
 
 
 class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
@@ -41,12 +41,7 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
     commands: ClassVar[Mapping[str, str]] = {"weights": "cogattn.rehearsal.commands:weights"}
-    on_card: ClassVar[Sequence[str]] = (
-        "accuracy",
-        "forgetting",
-        "accuracy.over_none",
-        "accuracy.over_uniform",
-    )
+    on_card: ClassVar[Sequence[str]] = ("accuracy", "forgetting", "accuracy.over_none")
 
     def check(self, config: RehearsalConfig) -> None:
         """Refuse schedules and scenarios that are unknown, unequal budgets, data that cannot be used."""
@@ -104,7 +99,7 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
         return plan.demo()
 
     def carded(self, model: str) -> RehearsalConfig | None:
-        """Return three image diets, one after the other, rehearsed by a power law; no rehearsal and equal shares beside.
+        """Return three image diets, one after the other, rehearsed by a power law, and without rehearsal beside.
 
         A network of timm begins with its weights, so that it is the observer of the other studies that learns and
         forgets.
@@ -117,7 +112,8 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
         return RehearsalConfig(
             observer=named,
             diet=("plain", "rotated", "upside_down"),
-            schedules=("power:1", "uniform", "none"),
+            schedules=("power:1", "none"),
             training=TrainingSettings(n_new=CARD_ITEMS),
             n_seeds=CARD_SEEDS,
+            n_test=CARD_TESTED,
         )
