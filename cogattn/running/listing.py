@@ -106,9 +106,14 @@ def surveys(root: Path, filters: Filters = Filters()) -> list[Survey]:
     ConfigError
         If a filter cannot be read, or names a setting that no run of the store has.
     """
+    return passing([survey(run) for run in list_runs(root) if filters.study in ("", run.study)], filters)
+
+
+def passing(listed: Sequence[Survey], filters: Filters) -> list[Survey]:
+    """Return those of the runs that pass; raise ConfigError as `surveys` does."""
     since = _moment(filters.since) if filters.since else None
     wanted = [_path_and_value(text) for text in filters.where]
-    found = [survey(run) for run in list_runs(root) if filters.study in ("", run.study)]
+    found = [one for one in listed if filters.study in ("", one.run.study)]
     for path, _ in wanted:
         if found and not any(path in one.settings for one in found):
             raise ConfigError(f"--where must name a setting of a listed run; got {path[:80]!r}")
