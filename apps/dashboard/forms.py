@@ -6,6 +6,7 @@ without naming code are not offered.
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,8 @@ class Group:
         Which is the default.
     optional : bool
         Whether there is no such group unless somebody asks for it.
+    about : mapping of str to str
+        What each kind is, in the first sentence of its docstring.
     kept : mapping
         What the default group sets otherwise than its class does: a group that is given is of the class's defaults.
     """
@@ -82,6 +85,7 @@ class Group:
     kinds: Mapping[str, tuple[Field | Group, ...]]
     kind: str
     optional: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -147,8 +151,11 @@ def _entry(path: str, info: FieldInfo, name: str, instance: object) -> Field | G
         for kind, group in groups.items()
         if not _names_code(group)
     }
+    about = {kind: (inspect.getdoc(groups[kind]) or "").partition("\n")[0] for kind in kinds}
     kept = default.model_dump(mode="json", exclude_defaults=True) if isinstance(default, Settings) else {}
-    return Group(path, info.description or "", kinds, chosen, optional=default is None, kept=kept)
+    return Group(
+        path, info.description or "", kinds, chosen, optional=default is None, about=about, kept=kept
+    )
 
 
 def _field(path: str, info: FieldInfo, default: object) -> Field:
