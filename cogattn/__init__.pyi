@@ -7,12 +7,14 @@ from .errors import DataError as DataError
 from .errors import ObserverError as ObserverError
 from .errors import RunFailed as RunFailed
 from .errors import StoreError as StoreError
+from .reporting.card.model import Card as Card
 from .reporting.compare.comparison import Comparison as Comparison
 from .reporting.compare.comparison import compare as compare
 
 __version__: str
 
 __all__ = [
+    "Card",
     "CogattnError",
     "Comparison",
     "ConfigError",

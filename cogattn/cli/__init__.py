@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from cogattn import __version__
-from cogattn.cli import compare, data, models, runs, studies
+from cogattn.cli import card, compare, data, models, runs, studies
 from cogattn.errors import CogattnError, RunFailed, StoreError, Terminated
 from cogattn.registry import command_entry_points, study_entry_points
 from cogattn.reporting.tables import printable
@@ -93,6 +93,7 @@ def build_app(argv: Sequence[str]) -> App:
     app.command(studies.demo, name="demo")
     app.command(runs.app)
     app.command(compare.compare, name="compare")
+    app.command(card.card, name="card")
     app.command(models.models, name="models")
     app.command(data.app)
     for name, entry in command_entry_points().items():

@@ -1,4 +1,4 @@
-"""Which run of a study a card reads: the finished one under the card's own settings, or, when asked, the newest other."""
+"""Which run of a study a card reads: the finished one under the card's settings, or, when asked, the newest other."""
 
 from __future__ import annotations
 

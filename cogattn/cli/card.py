@@ -1,0 +1,114 @@
+"""``cogattn card``: one observer through all studies, placed among people measure by measure."""
+
+from __future__ import annotations
+
+import json as json_text
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from cogattn.errors import ConfigError, RunFailed, StoreError
+
+if TYPE_CHECKING:
+    from cogattn.reporting.card.model import Card
+
+RUNNING, PRINTED = "Running", "Output"
+
+
+def _flag(name: str, group: str, text: str) -> Parameter:
+    return Parameter(name=name, group=group, help=text, negative="", show_default=False)
+
+
+def card(
+    model: str,
+    /,
+    *,
+    run: Annotated[
+        bool, _flag("--run", RUNNING, "Run the studies that have no run under its settings.")
+    ] = False,
+    any_settings: Annotated[
+        bool,
+        _flag(
+            "--any-settings",
+            PRINTED,
+            "Where there is no run under the card's settings, take the observer's newest other one; its rows say so.",
+        ),
+    ] = False,
+    json: Annotated[bool, _flag("--json", PRINTED, "Print JSON and nothing else.")] = False,
+    html: Annotated[
+        list[Path] | None,
+        Parameter(
+            name="--html",
+            consume_multiple=True,
+            negative="",
+            group=PRINTED,
+            show_default=False,
+            metavar="FILE",
+            help="Write a self-contained page and, beside it, a model hub's model-index; without FILE, print it.",
+        ),
+    ] = None,
+    out: Annotated[Path, Parameter(name="--out", group=RUNNING, help="Folder of runs.")] = Path("runs"),
+    workers: Annotated[
+        int | None,
+        Parameter(
+            name="--workers",
+            group=RUNNING,
+            help="Processes, one thread each; 1 is this one. Default: one a processor, but one with a GPU.",
+        ),
+    ] = None,
+) -> int:
+    """Put one observer through all studies and place it among people, measure by measure.
+
+    Read from the folder of runs; what is missing is said, or run with --run.
+
+    Parameters
+    ----------
+    model
+        A network of timm, module:factory, or a decoder of cogattn aad.
+    """
+    from cogattn.reporting.card.model import Card
+
+    if json and html is not None:
+        raise ConfigError("--json and --html must not be given together; got both")
+    if html is not None and len(html) > 1:
+        raise ConfigError(f"--html must name one file; got {len(html)}")
+    if ":" in model:
+        sys.path.insert(0, str(Path.cwd()))
+    failures = _filled(model, out, workers) if run else {}
+    found = Card.of(model, out=out, any_settings=any_settings)
+    if json:
+        print(found.json())
+    elif html:
+        _written(found, html[0])
+    elif html is not None:
+        print(found.to_html())
+    else:
+        print(found.text(max(60, min(120, shutil.get_terminal_size((80, 24)).columns))))
+    if failures:
+        raise RunFailed(failures)
+    return 0
+
+
+def _filled(model: str, out: Path, workers: int | None) -> dict[str, str]:
+    from cogattn.reporting.card.filling import fill
+    from cogattn.running.execute import Execution
+    from cogattn.running.executors import checked_workers
+
+    argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return dict(fill(model, out=out, execution=Execution(checked_workers(workers)), argv=argv))
+
+
+def _written(card: Card, page: Path) -> None:
+    """Write the page and the fragment beside it."""
+    fragment = page.with_suffix(".model-index.json")
+    try:
+        page.write_text(card.to_html(), encoding="utf-8")
+        fragment.write_text(
+            json_text.dumps({"model-index": card.model_index()}, indent=2) + "\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise StoreError(f"--html must be a writable file; got {error.strerror} ({page})") from error
+    print(f"written: {page}\nwritten: {fragment}")

@@ -1,0 +1,139 @@
+"""The card as text for a terminal: what was passed over first, then a block for each study, notes, the self check."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from cogattn.reporting.card.words import MISSING, counts_text, interval_text, p_text, studies_of, unit_text
+from cogattn.reporting.tables import aligned, printable
+
+if TYPE_CHECKING:
+    from cogattn.reporting.card.model import Card
+    from cogattn.reporting.card.row import CardRow, JointRow, SelfCheck
+
+HEADER = ("observer [95 %]", "people (n)", "SD away", "p", "status")
+INDENT = "    "
+UNMEASURED = ("not run", "does not apply")
+
+
+def text(card: Card, width: int = 80) -> str:
+    """Return a card as text.
+
+    Parameters
+    ----------
+    card : Card
+        Which.
+    width : int
+        Columns; text is wrapped, numbers are not.
+    """
+    notes: list[str] = []
+    cells = [_cells(row) for row in card.rows if row.status not in UNMEASURED]
+    widths = [max(len(line[i]) for line in [HEADER, *cells]) for i in range(len(HEADER))]
+    title = printable(f"Card of {card.observer}")
+    lines = [title, "=" * min(width, len(title)), *_wrapped(_about(card), width)]
+    lines += [line for problem in card.problems for line in _wrapped(f"* {problem}", width, "  ")]
+    lines.append("")
+    if cells:
+        lines += [INDENT + _line(HEADER, widths), INDENT + "-" * (sum(widths) + 2 * len(widths) - 2)]
+    for own in studies_of(card.rows).values():
+        joint = [row for row in card.joint if row.study == own[0].study]
+        lines += _block(own, joint, widths, notes, width)
+    lines += ["", *_notes(notes, width)] if notes else []
+    if card.check:
+        lines += ["", *_checked(card.check, width)]
+    return "\n".join(lines)
+
+
+def _about(card: Card) -> str:
+    tested = sum(math.isfinite(row.p) for row in card.rows)
+    measured = sum(row.status not in UNMEASURED for row in card.rows)
+    about = f"{_many(measured, 'measure')} of {_many(len(card.provenance), 'study', 'studies')}: "
+    about += counts_text(card) + "."
+    if tested:
+        about += (
+            f" p is by Holm over the {tested} that were tested. Outside: p is at most .05. Underpowered: it is not, but"
+            " so few people would let one who is 3 of their SDs away pass more often than one time in five."
+        )
+    return about
+
+
+def _many(n: int, word: str, words: str = "") -> str:
+    return f"{n} {word if n == 1 else words or f'{word}s'}"
+
+
+def _block(
+    rows: Sequence[CardRow], joint: Sequence[JointRow], widths: Sequence[int], notes: list[str], width: int
+) -> list[str]:
+    """A study: a heading, and two lines for each measure."""
+    first = rows[0]
+    kind = "behaves like people?" if first.kind == "behaves like" else "explains people?"
+    lines = [f"{first.study}: {kind}" + (f" ({first.run})" if first.run else "")]
+    if first.status in UNMEASURED:
+        return [*lines, *_wrapped(f"{first.status}: {first.note}", width - 2, "", "  ")]
+    for row in rows:
+        footnote = _footnote(row.note, notes)
+        lines += _wrapped(unit_text(row) + footnote, width, INDENT, "  ")
+        lines.append(INDENT + _line(_cells(row), widths))
+    for one in joint:
+        labels = {row.measure: row.label for row in rows}
+        names = ", ".join(labels.get(key, key) for key in one.measures)
+        told = f"jointly ({names}): {one.distance:.1f} SD away, p {_is(one.p)}, n {one.n_people}; not counted"
+        lines += _wrapped(told + _footnote(one.note, notes), width, INDENT, "  ")
+    return lines
+
+
+def _cells(row: CardRow) -> tuple[str, ...]:
+    people = MISSING
+    if math.isfinite(row.human):
+        people = interval_text(row.human, math.nan, math.nan)
+        people += f" ({row.n_people})" if row.n_people else ""
+    away = f"{row.distance:.1f}" if math.isfinite(row.distance) else MISSING
+    return interval_text(row.estimate, row.lo, row.hi), people, away, p_text(row.p_holm), row.status
+
+
+def _is(p: float) -> str:
+    told = p_text(p)
+    return told if told.startswith("<") else f"= {told}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip()
+
+
+def _footnote(note: str, notes: list[str]) -> str:
+    """The number of a note, which is added where it is new."""
+    if note and note not in notes:
+        notes.append(note)
+    return f" [{notes.index(note) + 1}]" if note else ""
+
+
+def _notes(notes: Iterable[str], width: int) -> list[str]:
+    return [
+        line for i, note in enumerate(notes, start=1) for line in _wrapped(f"[{i}] {note}", width, INDENT)
+    ]
+
+
+def _checked(checks: Sequence[SelfCheck], width: int) -> list[str]:
+    """How often persons come out outside among the others."""
+    about = (
+        "Self check: each person left out and placed among the others, p at most .05 and uncorrected. Of people as the"
+        " test takes them one in twenty comes out outside."
+    )
+    rows = [
+        (
+            f"{one.study}: {one.label}",
+            f"{one.outside} of {one.n}",
+            interval_text(one.share, one.lo, one.hi),
+            "holds .05" if one.holds else "is not .05",
+        )
+        for one in checks
+    ]
+    table = aligned(("measure", "outside", "share [95 %]", ""), rows).splitlines()
+    return [*_wrapped(about, width), *(INDENT[2:] + line for line in table)]
+
+
+def _wrapped(words: str, width: int, indent: str = "", start: str = "") -> list[str]:
+    return textwrap.wrap(printable(words), width, initial_indent=start, subsequent_indent=indent or start)
