@@ -173,17 +173,17 @@ def _coloured(weights: Array) -> NDArray[np.uint8]:
 
 
 def _legend(weights: Array, width: int) -> str:
-    """The scale of colours, from 0 to the most that one cell of the density has."""
+    """The scale of colours, from 0 to the highest density, in units of an even one."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
     stops = ",".join(to_hex(colormaps["cividis"](share)) for share in np.linspace(0, 1, 9))
-    rows, columns = weights.shape
+    most = float(weights.max()) * weights.size / max(float(weights.sum()), np.finfo(float).tiny)
     return (
         f'<div style="max-width:{width}px;margin:0.3rem 0;font-size:0.85rem"><div style="height:0.7rem;'
         f'background:linear-gradient(to right,{stops})"></div><div style="display:flex;'
-        f'justify-content:space-between;gap:1rem"><span>0</span><span>{100 * weights.max():.2g} % of the chance '
-        f"in one of {columns} x {rows} cells</span></div></div>"
+        f'justify-content:space-between;gap:1rem"><span>chance to be looked at: 0</span>'
+        f"<span>{most:.3g} times an even spread</span></div></div>"
     )
 
 

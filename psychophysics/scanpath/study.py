@@ -38,6 +38,9 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
     )
     tables: ClassVar[Mapping[str, Schema]] = columns.TABLES
     joint: ClassVar[Sequence[str]] = ("sequence_score.sampled", "length", "saccade_deg")
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "Where next?": "cogattn.psychophysics.scanpath.exhibits:NEXT_OBJECT"
+    }
     on_card: ClassVar[Sequence[str]] = (
         "information_gain.history", "information_gain.no_content", "worth_viewers", "sequence_score.sampled", "length",
         "saccade_deg",

@@ -90,19 +90,36 @@ def displays_of(
     named: str = "display",
 ) -> Iterator[tuple[int, Display]]:
     """Draw the displays of a condition, by set size and number; `named` tells those of practice from the others."""
-    task, condition = find_condition(condition_name)
-    for set_size in task.set_sizes:
+    for set_size in find_condition(condition_name)[0].set_sizes:
         for number in range(start, stop):
-            key = (named, condition_name, set_size, number, int(target_present))
-            display = make_display(
-                task,
-                condition,
-                set_size,
-                rng=Streams(config.seed).generator(*key),
-                pixels_per_degree=config.displays.pixels_per_degree,
-                target_present=target_present,
+            yield (
+                number,
+                display_of(
+                    config, condition_name, set_size, number, target_present=target_present, named=named
+                ),
             )
-            yield number, display
+
+
+def display_of(
+    config: SearchConfig,
+    condition_name: str,
+    set_size: int,
+    number: int,
+    *,
+    target_present: bool = True,
+    named: str = "display",
+) -> Display:
+    """Draw one display of a condition; any number of items that the grid holds will do."""
+    task, condition = find_condition(condition_name)
+    key = (named, condition_name, set_size, number, int(target_present))
+    return make_display(
+        task,
+        condition,
+        set_size,
+        rng=Streams(config.seed).generator(*key),
+        pixels_per_degree=config.displays.pixels_per_degree,
+        target_present=target_present,
+    )
 
 
 def build_searcher(config: SearchConfig, observer: Observer) -> Searcher:

@@ -22,7 +22,7 @@ FIXATION = "fixation"
 """A control of this name counts fixations: it is what Play moves."""
 FIXATIONS = "fixations"
 """The page's own slider where an exhibit has no such control."""
-PLAYING = "stimuli-playing"
+PLAYING, LAST = "stimuli-playing", "stimuli-last"
 EVERY_S = 0.7
 """Between two fixations while they are played."""
 SNIPPET = """from cogattn.registry import load_study, load_target
@@ -67,6 +67,8 @@ def _stage(study: str, title: str, exhibit: Exhibit) -> None:
     except CogattnError as error:
         stage.error(str(error))
         return
+    if moved is not None and _is_playing(study, title):
+        _stop_where_nothing_changes(shown)
     with controls:
         n_points = _player(study, title, shown, moved)
         _told(study, title, values, shown)
@@ -195,7 +197,7 @@ def _is_playing(study: str, title: str) -> bool:
 
 
 def _toggle(study: str, title: str, key: str, playing: bool) -> None:
-    st.session_state[PLAYING] = None if playing else (study, title)
+    st.session_state[PLAYING], st.session_state[LAST] = None if playing else (study, title), None
     if not playing:
         st.session_state[key] = 0
 
@@ -206,3 +208,12 @@ def _step(key: str, last: int) -> None:
         st.session_state[PLAYING] = None
         st.rerun()
     st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def _stop_where_nothing_changes(shown: Shown) -> None:
+    """After a path's last fixation a higher number shows the same."""
+    digest = shown.digest()
+    if st.session_state.get(LAST) == digest:
+        st.session_state[PLAYING] = None
+        st.rerun()
+    st.session_state[LAST] = digest
