@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import shutil
 import sys
 from pathlib import Path
@@ -102,13 +101,13 @@ def _filled(model: str, out: Path, workers: int | None) -> dict[str, str]:
 
 
 def _written(card: Card, page: Path) -> None:
-    """Write the page and the fragment beside it."""
-    fragment = page.with_suffix(".model-index.json")
+    """Write the page and, beside it, the fragment as the head of a README."""
+    from cogattn.reporting.card.model_index import front_matter
+
+    fragment = page.with_suffix(".model-index.md")
     try:
         page.write_text(card.to_html(), encoding="utf-8")
-        fragment.write_text(
-            json_text.dumps({"model-index": card.model_index()}, indent=2) + "\n", encoding="utf-8"
-        )
+        fragment.write_text(front_matter(card), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"--html must be a writable file; got {error.strerror} ({page})") from error
     print(f"written: {page}\nwritten: {fragment}")
