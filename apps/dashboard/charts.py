@@ -107,7 +107,7 @@ def interval_chart(
         if logarithmic
         else alt.Scale(zero=False, nice=False, padding=14)
     )
-    bottom = alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format="~g", tickCount=6)
+    bottom = alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format=".4~g", tickCount=6)
     x = alt.X("x:Q", title=title, scale=kind, axis=bottom)
     axis = alt.Axis(
         labelFontSize=FONT_PX,
