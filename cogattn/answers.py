@@ -28,7 +28,27 @@ COLUMNS = (
     "phase", "trial_index", "trial_type", "stimulus", "response", "correct_response", "correct", "rt", "time_elapsed",
     "onset", "foreperiod", "input", "anticipation", "early_keys", "blurred", "slow_frames",
 )  # fmt: skip
-"""Columns of every table of trials; the block's own follow. ``rt`` to ``foreperiod`` are milliseconds."""
+"""Columns of every table of trials; the block's own follow."""
+
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    "phase": ("practice (with feedback) or block", ""),
+    "trial_index": ("number of the trial, from 0, practice first", ""),
+    "trial_type": ("study and sitting", ""),
+    "stimulus": ("name of the picture", ""),
+    "response": ("the answer given", ""),
+    "correct_response": ("the right answer", ""),
+    "correct": ("whether the answer given is the right one", ""),
+    "rt": ("reaction time, from onset to the event's own time stamp", "ms"),
+    "time_elapsed": ("from the start of the sitting to the answer", "ms"),
+    "onset": ("from the start of the sitting to the frame after the one that painted the picture", "ms"),
+    "foreperiod": ("from fixation cross to picture, as planned", "ms"),
+    "input": ("key or button", ""),
+    "anticipation": (f"answered within {ANTICIPATION_MS:.0f} ms of onset, or before it", ""),
+    "early_keys": ("answers before the picture, which count for nothing", ""),
+    "blurred": ("the window was left while the trial was under way", ""),
+    "slow_frames": ("frames of 1.5 times the usual length or longer, from foreperiod to answer", ""),
+}
+"""What each of them means, and its unit."""
 
 Ms = Annotated[float, Field(ge=0, le=MAX_MS)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]

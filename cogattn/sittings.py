@@ -186,9 +186,11 @@ class Sitting:
     exact_pixels : bool
         Whether a pixel of the picture must be a whole number of the screen's, so that nothing is blurred.
     background : str
-        Colour around and before the picture, as CSS writes it.
+        Colour around and before the picture, ``#rrggbb``.
     break_every : int
         Trials between two breaks.
+    columns : mapping of str to str
+        What the block's own columns (`SittingTrial.what`) mean.
     block : callable
         Seed and n -> Block; pure.
     score : callable
@@ -207,6 +209,7 @@ class Sitting:
     exact_pixels: bool
     background: str
     break_every: int
+    columns: Mapping[str, str]
     block: Callable[[int, int], Block]
     score: Callable[[pd.DataFrame, Observer], Scored]
     fit: Fit | None = None

@@ -175,6 +175,12 @@ MASKING = Sitting(
     exact_pixels=True,
     background=f"#{round(255 * SAW.stimulus.mean):02x}" + 2 * f"{round(255 * SAW.stimulus.mean):02x}",
     break_every=70,
+    columns={
+        "image": "name of the image",
+        "category": "what the image shows",
+        "band": "noise band, counted from 0, the lowest; octaves apart",
+        "noise_sd": "SD of the noise in 8-bit sRGB code values over 255; 0 is none",
+    },
     block=_block,
     score=_score,
     fit=Fit(

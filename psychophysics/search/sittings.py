@@ -177,6 +177,11 @@ def _sitting(task: str, sought: str, note: str = "") -> Sitting:
         exact_pixels=False,
         background="#000000",
         break_every=80,
+        columns={
+            "set_size": "number of items",
+            "target": "whether the target is among the items: present or absent",
+            "display": "number of the display among those of its set size and target",
+        },
         block=partial(_block, task),
         score=partial(_score, task),
     )
