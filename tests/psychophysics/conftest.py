@@ -1,14 +1,19 @@
-"""Pictures whose category is known by construction, and networks that read them."""
+"""Studies played in memory, pictures whose category is known by construction, and networks that read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from cogattn.config import StudyConfig
+from cogattn.registry import load_study, study_entry_points
+from cogattn.study import Outcome, Results, Trials, streams_of
 from cogattn.vision.images.categories import CATEGORIES
 
 SIDE, GRID = 64, 4
@@ -126,3 +131,37 @@ def draw_blocks() -> Callable[[Path, list[list[int]]], Path]:
 def blocks(tmp_path: Path) -> Path:
     """Sixteen pictures, one a category, with a block brighter than the ground."""
     return save_blocks(tmp_path / "blocks", [[60] * 16])
+
+
+@dataclass(frozen=True)
+class Played:
+    """All trials of a run by table, and what its study says about them."""
+
+    trials: Trials
+    results: Results
+
+    def row(self, measure: str, observer: str | None = None) -> pd.Series:
+        """The one row of a measure by its key."""
+        summary = self.results.summary
+        chosen = summary[summary["measure"] == measure]
+        chosen = chosen if observer is None else chosen[chosen["observer"] == observer]
+        assert len(chosen) == 1, (measure, list(summary["measure"]))
+        return chosen.iloc[0]
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[[StudyConfig], Played]:
+    """Check a run of the study whose settings these are, run every cell in memory, and sum it up."""
+
+    def played(config: StudyConfig) -> Played:
+        (study,) = (one for one in map(load_study, study_entry_points()) if one.Config is type(config))
+        study.check(config)
+        outcomes = []
+        for cell in study.cells(config):
+            relevant = study.relevant(config, cell)
+            found = study.run_cell(relevant, cell, streams_of(relevant, cell))
+            outcomes.append(found if isinstance(found, Outcome) else Outcome({cell.task: found}))
+        trials = Trials.of(study.tables, outcomes)
+        return Played(trials, study.summarise(config, trials))
+
+    return played
