@@ -43,6 +43,9 @@ class AadStudy(Study[AadConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "Who is listened to?": "cogattn.eeg.aad.exhibits:RUNNING_DECISION"
+    }
     commands: ClassVar[Mapping[str, str]] = {
         "train": "cogattn.eeg.aad.live_commands:train",
         "live": "cogattn.eeg.aad.live_commands:live",

@@ -36,6 +36,9 @@ class EfrStudy(Study[EfrConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = TABLES
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "A response that follows the envelope": "cogattn.eeg.efr.exhibits:FOLLOWING_RESPONSE"
+    }
     kind: ClassVar[Kind] = "explains people"
 
     def check(self, config: EfrConfig) -> None:

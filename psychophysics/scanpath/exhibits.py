@@ -48,7 +48,8 @@ def next_object(*, layout: int, person: int, fixation: int, model: str) -> Shown
     picture = Picture(
         np.asarray(where.scene.picture, dtype=float) / 255,
         f"A layout of {where.n_objects} items in which person {path.person} looks for something {where.target_name}: "
-        f"the first {so_far} of {len(path)} fixations, and the chance of each item to be next. The box is what is sought.",
+        f"the first {so_far} of {len(path)} fixations, and the chance of each item to be next. The box is "
+        "what is sought.",
         points=path.fixations_px[:so_far],
         weights=_spread(where, chances),
         boxes=np.empty((0, 4))
