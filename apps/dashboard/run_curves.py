@@ -1,0 +1,164 @@
+"""A run's curves, whose points have trials, whose trials have stimuli: pick a point and see what was shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from cogattn.apps.dashboard import drawn
+from cogattn.apps.dashboard.charts import show
+from cogattn.apps.dashboard.curves import (
+    PICK,
+    POINT,
+    Curve,
+    curve_chart,
+    curves_of,
+    point_name,
+    points_of,
+    trials_of_point,
+    word,
+)
+from cogattn.apps.dashboard.literal import literal
+from cogattn.apps.dashboard.run_reading import Reading
+from cogattn.errors import CogattnError
+from cogattn.exhibits import Picture, Shown
+from cogattn.registry import load_study
+
+TRIALS_AT_ONCE = 3
+ANSWERS = ("response", "correct", "category", "texture", "n_fixations")
+"""Columns of a trial that are told below its picture."""
+
+
+def curves(reading: Reading) -> None:
+    """Draw the curves that the run's tables hold; a point that has trials can be picked."""
+    tables = reading.tables()
+    for curve in curves_of(reading.run.study, tables):
+        st.fragment(_curve)(reading, curve, tables[curve.table])
+
+
+def _curve(reading: Reading, curve: Curve, table: pd.DataFrame) -> None:
+    st.subheader(curve.title)
+    key = f"{reading.run.id}-{curve.table}"
+    points = points_of(curve, table)
+    for column in curve.panel:
+        points = _panel(points, column, key)
+    has_trials = bool(curve.trials) and curve.trials in reading.files("trials", ".parquet")
+    picked = show(
+        curve_chart(curve, points, pick=has_trials),
+        alt_text=_in_words(curve, points),
+        key=f"{key}-chart-{'-'.join(str(points[column].iloc[0]) for column in curve.panel)}",
+        selects=has_trials,
+    )
+    if has_trials:
+        number = _picked(picked, points, curve, key)
+        if number is None:
+            st.caption("Click a point, or choose one above, to see the stimuli of its trials.")
+        else:
+            _stimuli(reading, curve, table.iloc[number].to_dict(), key)
+
+
+def _panel(points: pd.DataFrame, column: str, key: str) -> pd.DataFrame:
+    """One value of a column, which is chosen where there are several."""
+    values = list(dict.fromkeys(points[column]))
+    value = values[0] if len(values) == 1 else st.selectbox(word(column), values, key=f"{key}-{column}")
+    return points[points[column] == value]
+
+
+def _picked(picked: Mapping[str, object], points: pd.DataFrame, curve: Curve, key: str) -> int | None:
+    """The number of the point that was clicked, or chosen from the list by keyboard."""
+    names = {int(row[POINT]): point_name(curve, row) for row in points.to_dict("records")}
+    listed = st.selectbox(
+        "Point",
+        list(names),
+        index=None,
+        format_func=lambda number: names[number],
+        placeholder="click a point, or choose one here",
+        key=f"{key}-point",
+    )
+    clicked = picked.get(PICK)
+    if isinstance(clicked, list) and clicked and isinstance(clicked[0], dict):
+        number = int(clicked[0].get(POINT, -1))
+        return number if number in names else None
+    return listed
+
+
+# ---- stimuli
+
+
+def _stimuli(reading: Reading, curve: Curve, row: Mapping[str, object], key: str) -> None:
+    try:
+        trials = reading.trials(curve.trials)
+    except CogattnError as error:
+        st.error(literal(str(error)))
+        return
+    own = trials_of_point(curve, row, trials) if trials is not None else pd.DataFrame()
+    st.markdown(f"**{literal(point_name(curve, row))}**: {len(own):,} trial{'s' if len(own) != 1 else ''}")
+    if not len(own):
+        return
+    n_pages = -(-len(own) // TRIALS_AT_ONCE)
+    page = 1
+    if n_pages > 1:
+        page = st.number_input(f"Page of {n_pages}", 1, n_pages, 1, key=f"{key}-page-{row.get(curve.x)}")
+    first = (int(page) - 1) * TRIALS_AT_ONCE
+    shown = own.iloc[first : first + TRIALS_AT_ONCE]
+    for column, (number, trial) in zip(
+        st.columns(TRIALS_AT_ONCE), enumerate(shown.to_dict("records"), start=first + 1), strict=False
+    ):
+        with column:
+            stimulus(reading, curve.trials, trial, title=f"Trial {number}")
+
+
+def stimulus(reading: Reading, task: str, trial: Mapping[str, object], *, title: str) -> Shown | None:
+    """Draw what was shown in a trial, and what was answered; return it, None where it cannot be made again here."""
+    st.markdown(f"**{literal(title)}**")
+    found: Shown | None = None
+    if reading.study is None or reading.settings is None or reading.config is None:
+        st.caption(
+            "The study of this run is not installed here, or takes other settings: no stimulus can be made."
+        )
+    else:
+        try:
+            settings = json.dumps(reading.settings.config, sort_keys=True)
+            found = _made(reading.run.study, settings, task, json.dumps(_plain(trial), sort_keys=True))
+        except (CogattnError, OSError) as error:
+            st.error(literal(f"The stimulus cannot be made again here: {error}"))
+        else:
+            _drawn(found)
+    st.caption(" · ".join(literal(f"{name}: {trial[name]}") for name in ANSWERS if name in trial))
+    return found
+
+
+def _drawn(shown: Shown | None) -> None:
+    if shown is None:
+        st.caption("What was shown in this trial is not known here.")
+        return
+    for part in shown.parts:
+        if isinstance(part, Picture):
+            st.html(drawn.picture(part))
+        else:
+            st.altair_chart(drawn.chart(part), width="stretch")
+    st.caption(" · ".join(literal(f"{name}: {value}") for name, value in shown.facts.items()))
+
+
+@st.cache_data(max_entries=64, show_spinner="Making the stimulus again")
+def _made(study: str, settings: str, task: str, trial: str) -> Shown | None:
+    """A trial's stimulus by the run's own generator; the last ones are kept."""
+    loaded = load_study(study)
+    return loaded.stimulus(loaded.Config.parse(json.loads(settings)), task, json.loads(trial))
+
+
+def _plain(trial: Mapping[str, object]) -> dict[str, object]:
+    """A trial's values as JSON has them."""
+    return {str(name): getattr(value, "item", lambda value=value: value)() for name, value in trial.items()}
+
+
+def _in_words(curve: Curve, points: pd.DataFrame) -> str:
+    lines: Sequence[object] = list(dict.fromkeys(points[curve.line]))
+    y = points[curve.y].astype(float)
+    return (
+        f"{curve.title}: {curve.y_label} over {curve.x_label}, {len(points)} points in {len(lines)} lines, "
+        f"from {y.min():.3g} to {y.max():.3g}"
+    )

@@ -1,0 +1,129 @@
+"""What a run says, drawn: its remarks before any number, its summary, and every person beside the observers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from cogattn.apps.dashboard.charts import Bar, axis_title, interval_chart, show
+from cogattn.apps.dashboard.literal import literal
+from cogattn.measures import Scale
+from cogattn.reporting.tables import interval_text
+
+MOST_BARS = 30
+"""Observers of one chart; a longer list is in the table."""
+MOST_CHARTS = 6
+"""Measures that are drawn at once; others are chosen."""
+PEOPLE_ROW = "people"
+HEADS: Mapping[str, tuple[str, str]] = {
+    "observer": ("observer", "Who was tested."),
+    "role": ("role", "What the observer is: network, control, person, decoder or listener."),
+    "label": ("measure", "What was measured."),
+    "unit": ("unit", "Unit of the measure; a pure number has none."),
+    "estimate": ("estimate", "The observer's value."),
+    "lo": ("lower end", "Of the 95 % interval."),
+    "hi": ("upper end", "Of the 95 % interval."),
+    "n": ("n", "Units behind the estimate."),
+    "human": ("people", "People's mean."),
+    "human_lo": ("people, lower end", "Of the 95 % interval of people's mean."),
+    "human_hi": ("people, upper end", "Of the 95 % interval of people's mean."),
+    "human_n": ("people, n", "How many people."),
+    "note": ("note", "What a reader must know of this row."),
+}
+"""Columns of the table: their heads and what they mean."""
+
+
+def remarks(said: Sequence[str]) -> None:
+    """Draw the sentences that a reader must not miss."""
+    if said:
+        st.warning("\n".join(f"- {literal(remark)}" for remark in said), icon=":material/info:")
+
+
+def summary_table(summary: pd.DataFrame) -> None:
+    """Draw the summary, a row per observer and measure, with every interval and n."""
+    shown = [name for name in HEADS if name in summary and not _empty(summary[name])]
+    numbers = {"estimate", "lo", "hi", "human", "human_lo", "human_hi"}
+    config = {
+        name: st.column_config.NumberColumn(HEADS[name][0], help=HEADS[name][1], format="%.4g")
+        if name in numbers
+        else st.column_config.Column(HEADS[name][0], help=HEADS[name][1])
+        for name in shown
+    }
+    table = summary[shown].replace({"human_n": {0: None}} if "human_n" in shown else {})
+    st.dataframe(table, column_config=config, hide_index=True, width="stretch", placeholder="-")
+    st.caption("Intervals are of 95 % unless a note says otherwise; downloads below have every digit.")
+
+
+def beside_people(summary: pd.DataFrame, people: pd.DataFrame | None, *, key: str) -> None:
+    """Draw each measure's observers with their intervals, people's mean, and every person as a dot."""
+    measures = list(dict.fromkeys(summary["measure"]))
+    labels = dict(zip(summary["measure"], summary["label"], strict=True))
+    wanted = measures
+    if len(measures) > MOST_CHARTS:
+        wanted = st.multiselect(
+            "Measures",
+            measures,
+            default=measures[:MOST_CHARTS],
+            format_func=lambda name: labels[name],
+            key=key,
+        )
+    columns = st.columns(2) if len(wanted) > 1 else [st.container()]
+    for number, measure in enumerate(wanted):
+        with columns[number % len(columns)]:
+            _measure(summary[summary["measure"] == measure], _of_measure(people, measure))
+
+
+def _measure(rows: pd.DataFrame, persons: Sequence[tuple[str, float]]) -> None:
+    first = rows.iloc[0]
+    scale: Scale = first["scale"] or "linear"
+    bars = [_bar(row, number) for number, row in enumerate(rows.to_dict("records"))]
+    bars = [bar for bar in bars if bar.role == "model" or not persons]
+    mean = rows[rows["human"].notna()] if "human" in rows else rows.iloc[:0]
+    if len(mean):
+        theirs = mean.iloc[0]
+        bars.append(
+            Bar(
+                PEOPLE_ROW,
+                theirs["human"],
+                theirs["human_lo"],
+                theirs["human_hi"],
+                int(theirs["human_n"]),
+                role="human",
+            )
+        )
+    st.markdown(f"**{literal(str(first['label']))}**")
+    if not bars and not persons:
+        st.caption("No value.")
+        return
+    kept = [*bars[:MOST_BARS], *(bar for bar in bars[MOST_BARS:] if bar.role == "human")]
+    title = axis_title(str(first["label"]), str(first["unit"]))
+    chart = interval_chart(kept, title=title, people=persons, people_row=PEOPLE_ROW, scale=scale)
+    show(chart, alt_text=_in_words(title, kept, len(persons)))
+    if len(kept) < len(bars):
+        st.caption(f"The first {MOST_BARS} of {len(bars)} observers; the table has all.")
+
+
+def _bar(row: Mapping[str, object], number: int) -> Bar:
+    estimate, lo, hi = (float(str(row[name])) for name in ("estimate", "lo", "hi"))
+    role = "human" if row["role"] == "person" else "model"
+    return Bar(str(row["observer"]), estimate, lo, hi, int(str(row["n"])), role=role, series=number)
+
+
+def _of_measure(people: pd.DataFrame | None, measure: str) -> list[tuple[str, float]]:
+    if people is None:
+        return []
+    own = people[people["measure"] == measure]
+    return [(str(person), float(value)) for person, value in zip(own["person"], own["estimate"], strict=True)]
+
+
+def _in_words(title: str, bars: Sequence[Bar], n_people: int) -> str:
+    told = [f"{bar.name} {interval_text(bar.estimate, bar.lo, bar.hi)}" for bar in bars]
+    dots = f"; {n_people} persons as dots" if n_people else ""
+    return f"{title}: {'; '.join(told)}{dots}"
+
+
+def _empty(column: pd.Series) -> bool:
+    """Whether a column says nothing in any row."""
+    return bool((column.isna() | (column.astype(str) == "")).all())
