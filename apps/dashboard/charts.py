@@ -73,6 +73,7 @@ def interval_chart(
     title: str,
     people: Iterable[tuple[str, float]] = (),
     people_row: str = "people",
+    ticks: Iterable[tuple[str, str, float]] = (),
     scale: Scale = "linear",
     pick: str = "",
 ) -> alt.LayerChart:
@@ -88,6 +89,8 @@ def interval_chart(
         Each person and their own value.
     people_row : str
         Name of the row in which the persons lie; it stands last where no bar has it.
+    ticks : iterable of (str, str, float)
+        Row, whose and value of others that are too many for rows of their own: grey ticks.
     scale : {"linear", "log", "share", "correlation"}
         Of the quantity: a log scale has a logarithmic axis.
     pick : str
@@ -100,8 +103,11 @@ def interval_chart(
     """
     drawn = _bars_table(bars)
     dots = _people_table(people, people_row)
-    names = list(dict.fromkeys([*drawn["name"], *dots["name"]]))
-    logarithmic = scale == "log" and all((table["x"] > 0).all() for table in (drawn, dots) if len(table))
+    others = pd.DataFrame([tick for tick in ticks if np.isfinite(tick[2])], columns=["name", "whose", "x"])
+    names = list(dict.fromkeys([*drawn["name"], *dots["name"], *others["name"]]))
+    logarithmic = scale == "log" and all(
+        (table["x"] > 0).all() for table in (drawn, dots, others) if len(table)
+    )
     kind = (
         alt.Scale(type="log", nice=False, padding=14)
         if logarithmic
@@ -120,6 +126,8 @@ def interval_chart(
     layers = [_rules(drawn, y, logarithmic), *_open_ends(drawn, x, y), _points(drawn, x, y, pick)]
     if len(dots):
         layers.insert(0, _dots(dots, x, y))
+    if len(others):
+        layers.insert(0, _ticks(others, x, y))
     return alt.layer(*layers).properties(height=AXIS_PX + ROW_PX * max(1, len(names)))
 
 
@@ -186,6 +194,11 @@ def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
         shape="circle", size=36, filled=False, opacity=0.75, color=VERMILION, strokeWidth=1.3
     )
     return mark.encode(x=x, y=y, yOffset=spread, tooltip=tip)
+
+
+def _ticks(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    tip = [alt.Tooltip("whose:N", title="whose"), alt.Tooltip("x:Q", title="value", format=".4~g")]
+    return alt.Chart(table).mark_tick(color=GREY, thickness=1.5, size=22).encode(x=x, y=y, tooltip=tip)
 
 
 def _rules(table: pd.DataFrame, y: alt.Y, logarithmic: bool) -> alt.Chart:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,7 +11,6 @@ import streamlit as st
 from cogattn.apps.dashboard.charts import Bar, axis_title, interval_chart, show
 from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.run_reading import Reading
-from cogattn.apps.dashboard.theme import GREY
 from cogattn.registry import load_study
 from cogattn.reporting.tables import interval_text
 
@@ -94,28 +92,12 @@ def _strip(own: pd.DataFrame, shared: Mapping[str, pd.DataFrame], measure: str) 
     if np.isfinite(first["human"]):
         ends = (first["human"], first["human_lo"], first["human_hi"])
         bars.append(Bar("people", *ends, int(first["human_n"]), role="human"))
-    ticks = pd.concat(
-        [
-            table.loc[table["measure"] == measure, ["observer", "estimate"]].assign(
-                name=f"published ({name})"
-            )
-            for name, table in shared.items()
-        ]
-    ).dropna()
+    ticks = [
+        (f"published ({name})", str(row["observer"]), float(row["estimate"]))
+        for name, table in shared.items()
+        for row in table[table["measure"] == measure].to_dict("records")
+    ]
     title = axis_title(str(first["label"]), str(first["unit"]))
-    chart = interval_chart(bars, title=title, scale=first["scale"] or "linear")
-    if len(ticks):
-        mark = alt.Chart(ticks.rename(columns={"estimate": "x"})).mark_tick(
-            color=GREY, thickness=1.5, size=22
-        )
-        tips = [
-            alt.Tooltip("observer:N", title="published"),
-            alt.Tooltip("x:Q", title="value", format=".4~g"),
-        ]
-        names = [*(bar.name for bar in bars), *dict.fromkeys(ticks["name"])]
-        y = alt.Y("name:N", sort=names, title=None)
-        chart = alt.layer(mark.encode(x="x:Q", y=y, tooltip=tips), *chart.layer).properties(
-            height=80 + 40 * len(names)
-        )
+    chart = interval_chart(bars, title=title, ticks=ticks, scale=first["scale"] or "linear")
     st.markdown(f"**{literal(str(first['label']))}**")
     show(chart, alt_text=f"{title}: our observers, people, and {len(ticks)} published observers as ticks")
