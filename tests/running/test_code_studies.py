@@ -1,6 +1,6 @@
 """What stales the cells of the real studies, on a copy of the source: the science does, tables and figures do not.
 
-A child process whose path starts with the copy edits one definition after the other and asks for the digests.
+A child process whose path starts with the copy edits definitions and asks for the digests.
 """
 
 from __future__ import annotations
@@ -34,21 +34,24 @@ from cogattn.running import code
 from cogattn.running.identity import cell_code
 root = pathlib.Path(sys.argv[1])
 assert pathlib.Path(code.__file__).is_relative_to(root)
-studies, edits, harmless = json.load(sys.stdin)
+studies, science, harmless = json.load(sys.stdin)
 before = {name: cell_code(target) for name, target in studies.items()}
 def stale(*edits):
     kept = {file: (root / file).read_text() for file, _ in edits}
     for file, text in edits:
         (root / file).write_text(text)
-    said = [name for name in studies if cell_code(studies[name]).sha256 != before[name].sha256]
+    after = {name: cell_code(target) for name, target in studies.items()}
     for file, text in kept.items():
         (root / file).write_text(text)
-    return said
-said = [stale(edit) for edit in edits]
+    for name in studies:
+        assert (after[name].sha256 == before[name].sha256) == (after[name].parts == before[name].parts)
+    return {name: code.changed(before[name].parts, after[name].parts) for name in studies}
 together = stale(*harmless)
-print(json.dumps(said + [stale(edit) if together else [] for edit in harmless]))
+alone = [[name for name, parts in stale(edit).items() if parts] if any(together.values()) else [] for edit in harmless]
+print(json.dumps([stale(*science), alone]))
 """
-"""Edits that should stale nothing are made together; one by one only where they do."""
+"""All edits of the science are made at once: the parts of a digest that differ tell whom each of them stales. Those that
+should stale nothing are made together, too; one by one only where they do."""
 
 STALING = [
     ("cogattn/seeds.py", "Streams", ["masking", "naming", "search", "scanpath", "aad", "efr", "rehearsal"]),
@@ -103,9 +106,8 @@ HARMLESS = [
 ]  # fmt: skip
 
 
-def changed_source(file: str, name: str | None = None) -> str:
-    """Source with one more statement in a function, class or method, or another value of a constant."""
-    source = (ROOT / file).read_text()
+def changed_source(source: str, name: str | None = None) -> str:
+    """Return `source` with one more statement in a function, class or method, or another value of a constant."""
     lines = source.splitlines()
     tree = ast.parse(source)
     nodes = [node for node in ast.walk(tree) if name is None or _is(node, name, tree)]
@@ -121,7 +123,7 @@ def changed_source(file: str, name: str | None = None) -> str:
             start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
             lines.insert(start - 1, " " * first.col_offset + "changed_by_the_test = 1")
             changed += 1
-    assert changed, f"{file} must define {name}"
+    assert changed, f"the source must define {name}"
     text = "\n".join(lines) + "\n"
     assert ast.dump(ast.parse(text)) != ast.dump(tree)
     return text
@@ -136,32 +138,42 @@ def _is(node: ast.AST, name: str, tree: ast.Module) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stale(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | None], list[str]]:
-    """Studies whose cells go stale, by file and changed definition."""
+def stale(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Parts of each study's digest that edits of the science change, and studies that harmless edits stale, by file."""
     copy = tmp_path_factory.mktemp("copy")
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", copy)
-    edits = [(file, name) for file, name, _ in STALING]
-    harmless = [(file, None) for file in HARMLESS]
-    sources = [[(file, changed_source(file, name)) for file, name in some] for some in (edits, harmless)]
-    given = json.dumps([STUDIES, *sources])
+    science: dict[str, str] = {}
+    for file, name, _ in STALING:
+        science[file] = changed_source(science.get(file) or (ROOT / file).read_text(), name)
+    harmless = {file: changed_source((ROOT / file).read_text()) for file in HARMLESS}
+    given = json.dumps([STUDIES, list(science.items()), list(harmless.items())])
     command = [sys.executable, "-c", CHILD, str(copy)]
     environment = os.environ | {"PYTHONPATH": str(copy)}
     said = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, cwd=copy)
     assert said.returncode == 0, said.stderr
-    return dict(zip(edits + harmless, json.loads(said.stdout), strict=True))
+    changed, alone = json.loads(said.stdout)
+    return changed, dict(zip(HARMLESS, alone, strict=True))
+
+
+def _is_part(part: str, file: str, name: str | None) -> bool:
+    """Whether a part of a digest is, or belongs to, a definition of a file (any of it: None)."""
+    module, _, label = part.partition(":")
+    path = file.removesuffix(".py").removeprefix("cogattn/").replace("/", ".")
+    return module == f"cogattn.{path}" and (name is None or f"{label}.".startswith(f"{name}."))
 
 
 @pytest.mark.parametrize(("file", "name", "studies"), STALING)
 def test_a_change_of_the_science_makes_cells_stale(
-    stale: dict[tuple[str, str | None], list[str]], file: str, name: str | None, studies: list[str]
+    stale: tuple[dict[str, list[str]], dict[str, list[str]]], file: str, name: str | None, studies: list[str]
 ) -> None:
-    assert stale[file, name] == studies
+    found = [study for study, parts in stale[0].items() if any(_is_part(part, file, name) for part in parts)]
+    assert found == studies
 
 
 @pytest.mark.parametrize("file", HARMLESS)
 def test_a_change_of_tables_figures_and_commands_leaves_cells_fresh(
-    stale: dict[tuple[str, str | None], list[str]], file: str
+    stale: tuple[dict[str, list[str]], dict[str, list[str]]], file: str
 ) -> None:
-    assert stale[file, None] == []
+    assert stale[1][file] == []
