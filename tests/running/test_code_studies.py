@@ -50,8 +50,8 @@ together = stale(*harmless)
 alone = [[name for name, parts in stale(edit).items() if parts] if any(together.values()) else [] for edit in harmless]
 print(json.dumps([stale(*science), alone]))
 """
-"""All edits of the science are made at once: the parts of a digest that differ tell whom each of them stales. Those that
-should stale nothing are made together, too; one by one only where they do."""
+"""All edits of the science are made at once: the parts of a digest that differ tell whom each of them stales. Those
+that should stale nothing are made together, too; one by one only where they do."""
 
 STALING = [
     ("cogattn/seeds.py", "Streams", ["masking", "naming", "search", "scanpath", "aad", "efr", "rehearsal"]),
