@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from cogattn.apps.dashboard.forms import (
     Answer,
@@ -26,6 +27,7 @@ from cogattn.observers.lists import LIST, WILD
 
 MAX_CHARACTERS = 10_000
 """Longest text of one field."""
+WORD = re.compile(r"\w+")
 
 
 def changed(form: Form, answers: Answers) -> dict[str, Answer]:
@@ -102,9 +104,12 @@ def judged(
 def beside(sentence: str, paths: set[str], path: str = "") -> str:
     """Return which field a refusal belongs to: the one that it names first, else the one at `path`, else ""."""
     for name in (sentence.partition(" ")[0], path):
-        bare_name = name.partition("[")[0]
-        if bare_name in paths:
-            return bare_name
+        known = name.partition("[")[0]
+        if known in paths:
+            return known
+        for word in WORD.findall(sentence):  # a rule over a group names its settings without the group
+            if f"{known}.{word}" in paths:
+                return f"{known}.{word}"
     return ""
 
 

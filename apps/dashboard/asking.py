@@ -24,6 +24,8 @@ STARTS, EPOCH, SEEN, OPEN = "launch-starts", "launch-epoch", "launch-seen", "lau
 """Of this tab: answers by study, how often a form was filled from outside, addresses known, groups unfolded."""
 MAX_ADDRESS = 6000
 """Longest query of an address, in characters; a longer one names the study alone."""
+SHORT = 32
+"""Most questions of a form that unfolds as a whole."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,14 @@ def ask(study: str, form: Form) -> Asked:
 
 
 def draw(form: Form, asked: Asked, refused: Mapping[str, str]) -> None:
-    """Draw the questions; a group unfolds where it has kinds, a changed setting, or a refusal."""
+    """Draw the questions; of a long form, groups unfold that have kinds, a changed setting, or a refusal."""
     _grid([entry for entry in form if isinstance(entry, Field)], asked, refused)
     told = {*changed(form, asked.answers), *refused}
     opened = st.session_state.setdefault(OPEN, set())
+    short = len(asked.answers) <= SHORT
     for entry in form:
         if isinstance(entry, Group):
-            if entry.several or any(path.startswith(entry.path) for path in told):
+            if short or entry.several or any(path.startswith(entry.path) for path in told):
                 opened.add(entry.path)
             with st.expander(literal(entry.path), expanded=entry.path in opened):
                 _group(entry, asked, refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cogattn.apps.dashboard.jobs import Job
 from cogattn.apps.dashboard.literal import literal
 from cogattn.errors import CogattnError
 from cogattn.reporting.plan import duration
+from cogattn.running.store import RunFolder
 
 BUSY_S, IDLE_S = 1.0, 5.0
 """How often jobs are looked at while one is at work, and else."""
@@ -66,12 +68,12 @@ def _job(job: Job) -> None:
         st.markdown(f"{ICONS[job.state]} **{literal(name)}**: {MEANINGS[job.state]}{_code(job)}")
         if job.run.folder.is_dir():
             links.link("run", "Open the run", run=name)
+        _buttons(job, name)
     if job.at_work:
         share = job.n_stored / job.n_cells if job.n_cells else 0.0
         st.progress(share, text=_how_far(job))
     elif job.state != "finished" and job.n_cells:
         st.caption(f"{job.n_stored} of {job.n_cells} cells are stored.")
-    _buttons(job, name)
     if tail := jobs.log_tail(job.run):
         with st.expander("Log", expanded=job.state in ("failed", "died")):
             st.code(tail, language=None, wrap_lines=True)
@@ -103,18 +105,17 @@ def _buttons(job: Job, name: str) -> None:
             st.session_state[ASKED] = name
             st.rerun(scope="fragment")
     else:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("End this job? Its stored cells stay.")
-            sure = st.button("Yes, end it", key=f"sure-{name}", type="primary")
-            if sure or st.button("No, let it run", key=f"not-{name}"):
-                del st.session_state[ASKED]
-                _do(jobs.cancel if sure else None, job)
+        st.markdown("End this job? Its stored cells stay.")
+        sure = st.button("Yes, end it", key=f"sure-{name}", type="primary")
+        if st.button("No, let it run", key=f"not-{name}") or sure:
+            del st.session_state[ASKED]
+            _do(jobs.cancel if sure else None, job)
 
 
-def _do(what: object, job: Job) -> None:
-    """Do something to a job, and draw again."""
+def _do(what: Callable[[RunFolder], None] | None, job: Job) -> None:
+    """Do something to a job, if anything, and draw again."""
     try:
-        if callable(what):
+        if what is not None:
             what(job.run)
     except CogattnError as error:
         st.error(literal(str(error)))
