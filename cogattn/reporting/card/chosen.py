@@ -141,12 +141,10 @@ def _unknown(model: str) -> str:
     """The sentence for a name that no study knows, with the networks that it may have meant."""
     import difflib
 
-    from cogattn.observers.models import list_models
+    import timm
 
     text = model[:80]
-    known = [row.name for row in list_models("*")]
-    known += [name.partition(".")[0] for name in known]
-    close = list(dict.fromkeys(difflib.get_close_matches(text, known, n=3)))
+    close = difflib.get_close_matches(text, timm.list_models(), n=3)
     hint = f"did you mean {', '.join(close)}?" if close else "`cogattn models` lists names"
     return (
         f"model must be a network of timm, module:factory, or a decoder of cogattn aad; got {text!r}; {hint}"
