@@ -112,6 +112,18 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], Path]:
     return keep
 
 
+@pytest.fixture
+def coins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The coin study as a laboratory's own, registered for the processes that a test starts; an empty store."""
+    record = tmp_path / "packages" / "coins-1.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: coins\nVersion: 1\n")
+    (record / "entry_points.txt").write_text("[cogattn.studies]\ncoin = cogattn.testing.coin:CoinStudy\n")
+    paths = [str(record.parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return tmp_path / "runs"
+
+
 def _is_error(message: ConsoleMessage) -> bool:
     """Streamlit looks for its own server below a page's path first: these two answers are 404 by design."""
     probes = ("/_stcore/health", "/_stcore/host-config")
