@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cogattn.apps.dashboard.seeds import Value, values_of
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.atomic import alive, read_regular
 from cogattn.running.catalogue import list_runs
@@ -87,6 +88,7 @@ class Reading:
 
 
 _kept: dict[RunFolder, tuple[Stamp, Survey]] = {}
+_values: dict[RunFolder, tuple[Stamp, tuple[Value, ...]]] = {}
 _lock = threading.Lock()
 
 
@@ -149,6 +151,18 @@ def at_work(run: RunFolder) -> bool:
     return any(_lives(run.folder / f"{name}-owner") for name in names)
 
 
+def values(run: RunFolder) -> tuple[Value, ...]:
+    """Return the numbers of a run's summary, read once for as long as its files stay; raise StoreError if damaged."""
+    stamp = stamp_of(run)
+    with _lock:
+        kept = _values.get(run)
+    if kept is None or kept[0] != stamp:
+        kept = (stamp, values_of(run))
+        with _lock:
+            _values[run] = kept
+    return kept[1]
+
+
 def run_named(root: Path, name: str) -> RunFolder:
     """Return the run that an address names, ``study/id``.
 
@@ -178,7 +192,8 @@ def runs_named(root: Path, names: str, *, most: int) -> list[RunFolder]:
 
 def stamp_of(run: RunFolder) -> Stamp:
     """Return what changes when one of the files changes that a list looks at."""
-    return tuple(_stat(f"{run.folder}/{name}") for name in FILES)
+    folder = str(run.folder)
+    return tuple(_stat(f"{folder}/{name}") for name in FILES)
 
 
 def _stat(path: str) -> tuple[int, int, int] | None:
@@ -206,5 +221,6 @@ def _forget(root: Path, runs: Iterable[RunFolder]) -> None:
     """Let go of runs that have been deleted."""
     there = set(runs)
     with _lock:
-        for run in [run for run in _kept if run.root == root and run not in there]:
-            del _kept[run]
+        for kept in (_kept, _values):
+            for run in [run for run in kept if run.root == root and run not in there]:
+                del kept[run]

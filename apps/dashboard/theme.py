@@ -19,7 +19,7 @@ COMMON = {
     "headingFontWeights": [600] * 6,
     "metricValueFontSize": "1.5rem",
     "baseRadius": "0.3rem",
-    "paddingTop": "4rem",
+    "paddingTop": "1rem",
     "paddingBottom": "3rem",
     "showWidgetBorder": "true",
 }
