@@ -20,17 +20,19 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cogattn.apps.dashboard import theme
-from cogattn.exhibits import Picture, Series, Shown
+from cogattn.exhibits import Picture, Series, Shown, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     Array = NDArray[np.float64]
 
 WIDTH_PX = 520
 """Pictures are enlarged by the largest whole number that keeps them within this width."""
-OPACITY = 0.65
-"""Of a density over its picture."""
+OPACITY = (0.35, 0.85)
+"""Of a density over its picture, where it is nearly 0 and where it is highest; where it is 0 there is none."""
+SMALL_PX = 260
+"""Width of the pictures that follow a first one."""
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 """Lines differ by dashes as well as by colour."""
 FRAME = "position:relative;width:{width}px;max-width:100%;aspect-ratio:{columns}/{rows}"
@@ -68,38 +70,68 @@ def npz(shown: Shown) -> bytes:
     return file.getvalue()
 
 
-def picture(part: Picture, *, n_points: int | None = None) -> str:
-    """Return a picture as HTML, all text of it escaped.
+def pictures(parts: Sequence[Picture], *, n_points: int | None = None, density: bool = True) -> str:
+    """Return pictures side by side as HTML, all text of it escaped; those after the first are small.
 
     Parameters
     ----------
-    part : Picture
-        Its caption is the text alternative.
+    parts : sequence of Picture
+        Their captions are the text alternatives.
     n_points : int, optional
-        So many of its fixations are drawn; all when absent.
+        So many fixations are drawn of each; all when absent.
+    density : bool
+        Whether densities lie over them.
     """
+    figures = [
+        _figure(part, WIDTH_PX if number == 0 else SMALL_PX, n_points, density)
+        for number, part in enumerate(parts)
+    ]
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(figures)}</div>'
+
+
+def _figure(part: Picture, width_px: int, n_points: int | None, density: bool) -> str:
     rows, columns = part.pixels.shape[:2]
-    width = columns * max(1, WIDTH_PX // columns)
+    width = columns * (width_px // columns) or width_px
     layers = [_layer(png(codes(part.pixels)), "image/png", alt=_alternative(part))]
-    if part.weights is not None:
+    mapped = density and part.weights is not None
+    if mapped:
         layers.append(_layer(png(_coloured(part.weights)), "image/png"))
     drawing = _drawing(part, len(part.points) if n_points is None else n_points)
     if drawing:
         layers.append(_layer(drawing.encode(), "image/svg+xml"))
     frame = FRAME.format(width=width, columns=columns, rows=rows)
-    legend = "" if part.weights is None else _legend(part.weights, width)
+    legend = _legend(part.weights, width) if mapped else ""
     return (
-        f'<figure style="margin:0 0 0.5rem 0"><div style="{frame}">{"".join(layers)}</div>{legend}'
+        f'<figure style="margin:0 0 0.5rem 0;max-width:100%"><div style="{frame}">{"".join(layers)}</div>{legend}'
         f'<figcaption style="font-size:0.9rem;opacity:0.8;max-width:{width}px">{escape(part.caption)}</figcaption>'
         "</figure>"
     )
+
+
+def table(facts: Mapping[str, Value]) -> str:
+    """Return facts as an HTML table, all text escaped."""
+    line = "border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent);padding:0.25rem 0.5rem 0.25rem 0"
+    rows = (
+        f'<tr><th scope="row" style="{line};text-align:left;font-weight:400;opacity:0.8">{escape(name)}</th>'
+        f'<td style="{line}">{escape(_said(value))}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f'<table style="width:100%;border-collapse:collapse;font-size:0.9rem">{"".join(rows)}</table>'
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def chart(part: Series) -> alt.LayerChart:
     """Return lines over one axis, told apart by colour and dashes."""
     table = pd.DataFrame({"x": part.x, **part.lines}).melt("x", var_name="line", value_name="y")
     names = list(part.lines)
-    x = alt.X("x:Q", title=part.x_label, scale=alt.Scale(type=part.x_scale, nice=False, zero=False))
+    scale = alt.Scale(type=part.x_scale, nice=False, zero=False)
+    step = 1 if part.x_scale == "linear" and np.ptp(part.x) > 1 else alt.Undefined
+    x = alt.X("x:Q", title=part.x_label, scale=scale, axis=alt.Axis(tickMinStep=step))
     legend = alt.Legend(
         title=None, orient="top", labelLimit=0, columns=2, symbolSize=400, symbolStrokeWidth=2
     )
@@ -124,7 +156,7 @@ def chart(part: Series) -> alt.LayerChart:
         .mark_rule(color=theme.GREY, strokeDash=[4, 3])
         .encode(x="x:Q")
     )
-    return alt.layer(marks, lines).properties(height=240, description=part.caption)
+    return alt.layer(marks, lines).properties(height=270, description=part.caption)
 
 
 def _axes(part: Series) -> list[tuple[str, str]]:
@@ -168,7 +200,8 @@ def _coloured(weights: Array) -> NDArray[np.uint8]:
 
     share = weights / max(float(weights.max()), np.finfo(float).tiny)
     values = colormaps["cividis"](share, bytes=True)
-    values[..., 3] = round(255 * OPACITY)
+    opacity = OPACITY[0] + (OPACITY[1] - OPACITY[0]) * share
+    values[..., 3] = np.round(255 * np.where(share > 0, opacity, 0))
     return values
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cogattn.eeg.types import FloatArray
 
 N_TRIALS, TRIAL_S, N_CHANNELS = 6, 60, 16
-SHOWN_S = 10.0
+SHOWN_S = 6.0
 """Of EEG and envelopes, up to the moment that is looked at."""
 HOP_S = 0.5
 """Between two decisions."""
@@ -170,7 +170,7 @@ def _correlations(ends_s: FloatArray, first: FloatArray, second: FloatArray, tim
 
 def _envelopes(heard: Heard, time_s: float) -> Series:
     part, times_s = _stretch(heard, time_s)
-    named = {"attended": heard.attended, "ignored": heard.ignored, "decoded from EEG": heard.decoded}
+    named = {"decoded from EEG": heard.decoded, "attended": heard.attended, "ignored": heard.ignored}
     return Series(
         x=times_s,
         lines={name: _standard(signal)[part] for name, signal in named.items()},

@@ -1,6 +1,7 @@
 """What can be looked at of envelope-following responses: a modulated sound, and the spectrum of EEG that follows it.
 
-Sweeps are simulated and analysed as in a run that tests a modulation rate.
+Sweeps are simulated and analysed as in a run that tests a modulation rate, mains hum taken out of each; where mains
+have the very rate that is tested nothing can tell them from a response, and no p is given.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HIGHEST_HZ = 130
 """Of the spectrum."""
+MAINS_HZ = (50.0, 150.0)
+"""Lines of the simulated mains."""
 SHOWN_S = 0.25
 """Of a sweep."""
 MOST_SWEEPS = 400
@@ -40,14 +43,17 @@ def following_response(*, modulation_hz: int, envelope_uv: float, n_sweeps: int,
     listener : int
         Number of the simulated listener.
     """
+    from cogattn.eeg.efr.locking import without_lines
     from cogattn.eeg.efr.sweeps import growth, values_at
 
     recording = _recording(modulation_hz, envelope_uv, listener)
     best = len(recording.channels) // 2
+    lines_hz = np.setdiff1d(MAINS_HZ, modulation_hz)
     sweeps = np.stack([eeg[:, best] for eeg in recording.eeg[:n_sweeps]])
-    frequencies_hz = np.arange(1.0, HIGHEST_HZ + 1)
+    sweeps = without_lines(sweeps, lines_hz, sfreq=recording.sfreq)
+    frequencies_hz = np.setdiff1d(np.arange(1.0, HIGHEST_HZ + 1), lines_hz)
     grown = growth(values_at(sweeps, sfreq=recording.sfreq, frequencies_hz=frequencies_hz), [n_sweeps])
-    at = int(np.argmin(np.abs(frequencies_hz - modulation_hz)))
+    at = int(np.searchsorted(frequencies_hz, modulation_hz))
     return Shown(
         (
             _spectrum(frequencies_hz, grown.amplitude[0], grown.noise[0], modulation_hz),
@@ -60,7 +66,7 @@ def following_response(*, modulation_hz: int, envelope_uv: float, n_sweeps: int,
             "response found (µV)": round(MICROVOLTS * float(grown.amplitude[0, at]), 4),
             "noise of the average (µV)": round(MICROVOLTS * float(grown.noise[0, at]), 4),
             "signal to noise (dB)": round(float(grown.snr_db[0, at]), 2),
-            "p (T2circ)": float(f"{grown.p[0, at]:.2g}"),
+            "p (T2circ)": "none" if modulation_hz in MAINS_HZ else float(f"{grown.p[0, at]:.2g}"),
         },
     )
 
@@ -89,7 +95,8 @@ def _spectrum(
         y_label="amplitude (µV)",
         marks=(float(modulation_hz),),
         caption="Spectrum of the averaged EEG, beside what noise alone would leave, from the scatter of the "
-        "sweeps; the line marks the modulation rate. Harmonics follow at its multiples, mains at 50 Hz.",
+        "sweeps; the line marks the modulation rate. Harmonics follow at its multiples; mains hum, at 50 Hz, is "
+        "taken out.",
     )
 
 

@@ -17,8 +17,6 @@ from cogattn.psychophysics.masking.stimuli.noise import spectra
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cogattn.psychophysics.masking.config import NoiseSettings
-
     Array = NDArray[np.float64]
 
 PER_OCTAVE = 2
@@ -29,7 +27,7 @@ DEFAULT = MaskingConfig()
 def image_in_noise(
     *, band: int, noise_sd: float, contrast: float, image: int, scale: str, bands: str
 ) -> Shown:
-    """Return one stimulus, the same without noise, and the spectra of image, noise and band.
+    """Return one stimulus, the same without noise, and the spectra of image and noise.
 
     Parameters
     ----------
@@ -59,7 +57,8 @@ def image_in_noise(
         for shown in (stimuli.images, clean)
     )
     category = images.categories[int(images.labels[image])]
-    nominal = spectra(config.noise, config.images.size).nominal_cpi[band]
+    bands_of = spectra(config.noise, config.images.size)
+    nominal = bands_of.nominal_cpi[band]
     noise = with_noise - without
     return Shown(
         (
@@ -67,12 +66,13 @@ def image_in_noise(
                 stimuli.images[0].numpy().astype(float),
                 f"A drawn {category}, grey, in noise about {nominal:g} cycles per image of SD {noise_sd:g}.",
             ),
-            _spectrum(config.noise, band, noise_sd, noise, without),
+            _spectrum(noise, without, nominal),
             Picture(clean[0].numpy().astype(float), f"The same {category} without noise."),
         ),
         {
             "category": category,
-            "band, centre (cycles per image)": float(nominal),
+            "band, called (cycles per image)": float(nominal),
+            "band, mean (cycles per image)": round(float(bands_of.mean_cpi[band]), 2),
             "noise, SD (asked for)": noise_sd,
             "noise, SD (shown)": round(float(noise.std()), 4),
             "image, SD": round(float(without.std()), 4),
@@ -81,26 +81,17 @@ def image_in_noise(
     )
 
 
-def _spectrum(settings: NoiseSettings, band: int, noise_sd: float, noise: Array, clean: Array) -> Series:
-    """SD in half octaves of noise and image as shown, and of the band as expected."""
-    size = len(clean)
-    frequency = np.fft.fftfreq(size) * size
-    radius = np.hypot(frequency[:, None], frequency)
-    expected = spectra(settings, size)
-    lines = {
-        "noise, as shown": _in_rings(radius, _power(noise)),
-        "noise, expected": _in_rings(expected.frequencies_cpi, noise_sd**2 * expected.power[band]),
-        "image": _in_rings(radius, _power(clean - clean.mean())),
-    }
+def _spectrum(noise: Array, clean: Array, nominal_cpi: float) -> Series:
+    """SD in half octaves of noise and image as shown."""
     return Series(
-        x=_edges(size)[:-1] * 2 ** (0.5 / PER_OCTAVE),
-        lines=lines,
+        x=_edges(len(clean))[:-1] * 2 ** (0.5 / PER_OCTAVE),
+        lines={"noise": _in_rings(noise), "image": _in_rings(clean - clean.mean())},
         x_label="spatial frequency (cycles per image)",
         y_label="SD in half an octave",
         x_scale="log",
-        marks=(float(expected.nominal_cpi[band]),),
-        caption="Spectrum of the stimulus: SD of noise and image in rings of half an octave; the line marks the "
-        "centre of the band.",
+        marks=(float(nominal_cpi),),
+        caption="Spectrum of the stimulus: SD of noise and image in rings of half an octave; the line marks what the "
+        "band is called.",
     )
 
 
@@ -116,10 +107,12 @@ def _edges(size: int) -> Array:
     return lowest * 2 ** (np.arange(n + 1) / PER_OCTAVE)
 
 
-def _in_rings(radius_cpi: Array, power: Array) -> Array:
-    """Square root of the power in each ring; what lies below the lowest is in none."""
-    edges = _edges(DEFAULT.images.size)
-    total, _ = np.histogram(radius_cpi.ravel(), bins=edges, weights=power.ravel())
+def _in_rings(field: Array) -> Array:
+    """Square root of the power of a field in each ring; what lies below the lowest is in none."""
+    size = len(field)
+    frequency = np.fft.fftfreq(size) * size
+    radius = np.hypot(frequency[:, None], frequency)
+    total, _ = np.histogram(radius.ravel(), bins=_edges(size), weights=_power(field).ravel())
     return np.sqrt(total)
 
 

@@ -30,7 +30,8 @@ VARIANTS = {
     "network, no fovea": "no fovea",
 }
 """Of observers, by the name that the control has; the first, at once, the last after some seconds."""
-CONDITIONS = tuple(condition.name for task in TASKS.values() for condition in task.conditions)
+CONDITIONS = {condition.title: condition.name for task in TASKS.values() for condition in task.conditions}
+"""Names by the titles that people read."""
 MOST_ITEMS = max(max(task.set_sizes) for task in TASKS.values())
 SEARCHING = Lock()
 """A searcher keeps what it saw last: one display at a time."""
@@ -51,7 +52,7 @@ def search_display(
     Parameters
     ----------
     condition : str
-        One side of one of the six tasks.
+        Title of one side of one of the six tasks.
     set_size : int
         Items; at most the cells of the task's grid are filled.
     target_present : bool
@@ -72,8 +73,9 @@ def search_display(
         displays=DisplaySettings(pixels_per_degree=pixels_per_degree),
         rules=RulesSettings(temperature=temperature),
     )
-    n_items = min(set_size, find_condition(condition)[0].n_columns ** 2)
-    drawn = display_of(config, condition, n_items, display, target_present=target_present)
+    name = CONDITIONS[condition]
+    n_items = min(set_size, find_condition(name)[0].n_columns ** 2)
+    drawn = display_of(config, name, n_items, display, target_present=target_present)
     observer = next(one for one in plan.observers_of(config) if one.variant == VARIANTS[searcher])
     found = _searched(config, observer, drawn, display)
     return _shown(drawn, found, observer)
@@ -123,7 +125,7 @@ SEARCH_DISPLAY = Exhibit(
     about="A display of one of six tasks in which people find one kind of target sooner than the other, and where a "
     "searcher looks until it finds it.",
     controls=(
-        Control("condition", "Task and side", "tilted_in_vertical", choices=CONDITIONS),
+        Control("condition", "Task and side", "tilted among vertical", choices=tuple(CONDITIONS)),
         Control(
             "set_size",
             "Items",

@@ -10,18 +10,18 @@ import pprint
 from collections.abc import Mapping
 from functools import cache
 
-import pandas as pd
 import streamlit as st
 
 from cogattn.apps.dashboard import drawn
 from cogattn.errors import CogattnError, ConfigError
-from cogattn.exhibits import Control, Exhibit, Picture, Shown, Value
+from cogattn.exhibits import Control, Exhibit, Picture, Series, Shown, Value
 from cogattn.registry import load_study, load_target, study_entry_points
 
 FIXATION = "fixation"
 """A control of this name counts fixations: it is what Play moves."""
 FIXATIONS = "fixations"
 """The page's own slider where an exhibit has no such control."""
+DENSITY = "density"
 PLAYING, LAST = "stimuli-playing", "stimuli-last"
 EVERY_S = 0.7
 """Between two fixations while they are played."""
@@ -56,7 +56,7 @@ def page() -> None:
 
 def _stage(study: str, title: str, exhibit: Exhibit) -> None:
     """Controls, and what they make; run again by itself, without the rest of the page."""
-    controls, stage = st.columns([1, 2], gap="large")
+    controls, stage, beside = st.columns([1.1, 2.2, 1], gap="medium")
     moved = next((control for control in exhibit.controls if control.name == FIXATION), None)
     if moved is not None and _is_playing(study, title):
         _step(FIXATION, int(moved.high))
@@ -71,16 +71,20 @@ def _stage(study: str, title: str, exhibit: Exhibit) -> None:
         _stop_where_nothing_changes(shown)
     with controls:
         n_points = _player(study, title, shown, moved)
-        _told(study, title, values, shown)
+        density = _switch(shown)
     with stage:
-        _drawn(shown, n_points)
+        _drawn(shown, n_points, density)
+    with beside:
+        _told(study, title, values, shown)
 
 
-def _drawn(shown: Shown, n_points: int | None) -> None:
+def _drawn(shown: Shown, n_points: int | None, density: bool) -> None:
+    """Pictures in a row, then lines."""
+    pictures = [part for part in shown.parts if isinstance(part, Picture)]
+    if pictures:
+        st.html(drawn.pictures(pictures, n_points=n_points, density=density))
     for part in shown.parts:
-        if isinstance(part, Picture):
-            st.html(drawn.picture(part, n_points=n_points))
-        else:
+        if isinstance(part, Series):
             st.altair_chart(drawn.chart(part), width="stretch")
             st.caption(part.caption)
 
@@ -88,10 +92,7 @@ def _drawn(shown: Shown, n_points: int | None) -> None:
 def _told(study: str, title: str, values: Mapping[str, Value], shown: Shown) -> None:
     """Facts, the digest, and how to have the same elsewhere."""
     if shown.facts:
-        facts = pd.DataFrame(
-            {"": list(shown.facts), "value": [_said(value) for value in shown.facts.values()]}
-        )
-        st.table(facts.set_index(""))
+        st.html(drawn.table(shown.facts))
     digest = shown.digest()
     st.caption(f"SHA-256 of what is shown: `{digest}`")
     with st.expander("The same in Python"):
@@ -161,8 +162,10 @@ def _widget(control: Control) -> Value:
     return st.slider(control.label, low, high, number(default), step, **given)
 
 
-def _said(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _switch(shown: Shown) -> bool:
+    """Whether densities are drawn, where there are any."""
+    dense = any(isinstance(part, Picture) and part.weights is not None for part in shown.parts)
+    return dense and st.toggle("Density over the picture", value=True, key=DENSITY, bind="query-params")
 
 
 # ---- fixations in order
