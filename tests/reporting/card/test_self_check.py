@@ -43,7 +43,8 @@ def test_a_row_s_check_counts_persons_and_holds_the_nominal_share() -> None:
     (check,) = self_check([row])
     assert (check.n, check.outside) == (6, 1)
     assert check.share == pytest.approx(1 / 6)
-    assert check.lo < check.nominal < check.hi and check.holds
+    assert check.lo < check.nominal < check.hi
+    assert check.holds
 
 
 @pytest.mark.parametrize("status", ["no people", "not run", "does not apply"])
