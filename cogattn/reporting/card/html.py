@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from cogattn.reporting.card.marks import MARKS, css_class, icon
-from cogattn.reporting.card.model import STATUSES, Card, CardRow, JointRow, RunProvenance, SelfCheck, Status
+from cogattn.reporting.card.row import STATUSES, CardRow, JointRow, RunProvenance, SelfCheck, Status
 from cogattn.reporting.card.strip import strip
 from cogattn.reporting.card.style import sheet
 from cogattn.reporting.card.words import FACTS, counts_text, facts, p_text, share_text, studies_of
 from cogattn.reporting.tables import MISSING, interval_text, printable
+
+if TYPE_CHECKING:
+    from cogattn.reporting.card.model import Card
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a browser may fetch for the page: nothing."""

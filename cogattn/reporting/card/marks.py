@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cogattn.reporting.card.model import LEVEL, TARGET_POWER, Status
+from cogattn.reporting.card.row import LEVEL, TARGET_POWER, Status
 
 GREY_LIGHT, GREY_DARK = "#6B6B6B", "#9A9A9A"
 

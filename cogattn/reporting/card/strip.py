@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from cogattn.reporting.card.axis import Axis
-from cogattn.reporting.card.model import CardRow
+from cogattn.reporting.card.row import CardRow
 from cogattn.reporting.card.words import spoken
 from cogattn.reporting.tables import printable
 
