@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,11 +53,21 @@ class Server:
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start dashboards: ``serving(store)``, ``serving(store, port=old.port)``; all end with the test."""
+    yield from _servers(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """The same for servers that all tests of a module share."""
+    yield from _servers(tmp_path_factory.mktemp("servers"))
+
+
+def _servers(folder: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
     def start(store: Path, *, port: int | None = None) -> Server:
         port = port or _free_port()
-        log = tmp_path / f"server-{len(started)}.log"
+        log = folder / f"server-{len(started)}.log"
         with log.open("wb") as told:
             process = subprocess.Popen(
                 serve.command(port, headless=True), env=serve.environment(store), stdout=told, stderr=told
@@ -86,16 +97,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A tab of 1280 x 900 pixels; an error on its console fails the test."""
+    """A tab of 1280 x 900 pixels; an error on its console fails the test, and so does a request to another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     tab = context.new_page()
     tab.set_default_timeout(30_000)
     errors: list[str] = []
     tab.on("console", lambda message: errors.append(_told(message)) if _is_error(message) else None)
     tab.on("pageerror", lambda error: errors.append(str(error)))
+    abroad: list[str] = []
+    context.on("request", lambda request: None if _is_here(request.url) else abroad.append(request.url))
+    tab.on("websocket", lambda socket: None if _is_here(socket.url) else abroad.append(socket.url))
     yield tab
     context.close()
     assert not errors, f"the browser's console must hold no error; got {errors}"
+    assert not abroad, f"nothing must leave this machine; the browser asked for {abroad}"
 
 
 @pytest.fixture
@@ -128,6 +143,11 @@ def _is_error(message: ConsoleMessage) -> bool:
     """Streamlit looks for its own server below a page's path first: these two answers are 404 by design."""
     probes = ("/_stcore/health", "/_stcore/host-config")
     return message.type == "error" and not message.location.get("url", "").endswith(probes)
+
+
+def _is_here(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.hostname == serve.ADDRESS or parts.scheme in ("data", "blob", "about")
 
 
 def _told(message: ConsoleMessage) -> str:
