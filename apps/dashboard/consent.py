@@ -6,7 +6,7 @@ VERSION = "2026-11-29"
 TITLE = "Consent"
 TEXT = (
     "**What happens.** You see pictures and answer by keys or buttons, for the minutes that are given above. "
-    "You can stop at any moment by closing the page, or take part of it back by *Withdraw*.",
+    "You can stop at any moment by closing the page, and take everything back by *Withdraw*.",
     "**Flicker.** Pictures appear and disappear suddenly, some for half a second, some with strong contrast. "
     "Do not take part if you have photosensitive epilepsy or if flicker makes you unwell.",
     "**What is kept**, in the folder of runs on the computer that serves this page and nowhere else: your answers and "

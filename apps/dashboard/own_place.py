@@ -58,10 +58,11 @@ def _sentence(found: pd.Series) -> str:
     """Where the person lies, or why that cannot be said."""
     if pd.isna(found["distance"]):
         return str(found["note"])
+    distance = interval_text(found["distance"], found["distance_lo"], found["distance_hi"])
     return (
-        f"Among {found['n']:.0f} persons: "
-        f"{interval_text(found['distance'], found['distance_lo'], found['distance_hi'])} SD of people from their mean, p = {found['p']:.2g} (rank {found['rank']:.2g}) for being one of them; a place "
-        f"3 SD away would be told with probability {found['power']:.2f}."
+        f"Among {found['n']:.0f} persons: {distance} SD of people from their mean, p = {found['p']:.2g} (rank "
+        f"{found['rank']:.2g}) for being one of them; a place 3 SD away would be told with probability "
+        f"{found['power']:.2f}."
     )
 
 

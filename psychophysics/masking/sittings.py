@@ -17,6 +17,7 @@ from cogattn.measures import Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking import measures
 from cogattn.psychophysics.masking.config import LOWEST_CPI, PEOPLE_SAW, HumanObserver, MaskingConfig
+from cogattn.psychophysics.masking.counts import published_counts
 from cogattn.seeds import Streams
 from cogattn.sittings import (
     Answer,
@@ -38,6 +39,8 @@ from cogattn.vision.images.procedural import CATEGORIES
 SAW = PEOPLE_SAW["subramanian2023"]
 FOREPERIOD_MS = (400.0, 700.0)
 SHOWN_MS = 500.0
+YOU = "you"
+"""Name of the sitting's person in a table of people."""
 N_CELLS = len(SAW.noise.sds) * SAW.noise.n_bands
 
 
@@ -134,17 +137,23 @@ def _share(right: int, n: int) -> Estimate:
 
 
 def _table(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials as ``--observer.table`` reads them."""
-    counted = usable(trials)
-    return pd.DataFrame(
+    """Counts as ``--observer.table`` reads them: the paper's persons', and the sitting's as one person more."""
+    counts = published_counts()
+    person, row, band = np.nonzero(counts.n_trials)
+    paper = pd.DataFrame(
         {
-            "observer": "you",
-            "image": counted["image"],
-            "noise_sd": counted["noise_sd"],
-            "band": counted["band"],
-            "correct": counted["correct"].astype(int),
-            "nominal_cpi": LOWEST_CPI * 2.0 ** counted["band"],
+            "observer": np.asarray(counts.observers)[person],
+            "noise_sd": counts.noise_sds[row],
+            "band": band,
+            "n_correct": counts.n_correct[person, row, band],
+            "n_trials": counts.n_trials[person, row, band],
         }
+    )
+    counted = usable(trials).assign(correct=lambda t: t["correct"].astype(int), observer=YOU)
+    cells = counted.groupby(["observer", "noise_sd", "band"], as_index=False)
+    yours = cells.agg(n_correct=("correct", "sum"), n_trials=("correct", "size"))
+    return pd.concat([paper, yours], ignore_index=True).assign(
+        nominal_cpi=lambda t: LOWEST_CPI * 2.0 ** t["band"]
     )
 
 
@@ -185,8 +194,9 @@ MASKING = Sitting(
     score=_score,
     fit=Fit(
         about=(
-            "The channel (bandwidth, centre, peak sensitivity) among the 14 persons, by the study's own fit. They "
-            "did 1,050 trials each; from 210 the intervals are wide."
+            "Your channel (bandwidth, centre, peak sensitivity) by the study's own fit: the table holds the counts of "
+            "the paper's 14 persons and yours, the command fits all 15, and its place table sets you among the others. "
+            "They did 1,050 trials each; from fewer your intervals are wide, and say so."
         ),
         command="cogattn masking --observer.kind human --observer.table {file} --noise.bands pyramid",
         table=_table,

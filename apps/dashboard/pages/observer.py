@@ -6,6 +6,7 @@ goes on at its checkpoint. Nothing is begun before the box is ticked, and *withd
 
 from __future__ import annotations
 
+import math
 import platform
 import secrets
 from importlib.metadata import version
@@ -76,7 +77,7 @@ def _choose() -> None:
     )  # fmt: skip
     trials = int(n) * length.trials_each
     st.caption(
-        f"{trials} trials, about {max(1, round(trials * SECONDS_A_TRIAL / 60))} minutes"
+        f"{trials} trials, about {max(1, math.ceil(trials * SECONDS_A_TRIAL / 60))} min"
         + ("" if n >= length.enough else f"; a short block: from {length.enough} on, {length.why}")
         + "."
     )

@@ -12,6 +12,7 @@ const FEEDBACK_MS = 700;
 const CARD_MM = [85.6, 53.98];
 const PX_PER_MM = 96 / 25.4; // what a CSS pixel is said to be
 const DISTANCE_MM = 570;
+const HEADER_PX = 110; // the page's own bar, and what lies between
 const live = new WeakMap();
 
 export default function (component) {
@@ -412,7 +413,9 @@ class Session {
     const { told, state } = this;
     const scale = state.calibration ?? { px_per_mm: PX_PER_MM, distance_mm: DISTANCE_MM };
     const wanted = told.side_deg * scale.px_per_mm * scale.distance_mm * 2 * Math.tan(Math.PI / 360);
-    const room = Math.max(160, Math.min(this.root.clientWidth, window.innerHeight - (told.answers.length > 4 ? 300 : 160)));
+    this.show(true);
+    const around = this.answers.offsetHeight + this.status.offsetHeight + HEADER_PX;
+    const room = Math.max(160, Math.min(this.root.clientWidth - 8, window.innerHeight - around));
     this.ratio = window.devicePixelRatio || 1;
     let pixels = Math.round(Math.min(wanted, room) * this.ratio);
     if (told.exact_pixels) {
@@ -424,6 +427,7 @@ class Session {
     this.canvas.style.width = this.canvas.style.height = `${this.side}px`;
     this.ink = told.ink;
     this.clear();
+    this.root.scrollIntoView({ block: "start" });
   }
 
   clear() {
