@@ -217,7 +217,8 @@ def _place_rows(rows: pd.DataFrame, others: pd.DataFrame) -> tuple[Place, str]:
     """Place the values of some rows; with a remark where their errors are not known."""
     scales: Sequence[Scale] = rows["scale"].tolist()
     x = _each_on_scale(rows["estimate"].to_numpy(dtype=float), scales)
-    group = np.stack([_each_on_scale(person, scales) for person in others.to_numpy(dtype=float)])
+    group = np.array([_each_on_scale(person, scales) for person in others.to_numpy(dtype=float)])
+    group = group.reshape(len(others), len(scales))  # nobody, too
     ends = zip(rows["lo"], rows["hi"], scales, strict=True)
     se = np.array([float(standard_error(lo, hi, scale)) for lo, hi, scale in ends])
     if np.isfinite(se).all():

@@ -222,6 +222,12 @@ def test_what_cannot_be_placed_says_why_in_the_table() -> None:
     )
 
 
+def test_the_only_person_of_a_table_has_nobody_to_be_placed_among() -> None:
+    (row,) = place_table(a_summary(("p0", WIDTH, 1.0, "")), some_people(1)).itertuples()
+    assert row.n == 0
+    assert "people must be at least 3" in row.note
+
+
 def test_measures_that_people_do_not_have_are_left_out() -> None:
     other = Measure("other", "ms", "other")
     assert place_table(a_summary(("net", other, 3.0, "")), some_people()).empty
