@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cogattn.apps.dashboard.charts import DASHES, FONT_PX, SHAPES, colour
+from cogattn.apps.dashboard.theme import VERMILION
 from cogattn.reporting.tables import interval_text
 
 AxisScale = Literal["linear", "log", "nominal"]
@@ -54,6 +55,8 @@ class Curve:
     ends : (str, str)
         Columns of the interval.
     x_scale, y_scale : {"linear", "log", "nominal"}
+    human : str
+        Column with people's mean at the same place; empty where there is none.
     trials : str
         Table of trials that a point's keys are columns of; empty where there is none.
     keys : sequence of str
@@ -74,6 +77,7 @@ class Curve:
     ends: tuple[str, str] = ("lo", "hi")
     x_scale: AxisScale = "linear"
     y_scale: AxisScale = "linear"
+    human: str = ""
     trials: str = ""
     keys: Sequence[str] = ()
 
@@ -101,7 +105,7 @@ CURVES: Sequence[Curve] = (
     ),
     Curve(
         "search", "times", "Reaction time by set size", "set_size", "rt_ms", "set size (items)",
-        "reaction time (ms)", n="n", series="condition", panel=("observer", "task"), trials="search",
+        "reaction time (ms)", n="n", series="condition", panel=("observer", "task"), human="human_ms", trials="search",
         keys=("observer", "task", "condition", "set_size"),
     ),
     Curve(
@@ -223,9 +227,17 @@ def curve_chart(curve: Curve, points: pd.DataFrame, *, lines: str = "", pick: bo
         else [base.mark_line(strokeWidth=1.8).encode(**channels, color=look["color"], strokeDash=dash)]
     )
     n_names = drawn["x"].nunique()
-    return alt.layer(*joined, rules, marks).properties(
+    theirs = [_people_layer(base, place)] if curve.human in points and not nominal else []
+    return alt.layer(*joined, rules, *theirs, marks).properties(
         height=NARROW_PX * n_names + 120 if nominal else HEIGHT_PX
     )
+
+
+def _people_layer(base: alt.Chart, place: alt.X) -> alt.Chart:
+    """People's means at the places of the points, open and vermilion."""
+    tips = [alt.Tooltip("told:N", title="people at"), alt.Tooltip("human:Q", title="mean", format=".4~g")]
+    marks = base.mark_point(shape="diamond", size=110, filled=False, color=VERMILION, strokeWidth=1.8)
+    return marks.encode(x=place, y="human:Q", tooltip=tips)
 
 
 def point_name(curve: Curve, row: Mapping[str, object]) -> str:
@@ -253,6 +265,7 @@ def _drawn(curve: Curve, points: pd.DataFrame, lines: str) -> pd.DataFrame:
             "x": points[curve.x].astype(str) if curve.x_scale == "nominal" else points[curve.x].astype(float),
             "y": y,
             **bounded,
+            "human": points[curve.human].astype(float) if curve.human in points else math.nan,
             "text": [
                 f"{interval_text(*ends)}{'' if math.isnan(float(count)) else f', n {int(count):,}'}"
                 for *ends, count in zip(y, lo, hi, n, strict=True)
@@ -302,4 +315,4 @@ def _value_axis(curve: Curve, drawn: pd.DataFrame, lying: bool) -> alt.X | alt.Y
 
 
 def _axis() -> alt.Axis:
-    return alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format="~g", tickCount=6)
+    return alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format=".4~g", tickCount=6)

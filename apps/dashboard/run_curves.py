@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
-from cogattn.apps.dashboard import drawn
 from cogattn.apps.dashboard.charts import show
 from cogattn.apps.dashboard.curves import (
     PICK,
@@ -23,13 +21,10 @@ from cogattn.apps.dashboard.curves import (
 )
 from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.run_reading import Reading
+from cogattn.apps.dashboard.trial_stimulus import answers, draw, made
 from cogattn.errors import CogattnError
-from cogattn.exhibits import Picture, Shown
-from cogattn.registry import load_study
 
 TRIALS_AT_ONCE = 3
-ANSWERS = ("response", "correct", "category", "texture", "n_fixations")
-"""Columns of a trial that are told below its picture."""
 
 
 def curves(reading: Reading) -> None:
@@ -108,51 +103,9 @@ def _stimuli(reading: Reading, curve: Curve, row: Mapping[str, object], key: str
         st.columns(TRIALS_AT_ONCE), enumerate(shown.to_dict("records"), start=first + 1), strict=False
     ):
         with column:
-            stimulus(reading, curve.trials, trial, title=f"Trial {number}")
-
-
-def stimulus(reading: Reading, task: str, trial: Mapping[str, object], *, title: str) -> Shown | None:
-    """Draw what was shown in a trial, and what was answered; return it, None where it cannot be made again here."""
-    st.markdown(f"**{literal(title)}**")
-    found: Shown | None = None
-    if reading.study is None or reading.settings is None or reading.config is None:
-        st.caption(
-            "The study of this run is not installed here, or takes other settings: no stimulus can be made."
-        )
-    else:
-        try:
-            settings = json.dumps(reading.settings.config, sort_keys=True)
-            found = _made(reading.run.study, settings, task, json.dumps(_plain(trial), sort_keys=True))
-        except (CogattnError, OSError) as error:
-            st.error(literal(f"The stimulus cannot be made again here: {error}"))
-        else:
-            _drawn(found)
-    st.caption(" · ".join(literal(f"{name}: {trial[name]}") for name in ANSWERS if name in trial))
-    return found
-
-
-def _drawn(shown: Shown | None) -> None:
-    if shown is None:
-        st.caption("What was shown in this trial is not known here.")
-        return
-    for part in shown.parts:
-        if isinstance(part, Picture):
-            st.html(drawn.picture(part))
-        else:
-            st.altair_chart(drawn.chart(part), width="stretch")
-    st.caption(" · ".join(literal(f"{name}: {value}") for name, value in shown.facts.items()))
-
-
-@st.cache_data(max_entries=64, show_spinner="Making the stimulus again")
-def _made(study: str, settings: str, task: str, trial: str) -> Shown | None:
-    """A trial's stimulus by the run's own generator; the last ones are kept."""
-    loaded = load_study(study)
-    return loaded.stimulus(loaded.Config.parse(json.loads(settings)), task, json.loads(trial))
-
-
-def _plain(trial: Mapping[str, object]) -> dict[str, object]:
-    """A trial's values as JSON has them."""
-    return {str(name): getattr(value, "item", lambda value=value: value)() for name, value in trial.items()}
+            st.markdown(f"**Trial {number}**")
+            draw(made(reading, curve.trials, trial))
+            answers(trial)
 
 
 def _in_words(curve: Curve, points: pd.DataFrame) -> str:
