@@ -101,7 +101,7 @@ def _filled(model: str, out: Path, workers: int | None) -> dict[str, str]:
 
 
 def _written(card: Card, page: Path) -> None:
-    """Write the page and, beside it, the fragment as the head of a README."""
+    """Write the page and, beside it, the head of a README.md for a model hub."""
     from cogattn.reporting.card.model_index import front_matter
 
     fragment = page.with_suffix(".model-index.md")
