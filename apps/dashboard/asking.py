@@ -20,8 +20,9 @@ from cogattn.cli.flags import help_text
 
 PREFIX = "set."
 """Of settings in the address."""
-STARTS, EPOCH, SEEN, OPEN = "launch-starts", "launch-epoch", "launch-seen", "launch-open"
-"""Of this tab: answers by study, how often a form was filled from outside, addresses known, groups unfolded."""
+STARTS, EPOCH, SEEN, OPEN, FIRST = (f"launch-{name}" for name in ("starts", "epoch", "seen", "open", "first"))
+"""Of this tab: answers by study, how often a form was filled from outside, addresses known, groups unfolded, and what
+each widget began with."""
 MAX_ADDRESS = 6000
 """Longest query of an address, in characters; a longer one names the study alone."""
 SHORT = 32
@@ -77,6 +78,18 @@ def to_address(study: str, form: Form, asked: Asked) -> None:
         st.query_params.from_dict(query)
 
 
+def first(key: str, value: Answer) -> Answer:
+    """Return what a widget began with: `value`, until it is drawn.
+
+    Streamlit is told by the widget's own default: one that is put into its state from here reaches the browser after
+    the widget does, which may by then have answered that it is empty.
+    """
+    begun = st.session_state.setdefault(FIRST, {})
+    if key not in st.session_state:
+        begun[key] = value
+    return begun[key]
+
+
 def ask(study: str, form: Form) -> Asked:
     """Return the answers as they are now, before anything is drawn: the defaults at first."""
     asked = Asked({}, {})
@@ -118,7 +131,7 @@ def _ask(form: Form, start: Mapping[str, Answer], key: str, asked: Asked) -> Non
 
 
 def _remember(path: str, key: str, initial: Answer, asked: Asked) -> None:
-    held = st.session_state.setdefault(key, list(initial) if isinstance(initial, tuple) else initial)
+    held = st.session_state.get(key, first(key, initial))
     asked.answers[path] = tuple(held) if isinstance(held, list) else "" if held is None else held
     asked.keys[path] = key
 
@@ -154,11 +167,13 @@ def _group(group: Group, asked: Asked, refused: Mapping[str, str]) -> None:
     if group.several:
         kind = str(asked.answers[path])
         if len(group.kinds) > 1:
-            st.selectbox(path, list(group.kinds), key=asked.keys[path])
+            key, kinds = asked.keys[path], list(group.kinds)
+            st.selectbox(path, kinds, index=kinds.index(str(first(key, kind))), key=key)
         st.caption(literal(f"{kind}: {group.about[kind]}"))
         _refusal(refused.get(path) or refused.get(group.path))
     elif group.optional:
-        st.checkbox(group.path, key=asked.keys[path])
+        key = asked.keys[path]
+        st.checkbox(group.path, value=first(key, False) is True, key=key)
         _refusal(refused.get(path))
         if not asked.answers[path]:
             return
@@ -174,7 +189,7 @@ def _grid(fields: list[Field], asked: Asked, refused: Mapping[str, str]) -> None
     for pair in _pairs(fields):
         for column, field in zip(st.columns(2), pair, strict=False):
             with column:
-                _question(field, asked.keys[field.path])
+                _question(field, asked.keys[field.path], asked.answers[field.path])
                 _refusal(refused.get(field.path))
 
 
@@ -183,19 +198,21 @@ def _pairs(fields: list[Field]) -> Iterator[list[Field]]:
         yield fields[start : start + 2]
 
 
-def _question(field: Field, key: str) -> None:
-    label, help_ = field.path, literal(help_text(field.flat))
+def _question(field: Field, key: str, answer: Answer) -> None:
+    label, help_, begun = field.path, literal(help_text(field.flat)), first(key, answer)
     match field.form:
         case "flag":
-            st.checkbox(label, key=key, help=help_)
+            st.checkbox(label, value=begun is True, key=key, help=help_)
         case "choice":
             choices = ["", *field.choices] if field.optional else list(field.choices)
-            st.selectbox(label, choices, key=key, help=help_, format_func=lambda choice: choice or "not set")
+            begun = choices.index(str(begun))
+            st.selectbox(label, choices, begun, key=key, help=help_, format_func=lambda one: one or "not set")
         case "several":
-            st.multiselect(label, list(field.choices), key=key, help=help_, placeholder="none")
+            begun = list(begun) if isinstance(begun, tuple) else []
+            st.multiselect(label, list(field.choices), begun, key=key, help=help_, placeholder="none")
         case _:
             empty = "must be given" if field.required else "not set" if field.optional else "none"
-            st.text_input(label, key=key, help=help_, placeholder=empty, max_chars=MAX_CHARACTERS)
+            st.text_input(label, str(begun), key=key, help=help_, placeholder=empty, max_chars=MAX_CHARACTERS)
             st.caption(literal(_rule(field)))
 
 

@@ -29,7 +29,7 @@ from cogattn.errors import ConfigError, StoreError
 from cogattn.running.atomic import read_regular, sealed, unsealed, write_atomically
 from cogattn.running.environment import available_cpus
 from cogattn.running.lock import LOCK, held
-from cogattn.running.records import CellList, ConfigRecord, Record
+from cogattn.running.records import CellList, ConfigRecord, Provenance, Record
 from cogattn.running.store import JOBS, RunFolder, config_record
 
 R = TypeVar("R", bound=Record)
@@ -135,6 +135,26 @@ def look(run: RunFolder) -> Job | None:
     else:
         state = "cancelled" if cancelled else "died"
     return Job(run, record, state, n_stored, n_cells, ended.code if ended else None)
+
+
+def remaining_s(job: Job) -> float | None:
+    """Return how long a job may still take, in seconds, by its cells so far; None before it has stored one.
+
+    The cells that were stored before it started are no measure of its pace.
+    """
+    try:
+        provenance = job.run.read(Provenance)
+    except StoreError:
+        return None
+    if provenance is None or not provenance.sessions:
+        return None
+    session = provenance.sessions[-1]
+    missing = job.n_cells - job.n_stored
+    done = session.n_missing - missing
+    if done < 1 or datetime.fromisoformat(session.started) < datetime.fromisoformat(job.record.started):
+        return None
+    elapsed = (datetime.now(UTC) - datetime.fromisoformat(session.started)).total_seconds()
+    return elapsed * missing / done
 
 
 def jobs(root: Path) -> list[Job]:

@@ -87,7 +87,9 @@ def _how_far(job: Job) -> str:
         return f"checking the settings, {elapsed} so far, {workers}"
     if job.n_stored == job.n_cells:
         return f"{job.n_stored} of {job.n_cells} cells; writing tables and figures, {elapsed} so far"
-    return f"{job.n_stored} of {job.n_cells} cells, {elapsed} so far, {workers}"
+    left = jobs.remaining_s(job)
+    rest = "" if left is None else f", about {duration(left)} left"
+    return f"{job.n_stored} of {job.n_cells} cells, {elapsed} so far{rest}, {workers}"
 
 
 def _code(job: Job) -> str:

@@ -23,9 +23,10 @@ from cogattn.running.catalogue import find_run
 from cogattn.running.environment import available_cpus
 from cogattn.running.execute import open_run
 from cogattn.running.records import ConfigRecord
+from cogattn.running.store import RunFolder
 from cogattn.study import Study
 
-STUDY, NOTE, LOAD = "launch-study", "launch-note", "launch-load"
+STUDY, NOTE, LOAD, WORKERS = "launch-study", "launch-note", "launch-load", "launch-workers"
 POLL_S = 0.5
 NOTE_S = 15.0
 STAYS = """<style>
@@ -45,7 +46,9 @@ def page() -> None:
     _arrive(root, names)
     _told()
     left, right = st.columns(2, vertical_alignment="bottom")
-    name = left.selectbox("Study", names, key=STUDY)
+    key = f"{STUDY}/{st.session_state.get(asking.EPOCH, 0)}"
+    begun = str(asking.first(key, st.session_state[STUDY]))
+    name = st.session_state[STUDY] = left.selectbox("Study", names, names.index(begun), key=key)
     with right:
         _loader(root)
     try:
@@ -61,7 +64,7 @@ def _form(root: Path, study: Study) -> None:
     form = form_of(study.Config)
     asked = asking.ask(study.name, form)
     config, refused = judged(study.Config, form, asked.answers)
-    workers = st.session_state.get("launch-workers")
+    workers = st.session_state.get(WORKERS) or None
     told = _plan_of(root, study, config, workers)
     if told is not None and not told.taken:
         refused = {beside(told.text, set(asked.keys)): told.text}
@@ -79,10 +82,10 @@ def _panel(
 ) -> None:
     """What the settings would take, the buttons, and the settings to copy."""
     workers = st.selectbox(
-        "Workers", [None, *range(1, available_cpus() + 1)], key="launch-workers",
-        format_func=lambda n: "as many as fit" if n is None else str(n),
+        "Workers", range(available_cpus() + 1), key=WORKERS, format_func=lambda n: str(n or "as many as fit"),
         help="Processes at work at once, one thread each; jobs at work share the processors of this machine.",
     )  # fmt: skip
+    workers = workers or None
     if refused:
         n = len(refused)
         st.error(
@@ -93,7 +96,7 @@ def _panel(
             st.error(literal(refused[""]))
     told = _plan_of(root, study, config, workers)
     with st.container(horizontal=True):
-        ask = st.button("Plan", disabled=config is None, help="Check the settings and say what they take.")
+        ask = st.button("Plan", help="Check the settings and say what they take.")
         ready = config is not None and told is not None and told.taken
         go = st.button("Launch", type="primary", disabled=not ready, help="After its plan: start the run.")
     if config is None:
@@ -101,8 +104,9 @@ def _panel(
     if ask:
         planner(root).ask(study.name, config, workers)
         st.rerun()
-    if go:
+    if go and ready:
         _launch(root, study, config, workers)
+    _there(open_run(study, config, root))
     _plan(root, study, config, workers)
     _copies(root, study, form, asked, config)
 
@@ -115,9 +119,15 @@ def _plan(root: Path, study: Study, config: StudyConfig, workers: int | None) ->
         st.fragment(_wait, run_every=POLL_S)(root, study.name, config, workers)
     elif (told := future.result()).taken:
         _sums(told)
-        run = open_run(study, config, root)
-        if run.finished:
-            links.link("run", "This run is finished: open it", run=links.name_of(run))
+
+
+def _there(run: RunFolder) -> None:
+    """Say where these settings have been run already, or are being."""
+    job = jobs.look(run)
+    if job is not None and job.at_work:
+        st.info("This run is on its way; see above.", icon=":material/play_circle:")
+    elif run.finished:
+        links.link("run", "This run is finished: open it", run=links.name_of(run))
 
 
 def _wait(root: Path, study: str, config: StudyConfig, workers: int | None) -> None:
@@ -166,8 +176,7 @@ def _arrive(root: Path, names: list[str]) -> None:
         _load(root, run)
     elif (study := asking.from_address()) in names:
         st.session_state[STUDY] = study
-    st.session_state.setdefault(STUDY, st.session_state.get("launch-last", names[0]))
-    st.session_state["launch-last"] = st.session_state[STUDY]
+    st.session_state.setdefault(STUDY, names[0])
 
 
 def _loader(root: Path) -> None:
