@@ -147,7 +147,7 @@ def _is_error(message: ConsoleMessage) -> bool:
 
 def _is_here(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.hostname == serve.ADDRESS or parts.scheme in ("data", "blob", "about")
+    return parts.hostname == serve.ADDRESS or parts.scheme in ("data", "blob", "about", "file")
 
 
 def _told(message: ConsoleMessage) -> str:
