@@ -17,11 +17,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
+
 from cogattn.config import KIND, Settings, StudyConfig, groups_of
 from cogattn.errors import CogattnError, ConfigError, DataError
+from cogattn.exhibits import Exhibit, Picture, Shown
 from cogattn.measures import KEY, PEOPLE_COLUMNS, SUMMARY_COLUMNS
 from cogattn.observers.observer import Role
-from cogattn.registry import complete, load_study
+from cogattn.registry import complete, load_study, load_target
 from cogattn.running.cells import pack, unpack
 from cogattn.running.checkpoints import Checkpoint
 from cogattn.running.execute import run_cell
@@ -351,6 +354,38 @@ def check_code_is_found(study: Study) -> None:
     _require(len(cell_code(target_of(study)).parts) > 0, "the code that a cell reaches must be found")
 
 
+def check_exhibits(study: Study) -> None:
+    """What can be looked at loads, takes what its controls say, and is the same each time; so is a trial's stimulus."""
+    for title, target in study.exhibits.items():
+        exhibit = load_target(target)
+        _require(isinstance(exhibit, Exhibit), f"exhibit {title!r} must be an Exhibit; got {target}")
+        values = {control.name: control.default for control in exhibit.controls}
+        shown = exhibit.make(**values)
+        _check_shown(f"exhibit {title!r}", shown)
+        _require(shown.digest() == exhibit.make(**values).digest(), f"exhibit {title!r} must be pure")
+    config = study.demo()
+    for task, table in Trials.of(study.tables, list(_demo(study).values())).items():
+        trial = table.iloc[0].to_dict() if len(table) else None
+        shown = study.stimulus(config, task, trial) if trial else None
+        if shown is not None:
+            _check_shown(f"the stimulus of table {task}", shown)
+            again = study.stimulus(config, task, trial or {})
+            _require(
+                again is not None and again.digest() == shown.digest(), "a trial's stimulus must be pure"
+            )
+
+
+def _check_shown(what: str, shown: Shown) -> None:
+    _require(len(shown.parts) > 0, f"{what} must have a part")
+    for part in shown.parts:
+        arrays = [part.pixels] if isinstance(part, Picture) else [part.x, *part.lines.values()]
+        _require(all(np.isfinite(array).all() for array in arrays), f"{what} must hold finite numbers")
+        _require(bool(part.caption), f"{what} must say in words what it shows")
+        if isinstance(part, Picture):
+            inside = part.pixels.min() >= 0 and part.pixels.max() <= 1
+            _require(bool(inside), f"pixels of {what} must lie in [0, 1]")
+
+
 def check_imports_no_torch(study: Study) -> None:
     """Loading a study and its settings loads no torch, so that help answers at once."""
     code = (
@@ -384,6 +419,7 @@ CHECKS: tuple[Check, ...] = (
     check_summary,
     check_without_an_observer,
     check_figures,
+    check_exhibits,
     check_seed,
 )
 """All that a study's demo is put through; `check_every_setting` takes longer and is called by itself."""

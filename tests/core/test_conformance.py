@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ConfigDict, Field
 
 from cogattn.config import Settings, StudyConfig
+from cogattn.exhibits import Exhibit, Picture, Shown
 from cogattn.registry import load_study, study_entry_points
 from cogattn.seeds import Streams
 from cogattn.study import Results, Trials
@@ -248,6 +250,46 @@ class BadFingerprint(CoinStudy):
         return {"images": "v1"}
 
 
+def _shown(pixels: float = 0.5, caption: str = "grey") -> Shown:
+    return Shown([Picture(np.full((2, 2), pixels), caption)])
+
+
+BLINDING = Exhibit("Blinding", "Too bright.", [], lambda: _shown(pixels=1.5))
+WORDLESS = Exhibit("Wordless", "Nothing is said.", [], lambda: _shown(caption=""))
+RESTLESS = Exhibit("Restless", "Never the same.", [], lambda: _shown(pixels=np.random.default_rng().random()))
+
+
+class Blinding(CoinStudy):
+    """Coins."""
+
+    exhibits: ClassVar[Mapping[str, str]] = {"Blinding": f"{__name__}:BLINDING"}
+
+
+class Wordless(CoinStudy):
+    """Coins."""
+
+    exhibits: ClassVar[Mapping[str, str]] = {"Wordless": f"{__name__}:WORDLESS"}
+
+
+class Restless(CoinStudy):
+    """Coins."""
+
+    exhibits: ClassVar[Mapping[str, str]] = {"Restless": f"{__name__}:RESTLESS"}
+
+
+class NoExhibit(CoinStudy):
+    """Coins."""
+
+    exhibits: ClassVar[Mapping[str, str]] = {"None": f"{__name__}:CoinStudy"}
+
+
+class RestlessStimulus(CoinStudy):
+    """Coins."""
+
+    def stimulus(self, config: CoinConfig, task: str, trial: Mapping[str, object]) -> Shown:
+        return RESTLESS.make()
+
+
 @pytest.mark.parametrize(
     ("study", "check"),
     [
@@ -277,6 +319,11 @@ class BadFingerprint(CoinStudy):
             "check_missing_files_are_found: check must refuse a file that is not there; got none for table",
         ),
         (BadFingerprint, "check_inputs: inputs: images must be a SHA-256"),
+        (Blinding, "check_exhibits: pixels of exhibit 'Blinding' must lie in [0, 1]"),
+        (Wordless, "check_exhibits: exhibit 'Wordless' must say in words"),
+        (Restless, "check_exhibits: exhibit 'Restless' must be pure"),
+        (NoExhibit, "check_exhibits: exhibit 'None' must be an Exhibit"),
+        (RestlessStimulus, "check_exhibits: a trial's stimulus must be pure"),
     ],
 )
 def test_each_fault_is_found_by_its_check(
