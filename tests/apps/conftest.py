@@ -139,6 +139,21 @@ def coins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
+@pytest.fixture(scope="session")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two real runs of masking, two ideal observers before the same stimuli; for tests that only read."""
+    import cogattn
+
+    root = tmp_path_factory.mktemp("masked") / "runs"
+    for centre in (8.0, 12.0):
+        cogattn.run(
+            "masking", out=root, workers=1, observer={"kind": "template", "center_cpi": centre},
+            images={"n_images": 96, "size": 64}, noise={"n_bands": 4, "lowest_cpi": 3.5, "sds": [0, 0.04, 0.16]},
+            channel={"n_bootstrap": 100, "gain": "log-gaussian"},
+        )  # fmt: skip
+    return root
+
+
 def _is_error(message: ConsoleMessage) -> bool:
     """Streamlit looks for its own server below a page's path first: these two answers are 404 by design."""
     probes = ("/_stcore/health", "/_stcore/host-config")
