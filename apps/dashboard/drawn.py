@@ -35,7 +35,8 @@ SMALL_PX = 260
 """Width of the pictures that follow a first one."""
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 """Lines differ by dashes as well as by colour."""
-FRAME = "position:relative;width:{width}px;max-width:100%;aspect-ratio:{columns}/{rows}"
+EDGE = "outline:1px solid color-mix(in srgb,currentColor 25%,transparent)"
+FRAME = "position:relative;width:{width}px;max-width:100%;aspect-ratio:{columns}/{rows};" + EDGE
 LAYER = "position:absolute;inset:0;width:100%;height:100%;image-rendering:pixelated"
 
 

@@ -25,7 +25,7 @@ MAINS_HZ = (50.0, 150.0)
 """Lines of the simulated mains."""
 SHOWN_S = 0.25
 """Of a sweep."""
-MOST_SWEEPS = 400
+MOST_SWEEPS, N_CHANNELS = 400, 5
 MICROVOLTS = 1e6
 
 
@@ -77,7 +77,11 @@ def _recording(modulation_hz: float, envelope_uv: float, listener: int) -> Recor
     from cogattn.eeg.recordings.files import listeners
 
     source = SimulatedSweeps(
-        n_listeners=listener + 1, modulation_hz=modulation_hz, envelope_uv=envelope_uv, n_sweeps=MOST_SWEEPS
+        n_listeners=listener + 1,
+        n_channels=N_CHANNELS,
+        modulation_hz=modulation_hz,
+        envelope_uv=envelope_uv,
+        n_sweeps=MOST_SWEEPS,
     )
     config = EfrConfig(
         recordings=source, following=False, steady_state=SteadyStateSettings(modulation_hz=modulation_hz)

@@ -52,6 +52,7 @@ def image_in_noise(
     images = trial_images(config)
     trial = pd.DataFrame({"image": [image], "band": [band], "noise_sd": [noise_sd]})
     stimuli, clean = stimuli_of(config, images, trial)
+    clean = clean.clamp(0, 1)
     with_noise, without = (
         np.asarray(to_scale(shown[0], config.stimulus.scale), dtype=float)
         for shown in (stimuli.images, clean)
