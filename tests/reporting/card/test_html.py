@@ -18,6 +18,7 @@ from cogattn.reporting.card.model import STATUSES, Card
 from cogattn.reporting.card.strip import RADIUS, strip, swarm
 from cogattn.reporting.card.words import FACTS, facts
 from tests.reporting.card.samples import CARD, HOSTILE, HOSTILE_CARD, PEOPLE, ROWS
+from tests.reporting.card.seen import deuteranope, lightness_of, linear, luminance_of, rgb_of
 
 VOID = {"meta", "link", "br", "img", "hr"}
 SVG = {"svg", "path", "circle", "rect"}
@@ -129,14 +130,16 @@ def test_what_does_not_apply_is_grey(read: Reader) -> None:
 def test_tested_statuses_differ_in_lightness_to_deuteranopes_and_on_grey_paper(theme: str) -> None:
     colours = [getattr(MARKS[status], theme) for status in ("inside", "outside", "underpowered")]
     for seen in (deuteranope, lambda rgb: rgb):
-        lightness = [lightness_of(seen(linear(colour))) for colour in colours]
+        lightness = [lightness_of(seen(linear(rgb_of(colour)))) for colour in colours]
         assert min(abs(a - b) for a, b in itertools.combinations(lightness, 2)) > 12
 
 
 @pytest.mark.parametrize(("theme", "ground"), [("light", "#ffffff"), ("dark", "#15171a")])
 def test_every_icon_stands_out_from_the_page(theme: str, ground: str) -> None:
     for mark in MARKS.values():
-        luminance = sorted([luminance_of(linear(getattr(mark, theme))), luminance_of(linear(ground))])
+        luminance = sorted(
+            [luminance_of(linear(rgb_of(getattr(mark, theme)))), luminance_of(linear(rgb_of(ground)))]
+        )
         contrast = (luminance[1] + 0.05) / (luminance[0] + 0.05)
         assert contrast >= 2.5
         assert contrast >= 3 or mark is MARKS["underpowered"]
@@ -203,28 +206,3 @@ def test_an_empty_card_is_a_page() -> None:
 
 def test_where_the_store_is_is_not_told() -> None:
     assert "/home/somebody" not in page(CARD)
-
-
-def linear(colour: str) -> np.ndarray:
-    value = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def deuteranope(rgb: np.ndarray) -> np.ndarray:
-    """Machado, Oliveira, Fernandes (2009), table 1, severity 1.0, on linear light."""
-    matrix = [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ]
-    return np.clip(np.array(matrix) @ rgb, 0, 1)
-
-
-def luminance_of(rgb: np.ndarray) -> float:
-    return float(rgb @ [0.2126, 0.7152, 0.0722])
-
-
-def lightness_of(rgb: np.ndarray) -> float:
-    """CIE L*."""
-    y = luminance_of(rgb)
-    return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
