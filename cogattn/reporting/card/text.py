@@ -7,15 +7,16 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cogattn.reporting.card.words import MISSING, counts_text, interval_text, p_text, studies_of, unit_text
-from cogattn.reporting.tables import aligned, printable
+from cogattn.reporting.card.words import counts_text, p_text, share_text, studies_of, unit_text
+from cogattn.reporting.tables import MISSING, aligned, interval_text, printable
 
 if TYPE_CHECKING:
     from cogattn.reporting.card.model import Card
     from cogattn.reporting.card.row import CardRow, JointRow, SelfCheck
 
-HEADER = ("observer [95 %]", "people (n)", "SD away", "p", "status")
+HEADER = ("observer [95 %]", "people (n)", "SDs", "p", "rank", "power")
 INDENT = "    "
+STATUS = "status"
 UNMEASURED = ("not run", "does not apply")
 
 
@@ -35,33 +36,27 @@ def text(card: Card, width: int = 80) -> str:
     title = printable(f"Card of {card.observer}")
     lines = [title, "=" * min(width, len(title)), *_wrapped(_about(card), width)]
     lines += [line for problem in card.problems for line in _wrapped(f"* {problem}", width, "  ")]
-    lines.append("")
     if cells:
-        lines += [INDENT + _line(HEADER, widths), INDENT + "-" * (sum(widths) + 2 * len(widths) - 2)]
+        header = INDENT + _line(HEADER, widths)
+        lines += ["", header.ljust(width - len(STATUS)) + STATUS, "-" * width]
     for own in studies_of(card.rows).values():
         joint = [row for row in card.joint if row.study == own[0].study]
-        lines += _block(own, joint, widths, notes, width)
+        lines += ["", *_block(own, joint, widths, notes, width)]
     lines += ["", *_notes(notes, width)] if notes else []
-    if card.check:
-        lines += ["", *_checked(card.check, width)]
-    return "\n".join(lines)
+    lines += ["", *_checked(card.check, width)] if card.check else []
+    return "\n".join([*lines, *_remarks(card, width)])
 
 
 def _about(card: Card) -> str:
     tested = sum(math.isfinite(row.p) for row in card.rows)
-    measured = sum(row.status not in UNMEASURED for row in card.rows)
-    about = f"{_many(measured, 'measure')} of {_many(len(card.provenance), 'study', 'studies')}: "
-    about += counts_text(card) + "."
+    about = f"Rows: {counts_text(card)}."
     if tested:
         about += (
-            f" p is by Holm over the {tested} that were tested. Outside: p is at most .05. Underpowered: it is not, but"
-            " so few people would let one who is 3 of their SDs away pass more often than one time in five."
+            f" SDs: how far from people's mean, in their standard deviations. p: could the observer be one of these"
+            f" people; by Holm over the {tested} rows that were tested. Outside: p is at most .05. Underpowered: it is"
+            " not, but among so few people one who is 3 SDs away would be missed more often than one time in five."
         )
     return about
-
-
-def _many(n: int, word: str, words: str = "") -> str:
-    return f"{n} {word if n == 1 else words or f'{word}s'}"
 
 
 def _block(
@@ -72,17 +67,22 @@ def _block(
     kind = "behaves like people?" if first.kind == "behaves like" else "explains people?"
     lines = [f"{first.study}: {kind}" + (f" ({first.run})" if first.run else "")]
     if first.status in UNMEASURED:
-        return [*lines, *_wrapped(f"{first.status}: {first.note}", width - 2, "", "  ")]
+        return [*lines, *_wrapped(f"{first.status}: {first.note}", width, "  ", "  ")]
     for row in rows:
-        footnote = _footnote(row.note, notes)
-        lines += _wrapped(unit_text(row) + footnote, width, INDENT, "  ")
+        lines += _headed(unit_text(row) + _footnote(row.note, notes), row.status, width)
         lines.append(INDENT + _line(_cells(row), widths))
+    labels = {row.measure: row.label for row in rows}
     for one in joint:
-        labels = {row.measure: row.label for row in rows}
         names = ", ".join(labels.get(key, key) for key in one.measures)
-        told = f"jointly ({names}): {one.distance:.1f} SD away, p {_is(one.p)}, n {one.n_people}; not counted"
+        told = f"jointly ({names}): {one.distance:.1f} SDs, p {_is(one.p)}, n {one.n_people}; counts in no status"
         lines += _wrapped(told + _footnote(one.note, notes), width, INDENT, "  ")
     return lines
+
+
+def _headed(label: str, status: str, width: int) -> list[str]:
+    """A label, wrapped, with its status at the right of the first line."""
+    first, *rest = _wrapped(label, width - len(status) - 2, INDENT, "  ")
+    return [first.ljust(width - len(status)) + status, *rest]
 
 
 def _cells(row: CardRow) -> tuple[str, ...]:
@@ -91,7 +91,8 @@ def _cells(row: CardRow) -> tuple[str, ...]:
         people = interval_text(row.human, math.nan, math.nan)
         people += f" ({row.n_people})" if row.n_people else ""
     away = f"{row.distance:.1f}" if math.isfinite(row.distance) else MISSING
-    return interval_text(row.estimate, row.lo, row.hi), people, away, p_text(row.p_holm), row.status
+    numbers = p_text(row.p_holm), share_text(row.rank), share_text(row.power)
+    return interval_text(row.estimate, row.lo, row.hi), people, away, *numbers
 
 
 def _is(p: float) -> str:
@@ -133,6 +134,13 @@ def _checked(checks: Sequence[SelfCheck], width: int) -> list[str]:
     ]
     table = aligned(("measure", "outside", "share [95 %]", ""), rows).splitlines()
     return [*_wrapped(about, width), *(INDENT[2:] + line for line in table)]
+
+
+def _remarks(card: Card, width: int) -> list[str]:
+    """What the runs say a reader must know, study by study."""
+    told = [(one.study, remark) for one in card.provenance for remark in one.remarks]
+    lines = [line for study, remark in told for line in _wrapped(f"{study}: {remark}", width, INDENT, "  ")]
+    return ["", "What the runs say:", *lines] if lines else []
 
 
 def _wrapped(words: str, width: int, indent: str = "", start: str = "") -> list[str]:
