@@ -79,11 +79,14 @@ class Reading:
     ----------
     runs : tuple of Listed
         Those that have been read.
+    studies : tuple of str
+        Of all runs, read or not.
     unread : int
         How many there are besides.
     """
 
     runs: tuple[Listed, ...]
+    studies: tuple[str, ...] = ()
     unread: int = 0
 
 
@@ -117,7 +120,8 @@ def read(root: Path, *, seconds: float = math.inf) -> Reading:
                 _kept[run] = kept
         found.append(kept[1])
     _forget(root, runs)
-    return Reading(tuple(listed(one) for one in found), unread)
+    studies = tuple(sorted({run.study for run in runs}))
+    return Reading(tuple(listed(one) for one in found), studies, unread)
 
 
 def listed(one: Survey) -> Listed:

@@ -120,21 +120,7 @@ def _summary(made: Made) -> str:
     rows = csv.writer(sink, lineterminator="\n")
     rows.writerow(SUMMARY_COLUMNS)
     for observer in made.observers:
-        value = made.estimate
-        rows.writerow(
-            (
-                observer,
-                "control",
-                "heads",
-                made.label,
-                "share",
-                "share",
-                value,
-                value - 0.1,
-                value + 0.1,
-                100,
-                *4 * ("",),
-            )
-            + (made.note,)
-        )
+        numbers = (made.estimate, made.estimate - 0.1, made.estimate + 0.1, 100)
+        text = (observer, "control", "heads", made.label, "share", "share")
+        rows.writerow((*text, *numbers, *("" for _ in range(4)), made.note))
     return sink.getvalue()

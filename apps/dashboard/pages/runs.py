@@ -41,10 +41,10 @@ def page() -> None:
     _damaged(found.runs)
     if found.unread or any(one.survey.state == "unfinished" for one in found.runs):
         st.fragment(_under_way, run_every=PULSE_S if not found.unread else SOON_S)(found)
-    shown, view = _chosen(found.runs)
+    shown, view = _chosen(found)
     st.caption(_counted(shown, found))
     if not shown:
-        st.info("No run passes these filters.")
+        link("", "No run passes these filters: show all", icon=":material/filter_alt_off:")
     elif view == SEEDS:
         show_seeds([one.survey for one in shown])
     else:
@@ -59,11 +59,11 @@ def _how_to_begin() -> None:
     st.caption(f"Folder of runs: {literal(str(store()))}")
 
 
-def _chosen(runs: Sequence[Listed]) -> tuple[list[Listed], str]:
+def _chosen(found: Reading) -> tuple[list[Listed], str]:
     """The runs that pass the filters, which the address holds, and how to show them."""
-    studies = sorted({one.run.study for one in runs})
+    runs = found.runs
     columns = st.columns([2, 3, 3, 3], vertical_alignment="bottom")
-    study = columns[0].selectbox("Study", [ALL, *studies], key="study", bind="query-params")
+    study = columns[0].selectbox("Study", [ALL, *found.studies], key="study", bind="query-params")
     observer = columns[1].text_input(
         "Observer",
         key="observer",
@@ -87,7 +87,8 @@ def _chosen(runs: Sequence[Listed]) -> tuple[list[Listed], str]:
         filters = Filters("" if study == ALL else str(study), observer or "", where=_words(where or ""))
         passed = {id(one) for one in passing([one.survey for one in runs], filters)}
     except ConfigError as error:
-        columns[2].error(literal(str(error).replace("--where", "Settings")))
+        if not found.unread:
+            columns[2].error(literal(str(error).replace("--where", "Settings")))
         return [], str(view)
     kept = [one for one in runs if id(one.survey) in passed and (not statuses or one.status in set(statuses))]
     return kept, str(view)
