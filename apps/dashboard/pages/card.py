@@ -7,7 +7,7 @@ hold can be chosen. The numbers are those of ``cogattn card NAME --json``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -17,11 +17,21 @@ from cogattn.apps.dashboard import carded, charts, links
 from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.place import store
 from cogattn.errors import CogattnError
-from cogattn.reporting.card.html import KINDS
 from cogattn.reporting.card.marks import MARKS
-from cogattn.reporting.card.model import STATUSES, Card, CardRow, Status
+from cogattn.reporting.card.model import Card
 from cogattn.reporting.card.model_index import front_matter
-from cogattn.reporting.card.words import FACTS, facts, p_text, share_text, spoken, studies_of, unit_text
+from cogattn.reporting.card.row import STATUSES, CardRow, Status
+from cogattn.reporting.card.words import (
+    FACTS,
+    KINDS,
+    SELF_CHECK,
+    facts,
+    how_to_read,
+    joint_text,
+    spoken,
+    studies_of,
+    unit_text,
+)
 from cogattn.reporting.tables import MISSING, interval_text
 
 NOBODY = "nobody"
@@ -88,7 +98,9 @@ def _draw(pair: Pair) -> None:
     measured = dict.fromkeys(row.study for row in rows if row.measure)
     for study in measured:
         _study(pair, study)
-    _without([row for row in rows if row.study not in measured])
+    if any(row.study not in measured for row in rows):
+        st.header("Without numbers", divider="gray")
+        _without(pair, measured)
     _check(pair)
     _provenance(pair)
 
@@ -97,11 +109,7 @@ def _first(pair: Pair) -> None:
     """What must be known before the numbers."""
     for problem in dict.fromkeys(problem for card in pair.values() for problem in card.problems):
         st.warning(literal(problem))
-    st.caption(
-        "Each person is a dot, and the observer is placed among people as one more. p asks whether it could be one of "
-        "them, corrected by Holm over all tested rows of its card; the conformal rank asks the same without supposing "
-        "that people are normal. Brackets hold 95 % intervals. There is no overall score."
-    )
+    st.caption(literal(how_to_read()))
 
 
 def _glance(pair: Pair) -> None:
@@ -186,7 +194,7 @@ def _study(pair: Pair, study: str) -> None:
     rows = {name: studies_of(card.rows).get(study, []) for name, card in pair.items()}
     first = next(own[0] for own in rows.values() if own)
     st.header(literal(study), divider="gray")
-    st.caption(KINDS.get(first.kind, first.kind))
+    st.caption(KINDS[first.kind])
     for remark in dict.fromkeys(_remarks(pair, study)):
         st.markdown(f"- {literal(remark)}")
     for _, measure in _keys([row for own in rows.values() for row in own]):
@@ -194,12 +202,7 @@ def _study(pair: Pair, study: str) -> None:
         _measure(found, measure)
     for name, card in pair.items():
         for row in (each for each in card.joint if each.study == study):
-            st.caption(
-                f"{literal(name)}, jointly by {literal(', '.join(row.measures))}: distance "
-                f"{literal(interval_text(row.distance, row.distance_lo, row.distance_hi))} SD of people, "
-                f"p {p_text(row.p)}, conformal rank {share_text(row.rank)}, power {share_text(row.power)}, "
-                f"{row.n_people} people; counted in no status."
-            )
+            st.caption(f"{literal(name)}, {literal(joint_text(row))}.")
 
 
 def _remarks(pair: Pair, study: str) -> Iterator[str]:
@@ -250,23 +253,21 @@ def _figure(measured: Mapping[str, CardRow], measure: str) -> None:
     charts.show(chart, alt_text=" ".join(spoken(row, name) for name, row in measured.items()))
 
 
-def _without(rows: Sequence[CardRow]) -> None:
-    """Studies of which there is no number, in grey, and why."""
-    if not rows:
-        return
-    st.header("Without numbers", divider="gray")
-    for study, own in studies_of(rows).items():
-        told = dict.fromkeys((row.status, row.note) for row in own)
-        notes = "; ".join(f"{_status(status)} :gray[{literal(note)}]" for status, note in told)
-        st.markdown(f"**{literal(study)}** {notes}")
+def _without(pair: Pair, measured: Collection[str]) -> None:
+    """Studies of which there is no number, in grey, by status and observer."""
+    for name, card in pair.items():
+        by_status: dict[Status, list[str]] = {}
+        for row in card.rows:
+            if row.study not in measured:
+                by_status.setdefault(row.status, []).append(row.study)
+        whose = f"{literal(name)}: " if len(pair) > 1 else ""
+        for status, studies in by_status.items():
+            st.markdown(f"{whose}{_status(status)} :gray[{literal(', '.join(studies))}]")
 
 
 def _check(pair: Pair) -> None:
     st.header("Self-check", divider="gray")
-    st.caption(
-        "Each person is left out and placed among the others by the same test, uncorrected. If the test is right, the "
-        "share that comes out outside is the nominal one."
-    )
+    st.caption(literal(SELF_CHECK))
     checks = {(each.study, each.measure): each for card in pair.values() for each in card.check}
     if not checks:
         st.markdown("No row has people one by one, so that there is nobody to be left out.")

@@ -6,15 +6,34 @@ has a text that says what it shows, and every text from outside (names, notes, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from cogattn.reporting.card.marks import MARKS, css_class, icon
-from cogattn.reporting.card.row import STATUSES, CardRow, JointRow, RunProvenance, SelfCheck, Status
+from cogattn.reporting.card.places import Distances
+from cogattn.reporting.card.row import (
+    STATUSES,
+    TARGET_POWER,
+    CardRow,
+    JointRow,
+    RunProvenance,
+    SelfCheck,
+    Status,
+)
 from cogattn.reporting.card.strip import strip
 from cogattn.reporting.card.style import sheet
-from cogattn.reporting.card.words import FACTS, counts_text, facts, p_text, share_text, studies_of
+from cogattn.reporting.card.words import (
+    FACTS,
+    KINDS,
+    SELF_CHECK,
+    counts_text,
+    facts,
+    how_to_read,
+    joint_text,
+    studies_of,
+)
 from cogattn.reporting.tables import MISSING, interval_text, printable
 
 if TYPE_CHECKING:
@@ -22,10 +41,6 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a browser may fetch for the page: nothing."""
-KINDS = {
-    "behaves like": "does it behave like people?",
-    "explains people": "does it explain what is recorded from people?",
-}
 
 
 def page(card: Card) -> str:
@@ -41,7 +56,7 @@ def page(card: Card) -> str:
     str
         HTML 5 in UTF-8, without script and without links to anything outside itself.
     """
-    studies = studies_of(card.rows)
+    studies = studies_of([row for row in card.rows if row.measure])
     names = {study: f"study-{i}" for i, study in enumerate(studies)}
     parts = [
         "<!DOCTYPE html>",
@@ -54,7 +69,9 @@ def page(card: Card) -> str:
         *_header(card, names),
         "<main>",
         *_first(card),
+        *_glance(card.rows),
         *(part for study, rows in studies.items() for part in _study(card, study, rows, names[study])),
+        *_without([row for row in card.rows if not row.measure]),
         *_check(card.check),
         *_provenance(card),
         "</main>",
@@ -70,7 +87,7 @@ def _header(card: Card, names: dict[str, str]) -> Iterator[str]:
     yield f"<h1>{_text(card.observer)}</h1>"
     yield f'<p class="soft">One observer through all studies, placed among people. Made {_text(card.made)}.</p>'
     links = "".join(f'<li><a href="#{name}">{_text(study)}</a></li>' for study, name in names.items())
-    yield f'<nav aria-label="Studies"><ul>{links}<li><a href="#check">self-check</a></li>'
+    yield f'<nav aria-label="Parts"><ul>{links}<li><a href="#check">self-check</a></li>'
     yield '<li><a href="#provenance">provenance</a></li></ul></nav></header>'
 
 
@@ -78,12 +95,7 @@ def _first(card: Card) -> Iterator[str]:
     """What must be known before the numbers: what cannot be used, how to read, how many rows have each status."""
     yield '<section aria-labelledby="first"><h2 id="first">Before the numbers</h2>'
     yield _remarks(card.problems)
-    yield (
-        "<p>People are individuals: each is a dot, and the observer is placed among them as one more. Distances are in "
-        "standard deviations of people; p asks whether the observer could be one of them, corrected by Holm over all "
-        "tested rows of the card; the conformal rank asks the same without supposing that people are normal. Brackets "
-        "hold 95 % intervals.</p>"
-    )
+    yield f"<p>{_text(how_to_read())}</p>"
     yield f"<p><strong>{_text(counts_text(card))}</strong></p>"
     shown = [status for status in STATUSES if status in card.counts]
     yield '<ul class="plain" aria-label="What the statuses mean">'
@@ -91,15 +103,33 @@ def _first(card: Card) -> Iterator[str]:
     yield "</ul></section>"
 
 
+def _glance(rows: Sequence[CardRow]) -> Iterator[str]:
+    """Every tested row: its status, and how far out it is in SDs of people."""
+    placed = [row for row in rows if math.isfinite(row.distance)]
+    if not placed:
+        return
+    axis = Distances.of(placed)
+    yield '<section aria-labelledby="glance"><h2 id="glance">At a glance</h2>'
+    yield '<table class="glance" role="table"><caption class="soft">Distance from people in their own SDs, with its '
+    yield f"interval; the dashed bar is the distance that is found with power {TARGET_POWER:g}.</caption>"
+    yield '<thead role="rowgroup"><tr role="row">'
+    yield '<th scope="col" role="columnheader">measure and status</th>'
+    yield '<th scope="col" role="columnheader">distance (SD of people)</th></tr></thead><tbody role="rowgroup">'
+    for row in placed:
+        label = f'<span class="label">{_text(row.study)}: {_text(row.label)}</span>{_status(row.status)}'
+        yield f'<tr role="row"><th scope="row" role="rowheader">{label}</th><td role="cell">{axis.draw(row)}</td></tr>'
+    yield f'<tr role="row" class="scale"><td role="cell"></td><td role="cell">{axis.scale()}</td></tr>'
+    yield "</tbody></table></section>"
+
+
 def _study(card: Card, study: str, rows: Sequence[CardRow], name: str) -> Iterator[str]:
     yield f'<section aria-labelledby="{name}"><h2 id="{name}">{_text(study)} '
-    yield f'<span class="kind">{_text(KINDS.get(rows[0].kind, rows[0].kind))}</span></h2>'
+    yield f'<span class="kind">{_text(KINDS[rows[0].kind])}</span></h2>'
     own = [each for each in card.provenance if each.study == study]
     yield _remarks([remark for each in own for remark in each.remarks])
     if any(not each.matches for each in own):
         yield _remarks(["These runs are under other settings than the card's own."])
-    bare = "" if any(row.measure for row in rows) else " bare"
-    yield f'<table class="measures stack{bare}" role="table">'
+    yield '<table class="measures stack" role="table">'
     yield f'<caption class="soft">{_runs(rows)}</caption>'
     heads = "".join(f'<th scope="col" role="columnheader">{_text(fact)}</th>' for fact in FACTS)
     yield (
@@ -113,21 +143,34 @@ def _study(card: Card, study: str, rows: Sequence[CardRow], name: str) -> Iterat
     yield "</section>"
 
 
+def _without(rows: Sequence[CardRow]) -> Iterator[str]:
+    """Studies that have no number to show, in grey, and why."""
+    if not rows:
+        return
+    yield '<section aria-labelledby="without"><h2 id="without">Without numbers</h2>'
+    yield '<table class="fold" role="table"><thead role="rowgroup"><tr role="row">'
+    heads = ("study and status", "asks", "why")
+    yield "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in heads)
+    yield '</tr></thead><tbody role="rowgroup">'
+    for row in rows:
+        label = f'<span class="label">{_text(row.study)}</span>{_status(row.status)}'
+        kind, why = KINDS[row.kind], row.note or MARKS[row.status].meaning
+        yield f'<tr role="row" class="grey"><th scope="row" role="rowheader">{label}</th>'
+        yield f'<td class="wide" role="cell">{_text(kind)}</td><td class="wide" role="cell">{_text(why)}</td></tr>'
+    yield "</tbody></table></section>"
+
+
 def _runs(rows: Sequence[CardRow]) -> str:
-    runs = list(dict.fromkeys(row.run for row in rows if row.run))
-    return f"Run {', '.join(f'<code>{_text(run)}</code>' for run in runs)}" if runs else "No run is read."
+    runs = dict.fromkeys(row.run for row in rows if row.run)
+    return f"Run {', '.join(f'<code>{_text(run)}</code>' for run in runs)}"
 
 
 def _row(row: CardRow, observer: str) -> str:
-    """A measure; where there is none, its status and why."""
+    """A measure: its status, its figure, its numbers."""
     unit = f' <span class="soft">({_text(row.unit)})</span>' if row.unit else ""
-    label = f'<span class="label">{_text(row.label or row.study)}{unit}</span>'
+    label = f'<span class="label">{_text(row.label)}{unit}</span>'
     note = f'<span class="note">{_text(row.note)}</span>' if row.note else ""
     head = f'<th scope="row" role="rowheader">{label}{_status(row.status)}{note}</th>'
-    if not row.measure:
-        meaning = _text(MARKS[row.status].meaning)
-        rest = f'<td class="wide" role="cell" colspan="{len(FACTS) + 1}">{meaning}</td>'
-        return f'<tr role="row" class="grey">{head}{rest}</tr>'
     figure = f'<td class="figure" role="cell">{strip(row, observer)}</td>'
     cells = "".join(_cell(fact, text) for fact, text in zip(FACTS, facts(row), strict=True))
     return f'<tr role="row">{head}{figure}{cells}</tr>'
@@ -142,14 +185,8 @@ def _cell(fact: str, text: str) -> str:
 
 
 def _joint(row: JointRow) -> str:
-    measures = ", ".join(row.measures)
-    told = (
-        f"Jointly by {measures}: distance {interval_text(row.distance, row.distance_lo, row.distance_hi)} "
-        f"SD of people, p {p_text(row.p)}, conformal rank {share_text(row.rank)}, power {share_text(row.power)}, "
-        f"{row.n_people} people; counted in no status."
-    )
     note = f' <span class="note">{_text(row.note)}</span>' if row.note else ""
-    return f'<p class="joint">{_text(told)}{note}</p>'
+    return f'<p class="joint">{_text(joint_text(row))}{note}</p>'
 
 
 def _values(row: CardRow) -> str:
@@ -165,11 +202,8 @@ def _check(check: Sequence[SelfCheck]) -> Iterator[str]:
     if not check:
         yield "<p>No row has people one by one, so that there is nobody to be left out.</p></section>"
         return
-    yield (
-        "<p>Each person is left out and placed among the others by the same test, uncorrected. If the test is right, "
-        "the share that comes out outside is the nominal one.</p>"
-    )
-    yield '<table class="stack" role="table"><caption class="soft">Persons left out, each once</caption>'
+    yield f"<p>{_text(SELF_CHECK)}</p>"
+    yield '<table class="fold" role="table"><caption class="soft">Persons left out, each once</caption>'
     names = ("persons", "outside", "share [95 % interval]", "nominal", "the nominal share is")
     heads = "".join(f'<th scope="col" role="columnheader">{_text(name)}</th>' for name in names)
     yield (

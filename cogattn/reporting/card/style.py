@@ -1,7 +1,7 @@
 """The look of a card's page: one sheet of CSS, light and dark, for a telephone, a desk and A4.
 
-Wide, a study is a table with a row for each measure. Narrow and on paper each row stands as a block, its figure above
-its numbers, and every number carries its column's name. Nothing is fetched: the fonts are the reader's own.
+A study is a table with a row for each measure; each row stands as a block, its figure beside its numbers or, on a
+telephone, above them, and every number carries its column's name. Nothing is fetched: the fonts are the reader's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAYOUT = """
 html{color-scheme:light dark;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--ink);
 font:15px/1.5 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-header,main,footer{max-width:82rem;margin:0 auto;padding:0 1.25rem}
+header,main,footer{max-width:76rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:1.6rem}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .2rem;overflow-wrap:anywhere}
 h2{font-size:1.2rem;margin:0 0 .3rem;line-height:1.3}
@@ -36,11 +36,11 @@ section{margin:2rem 0 0;padding-top:1.1rem;border-top:1px solid var(--rule)}
 .soft,caption{color:var(--soft)}
 .kind{font-weight:400;color:var(--soft)}
 ul.plain{list-style:none;margin:.5rem 0;padding:0}
-ul.plain li{display:flex;gap:.5rem;align-items:baseline;margin:.15rem 0}
+ul.plain li{display:grid;grid-template-columns:9.5rem 1fr;align-items:baseline;margin:.2rem 0}
 .remarks{margin:.5rem 0;padding:.5rem .9rem .5rem 1.9rem;background:var(--panel);border-left:3px solid var(--soft)}
 .remarks li{margin:.15rem 0;overflow-wrap:anywhere}
-.status{display:inline-flex;gap:.4rem;align-items:center;font-weight:600;white-space:nowrap}
-.icon{flex:none;position:relative;top:.05em}
+.status{display:inline-flex;gap:.4rem;align-items:baseline;font-weight:600;white-space:nowrap}
+.icon{flex:none;position:relative;top:.13em}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:0 0 .3rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem .45rem 0;border-bottom:1px solid var(--rule)}
@@ -49,11 +49,15 @@ th[scope=row]{font-weight:600}
 th .soft,td .soft{font-weight:400;font-size:.85rem}
 td.none{color:var(--soft)}
 .ends{white-space:nowrap}
-.bare thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.glance{max-width:60rem}
+.glance th[scope=row]{width:45%}
+.glance td,.glance th[scope=row]{padding:.25rem .6rem .25rem 0;vertical-align:middle;overflow-wrap:anywhere}
+.glance .scale td{border:0;padding-top:0}
+.strip.places{max-width:19rem;overflow:visible}
+.places .detectable{stroke:currentColor;stroke-width:1.4;stroke-dasharray:3 2;fill:none;opacity:.7}
+.places .under{fill:var(--ground)}
 .label{display:block;margin-bottom:.15rem}
 .note{display:block;font-weight:400;font-size:.82rem;color:var(--soft);overflow-wrap:anywhere;margin-top:.25rem}
-.measures th[scope=row]{width:13rem}
-.measures td.figure{width:21rem;padding-top:.2rem}
 tr.grey th,tr.grey td{color:var(--soft)}
 .strip{display:block;width:100%;max-width:25rem;height:auto;font-size:10.5px;fill:currentColor}
 .strip .axis{stroke:currentColor;stroke-width:1;fill:none;opacity:.65}
@@ -74,16 +78,19 @@ footer{padding:1.5rem 1.25rem 2.5rem;color:var(--soft);font-size:.85rem}
 :focus-visible{outline:3px solid var(--observer);outline-offset:2px}
 """
 STACKED = """
-.stack,.stack tbody,.stack tr,.stack th,.stack td{display:block;width:auto!important}
+.stack,.stack tbody,.stack tr,.stack th,.stack td{display:block}
 .stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .stack caption{display:block}
-.stack tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.4rem,1fr));gap:.1rem .9rem;padding:.7rem 0;
+.stack tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.8rem,1fr));gap:.15rem .9rem;padding:.7rem 0;
 border-bottom:1px solid var(--rule);break-inside:avoid}
 .stack th[scope=row],.stack td.figure,.stack td.wide{grid-column:1/-1}
 .stack th,.stack td{border:0;padding:.1rem 0;overflow-wrap:anywhere}
 .stack td[data-label]::before{content:attr(data-label);display:block;font-size:.78rem;color:var(--soft)}
 .stack td.none{display:none}
-.strip{max-width:26rem}
+"""
+BESIDE = """
+.measures tr{grid-template-columns:25rem repeat(auto-fill,minmax(9.8rem,1fr))}
+.measures td.figure{grid-column:1;grid-row:2/span 7}
 """
 PAPER = """
 @page{size:A4;margin:14mm}
@@ -106,9 +113,11 @@ def sheet() -> str:
             _variables("light"),
             f"@media screen and (prefers-color-scheme:dark){{{_variables('dark')}}}",
             LAYOUT,
-            *(f".{css_class(status)} .icon{{color:var(--{css_class(status)})}}" for status in MARKS),
-            f"@media print,(max-width:68rem){{{STACKED}}}",
-            "@media (max-width:30rem){.stack tr{grid-template-columns:1fr 1fr}"
+            *(f".{name} .icon,.place.{name}{{color:var(--{name})}}" for name in map(css_class, MARKS)),
+            STACKED,
+            f"@media (max-width:40rem){{{STACKED.replace('.stack', '.fold')}}}",
+            f"@media screen and (min-width:52rem){{{BESIDE}}}",
+            "@media (max-width:30rem){.stack tr,.fold tr{grid-template-columns:1fr 1fr}"
             "header,main,footer{padding-left:1rem;padding-right:1rem}}",
             f"@media print{{html{{color-scheme:light}}*{{print-color-adjust:exact}}{PAPER}}}",
         ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cogattn.reporting.card.row import TARGET_POWER
 from cogattn.reporting.tables import MISSING, interval_text
+from cogattn.study import Kind
 
 if TYPE_CHECKING:
-    from cogattn.reporting.card.model import Card, CardRow
+    from cogattn.reporting.card.model import Card
+    from cogattn.reporting.card.row import CardRow, JointRow
 
 LEAST_P = 0.001
 FACTS = (
@@ -17,6 +20,37 @@ FACTS = (
     "detectable (SD of people)", "worth (people)",
 )  # fmt: skip
 """What `facts` tells of a row, in this order."""
+KINDS: Mapping[Kind, str] = {
+    "behaves like": "does it behave like people?",
+    "explains people": "does it explain what is recorded from people?",
+}
+"""What a study asks of an observer."""
+SELF_CHECK = (
+    "Each person is left out and placed among the others by the same test, uncorrected. If the test is right, the "
+    "share that comes out outside is the nominal one."
+)
+
+
+def how_to_read() -> str:
+    """Return what must be known before the numbers of any card."""
+    from cogattn.people.placing import AWAY_SD
+
+    return (
+        "People are individuals: each is a dot, and the observer is placed among them as one more. Distances are in "
+        "standard deviations of people. p asks whether the observer could be one of them, by Holm over all tested "
+        "rows of its card; the conformal rank asks the same without supposing that people are normal. Power is the "
+        f"chance to find an observer {AWAY_SD:g} SDs away; the detectable distance is found with power "
+        f"{TARGET_POWER:g}. Brackets hold 95 % intervals. There is no overall score."
+    )
+
+
+def joint_text(row: JointRow) -> str:
+    """Return where the observer lies by several measures at once."""
+    return (
+        f"jointly by {', '.join(row.measures)}: distance "
+        f"{interval_text(row.distance, row.distance_lo, row.distance_hi)} SD of people, p {p_text(row.p)}, conformal "
+        f"rank {share_text(row.rank)}, power {share_text(row.power)}, {row.n_people} people; counted in no status"
+    )
 
 
 def facts(row: CardRow) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from cogattn.reporting.card.axis import Axis
 from cogattn.reporting.card.html import page
 from cogattn.reporting.card.marks import MARKS
 from cogattn.reporting.card.model import STATUSES, Card
+from cogattn.reporting.card.places import RIGHT as RIGHT_END
+from cogattn.reporting.card.places import Distances
 from cogattn.reporting.card.strip import RADIUS, strip, swarm
 from cogattn.reporting.card.words import FACTS, facts
 from tests.reporting.card.samples import CARD, HOSTILE, HOSTILE_CARD, PEOPLE, ROWS
@@ -95,7 +97,7 @@ def test_what_must_be_known_stands_before_the_numbers() -> None:
 
 def test_every_row_has_its_numbers_under_their_names(read: Reader) -> None:
     heads = [row for row in read.rows if row[2:] == list(FACTS)]
-    assert len(heads) == len({row.study for row in ROWS})
+    assert len(heads) == len({row.study for row in ROWS if row.measure})
     for row in (each for each in ROWS if each.measure):
         (cells,) = [cells for cells in read.rows if cells and cells[0].startswith(row.label)]
         assert tuple(cells[2:]) == facts(row)
@@ -122,8 +124,9 @@ def test_every_status_is_a_word_and_a_shape_of_its_own(read: Reader) -> None:
 
 
 def test_what_does_not_apply_is_grey(read: Reader) -> None:
-    grey = [row for row in re.findall(r'<tr role="row" class="grey">.*?</tr>', page(CARD))]
-    assert ["not run" in row or "does not apply" in row for row in grey] == [True, True]
+    grey = re.findall(r'<tr role="row" class="grey">.*?</tr>', page(CARD), flags=re.DOTALL)
+    assert [("not run" in row, "does not apply" in row) for row in grey] == [(True, False), (False, True)]
+    assert "nothing is stored" in grey[0]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -166,6 +169,20 @@ def test_every_person_is_a_dot_at_the_own_value_on_the_measures_axis() -> None:
     assert np.abs(slope * logs + origin - x).max() < 0.1  # equal ratios are equally long
     (diamond,) = re.findall(r'class="observer" d="M([\d.]+)', drawn)
     assert float(diamond) == pytest.approx(slope * math.log(4.125) + origin, abs=0.2)
+
+
+def test_distances_share_one_axis_that_cuts_nothing_off() -> None:
+    axis = Distances.of(ROWS[:3])
+    assert axis.end > 40
+    places = [axis.at(distance) for distance in (0, 0.75, 4.25, 20, 40)]
+    assert places == sorted(set(places))
+    assert places[-1] < RIGHT_END
+    ticks = axis.ticks()
+    assert ticks[:2] == [0, 1]
+    assert min(b - a for a, b in itertools.pairwise(map(axis.at, ticks))) >= 20
+    drawn = axis.draw(ROWS[0])
+    assert "4.25 [2.50, 6.00] SD of people" in drawn
+    assert MARKS["outside"].shape in drawn
 
 
 def test_an_interval_without_end_is_an_arrow() -> None:
