@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cogattn.config import StudyConfig
@@ -43,10 +44,13 @@ class Planned:
         Whether the study takes the settings.
     text : str
         The plan, or the sentence of what is wrong.
+    at : str
+        When it was asked, ISO 8601 in UTC.
     """
 
     taken: bool
     text: str
+    at: str
 
     @property
     def sums(self) -> dict[str, str]:
@@ -81,14 +85,10 @@ class Planner:
         with self._lock:
             return self._futures.get((study, config.digest(), workers))
 
-    def forget(self, study: str, config: StudyConfig, workers: int | None) -> None:
-        """Drop a plan that what was stored since has made old."""
-        with self._lock:
-            self._futures.pop((study, config.digest(), workers), None)
-
 
 def planned(root: Path, record: ConfigRecord, workers: int | None) -> Planned:
     """Run ``cogattn STUDY --dry-run`` on a run's settings and return what it says."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ConfigRecord.file
         path.write_bytes(sealed(record.model_dump(mode="json")))
@@ -100,8 +100,8 @@ def planned(root: Path, record: ConfigRecord, workers: int | None) -> Planned:
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return Planned(False, f"a plan must be told within {TIMEOUT_S:.0f} s; got none")
+            return Planned(False, f"a plan must be told within {TIMEOUT_S:.0f} s; got none", at)
     said, complaint = (part.decode(errors="replace").strip() for part in (done.stdout, done.stderr))
     if done.returncode == 0:
-        return Planned(True, said)
-    return Planned(False, complaint.rpartition(TOLD)[2] or f"the plan ended with code {done.returncode}")
+        return Planned(True, said, at)
+    return Planned(False, complaint.rpartition(TOLD)[2] or f"the plan ended with code {done.returncode}", at)

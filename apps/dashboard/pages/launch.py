@@ -87,11 +87,8 @@ def _panel(
     )  # fmt: skip
     workers = workers or None
     if refused:
-        n = len(refused)
-        st.error(
-            f"{n} setting{'s are' if n > 1 else ' is'} refused; the message stands beside it.",
-            icon=":material/error:",
-        )
+        n = "1 setting is" if len(refused) == 1 else f"{len(refused)} settings are"
+        st.error(f"{n} refused: see beside the field.", icon=":material/error:")
         if "" in refused:
             st.error(literal(refused[""]))
     told = _plan_of(root, study, config, workers)
@@ -106,19 +103,24 @@ def _panel(
         st.rerun()
     if go and ready:
         _launch(root, study, config, workers)
-    _there(open_run(study, config, root))
-    _plan(root, study, config, workers)
+    run = open_run(study, config, root)
+    _there(run)
+    _plan(run, study, config, workers)
     _copies(root, study, form, asked, config)
 
 
-def _plan(root: Path, study: Study, config: StudyConfig, workers: int | None) -> None:
-    future = planner(root).told(study.name, config, workers)
+def _plan(run: RunFolder, study: Study, config: StudyConfig, workers: int | None) -> None:
+    future = planner(run.root).told(study.name, config, workers)
     if future is None:
         st.caption("Plan first: how many cells, how many are stored, what time and memory the rest takes.")
     elif not future.done():
-        st.fragment(_wait, run_every=POLL_S)(root, study.name, config, workers)
+        st.fragment(_wait, run_every=POLL_S)(run.root, study.name, config, workers)
     elif (told := future.result()).taken:
-        _sums(told)
+        job = jobs.look(run)
+        if job is None or job.record.started < told.at:
+            _sums(told)
+        else:
+            st.caption("Started since it was planned: plan again for what is left.")
 
 
 def _there(run: RunFolder) -> None:
@@ -163,7 +165,6 @@ def _launch(root: Path, study: Study, config: StudyConfig, workers: int | None) 
         name = links.name_of(job.run)
         sentence = f"{name} was started." if new else f"{name} is on its way already: one run for both."
         _note(sentence, well=True)
-        planner(root).forget(study.name, config, workers)
     except CogattnError as error:
         _note(str(error), well=False)
     st.rerun()
