@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from cogattn.apps.dashboard.answers import MAX_CHARACTERS, changed, split
-from cogattn.apps.dashboard.forms import Answer, Field, Form, Group, joined, kind_path
+from cogattn.apps.dashboard.forms import Answer, Answers, Field, Form, Group, joined, kind_path
 from cogattn.apps.dashboard.literal import literal
 from cogattn.cli.flags import help_text
 
@@ -68,14 +68,18 @@ def fill(study: str, answers: Mapping[str, Answer]) -> None:
 
 def to_address(study: str, form: Form, asked: Asked) -> None:
     """Write study and changed settings into the address, and remember them for this tab."""
-    given = changed(form, asked.answers)
-    st.session_state.setdefault(STARTS, {})[study] = given
-    query = {"study": study, **{f"{PREFIX}{path}": _as_text(answer) for path, answer in given.items()}}
-    if len(urlencode(query)) > MAX_ADDRESS:
-        query = {"study": study}
+    st.session_state.setdefault(STARTS, {})[study] = changed(form, asked.answers)
+    query = address_of(study, form, asked.answers)
     st.session_state.setdefault(SEEN, set()).add(urlencode(sorted(query.items())))
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
+
+
+def address_of(study: str, form: Form, answers: Answers) -> dict[str, str]:
+    """Return the query that brings a form with these answers; of too many, the study alone."""
+    given = changed(form, answers)
+    query = {"study": study, **{f"{PREFIX}{path}": _as_text(answer) for path, answer in given.items()}}
+    return query if len(urlencode(query)) <= MAX_ADDRESS else {"study": study}
 
 
 def first(key: str, value: Answer) -> Answer:
