@@ -1,0 +1,367 @@
+"""Be the observer: nothing before consent, reaction times inside their brackets, nothing left after withdrawal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cogattn.apps.dashboard import consent
+from cogattn.apps.dashboard.serve import RUNS_VARIABLE
+from cogattn.running.sessions import SessionFolder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FRAME_MS = 1000 / 60
+SLACK_MS = 1.0
+"""Between the driver's clock and the page's, on one machine; the page's has steps of 0.1 ms."""
+TELLING = 10
+"""So many brackets at least must be narrow enough to tell an error of one frame, however busy the machine is."""
+SEVEN = 7
+"""Displays of each set size and kind: 56 trials."""
+WITNESS = """
+(() => {
+  window.draws = [];
+  window.keys = [];
+  const original = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+    const own = { draw: performance.now(), frames: [] };
+    window.draws.push(own);
+    const count = (stamp) => {
+      own.frames.push([stamp, performance.now()]);
+      if (own.frames.length < 3) requestAnimationFrame(count);
+    };
+    requestAnimationFrame(count);
+    return original.apply(this, given);
+  };
+  window.addEventListener("keydown", (event) => window.keys.push([event.key, event.isTrusted]), true);
+})();
+"""
+"""Of the test's own: when a picture was painted, which frames came after, which keys reached the page."""
+
+
+def app(store: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv(RUNS_VARIABLE, str(store))
+    return AppTest.from_string(
+        "from cogattn.apps.dashboard.pages import observer\nobserver.page()", default_timeout=60
+    )
+
+
+def sittings(store: Path) -> list[Path]:
+    return sorted((store / "sittings").glob("*"))
+
+
+# -- consent and forms -------------------------------------------------------------------------------------
+
+
+def test_nothing_begins_before_the_box_is_ticked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = app(tmp_path, monkeypatch).run()
+    assert not page.exception
+    (begin,) = page.button
+    assert begin.label == "Begin"
+    assert begin.disabled
+    page.checkbox[0].check().run()
+    assert not page.button[0].disabled
+    page.checkbox[0].uncheck().run()
+    assert page.button[0].disabled
+    assert sittings(tmp_path) == []
+    said = " ".join(part.value for part in (*page.markdown, *page.caption))
+    for paragraph in consent.TEXT:
+        assert paragraph in said
+    assert consent.VERSION in said
+    for needed in ("ethics committee", "photosensitive epilepsy", "no cookie", "Withdraw"):
+        assert needed in said
+    assert page.checkbox[0].label.startswith("I am 18 or older")
+
+
+def test_consent_begins_one_sitting_with_a_random_name_and_the_version_agreed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = app(tmp_path, monkeypatch).run()
+    page.radio[0].set_value(("search", "2v5")).run()
+    page.number_input[0].set_value(2).run()
+    page.checkbox[0].check().run()
+    page.button[0].click().run()
+    assert not page.exception
+    (folder,) = sittings(tmp_path)
+    assert re.fullmatch("[0-9a-f]{16}", folder.name)
+    assert page.query_params["sitting"] in (folder.name, [folder.name])
+    record = SessionFolder(tmp_path, folder.name).read()
+    assert record is not None
+    assert (record.study, record.word, record.n, record.consent) == ("search", "2v5", 2, consent.VERSION)
+    assert not record.finished
+    assert [path.name for path in folder.iterdir()] == ["sitting.json"]
+
+
+def test_a_short_block_is_said_to_be_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = app(tmp_path, monkeypatch).run()
+    page.radio[0].set_value(("search", "2v5")).run()
+    assert page.number_input[0].value == 40
+    assert not any("short block" in one.value for one in page.caption)
+    page.number_input[0].set_value(39).run()
+    assert any("short block" in one.value for one in page.caption)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "<script>alert(1)</script>", "0" * 16, "x" * 10_000],
+    ids=["traversal", "script", "none", "long"],
+)  # fmt: skip
+def test_a_name_that_is_no_sitting_is_refused_in_a_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = app(tmp_path, monkeypatch)
+    page.query_params["sitting"] = name
+    page.run()
+    assert not page.exception
+    (error,) = page.error
+    assert error.value.startswith("sitting must be")
+    assert len(error.value) < 200
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- in the browser ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Press:
+    """What the driver knows of one key press, in milliseconds on the page's clock."""
+
+    before: float
+    after: float
+    draw: float
+    frames: list[list[float]]
+
+
+@contextmanager
+def two_busy_processes() -> Iterator[None]:
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def begin(page: Page, url: str, block: str, n: int | None) -> str:
+    """Consent to a block, skip what can be skipped, and stand before practice; return the sitting's name."""
+    page.goto(f"{url}/observer")
+    page.get_by_text(block).click()
+    if n is not None:
+        page.get_by_role("spinbutton", name=re.compile("each set size")).fill(str(n))
+        page.keyboard.press("Tab")
+        page.get_by_text(f"{8 * n} trials").wait_for()
+    page.get_by_text(consent.TICK).click()
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="Next").click(timeout=120_000)
+    page.get_by_role("button", name="Use this size").click()
+    page.get_by_role("button", name="Begin practice").click()
+    return page.url.partition("sitting=")[2]
+
+
+def painted(page: Page, number: int) -> None:
+    """Wait until so many pictures have been painted and the two frames after the last have come."""
+    page.wait_for_function(
+        f"window.draws.length >= {number} && window.draws[{number - 1}].frames.length >= 2"
+    )
+
+
+def press(page: Page, number: int, key: str) -> Press:
+    """Answer the picture that was painted as the `number`-th, between two looks at the driver's clock."""
+    painted(page, number)
+    origin = page.evaluate("performance.timeOrigin")
+    before = time.time() * 1000 - origin
+    page.keyboard.down(key)
+    after = time.time() * 1000 - origin
+    page.keyboard.up(key)
+    own = page.evaluate(f"window.draws[{number - 1}]")
+    return Press(before, after, own["draw"], own["frames"])
+
+
+def practise(page: Page, n: int) -> None:
+    for number in range(1, n + 1):
+        press(page, number, "f")
+    page.get_by_role("button", name="Begin the block").click()
+
+
+@pytest.mark.slow
+def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_and_resumes_after_a_reload(
+    serving: Callable[..., object], page: Page, shoot: Callable[[str], Path], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    server = serving(store)
+    page.add_init_script(WITNESS)
+    sent: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(len(data))))
+    sitting = begin(page, server.url, "Search: 2 among 5s", SEVEN)
+
+    # r and c belong to Streamlit where the block does not hold them.
+    painted(page, 1)
+    so_far = len(sent)
+    for key in ("r", "c", "r"):
+        page.keyboard.press(key)
+    page.get_by_role("heading", name="Be the observer").click()  # the focus leaves the block
+    for key in ("r", "c"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(700)
+    assert len(sent) == so_far
+    practise(page, 8)
+
+    presses: list[Press] = []
+    keys = ["f" if number % 2 else "j" for number in range(8 * SEVEN)]
+    rng = np.random.default_rng(1)
+    with two_busy_processes():
+        for number in range(24):
+            presses.append(press(page, 9 + number, keys[number]))
+        shoot("observer-block")
+        page.reload()
+        page.get_by_role("heading", name=f"Trial 21 of {8 * SEVEN}").wait_for()
+        page.get_by_role("button", name="Go on").click()
+        del presses[20:]
+        for number in range(20, 8 * SEVEN):
+            painted(page, number - 19)
+            time.sleep(float(rng.uniform(0, 0.1)))
+            presses.append(press(page, number - 19, keys[number]))
+        trusted = page.evaluate(
+            "window.keys.filter(([key, trusted]) => trusted && 'fj'.includes(key)).length"
+        )
+    page.get_by_role("heading", name=re.compile("Your own place")).wait_for(timeout=60_000)
+
+    session = SessionFolder(store, sitting)
+    trials = session.trials().query("phase == 'block'")
+    assert trials["response"].tolist() == [{"f": "present", "j": "absent"}[key] for key in keys]
+    assert len(presses) == 56
+    assert trusted == 36
+    _every_time_lies_in_its_bracket(trials["rt"].to_numpy(), presses)
+    record = session.read()
+    assert record is not None
+    assert record.marks["resumed"] == 1
+    assert record.apparatus["calibration"] == {"px_per_mm": 3.78, "distance_mm": 570}
+    assert page.evaluate("sessionStorage.length") == 0
+    shoot("observer-place")
+
+    # The detector of reruns detects: outside a block, r is Streamlit's.
+    page.get_by_role("heading", name="Take it away").click(timeout=60_000)
+    so_far, until = len(sent), time.monotonic() + 20
+    while len(sent) == so_far and time.monotonic() < until:
+        page.keyboard.press("r")
+        page.wait_for_timeout(500)
+    assert len(sent) > so_far
+
+
+def _every_time_lies_in_its_bracket(rt: np.ndarray, presses: list[Press]) -> None:
+    """The key came between two looks at the driver's clock; the picture after its painting, in the frame after it."""
+    width = []
+    for measured, own in zip(rt, presses, strict=True):
+        assert own.before - own.frames[1][1] - SLACK_MS <= measured <= own.after - own.draw + SLACK_MS
+        low, high = own.before - own.frames[0][0] - SLACK_MS, own.after - own.frames[0][0] + SLACK_MS
+        assert low <= measured <= high
+        width.append(high - low)
+        if high - low <= 2 * FRAME_MS:
+            assert abs(measured - (low + high) / 2) <= FRAME_MS
+    telling = sum(own <= 2 * FRAME_MS for own in width)
+    assert telling >= TELLING, f"brackets of {np.median(width):.1f} ms tell too little"
+    sys.stdout.write(f"brackets of {np.median(width):.1f} ms (median), {np.max(width):.1f} ms (widest)\n")
+
+
+@pytest.mark.slow
+def test_masking_is_answered_by_keyboard_alone_and_withdrawing_leaves_nothing(
+    serving: Callable[..., object], page: Page, shoot: Callable[[str], Path], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    server = serving(store)
+    page.add_init_script(WITNESS)
+    sitting = begin(page, server.url, "Masking: images in noise", None)
+    assert (store / "sittings" / sitting).is_dir()
+    painted(page, 1)
+    answers = page.get_by_role("group", name="Answers").get_by_role("button")
+    labels = answers.all_inner_texts()
+    assert len(labels) == len(set(labels)) == 16
+    size = page.locator("canvas").evaluate("own => [own.width, own.clientWidth * devicePixelRatio]")
+    assert size[0] % 224 == 0
+    assert size[0] == pytest.approx(size[1])
+    shoot("observer-masking")
+    page.locator("canvas").focus()
+    page.keyboard.press("Tab")
+    for key in ("ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert (
+        page.evaluate(
+            "(() => { let own = document.activeElement; while (own.shadowRoot) own = own.shadowRoot.activeElement;"
+            " return own.innerText; })()"
+        )
+        == labels[5]
+    )
+    page.keyboard.press("Enter")
+    page.get_by_text(re.compile("^(Right|Wrong)")).wait_for()
+    page.get_by_text("Practice 2 of 16").wait_for()
+
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("button", name="Delete my sitting").click()
+    page.get_by_text("deleted from the disk").wait_for()
+    assert sittings(store) == []
+    assert [path for path in store.rglob("*") if path.is_file()] == []
+    page.wait_for_function("sessionStorage.length === 0")
+    page.goto(f"{server.url}/observer?sitting={sitting}")
+    page.get_by_text("which is not there (any more)").wait_for()
+
+
+@pytest.mark.slow
+def test_the_page_reads_on_a_telephone_in_the_dark(
+    serving: Callable[..., object], page: Page, shoot: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A sitting that was kept: no part is wider than the screen, and its export is what it is named."""
+    from cogattn.registry import load_study, load_target
+
+    store = tmp_path / "store"
+    sitting = load_target(load_study("search").sittings["2v5"])
+    session = SessionFolder.begin(
+        store, study="search", word="2v5", seed=1, n=6, consent="1", versions={"cogattn": "0"}
+    )
+    block = sitting.block(1, 6)
+    rng, rows = np.random.default_rng(0), []
+    for number, trial in enumerate([*block.practice, *block.trials]):
+        size, absent = trial.what["set_size"], trial.correct == "absent"
+        rows.append(
+            {
+                "phase": "practice" if number < len(block.practice) else "block", "trial_index": number,
+                "stimulus": trial.stimulus, "response": trial.correct, "correct_response": trial.correct,
+                "correct": bool(rng.random() < 0.95), "rt": 500 + size * (40 if absent else 20) + 60 * rng.random(),
+                "anticipation": False, "blurred": False, **trial.what,
+            }
+        )  # fmt: skip
+    session.finish(pd.DataFrame(rows), marks={"short": True}, apparatus={})
+    server = serving(store)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{server.url}/observer?sitting={session.id}")
+    page.get_by_text("Accuracy").or_(page.get_by_text("Search function")).first.wait_for()
+    page.get_by_text("Take it away").wait_for()
+    time.sleep(1)
+    page.set_viewport_size({"width": 390, "height": 4200})
+    time.sleep(1)
+    shoot("observer-place-390-dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Data set (Psych-DS)").click()
+    assert found.value.suggested_filename == f"search-2v5-{session.id}.zip"
+    with zipfile.ZipFile(found.value.path()) as archive:
+        (data,) = [name for name in archive.namelist() if name.startswith("data/")]
+        assert data == f"data/study-search_subject-{session.id}_task-2v5_data.csv"
+        assert {"dataset_description.json", "README.md", "CHANGES.md"} <= set(archive.namelist())
+        table = pd.read_csv(archive.open(data))
+    assert len(table) == len(rows)
+    assert table["correct"].dtype == bool
