@@ -22,7 +22,7 @@ from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
-CARD_ITEMS, CARD_SEEDS, CARD_TESTED = 640, 3, 160
+CARD_ITEMS, CARD_SEEDS, CARD_TESTED = 480, 3, 96
 """New items a phase of a card, networks of each schedule, and pictures that each is tested on."""
 
 

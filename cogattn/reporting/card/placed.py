@@ -22,6 +22,7 @@ PEOPLE_UNITS = ("people", "viewers")
 """Units of a measure that says how many people an observer is worth."""
 SIMULATED = "persons are simulated: nobody to be placed among"
 MEANS_ONLY = "of people only the mean of a group is known"
+UNTOLD = "no value to be placed among people"
 NOBODY = "nobody is known on this measure"
 Record = Mapping[str, object]
 
@@ -104,8 +105,8 @@ def _row(
             distance_hi=_number(place["distance_hi"]), p=_number(place["p"]), rank=_number(place["rank"]),
             power=_number(place["power"]), detectable_sd=detectable_sd(n_people),
         )  # fmt: skip
-        if not math.isfinite(row.p) and not math.isfinite(row.estimate):
-            row = replace(row, status="underpowered")
+        if not math.isfinite(row.estimate):
+            row, notes = replace(row, status="underpowered"), [str(record["note"] or ""), UNTOLD]
     elif persons and study.simulated(config):
         notes.append(SIMULATED)
     else:
