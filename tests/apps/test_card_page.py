@@ -13,14 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import matplotlib.image as plt_image
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cogattn.apps.dashboard import serve
+from cogattn.apps.dashboard import missing, serve
+from cogattn.apps.dashboard.answers import answers_of, judged
+from cogattn.apps.dashboard.forms import form_of
+from cogattn.registry import load_study
 from cogattn.reporting.card.html import page as card_html
 from cogattn.reporting.card.model import CardRow
 from cogattn.reporting.card.words import FACTS, facts
@@ -146,6 +149,9 @@ def test_the_page_has_the_numbers_of_the_command_line_and_its_files(
     with page.expect_download() as download:
         page.get_by_role("button", name="model-index").first.click()
     assert Path(download.value.path()).read_text().startswith("---\nmodel-index:")
+    links = page.get_by_role("link", name="masking").evaluate_all("links => links.map(a => a.href)")
+    assert len(links) == 2
+    assert [parse_qs(urlsplit(link).query)["set.like"] for link in links] == [["people"]] * 2
     tall(page, 1280)
     shoot("card-1280-light")
 
@@ -178,6 +184,20 @@ def test_the_empty_store_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.M
     drawn = AppTest.from_function(_page).run(timeout=60)
     assert [code.value for code in drawn.code] == ["cogattn models\ncogattn card MODEL --run"]
     assert not drawn.exception
+
+
+@pytest.mark.parametrize("study", ["masking", "naming", "rehearsal", "scanpath", "search"])
+def test_the_link_to_the_launch_page_brings_the_cards_own_settings(study: str) -> None:
+    query = missing.launch_query(study, NETS[1])
+    assert query is not None
+    loaded = load_study(study)
+    form = form_of(loaded.Config)
+    given = {path.removeprefix("set."): text for path, text in query.items()}
+    start = answers_of(form, loaded.Config())
+    assert {path for path in given if path != "study"} <= {*start, *answers_of(form, loaded.carded(NETS[1]))}
+    config, refused = judged(loaded.Config, form, answers_of(form, loaded.carded(NETS[1])))
+    assert refused == {}
+    assert config == loaded.carded(NETS[1])
 
 
 def _page() -> None:

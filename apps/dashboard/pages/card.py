@@ -6,14 +6,13 @@ hold can be chosen. The numbers are those of ``cogattn card NAME --json``.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cogattn.apps.dashboard import carded, charts, links
+from cogattn.apps.dashboard import carded, charts, links, missing
 from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.place import store
 from cogattn.errors import CogattnError
@@ -168,7 +167,7 @@ def _status(status: Status) -> str:
 
 
 def _files(name: str, card: Card) -> None:
-    """Downloads of one card, and the command for what is missing."""
+    """Downloads of one card, and how what is missing can be run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{literal(name)}**")
         files = (
@@ -181,13 +180,7 @@ def _files(name: str, card: Card) -> None:
                 label, made(), file_name=f"card-{name}.{ending}", mime=mime, on_click="ignore", key=f"{name}-{ending}",
                 icon=":material/download:",
             )  # fmt: skip
-    if "not run" in card.counts:
-        st.markdown("Run what is missing:")
-        st.code(
-            f"cogattn card {shlex.quote(name)} --run --out {shlex.quote(str(store()))}",
-            language="bash",
-            wrap_lines=True,
-        )
+    missing.offer(name, card)
 
 
 def _study(pair: Pair, study: str) -> None:
