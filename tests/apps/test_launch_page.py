@@ -186,7 +186,7 @@ def tabs(browser: Browser) -> Iterator[Callable[[str], Page]]:
     def opened(url: str) -> Page:
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(60_000)
+        tab.set_default_timeout(90_000)
         tab.goto(url)
         button(tab, "Plan").wait_for()
         return tab
@@ -238,17 +238,17 @@ def test_two_tabs_start_one_run_which_outlives_its_server_and_is_seen_to_its_end
     before = n_stored(run)
     assert before < 40
     serving(coins, port=server.port)
-    after = tabs(address)
-    after.get_by_text("of 40 cells").wait_for()
+    there.goto(address)
+    there.get_by_text("of 40 cells").wait_for()
     until(lambda: n_stored(run) > before)
-    after.get_by_text(f"coin/{run.id}: finished").wait_for()
+    there.get_by_text(f"coin/{run.id}: finished").wait_for()
     here.get_by_text(f"coin/{run.id}: finished").wait_for()  # the old tab has found the new server
     provenance = run.read(Provenance)
     assert provenance is not None
     assert len(provenance.sessions) == 1
     assert provenance.sessions[0].argv[:2] == ("cogattn", "coin")
     assert n_stored(run) == 40
-    after.get_by_role("link", name="This run is finished: open it").wait_for()
+    there.get_by_role("link", name="This run is finished: open it").wait_for()
 
 
 def test_a_wrong_value_is_told_beside_its_field_and_a_job_is_ended_after_asking_once(
