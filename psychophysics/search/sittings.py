@@ -86,14 +86,13 @@ def _score(task: str, trials: pd.DataFrame, observer: Observer) -> Scored:
         observer=observer.id, task=task, condition=lambda t: t["target"], role="only", rt_ms=lambda t: t["rt"]
     )
     right = counted[counted["correct"].astype(bool)]
-    rows, remarks = list(_error_rows(task, counted, observer)), list(left_out(trials))
+    remarks, errors = list(left_out(trials)), _error_rows(task, counted, observer)
     try:
-        rows += _slope_rows(task, right, observer)
-        curves = (_function(task, right),)
+        slopes, curves = list(_slope_rows(task, right, observer)), (_function(task, right),)
     except DataError as error:
         remarks.append(f"No slope: {error}.")
-        curves = ()
-    return Scored(summary_table(rows), curves=curves, remarks=remarks)
+        slopes, curves = [], ()
+    return Scored(summary_table([*slopes, *errors]), curves=curves, remarks=remarks)
 
 
 def _error_rows(task: str, counted: pd.DataFrame, observer: Observer) -> Iterator[Row]:

@@ -106,7 +106,7 @@ class Session {
   // Show words and a button; go on when it is pressed.
   ask(label, ...content) {
     const button = element("button", { type: "button", class: "go" }, label);
-    this.panel.replaceChildren(...content, button);
+    this.panel.replaceChildren(...content, element("div", { class: "choices" }, button));
     this.show(false);
     button.focus({ preventScroll: true });
     return new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
@@ -310,14 +310,14 @@ class Session {
     const done = this.ask(
       "Use this size",
       element("h3", {}, "How large is your screen?"),
-      element("p", {}, "Hold a bank card to the screen and make the box as large, with the mouse or the arrow keys."),
+      element("p", {}, "Hold a bank card to the screen and make the box as large: drag the slider, or use the arrow keys."),
       element("label", { for: "card" }, "Size of the box"),
       size,
       card,
       element("label", { for: "distance" }, "From your eyes to the screen (cm)"),
       distance,
-      skip,
     );
+    this.panel.lastChild.append(skip);
     const skipped = new Promise((resolve) => skip.addEventListener("click", () => resolve("skip"), { once: true }));
     const cm = () => Number(distance.value);
     if ((await Promise.race([done, skipped])) === "skip" || !(cm() >= 10 && cm() <= 500)) return null;
