@@ -12,7 +12,7 @@ from cogattn.observers.answers import check_answers, some
 from cogattn.observers.check import check as check_observer
 from cogattn.observers.config import NetworkObserver, ReadoutObserver
 from cogattn.people.tables import HUMANS, holds_persons, read_persons
-from cogattn.psychophysics.naming import material, persons, set_material
+from cogattn.psychophysics.naming import material, persons
 from cogattn.psychophysics.naming.config import (
     Attacked,
     Conflicts,
@@ -22,7 +22,8 @@ from cogattn.psychophysics.naming.config import (
     NamingConfig,
 )
 from cogattn.psychophysics.naming.measures import ALL
-from cogattn.psychophysics.naming.sets import conditions_of
+from cogattn.psychophysics.naming.sets import material as set_material
+from cogattn.psychophysics.naming.sets.published import conditions_of
 from cogattn.vision.images.categories import CATEGORIES
 
 

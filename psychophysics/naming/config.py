@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cogattn.config import Settings, StudyConfig
 from cogattn.observers.config import FactoryObserver, ModuleObserver, Name, ReadoutObserver, TimmObserver
-from cogattn.psychophysics.naming.set_facts import FACTS
+from cogattn.psychophysics.naming.sets.facts import FACTS
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
 
 

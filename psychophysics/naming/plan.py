@@ -112,7 +112,8 @@ def relevant(config: NamingConfig, cell: Cell) -> NamingConfig:
 
 def contents(config: NamingConfig, cell: Cell) -> dict[str, str]:
     """Return SHA-256 by name of the bytes that `cell` reads beside its settings."""
-    from cogattn.psychophysics.naming import material, persons, set_material
+    from cogattn.psychophysics.naming import material, persons
+    from cogattn.psychophysics.naming.sets import material as set_material
 
     if isinstance(config.observer, HumanObserver):
         return persons.inputs(config)
@@ -197,7 +198,8 @@ def _person_cells(config: NamingConfig) -> Iterator[Cell]:
 
 
 def _network_cells(config: NamingConfig, observer: Observer) -> Iterator[Cell]:
-    from cogattn.psychophysics.naming import material, set_material
+    from cogattn.psychophysics.naming import material
+    from cogattn.psychophysics.naming.sets import material as set_material
 
     match config.shown:
         case Conflicts():

@@ -15,7 +15,7 @@ from cogattn.errors import CogattnError
 from cogattn.exhibits import Picture, Shown
 from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.material import conflict_images, whole_images
-from cogattn.psychophysics.naming.set_material import set_images
+from cogattn.psychophysics.naming.sets.material import set_images
 
 
 def stimulus(config: NamingConfig, task: str, trial: Mapping[str, object]) -> Shown | None:

@@ -24,7 +24,7 @@ from cogattn.psychophysics.naming.material import conflict_images
 from cogattn.psychophysics.naming.persons import NamingPeople
 from cogattn.psychophysics.naming.plan import observers as all_observers
 from cogattn.psychophysics.naming.robustness import RobustAccuracy, robust_accuracy
-from cogattn.psychophysics.naming.set_summary import summarise_set
+from cogattn.psychophysics.naming.sets.summary import summarise_set
 from cogattn.psychophysics.naming.shape_bias import shape_bias
 from cogattn.statistics.stats import wilson_interval
 from cogattn.study import Results, Trials

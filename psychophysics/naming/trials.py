@@ -27,7 +27,7 @@ from cogattn.psychophysics.naming.plan import (
     SetCell,
 )
 from cogattn.psychophysics.naming.robustness import answers_under_attack
-from cogattn.psychophysics.naming.set_material import set_images
+from cogattn.psychophysics.naming.sets.material import set_images
 from cogattn.seeds import Streams
 from cogattn.study import Cell
 from cogattn.vision.images.categories import CATEGORIES

@@ -7,7 +7,7 @@ import numpy as np
 from cogattn.exhibits import Picture, Shown
 from cogattn.psychophysics.naming.config import NamingConfig
 from cogattn.psychophysics.naming.material import conflict_images, whole_images
-from cogattn.psychophysics.naming.set_material import set_images
+from cogattn.psychophysics.naming.sets.material import set_images
 from cogattn.psychophysics.naming.study import NamingStudy
 
 SMALL = {"images": {"n_images": 32, "size": 64}}

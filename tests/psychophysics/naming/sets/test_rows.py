@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.naming.by_condition import STATISTICS, Answers
-from cogattn.psychophysics.naming.set_rows import (
+from cogattn.psychophysics.naming.sets.by_condition import STATISTICS, Answers
+from cogattn.psychophysics.naming.sets.published import Conditions
+from cogattn.psychophysics.naming.sets.rows import (
     CONDITION_COLUMNS,
     ORDER_COLUMNS,
     PAIR_COLUMNS,
@@ -23,7 +24,6 @@ from cogattn.psychophysics.naming.set_rows import (
     remark_on_conditions,
     set_rows,
 )
-from cogattn.psychophysics.naming.sets import Conditions
 from cogattn.statistics.stats import wilson_interval
 
 CONDITIONS = Conditions("contrast, %", ("c100", "c30", "c01"), ("100", "30", "1"), (False, True, True))

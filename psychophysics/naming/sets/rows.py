@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cogattn.measures import Estimate, Measure, Row
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.naming import measures
-from cogattn.psychophysics.naming.by_condition import (
+from cogattn.psychophysics.naming.sets.by_condition import (
     STATISTICS,
     Answers,
     among_people,
@@ -28,7 +28,7 @@ from cogattn.psychophysics.naming.by_condition import (
     spread,
     with_people,
 )
-from cogattn.psychophysics.naming.sets import Conditions
+from cogattn.psychophysics.naming.sets.published import Conditions
 from cogattn.statistics.intervals import mean_interval
 from cogattn.statistics.scales import standard_error
 from cogattn.statistics.stats import wilson_interval

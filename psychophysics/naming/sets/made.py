@@ -43,7 +43,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.psychophysics.naming.set_facts import FACTS
+from cogattn.psychophysics.naming.sets.facts import FACTS
 from cogattn.seeds import Streams
 from cogattn.vision.images.listing import ImageList
 

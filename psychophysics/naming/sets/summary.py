@@ -11,12 +11,15 @@ import pandas as pd
 
 from cogattn.measures import Row, people_table, summary_table
 from cogattn.observers.observer import Observer
-from cogattn.psychophysics.naming import persons, set_figures, set_material
-from cogattn.psychophysics.naming.by_condition import Answers
+from cogattn.psychophysics.naming import persons
 from cogattn.psychophysics.naming.config import ImageSet, MadeSet, NamingConfig
 from cogattn.psychophysics.naming.plan import observers as all_observers
 from cogattn.psychophysics.naming.remarks import of_network
-from cogattn.psychophysics.naming.set_rows import (
+from cogattn.psychophysics.naming.sets import figures as set_figures
+from cogattn.psychophysics.naming.sets import material as set_material
+from cogattn.psychophysics.naming.sets.by_condition import Answers
+from cogattn.psychophysics.naming.sets.published import conditions_of
+from cogattn.psychophysics.naming.sets.rows import (
     CEILING_COLUMNS,
     OVER_SET,
     Named,
@@ -28,7 +31,6 @@ from cogattn.psychophysics.naming.set_rows import (
     remark_on_conditions,
     set_rows,
 )
-from cogattn.psychophysics.naming.sets import conditions_of
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:

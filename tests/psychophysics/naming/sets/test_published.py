@@ -10,8 +10,8 @@ from PIL import Image
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.naming.people import SETS, read_answers
-from cogattn.psychophysics.naming.set_facts import FACTS
-from cogattn.psychophysics.naming.sets import conditions_of, list_set
+from cogattn.psychophysics.naming.sets.facts import FACTS
+from cogattn.psychophysics.naming.sets.published import conditions_of, list_set
 
 SHOWN = (("0001_cop_dnn_c50_bird_10_n1_1.png", "c50"), ("0002_cop_dnn_c01_cat_10_n2_2.png", "c01"))
 

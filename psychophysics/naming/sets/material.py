@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cogattn.errors import ConfigError, DataError
 from cogattn.people.tables import holds_persons
 from cogattn.psychophysics.naming import persons
-from cogattn.psychophysics.naming.made import MadeImages
 from cogattn.psychophysics.naming.material import whole_images
-from cogattn.psychophysics.naming.sets import SetImages, list_set
+from cogattn.psychophysics.naming.sets.made import MadeImages
+from cogattn.psychophysics.naming.sets.published import SetImages, list_set
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ import numpy as np
 
 from cogattn import figures, many
 from cogattn.measures import Estimate
-from cogattn.psychophysics.naming.made import MadeImages
-from cogattn.psychophysics.naming.set_rows import Named
-from cogattn.psychophysics.naming.sets import Conditions, SetImages
+from cogattn.psychophysics.naming.sets.made import MadeImages
+from cogattn.psychophysics.naming.sets.published import Conditions, SetImages
+from cogattn.psychophysics.naming.sets.rows import Named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def set_figure(
     Parameters
     ----------
     table, people : DataFrame
-        As `set_rows.condition_table` and `set_rows.ceiling_table` return them; people may be nobody.
+        As `rows.condition_table` and `rows.ceiling_table` return them; people may be nobody.
     measure : {"accuracy", "error_consistency"}
         Which.
     named : Named

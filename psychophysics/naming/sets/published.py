@@ -6,7 +6,7 @@ ImageNet's training images in two to eight conditions, one of which leaves the p
 
 What a set's measures are averaged over is what Geirhos et al. (2021) averaged over: all conditions but the one without
 manipulation, and but those in which people are right at most a fifth of the time, since errors that all make say
-little. Which these are is fixed by the published people (`set_facts.SetFacts.too_hard`; tests), whoever takes part. Of
+little. Which these are is fixed by the published people (`facts.SetFacts.too_hard`; tests), whoever takes part. Of
 a set of one's own all conditions count.
 
 An image of a set is known by its name (`people.image_name`). The file of a photograph that was manipulated must say so
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from cogattn.errors import DataError
 from cogattn.psychophysics.naming.people import image_name, named_condition
 from cogattn.psychophysics.naming.pictures import ENDINGS, read_rgb
-from cogattn.psychophysics.naming.set_facts import FACTS
+from cogattn.psychophysics.naming.sets.facts import FACTS
 from cogattn.running.digests import combined, file_digest
 from cogattn.vision.images.listing import damage
 

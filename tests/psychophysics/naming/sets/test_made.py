@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cogattn.psychophysics.naming.made import (
+from cogattn.psychophysics.naming.sets.facts import FACTS
+from cogattn.psychophysics.naming.sets.made import (
     CONES,
     GREY,
     MADE,
@@ -16,7 +17,6 @@ from cogattn.psychophysics.naming.made import (
     amplitude_spectrum,
     make,
 )
-from cogattn.psychophysics.naming.set_facts import FACTS
 from cogattn.vision.images.config import ProceduralImages
 from cogattn.vision.images.listing import list_images
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cogattn.psychophysics.naming.made import MADE, MadeImages
-from cogattn.psychophysics.naming.set_facts import FACTS
-from cogattn.psychophysics.naming.set_figures import set_figure, set_sheet
-from cogattn.psychophysics.naming.set_rows import ceiling_table, condition_table
-from cogattn.psychophysics.naming.sets import Conditions
+from cogattn.psychophysics.naming.sets.facts import FACTS
+from cogattn.psychophysics.naming.sets.figures import set_figure, set_sheet
+from cogattn.psychophysics.naming.sets.made import MADE, MadeImages
+from cogattn.psychophysics.naming.sets.published import Conditions
+from cogattn.psychophysics.naming.sets.rows import ceiling_table, condition_table
 from cogattn.testing.pictures import flaws
 from cogattn.vision.images.config import ProceduralImages
 from cogattn.vision.images.listing import list_images
-from tests.psychophysics.naming.test_set_rows import a_set
+from tests.psychophysics.naming.sets.test_rows import a_set
 
 EIGHT = FACTS["uniform-noise"]
 

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from cogattn.psychophysics.naming.by_condition import (
+from cogattn.psychophysics.naming.consistency import kappa as kappa_of_trials
+from cogattn.psychophysics.naming.people import SETS, read_answers
+from cogattn.psychophysics.naming.sets.by_condition import (
     STATISTICS,
     Answers,
     among_people,
@@ -22,9 +24,7 @@ from cogattn.psychophysics.naming.by_condition import (
     spread,
     with_people,
 )
-from cogattn.psychophysics.naming.consistency import kappa as kappa_of_trials
-from cogattn.psychophysics.naming.people import SETS, read_answers
-from cogattn.psychophysics.naming.sets import conditions_of
+from cogattn.psychophysics.naming.sets.published import conditions_of
 
 PUBLISHED = {
     "colour": 0.41543, "contrast": 0.43703, "cue-conflict": 0.33105, "edge": 0.31844, "eidolonI": 0.38634,
