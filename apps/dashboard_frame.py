@@ -6,10 +6,14 @@ run the module that a server's first address names by itself.
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import streamlit as st
 
 from cogattn.apps.dashboard.links import pages
 from cogattn.apps.dashboard.serve import ICON
 
-st.set_page_config(page_title="cogattn", page_icon=str(ICON), layout="wide")
+PICTURE = b64encode(ICON.read_bytes()).decode()
+# In the page itself: a file's address would end with the session that first asked for it. (A string here would be shown.)
+st.set_page_config(page_title="cogattn", page_icon=f"data:image/png;base64,{PICTURE}", layout="wide")
 st.navigation(pages(), position="top").run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -51,10 +52,14 @@ def page() -> None:
         show_table(shown)
 
 
+def first_command(root: Path) -> list[str]:
+    """Return the words of a command that makes a first run in seconds."""
+    return ["cogattn", "masking", "--observer.kind", "template", "--out", str(root)]
+
+
 def _how_to_begin() -> None:
     st.write("There is no run here yet. This one takes a few seconds; the page shows it as it goes.")
-    command = ["cogattn", "masking", "--observer.kind", "template", "--out", str(store())]
-    st.code(shlex.join(command), language="bash", wrap_lines=True)
+    st.code(shlex.join(first_command(store())), language="bash", wrap_lines=True)
     link("launch", "Or choose a study and its settings in a form", icon=":material/play_arrow:")
     st.caption(f"Folder of runs: {literal(str(store()))}")
 
