@@ -216,7 +216,7 @@ def _question(field: Field, key: str, answer: Answer) -> None:
             st.multiselect(label, list(field.choices), begun, key=key, help=help_, placeholder="none")
         case _:
             empty = "must be given" if field.required else "not set" if field.optional else "none"
-            st.text_input(label, str(begun), key=key, help=help_, placeholder=empty, max_chars=MAX_CHARACTERS)
+            st.text_input(label, str(begun), key=key, help=help_, placeholder=empty)
             st.caption(literal(_rule(field)))
 
 
