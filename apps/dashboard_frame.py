@@ -14,6 +14,6 @@ from cogattn.apps.dashboard.links import pages
 from cogattn.apps.dashboard.serve import ICON
 
 PICTURE = b64encode(ICON.read_bytes()).decode()
-# In the page itself: a file's address would end with the session that first asked for it. (A string here would be shown.)
+# In the page itself: a file's address would end with the session that first asked for it.
 st.set_page_config(page_title="cogattn", page_icon=f"data:image/png;base64,{PICTURE}", layout="wide")
 st.navigation(pages(), position="top").run()

@@ -53,6 +53,9 @@ def command(port: int, *, headless: bool) -> list[str]:
         "server.enableXsrfProtection": "true",
         "browser.serverAddress": ADDRESS,
         "browser.gatherUsageStats": "false",
+        "server.allowedHosts": ADDRESS,
+        "client.allowedOrigins": f"http://{ADDRESS}",
+        "runner.magicEnabled": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
