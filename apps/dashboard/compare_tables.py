@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -124,13 +125,20 @@ def _measure(rows: pd.DataFrame, marks: Mapping[str, str]) -> None:
             ]
         else:
             bars += [_bar(row, sign, number) for row in tested.to_dict("records")]
-        bars += [_bar(row, sign, number) for row in own[own["role"] == PEOPLE].to_dict("records")]
-    bars.sort(key=lambda bar: bar.role == "human")
+    bars += _people(rows[rows["role"] == PEOPLE], marks)
     title = axis_title(str(first["label"]), str(first["unit"]))
     st.markdown(f"**{literal(str(first['label']))}**")
     chart = interval_chart(bars, title=title, ticks=ticks, scale=first["scale"] or "linear")
     told = "; ".join(f"{bar.name} {interval_text(bar.estimate, bar.lo, bar.hi)}" for bar in bars)
     show(chart, alt_text=f"{title}: {told}{f'; {len(ticks)} observers as ticks' if ticks else ''}")
+
+
+def _people(rows: pd.DataFrame, marks: Mapping[str, str]) -> list[Bar]:
+    """People's means, once where all sources bring the same."""
+    numbers = rows[["estimate", "lo", "hi"]].drop_duplicates()
+    if len(numbers) == 1:
+        return [replace(_bar(rows.iloc[0].to_dict(), "", 0), name=PEOPLE)]
+    return [_bar(row, marks[str(row["source"])], 0) for row in rows.to_dict("records")]
 
 
 def _bar(row: Mapping[str, object], sign: str, number: int) -> Bar:
