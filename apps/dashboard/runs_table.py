@@ -18,6 +18,8 @@ MOST_SETTINGS = 8
 """Settings that have a column each; where more differ, or several studies are listed, one column holds them all."""
 MOST_COMPARED, MOST_CARDS, MOST_LINKS = 8, 3, 3
 LONGEST = 120
+MOST_SEEN, TALL_PX = 15, 528
+"""More rows than these are scrolled within the table."""
 CHOSEN = "chosen-runs"
 """Key of the names of the runs that are chosen, which outlive a table that changes under them."""
 
@@ -54,7 +56,7 @@ def show_table(listed: Sequence[Listed]) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [names.index(name) for name in kept]}},
-        height=_height(len(names)),
+        height="content" if len(names) <= MOST_SEEN else TALL_PX,
         column_config={
             "run": st.column_config.TextColumn("run", pinned=True, width=120),
             "observers": st.column_config.TextColumn("observers", width="medium"),
@@ -94,7 +96,3 @@ def _settings(own: Mapping[str, JsonValue], paths: Sequence[str], *, apart: bool
 
 def _shown(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}\u2026"
-
-
-def _height(n_rows: int) -> int:
-    return 38 + 35 * min(max(n_rows, 1), 14)

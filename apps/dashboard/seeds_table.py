@@ -89,12 +89,11 @@ def _table(made: Sequence[tuple[str, SeedGroup, SeedRow]]) -> pd.DataFrame:
 
 def _chart(group: SeedGroup, row: SeedRow) -> None:
     seeds = {name_of(one.run): short(one.settings["seed"]) for one in group.runs}
-    bar = Bar("seeds", row.mean.estimate, row.mean.lo, row.mean.hi, row.mean.n)
+    bar = Bar("mean of seeds", row.mean.estimate, row.mean.lo, row.mean.hi, row.mean.n)
     chart = interval_chart(
         [bar],
         title=axis_title(row.value.label, row.value.unit),
-        people=[(f"seed {seeds[name]}", value) for name, value in row.seeds],
-        people_row="seeds",
+        ticks=[("each seed", f"seed {seeds[name]}", value) for name, value in row.seeds],
         scale=row.value.scale,
     )
     show(

@@ -178,13 +178,13 @@ def test_progress_is_seen_without_a_reload_and_a_finished_run_joins_the_rest(
     server = serving(tmp_path / "runs")
     with claimed(run.folder, of="the run"):
         page.goto(server.url)
-        counted(page, "1 runs: 1 running")
+        counted(page, "1 run: 1 running")
         page.get_by_text("1 of 4 cells").wait_for()
         add_a_cell(run)
         page.get_by_text("2 of 4 cells").wait_for(timeout=15_000)
         shoot("progress")
     finish(run, made)
-    counted(page, "1 runs: 1 finished")
+    counted(page, "1 run: 1 finished")
     assert not page.get_by_role("progressbar").count()
 
 

@@ -113,7 +113,8 @@ def _counted(shown: Sequence[Listed], found: Reading) -> str:
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     of = "" if len(shown) == len(found.runs) else f" of {len(found.runs)}"
     more = f"; {found.unread} more are being read" if found.unread else ""
-    return f"{len(shown)}{of} runs{': ' if said else ''}{said}{more}"
+    noun = "run" if len(shown) == 1 and not of else "runs"
+    return f"{len(shown)}{of} {noun}{': ' if said else ''}{said}{more}"
 
 
 def _damaged(runs: Sequence[Listed]) -> None:
