@@ -107,6 +107,22 @@ def test_every_row_has_its_numbers_under_their_names(read: Reader) -> None:
     assert labels[: len(FACTS)] == list(FACTS)
 
 
+def test_every_number_stands_under_its_own_name() -> None:
+    assert dict(zip(FACTS, facts(ROWS[2]), strict=True)) == {
+        "observer": "0.312 [0.250, 0.375]",
+        "n": "1,280",
+        "people's mean": "0.957 [0.940, 0.970]",
+        "persons": "3",
+        "distance (SD of people)": "20.0 [0.0, 40.0]",
+        "p": "0.034",
+        "p by Holm": "0.068",
+        "conformal rank": "0.25",
+        "power": "0.21",
+        "detectable (SD of people)": "9",
+        "worth (people)": "2.25 [1.12, inf]",
+    }
+
+
 def test_every_table_has_headers_and_keeps_its_roles_where_it_is_stacked(read: Reader) -> None:
     scopes = [attrs.get("scope") for attrs in read.of("th")]
     assert set(scopes) == {"col", "row"}
@@ -177,9 +193,11 @@ def test_distances_share_one_axis_that_cuts_nothing_off() -> None:
     places = [axis.at(distance) for distance in (0, 0.75, 4.25, 20, 40)]
     assert places == sorted(set(places))
     assert places[-1] < RIGHT_END
-    ticks = axis.ticks()
-    assert ticks[:2] == [0, 1]
-    assert min(b - a for a, b in itertools.pairwise(map(axis.at, ticks))) >= 20
+    assert axis.ticks()[:2] == [0, 1]
+    for far in (axis, Distances(5000.0)):
+        places = [far.at(tick) for tick in far.ticks()]
+        assert len(places) >= 4
+        assert min(b - a for a, b in itertools.pairwise(places)) >= 18
     drawn = axis.draw(ROWS[0])
     assert "4.25 [2.50, 6.00] SD of people" in drawn
     assert MARKS["outside"].shape in drawn
