@@ -167,13 +167,13 @@ def _as_text(answer: Answer) -> str:
 
 def _group(group: Group, asked: Asked, refused: Mapping[str, str]) -> None:
     path, kind = kind_path(group), ""
-    st.caption(literal(group.help.replace("``", "").replace("`", "")))
+    st.caption(_plain(group.help))
     if group.several:
         kind = str(asked.answers[path])
         if len(group.kinds) > 1:
             key, kinds = asked.keys[path], list(group.kinds)
             st.selectbox(path, kinds, index=kinds.index(str(first(key, kind))), key=key)
-        st.caption(literal(f"{kind}: {group.about[kind]}"))
+        st.caption(_plain(f"{kind}: {group.about[kind]}"))
         _refusal(refused.get(path) or refused.get(group.path))
     elif group.optional:
         key = asked.keys[path]
@@ -227,6 +227,11 @@ def _rule(field: Field) -> str:
     default = field.default if isinstance(field.default, str) else ""
     told = [several, field.flat.rule, f"default {default}" if default and len(default) < 60 else ""]
     return "; ".join(filter(None, told))
+
+
+def _plain(text: str) -> str:
+    """A docstring's text as it is, less the marks of code in it."""
+    return literal(text.replace("`", ""))
 
 
 def _refusal(sentence: str | None) -> None:
