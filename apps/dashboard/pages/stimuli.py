@@ -22,7 +22,7 @@ FIXATION = "fixation"
 FIXATIONS = "fixations"
 """The page's own slider where an exhibit has no such control."""
 DENSITY = "density"
-PLAYING, LAST = "stimuli-playing", "stimuli-last"
+PLAYING, LAST, TOGGLED = "stimuli-playing", "stimuli-last", "stimuli-toggled"
 EVERY_S = 0.7
 """Between two fixations while they are played."""
 SNIPPET = """from cogattn.registry import load_study, load_target
@@ -56,6 +56,8 @@ def page() -> None:
 
 def _stage(study: str, title: str, exhibit: Exhibit) -> None:
     """Controls, and what they make; run again by itself, without the rest of the page."""
+    if st.session_state.pop(TOGGLED, False):
+        st.rerun()  # of the whole page, which alone starts and stops the clock
     controls, stage, beside = st.columns([1.1, 2.2, 1], gap="medium")
     moved = next((control for control in exhibit.controls if control.name == FIXATION), None)
     if moved is not None and _is_playing(study, title):
@@ -201,8 +203,9 @@ def _is_playing(study: str, title: str) -> bool:
 
 def _toggle(study: str, title: str, key: str, playing: bool) -> None:
     st.session_state[PLAYING], st.session_state[LAST] = None if playing else (study, title), None
+    st.session_state[TOGGLED] = True
     if not playing:
-        st.session_state[key] = 0
+        st.session_state[key] = -1  # the first step makes it 0
 
 
 def _step(key: str, last: int) -> None:
