@@ -18,9 +18,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import cogattn
 from cogattn.apps.dashboard import consent
 from cogattn.apps.dashboard.serve import RUNS_VARIABLE
+from cogattn.registry import load_study, load_target
+from cogattn.reporting.tables import interval_text
 from cogattn.running.sessions import SessionFolder
+from cogattn.statistics.stats import wilson_interval
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,6 +34,11 @@ SLACK_MS = 1.0
 """Between the driver's clock and the page's, on one machine; the page's has steps of 0.1 ms."""
 TELLING = 10
 """So many brackets at least must be narrow enough to tell an error of one frame, however busy the machine is."""
+JAMMED, JAM_MS = 3, 300
+"""A trial of practice in which the page is kept busy while the key is pressed, and for how long."""
+JAM = (
+    f"setTimeout(() => {{ const end = performance.now() + {JAM_MS}; while (performance.now() < end); }}, 20)"
+)
 SEVEN = 7
 """Displays of each set size and kind: 56 trials."""
 WITNESS = """
@@ -132,6 +141,75 @@ def test_a_name_that_is_no_sitting_is_refused_in_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+# -- afterwards --------------------------------------------------------------------------------------------
+
+
+def kept(store: Path, word: str, n: int, *, study: str, rng: np.random.Generator) -> SessionFolder:
+    """A finished sitting of a person who answers at random three times in ten."""
+    sitting = load_target(load_study(study).sittings[word])
+    session = SessionFolder.begin(
+        store, study=study, word=word, seed=1, n=n, consent="1", versions={"cogattn": "0"}
+    )
+    block, rows = sitting.block(1, n), []
+    values = [answer.value for answer in sitting.answers]
+    for number, trial in enumerate([*block.practice, *block.trials]):
+        response = str(rng.choice(values)) if rng.random() < 0.3 else trial.correct
+        size = float(trial.what.get("set_size", 0)) * (2 if trial.correct == "absent" else 1)
+        rows.append(
+            {
+                "phase": "practice" if number < len(block.practice) else "block", "trial_index": number,
+                "stimulus": trial.stimulus, "response": response, "correct_response": trial.correct,
+                "correct": response == trial.correct, "rt": 500 + 20 * size + 60 * rng.random(),
+                "anticipation": False, "blurred": False, **trial.what,
+            }
+        )  # fmt: skip
+    session.finish(pd.DataFrame(rows), marks={"short": True, "blurred": 3}, apparatus={})
+    return session
+
+
+def test_your_own_place_is_told_with_interval_and_n_among_persons_and_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cogattn.run(
+        "masking", observer={"kind": "template"}, images={"kind": "procedural", "n_images": 64}, out=tmp_path
+    )
+    model = run.summary.set_index("measure").loc["accuracy.clean"]
+    session = kept(tmp_path, "masking", 35, study="masking", rng=np.random.default_rng(0))
+    page = app(tmp_path, monkeypatch)
+    page.query_params["sitting"] = session.id
+    page.run()
+    assert not page.exception
+    counted = session.trials().query("phase == 'block' and noise_sd == 0")["correct"]
+    lo, hi = wilson_interval(counted.sum(), len(counted))
+    said = " ".join(part.value for part in page.markdown)
+    assert (
+        f"You: {interval_text(counted.mean(), float(lo), float(hi))} share (n = {len(counted)} trials)"
+        in said
+    )
+    assert "Among 14 persons" in said
+    assert "a short block" in page.warning[0].value
+    assert "window was left in 3 trial(s)" in page.warning[0].value
+    drawn = str(page.get("vega_lite_chart")[0].proto)
+    assert model["observer"] in drawn
+    assert page.code[0].value.startswith(
+        "cogattn masking --observer.kind human --observer.table masking-masking-"
+    )
+
+
+def test_withdrawing_afterwards_deletes_the_sitting_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = kept(tmp_path, "2v5", 3, study="search", rng=np.random.default_rng(0))
+    page = app(tmp_path, monkeypatch)
+    page.query_params["sitting"] = session.id
+    page.run()
+    next(button for button in page.button if button.label == "Delete my sitting").click().run()
+    assert not page.exception
+    assert sittings(tmp_path) == []
+    assert "deleted from the disk" in page.success[0].value
+    assert page.checkbox[0].value is False
+
+
 # -- in the browser ----------------------------------------------------------------------------------------
 
 
@@ -179,10 +257,11 @@ def painted(page: Page, number: int) -> None:
     )
 
 
-def press(page: Page, number: int, key: str) -> Press:
+def press(page: Page, number: int, key: str, *, origin: float = 0.0) -> Press:
     """Answer the picture that was painted as the `number`-th, between two looks at the driver's clock."""
-    painted(page, number)
-    origin = page.evaluate("performance.timeOrigin")
+    if not origin:
+        painted(page, number)
+    origin = origin or page.evaluate("performance.timeOrigin")
     before = time.time() * 1000 - origin
     page.keyboard.down(key)
     after = time.time() * 1000 - origin
@@ -191,10 +270,17 @@ def press(page: Page, number: int, key: str) -> Press:
     return Press(before, after, own["draw"], own["frames"])
 
 
-def practise(page: Page, n: int) -> None:
+def practise(page: Page, n: int) -> Press:
+    """Answer all trials of practice; return the third press, whose handler comes late because the page is jammed."""
+    presses, origin = [], page.evaluate("performance.timeOrigin")
     for number in range(1, n + 1):
-        press(page, number, "f")
+        painted(page, number)
+        if number == JAMMED:
+            page.evaluate(JAM)
+            time.sleep(0.06)
+        presses.append(press(page, number, "f", origin=origin))
     page.get_by_role("button", name="Begin the block").click()
+    return presses[JAMMED - 1]
 
 
 @pytest.mark.slow
@@ -218,7 +304,7 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
         page.keyboard.press(key)
     page.wait_for_timeout(700)
     assert len(sent) == so_far
-    practise(page, 8)
+    jammed = practise(page, 8)
 
     presses: list[Press] = []
     keys = ["f" if number % 2 else "j" for number in range(8 * SEVEN)]
@@ -246,6 +332,9 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
     assert len(presses) == 56
     assert trusted == 36
     _every_time_lies_in_its_bracket(trials["rt"].to_numpy(), presses)
+    late = session.trials()["rt"].iloc[JAMMED - 1]
+    assert jammed.after - jammed.before > JAM_MS / 3
+    assert late < jammed.before - jammed.frames[0][0] + JAM_MS / 3
     record = session.read()
     assert record is not None
     assert record.marks["resumed"] == 1
@@ -324,26 +413,9 @@ def test_the_page_reads_on_a_telephone_in_the_dark(
     serving: Callable[..., object], page: Page, shoot: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """A sitting that was kept: no part is wider than the screen, and its export is what it is named."""
-    from cogattn.registry import load_study, load_target
-
     store = tmp_path / "store"
-    sitting = load_target(load_study("search").sittings["2v5"])
-    session = SessionFolder.begin(
-        store, study="search", word="2v5", seed=1, n=6, consent="1", versions={"cogattn": "0"}
-    )
-    block = sitting.block(1, 6)
-    rng, rows = np.random.default_rng(0), []
-    for number, trial in enumerate([*block.practice, *block.trials]):
-        size, absent = trial.what["set_size"], trial.correct == "absent"
-        rows.append(
-            {
-                "phase": "practice" if number < len(block.practice) else "block", "trial_index": number,
-                "stimulus": trial.stimulus, "response": trial.correct, "correct_response": trial.correct,
-                "correct": bool(rng.random() < 0.95), "rt": 500 + size * (40 if absent else 20) + 60 * rng.random(),
-                "anticipation": False, "blurred": False, **trial.what,
-            }
-        )  # fmt: skip
-    session.finish(pd.DataFrame(rows), marks={"short": True}, apparatus={})
+    session = kept(store, "2v5", 6, study="search", rng=np.random.default_rng(0))
+    rows = session.trials()
     server = serving(store)
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
