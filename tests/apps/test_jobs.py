@@ -35,6 +35,12 @@ def run_of(root: Path, config: StudyConfig, study: str = "coin") -> RunFolder:
     return RunFolder(root, study, config_record(study, config).run_id)
 
 
+def state_of(run: RunFolder) -> str:
+    job = jobs.look(run)
+    assert job is not None
+    return job.state
+
+
 def wait(run: RunFolder, until: Callable[[Job], bool]) -> Job:
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
@@ -119,7 +125,7 @@ def test_another_process_under_the_same_number_is_not_the_job(tmp_path: Path) ->
     assert job is not None
     assert job.state == "died"
     jobs.cancel(run)  # and this process goes on
-    assert jobs.look(recorded(tmp_path, CoinConfig(), pid=os.getpid(), since=own)).state == "starting"  # type: ignore[union-attr]
+    assert state_of(recorded(tmp_path, CoinConfig(), pid=os.getpid(), since=own)) == "starting"
 
 
 def test_a_dead_process_that_nobody_reaped_is_dead() -> None:
@@ -169,9 +175,9 @@ def test_a_job_that_does_not_end_is_ended_when_its_grace_is_over(tmp_path: Path)
 def test_states_are_those_of_the_record(tmp_path: Path) -> None:
     run = recorded(tmp_path, CoinConfig(), pid=os.getpid(), since=born(os.getpid()))
     write(run, Ended(code=0, at="2026-01-01T00:00:00+00:00"))
-    assert jobs.look(run).state == "finished"  # type: ignore[union-attr]
+    assert state_of(run) == "finished"
     write(run, Ended(code=1, at="2026-01-01T00:00:00+00:00"))
-    assert jobs.look(run).state == "failed"  # type: ignore[union-attr]
+    assert state_of(run) == "failed"
     jobs.forget(run)
     assert jobs.look(run) is None
     assert not jobs.folder_of(run).exists()
