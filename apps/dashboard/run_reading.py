@@ -6,6 +6,7 @@ file costs its own part of the page and no other.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -134,11 +135,9 @@ def _stats(run: RunFolder, manifest: Manifest) -> tuple[tuple[str, str, int, int
     for name, digest in manifest.files.items():
         size, moment = -1, -1
         if _is_own(name):
-            try:
+            with contextlib.suppress(OSError, CogattnError, ValueError):
                 status = run.path(*name.split("/")).lstat()
                 size, moment = status.st_size, status.st_mtime_ns
-            except (OSError, CogattnError, ValueError):
-                pass
         found.append((name, digest, size, moment))
     return tuple(found)
 
