@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from cogattn.apps.dashboard import reading
 from cogattn.errors import CogattnError
 from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.card.model import Card
 from cogattn.running.catalogue import list_runs
-from cogattn.running.listing import Survey, surveys
+from cogattn.running.listing import Survey
 from cogattn.running.records import Manifest
 from cogattn.running.store import run_id
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 """Of a registered observer: no target ``module:factory``, which would be code, and no path."""
+FRESH_S = 30.0
 Stamp = tuple[tuple[str, int], ...]
 
 
@@ -41,7 +44,7 @@ def names(store: Path, at: Stamp) -> dict[str, bool]:
     at : tuple
         Its `stamp`, so that the answer is remembered for as long as it holds.
     """
-    finished = [one for one in surveys(store) if one.state == "finished"]
+    finished = [one.survey for one in reading.read(store).runs if one.status == "finished"]
     found: dict[str, bool] = {}
     for name in dict.fromkeys(name for one in finished for name in one.observers if NAME.fullmatch(name)):
         held = _held(name, finished)
@@ -50,9 +53,16 @@ def names(store: Path, at: Stamp) -> dict[str, bool]:
     return dict(sorted(found.items()))
 
 
-@lru_cache(maxsize=32)
 def card(name: str, store: Path, any_settings: bool, at: Stamp) -> Card:
-    """Return the card of an observer, read once for each state of the store."""
+    """Return the card of an observer, read once for each state of the store and every half minute.
+
+    What a card says of runs that are not finished grows old while they go on.
+    """
+    return _card(name, store, any_settings, at, int(time.monotonic() // FRESH_S))
+
+
+@lru_cache(maxsize=32)
+def _card(name: str, store: Path, any_settings: bool, at: Stamp, tick: int) -> Card:
     return Card.of(name, out=store, any_settings=any_settings)
 
 

@@ -6,6 +6,7 @@ hold can be chosen. The numbers are those of ``cogattn card NAME --json``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -112,7 +113,7 @@ def _first(pair: Pair) -> None:
 
 
 def _glance(pair: Pair) -> None:
-    """Every row's status by observer, what the statuses mean, what is missing, and the files."""
+    """Every row's status by observer and how far out it is, what the statuses mean, what is missing, and the files."""
     st.header("At a glance")
     keys = _keys([row for card in pair.values() for row in card.rows])
     table = pd.DataFrame(
@@ -155,7 +156,10 @@ def _head(name: str) -> str:
 
 def _told(card: Card, study: str, measure: str) -> str:
     row = _row_of(card, study, measure)
-    return _status(row.status) if row else "\u2013"
+    if row is None:
+        return "\u2013"
+    far = f", {row.distance:.3g} SD" if math.isfinite(row.distance) else ""
+    return f"{_status(row.status)}{literal(far)}"
 
 
 def _status(status: Status) -> str:
@@ -218,8 +222,9 @@ def _measure(found: Mapping[str, CardRow], measure: str) -> None:
         with left:
             _figure(measured, measure)
         with right:
-            columns = {_head(name): [_cell(text) for text in facts(row)] for name, row in measured.items()}
-            st.table(pd.DataFrame(columns, index=pd.Index(FACTS)))
+            texts = zip(FACTS, *(facts(row) for row in measured.values()), strict=True)
+            told = {fact: [_cell(text) for text in own] for fact, *own in texts if set(own) != {MISSING}}
+            st.table(pd.DataFrame(told, index=pd.Index([_head(name) for name in measured])).T)
 
 
 def _cell(text: str) -> str:

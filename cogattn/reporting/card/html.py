@@ -186,7 +186,11 @@ def _cell(fact: str, text: str) -> str:
 
 def _joint(row: JointRow) -> str:
     note = f' <span class="note">{_text(row.note)}</span>' if row.note else ""
-    return f'<p class="joint">{_text(joint_text(row))}{note}</p>'
+    return f'<p class="joint">{_text(_sentence(joint_text(row)))}{note}</p>'
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _values(row: CardRow) -> str:
@@ -223,7 +227,9 @@ def _check(check: Sequence[SelfCheck]) -> Iterator[str]:
 def _provenance(card: Card) -> Iterator[str]:
     yield '<section aria-labelledby="provenance"><h2 id="provenance">Provenance, and how to have it again</h2>'
     if not card.provenance:
-        yield "<p>No run was read.</p>"
+        yield "<p>No run was read.</p></section>"
+        return
+    yield "<p>What to type for the same runs; the digest tells whether the code is the same.</p>"
     for each in card.provenance:
         yield _one_run(each)
     yield "</section>"

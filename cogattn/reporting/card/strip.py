@@ -19,6 +19,8 @@ WIDTH, HEIGHT = 340, 104
 LEFT, RIGHT = 54, 330
 PEOPLE_Y, OBSERVER_Y, AXIS_Y = 26, 56, 70
 RADIUS = 2.8
+TOP_ALONE = 40
+"""Where the figure of an observer without people begins."""
 LANE = 16.0
 """Half the height that people have."""
 
@@ -39,10 +41,13 @@ def strip(row: CardRow, observer: str) -> str:
     if not (math.isfinite(row.estimate) or math.isfinite(row.human) or people):
         return ""
     axis = Axis.around(numbers, left=LEFT, right=RIGHT, log=row.scale == "log")
+    with_people = bool(people) or math.isfinite(row.human)
+    top = 0 if with_people else TOP_ALONE
+    frame = f"0 {top} {WIDTH} {HEIGHT - top}"
     parts = [
-        f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_escaped(spoken(row, observer))}">',
+        f'<svg class="strip" viewBox="{frame}" role="img" aria-label="{_escaped(spoken(row, observer))}">',
         *_scale(axis, row.unit or row.label),
-        f'<text x="0" y="{PEOPLE_Y + 4}">people</text>' if people or math.isfinite(row.human) else "",
+        f'<text x="0" y="{PEOPLE_Y + 4}">people</text>' if with_people else "",
         *_mean(axis, row),
         *_dots(axis, people),
         *_estimate(axis, row, observer),
