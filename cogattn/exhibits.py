@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Value = str | int | float | bool
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Picture:
         Left, top, right, bottom in pixels.
     """
 
-    pixels: NDArray[np.float64]
+    pixels: Array
     caption: str
-    points: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
-    weights: NDArray[np.float64] | None = None
-    boxes: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
+    points: Array = field(default_factory=lambda: np.empty((0, 2)))
+    weights: Array | None = None
+    boxes: Array = field(default_factory=lambda: np.empty((0, 4)))
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Series:
         Moments worth a vertical line.
     """
 
-    x: NDArray[np.float64]
-    lines: Mapping[str, NDArray[np.float64]]
+    x: Array
+    lines: Mapping[str, Array]
     x_label: str
     y_label: str
     caption: str

@@ -25,7 +25,7 @@ from cogattn.exhibits import Picture, Series, Shown, Value
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    Array = NDArray[np.float64]
+    Array = NDArray[np.floating]
 
 WIDTH_PX = 520
 """Pictures are enlarged by the largest whole number that keeps them within this width."""
@@ -126,7 +126,7 @@ def _said(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def chart(part: Series) -> alt.LayerChart:
+def chart(part: Series) -> alt.LayerChart | alt.FacetChart:
     """Return lines over one axis, told apart by colour and dashes."""
     table = pd.DataFrame({"x": part.x, **part.lines}).melt("x", var_name="line", value_name="y")
     names = list(part.lines)
@@ -136,40 +136,24 @@ def chart(part: Series) -> alt.LayerChart:
     legend = alt.Legend(
         title=None, orient="top", labelLimit=0, columns=2, symbolSize=400, symbolStrokeWidth=2
     )
-    looks = {
-        "color": alt.Color(
-            "line:N", scale=alt.Scale(domain=names, range=_cycled(theme.SERIES, names)), legend=legend
-        ),
-        "strokeDash": alt.StrokeDash("line:N", scale=alt.Scale(domain=names, range=_cycled(DASHES, names))),
-    }
-    lines = (
-        alt.Chart(table)
-        .mark_line(strokeWidth=1.6)
-        .encode(
-            x=x,
-            y=alt.Y("y:Q", title=part.y_label, scale=alt.Scale(zero=False)),
-            tooltip=[alt.Tooltip("line:N", title=""), *(_tip(*axis) for axis in _axes(part))],
-            **looks,
-        )
+    lines = alt.Chart(table, mark=alt.MarkDef(type="line", strokeWidth=1.6)).encode(
+        x=x,
+        y=alt.Y("y:Q", title=part.y_label, scale=alt.Scale(zero=False)),
+        color=alt.Color("line:N", scale=_looks(theme.SERIES, names), legend=legend),
+        strokeDash=alt.StrokeDash("line:N", scale=_looks(DASHES, names)),
+        tooltip=[alt.Tooltip("line:N", title=""), _tip("x", part.x_label), _tip("y", part.y_label)],
     )
-    marks = (
-        alt.Chart(pd.DataFrame({"x": list(part.marks)}, dtype=float))
-        .mark_rule(color=theme.GREY, strokeDash=[4, 3])
-        .encode(x="x:Q")
-    )
+    at = pd.DataFrame({"x": list(part.marks)}, dtype=float)
+    marks = alt.Chart(at, mark=alt.MarkDef(type="rule", color=theme.GREY, strokeDash=[4, 3])).encode(x="x:Q")
     return alt.layer(marks, lines).properties(height=270, description=part.caption)
-
-
-def _axes(part: Series) -> list[tuple[str, str]]:
-    return [("x", part.x_label), ("y", part.y_label)]
 
 
 def _tip(column: str, label: str) -> alt.Tooltip:
     return alt.Tooltip(f"{column}:Q", title=label, format=".4g")
 
 
-def _cycled(values: Sequence, names: Sequence[str]) -> list:
-    return [values[number % len(values)] for number in range(len(names))]
+def _looks(values: Sequence, names: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[values[number % len(values)] for number in range(len(names))])
 
 
 def _alternative(part: Picture) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from cogattn.exhibits import Control, Exhibit, Picture, Series, Shown
 from cogattn.psychophysics.masking.config import LOWEST_CPI, MaskingConfig
 from cogattn.psychophysics.masking.stimuli.noise import spectra
+from cogattn.vision.images.config import ProceduralImages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,7 +128,7 @@ IMAGE_IN_NOISE = Exhibit(
         ),
         Control("noise_sd", "SD of the noise (of the range from black to white)", 0.08, 0.0, 0.5, 0.01),
         Control("contrast", "Part of the image's contrast that is kept", 0.2, 0.05, 1.0, 0.05),
-        Control("image", "Image (number)", 7, 0, DEFAULT.images.n_images - 1, 1),
+        Control("image", "Image (number)", 7, 0, ProceduralImages().n_images - 1, 1),
         Control(
             "scale",
             "Scale of contrast and noise",

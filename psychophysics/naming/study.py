@@ -41,6 +41,10 @@ class NamingStudy(Study[NamingConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    exhibits: ClassVar[Mapping[str, str]] = {
+        "Shape against texture": "cogattn.psychophysics.naming.exhibits:SHAPE_AND_TEXTURE",
+        "An image manipulated": "cogattn.psychophysics.naming.exhibits:MANIPULATED",
+    }
     on_card: ClassVar[Sequence[str]] = (
         "shape_bias", "shape_accuracy", "error_consistency.people", "copy_probability.people", "worth.naming",
     )  # fmt: skip

@@ -11,26 +11,37 @@ import numpy as np
 import pytest
 
 from cogattn.exhibits import Control, Exhibit, Picture, Series, Shown
-from cogattn.registry import load_study, load_target
+from cogattn.registry import load_study, load_target, study_entry_points
 
-STUDIES = ("aad", "efr", "masking", "scanpath", "search")
+EXHIBITS = (
+    "aad: Who is listened to?",
+    "efr: A response that follows the envelope",
+    "masking: An image in noise",
+    "naming: Shape against texture",
+    "naming: An image manipulated",
+    "scanpath: Where next?",
+    "search: A search display",
+)
 SLOW = {"pixels", "network", "network, no fovea", "history"}
 """Choices that take seconds; the studies' own tests look at them."""
 FRESH = """
 import json, sys
 from cogattn.registry import load_study, load_target
 
-exhibits = {study: load_target(*load_study(study).exhibits.values()) for study in sys.argv[1:]}
+exhibits = {}
+for named in sys.argv[1:]:
+    study, _, title = named.partition(": ")
+    exhibits[named] = load_target(load_study(study).exhibits[title])
 told = {"torch": "torch" in sys.modules}
-for study, exhibit in exhibits.items():
-    told[study] = exhibit.make(**{control.name: control.default for control in exhibit.controls}).digest()
+for named, exhibit in exhibits.items():
+    told[named] = exhibit.make(**{control.name: control.default for control in exhibit.controls}).digest()
 print(json.dumps(told))
 """
 
 
-def exhibit_of(study: str) -> Exhibit:
-    (target,) = load_study(study).exhibits.values()
-    found = load_target(target)
+def exhibit_of(named: str) -> Exhibit:
+    study, _, title = named.partition(": ")
+    found = load_target(load_study(study).exhibits[title])
     assert isinstance(found, Exhibit)
     return found
 
@@ -48,19 +59,19 @@ def ends(control: Control) -> Iterator[object]:
         yield from (type(control.default)(bound) for bound in (control.low, control.high))
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_every_end_of_every_control_gives_whole_arrays(study: str) -> None:
-    exhibit = exhibit_of(study)
+@pytest.mark.parametrize("named", EXHIBITS)
+def test_every_end_of_every_control_gives_whole_arrays(named: str) -> None:
+    exhibit = exhibit_of(named)
     check(exhibit.make(**defaults(exhibit)))
     for control in exhibit.controls:
         for value in ends(control):
             check(exhibit.make(**{**defaults(exhibit), control.name: value}))
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_a_control_s_default_lies_within_its_bounds(study: str) -> None:
-    exhibit = exhibit_of(study)
-    assert exhibit.title in load_study(study).exhibits
+@pytest.mark.parametrize("named", EXHIBITS)
+def test_a_control_s_default_lies_within_its_bounds(named: str) -> None:
+    exhibit = exhibit_of(named)
+    assert named.endswith(exhibit.title)
     for control in exhibit.controls:
         if control.choices:
             assert control.default in control.choices
@@ -72,12 +83,17 @@ def test_a_control_s_default_lies_within_its_bounds(study: str) -> None:
 
 def test_a_fresh_process_shows_the_same_and_needs_no_torch_to_list_it() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FRESH, *STUDIES], capture_output=True, text=True, check=True, timeout=170
+        [sys.executable, "-c", FRESH, *EXHIBITS], capture_output=True, text=True, check=True, timeout=170
     )
     told = json.loads(done.stdout)
     assert told.pop("torch") is False
-    exhibits = {study: exhibit_of(study) for study in STUDIES}
-    assert told == {study: one.make(**defaults(one)).digest() for study, one in exhibits.items()}
+    exhibits = {named: exhibit_of(named) for named in EXHIBITS}
+    assert told == {named: one.make(**defaults(one)).digest() for named, one in exhibits.items()}
+
+
+def test_every_exhibit_of_every_study_is_looked_at() -> None:
+    found = {f"{study}: {title}" for study in study_entry_points() for title in load_study(study).exhibits}
+    assert found == set(EXHIBITS)
 
 
 def check(shown: Shown) -> None:

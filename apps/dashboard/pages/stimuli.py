@@ -9,6 +9,7 @@ from __future__ import annotations
 import pprint
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 import streamlit as st
 
@@ -17,6 +18,8 @@ from cogattn.errors import CogattnError, ConfigError
 from cogattn.exhibits import Control, Exhibit, Picture, Series, Shown, Value
 from cogattn.registry import load_study, load_target, study_entry_points
 
+BIND: Literal["query-params"] = "query-params"
+"""Of widgets whose value is in the address."""
 FIXATION = "fixation"
 """A control of this name counts fixations: it is what Play moves."""
 FIXATIONS = "fixations"
@@ -41,9 +44,9 @@ def page() -> None:
         st.info("No study that is installed has stimuli to look at.")
         return
     left, right = st.columns(2)
-    study = left.selectbox("Study", list(studies), key="study", bind="query-params")
+    study = left.selectbox("Study", list(studies), key="study", bind=BIND)
     titles = list(studies[study])
-    title = right.selectbox("Exhibit", titles, key="exhibit", bind="query-params")
+    title = right.selectbox("Exhibit", titles, key="exhibit", bind=BIND)
     try:
         exhibit = _exhibit(studies[study][title])
     except ConfigError as error:
@@ -152,22 +155,24 @@ def _kept(study: str, title: str, values: tuple[tuple[str, Value], ...]) -> Show
 
 def _widget(control: Control) -> Value:
     """A choice, a switch or a slider, whose value is in the address."""
-    given = {"key": control.name, "help": control.help or None, "bind": "query-params"}
-    default = control.default
+    key, about, default = control.name, control.help or None, control.default
     if control.choices:
         choices = list(control.choices)
-        return st.selectbox(control.label, choices, index=choices.index(str(default)), **given)
+        place = choices.index(str(default))
+        return st.selectbox(control.label, choices, index=place, key=key, help=about, bind=BIND)
     if isinstance(default, bool):
-        return st.toggle(control.label, value=default, **given)
-    number = int if isinstance(default, int) else float
-    low, high, step = (number(bound) for bound in (control.low, control.high, control.step))
-    return st.slider(control.label, low, high, number(default), step, **given)
+        return st.toggle(control.label, value=default, key=key, help=about, bind=BIND)
+    if isinstance(default, int):
+        low, high, step = int(control.low), int(control.high), int(control.step)
+        return st.slider(control.label, low, high, default, step, key=key, help=about, bind=BIND)
+    bounds = float(control.low), float(control.high), float(default), float(control.step)
+    return st.slider(control.label, *bounds, key=key, help=about, bind=BIND)
 
 
 def _switch(shown: Shown) -> bool:
     """Whether densities are drawn, where there are any."""
     dense = any(isinstance(part, Picture) and part.weights is not None for part in shown.parts)
-    return dense and st.toggle("Density over the picture", value=True, key=DENSITY, bind="query-params")
+    return dense and st.toggle("Density over the picture", value=True, key=DENSITY, bind=BIND)
 
 
 # ---- fixations in order
