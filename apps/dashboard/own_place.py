@@ -24,34 +24,43 @@ MOST_MODELS = 8
 
 def draw(study: str, scored: Scored) -> None:
     """Draw every measure among people and models, then the curves."""
-    people = load_study(study).persons()
-    people = pd.DataFrame(columns=["person", "measure", "estimate"]) if people is None else people
-    measures = scored.measures
-    placed = place_table(measures, people, joint=()).set_index("measures") if len(people) else pd.DataFrame()
+    people, measures = _people(study), scored.measures
+    placed = place_table(measures, people, joint=()).set_index("measures")
     models = _models(study, tuple(measures["measure"]))
-    for row in measures.itertuples():
-        own = people[people["measure"] == row.measure]
-        st.markdown(f"**{row.label[:1].upper()}{row.label[1:]}**")
-        st.markdown(f"You: {interval_text(row.estimate, row.lo, row.hi)} {row.unit} (n = {row.n} trials). " + (
-            _sentence(placed.loc[row.measure]) if row.measure in placed.index else "No persons to compare with."
-        ))  # fmt: skip
-        among = models[models["measure"] == row.measure]
-        bars = [Bar(YOU, row.estimate, row.lo, row.hi, int(row.n))]
-        bars += [
-            Bar(one.observer, one.estimate, one.lo, one.hi, int(one.n), series=number)
-            for number, one in enumerate(among.itertuples(), start=1)
-        ]
-        chart = interval_chart(
-            bars,
-            title=axis_title(row.label, row.unit),
-            people=list(zip(own["person"], own["estimate"], strict=True)),
-            people_row=f"people (n = {len(own)})",
-            scale=row.scale,
-        )
-        charts.show(chart, alt_text=f"{row.label}: you, {len(own)} persons as dots, {len(among)} models")
+    for _, row in measures.iterrows():
+        key = row["measure"]
+        where = _sentence(placed.loc[key]) if key in placed.index else "No persons to compare with."
+        _measure(row, where, people[people["measure"] == key], models[models["measure"] == key])
+    if len(measures) and models.empty:
+        st.caption("No run of this store has measured a model in this way yet; Launch starts one.")
     for curve in scored.curves:
         st.markdown(f"**{curve.title}**")
         charts.show(_curve(curve), alt_text=f"{curve.title}: {curve.y_label} by {curve.x_label}")
+
+
+def _people(study: str) -> pd.DataFrame:
+    """The study's persons; none where only means of groups are known."""
+    people = load_study(study).persons()
+    return pd.DataFrame(columns=["person", "measure", "estimate"]) if people is None else people
+
+
+def _measure(row: pd.Series, where: str, people: pd.DataFrame, models: pd.DataFrame) -> None:
+    """One measure: a sentence with interval and n, and a chart with every person as a dot."""
+    label, unit = str(row["label"]), str(row["unit"])
+    estimate = interval_text(row["estimate"], row["lo"], row["hi"])
+    st.markdown(f"**{label[:1].upper()}{label[1:]}**")
+    st.markdown(f"You: {estimate}{f' {unit}' if unit else ''} (n = {row['n']} trials). {where}")
+    bars = [Bar(YOU, row["estimate"], row["lo"], row["hi"], int(row["n"]))]
+    for series, (_, one) in enumerate(models.iterrows(), start=1):
+        bars.append(Bar(one["observer"], one["estimate"], one["lo"], one["hi"], int(one["n"]), series=series))
+    chart = interval_chart(
+        bars,
+        title=axis_title(label, unit),
+        people=list(zip(people["person"], people["estimate"], strict=True)),
+        people_row=f"people (n = {len(people)})",
+        scale=row["scale"],
+    )
+    charts.show(chart, alt_text=f"{label}: you, {len(people)} persons as dots, {len(models)} models")
 
 
 def _sentence(found: pd.Series) -> str:
@@ -81,19 +90,16 @@ def _models(study: str, measures: tuple[str, ...]) -> pd.DataFrame:
     return table.drop_duplicates(["observer", "measure"], keep="last").groupby("measure").tail(MOST_MODELS)
 
 
-def _curve(curve: Curve) -> alt.LayerChart:
+def _curve(curve: Curve) -> alt.TopLevelMixin:
     """Lines with points and intervals, told apart by colour, dashes and shape."""
     points = curve.points.copy()
     names = list(dict.fromkeys(points["line"]))
     points["text"] = [
         interval_text(*own) for own in zip(points["estimate"], points["lo"], points["hi"], strict=True)
     ]
-    small = {"labelFontSize": charts.FONT_PX, "titleFontSize": charts.FONT_PX}
     scale = alt.Scale(type=curve.x_scale, nice=False, padding=18, zero=False)
-    x = alt.X(
-        "x:Q", title=curve.x_label, scale=scale, axis=alt.Axis(values=sorted(set(points["x"])), **small)
-    )
-    y = alt.Y("estimate:Q", title=curve.y_label, scale=alt.Scale(zero=False), axis=alt.Axis(**small))
+    x = alt.X("x:Q", title=curve.x_label, scale=scale, axis=_axis(sorted(set(points["x"]))))
+    y = alt.Y("estimate:Q", title=curve.y_label, scale=alt.Scale(zero=False), axis=_axis())
     looks = [
         alt.Color("line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(theme.SERIES))),
         alt.Shape("line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(charts.SHAPES))),
@@ -101,7 +107,8 @@ def _curve(curve: Curve) -> alt.LayerChart:
             "line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(charts.DASHES))
         ),
     ]
-    base = alt.Chart(points)
+    rule, line = alt.MarkDef(type="rule", strokeWidth=1.5), alt.MarkDef(type="line", strokeWidth=1.5)
+    dot = alt.MarkDef(type="point", filled=True, size=70, opacity=1)
     tip = [
         alt.Tooltip("line:N", title=curve.line_label),
         alt.Tooltip("x:Q", title=curve.x_label),
@@ -109,7 +116,12 @@ def _curve(curve: Curve) -> alt.LayerChart:
         alt.Tooltip("n:Q", title="n"),
     ]
     return alt.layer(
-        base.mark_rule(strokeWidth=1.5).encode(x, alt.Y("lo:Q"), alt.Y2("hi:Q"), looks[0]),
-        base.mark_line(strokeWidth=1.5).encode(x, y, looks[0], looks[2]),
-        base.mark_point(filled=True, size=70, opacity=1).encode(x, y, looks[0], looks[1], tooltip=tip),
+        alt.Chart(points, mark=rule).encode(x, alt.Y("lo:Q"), alt.Y2("hi:Q"), looks[0]),
+        alt.Chart(points, mark=line).encode(x, y, looks[0], looks[2]),
+        alt.Chart(points, mark=dot).encode(x, y, looks[0], looks[1], tooltip=tip),
     ).properties(height=300)
+
+
+def _axis(values: list[float] | None = None) -> alt.Axis:
+    marked = alt.Undefined if values is None else values
+    return alt.Axis(values=marked, labelFontSize=charts.FONT_PX, titleFontSize=charts.FONT_PX)

@@ -107,10 +107,9 @@ def _error_rows(task: str, counted: pd.DataFrame, observer: Observer) -> Iterato
 def _slope_rows(task: str, right: pd.DataFrame, observer: Observer) -> Iterator[Row]:
     sizes = EXPERIMENTS[task].set_sizes
     counts = right.groupby(["target", "set_size"]).size().reindex(_cells(sizes), fill_value=0)
-    if counts.min() < 2:
-        raise DataError(
-            f"each set size must have two right answers with and without a target; got {int(counts.min())}"
-        )
+    fewest = min(counts.tolist())
+    if fewest < 2:
+        raise DataError(f"each set size must have two right answers with and without a target; got {fewest}")
     slopes = search_slopes(right, by=BY, n_resamples=N_RESAMPLES).set_index("condition")
     for target in TARGETS:
         own = slopes.loc[target]
