@@ -157,13 +157,13 @@ def test_the_page_has_the_numbers_of_the_command_line_and_its_files(
 
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(FITS)
+    page.wait_for_function(FITS, timeout=10_000)
     assert font_px(page) >= 12
     tall(page, 390)
     shoot("card-390-dark")
 
     page.goto(saved.as_uri())
-    page.wait_for_function(FITS)
+    page.wait_for_function(FITS, timeout=10_000)
     shoot("card-html-390-dark")
 
 
@@ -231,7 +231,7 @@ def test_the_page_prints_on_a4_without_cutting_anything_off(page: Page, tmp_path
     page.set_viewport_size({"width": 688, "height": 1017})  # A4 less its margins, in CSS pixels
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(saved.as_uri())
-    page.wait_for_function(FITS)
+    page.wait_for_function(FITS, timeout=10_000)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
