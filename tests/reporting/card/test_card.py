@@ -13,6 +13,7 @@ from scipy import stats
 from cogattn.errors import ConfigError
 from cogattn.people.placing import place_table
 from cogattn.reporting.card.model import Card, CardRow
+from cogattn.reporting.card.placed import corrected
 from cogattn.running.execute import Execution, run_study
 from cogattn.running.store import RunFolder, run_id
 from cogattn.testing.coin import CoinConfig
@@ -189,3 +190,12 @@ def test_a_table_has_a_row_for_each_row(tossed: Path) -> None:
     card = Card.of("coin-fair", out=tossed)
     assert card.table["study"].tolist() == [row.study for row in card.rows]
     assert card.table["estimate"].tolist() == [row.estimate for row in card.rows]
+
+
+def test_a_row_is_outside_by_the_corrected_p_and_not_by_its_own() -> None:
+    def tested(p: float, power: float) -> CardRow:
+        return CardRow(study="made", kind="behaves like", status="no people", p=p, power=power)
+
+    rows = corrected([tested(0.03, 0.9), tested(0.04, 0.9), tested(0.9, 0.5), tested(math.nan, math.nan)])
+    assert [row.status for row in rows] == ["inside", "inside", "underpowered", "no people"]
+    assert corrected([tested(0.03, 0.9)])[0].status == "outside"
