@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field as Bounded
 
@@ -230,6 +230,49 @@ def test_optional_groups_choices_and_numbers_are_what_they_say() -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)))
 def test_lists_survive_being_text(texts: list[str]) -> None:
     assert split(joined(texts)) == texts
+
+
+NASTY = st.sampled_from(
+    [
+        "-",
+        "1e999",
+        "nan",
+        "inf",
+        "0x10",
+        "1_0",
+        "\u0661",
+        '"',
+        '",',
+        "'",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "..",
+        "~",
+        "\\",
+        "\n",
+    ]
+)
+
+
+@pytest.mark.parametrize("study", ["aad", "masking", "rehearsal", "search"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_is_typed_is_taken_or_refused_with_a_sentence(study: str, data: st.DataObject) -> None:
+    model = model_of(study)
+    form = form_of(model)
+    fields = [field for field in shown(form, {}) if field.form in ("text", "list")]
+    field = data.draw(st.sampled_from(fields))
+    text = data.draw(st.text(max_size=40) | NASTY | st.lists(NASTY, max_size=4).map(", ".join))
+    config, refused = judged(model, form, {field.path: text})
+    if config is None:
+        assert refused
+        assert all("must" in sentence for sentence in refused.values()), refused
+    else:
+        assert model.parse(config.model_dump(mode="json")) == config
+        told = words(study, form, {field.path: text})
+        assert told is None or "\x00" not in "".join(told)
 
 
 @pytest.mark.parametrize("study", ["masking", "rehearsal", "search", "efr"])
