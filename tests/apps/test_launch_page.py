@@ -256,6 +256,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_a_job_is_ended_after_asking_
     serving: Callable, page: Page, coins: Path, shoot: Callable
 ) -> None:
     server = serving(coins)
+    page.set_default_timeout(90_000)
     page.goto(f"{server.url}/launch?study=coin&set.n_cells=400&set.seconds_per_cell=0.2")
     tosses = page.get_by_label("tosses", exact=True)
     tosses.fill(HOSTILE)
