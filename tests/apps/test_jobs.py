@@ -27,7 +27,7 @@ from cogattn.running.records import Record
 from cogattn.running.store import JOBS, RESERVED, RunFolder, config_record
 from cogattn.testing.coin import CoinConfig
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 SLOW = CoinConfig(n_cells=30, seconds_per_cell=0.2)
 
 

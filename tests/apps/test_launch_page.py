@@ -211,7 +211,7 @@ def n_stored(run: RunFolder) -> int:
     return sum(run.cells.has(cell.name) for cell in cells.cells) if cells else 0
 
 
-def until(said: Callable[[], bool], limit_s: float = 60.0) -> None:
+def until(said: Callable[[], bool], limit_s: float = 120.0) -> None:
     end = time.monotonic() + limit_s
     while not said():
         assert time.monotonic() < end, "it must come to pass in time"
