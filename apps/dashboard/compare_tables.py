@@ -10,6 +10,7 @@ import streamlit as st
 
 from cogattn.apps.dashboard.charts import Bar, axis_title, interval_chart, show
 from cogattn.apps.dashboard.literal import literal
+from cogattn.apps.dashboard.rows import places
 from cogattn.reporting.compare.comparison import Comparison
 from cogattn.reporting.compare.values import PEOPLE
 from cogattn.reporting.tables import interval_text
@@ -64,9 +65,8 @@ def values(found: Comparison, marks: Mapping[str, str]) -> None:
             format_func=lambda name: labels[name],
             key="compare-measures",
         )
-    columns = st.columns(2) if len(wanted) > 1 else [st.container()]
-    for number, measure in enumerate(wanted):
-        with columns[number % len(columns)]:
+    for measure, place in zip(wanted, places(len(wanted)), strict=True):
+        with place:
             _measure(found.values[found.values["measure"] == measure], marks)
 
 

@@ -10,11 +10,12 @@ import streamlit as st
 
 from cogattn.apps.dashboard.charts import Bar, axis_title, interval_chart, show
 from cogattn.apps.dashboard.literal import literal
+from cogattn.apps.dashboard.rows import places
 from cogattn.apps.dashboard.run_reading import Reading
 from cogattn.registry import load_study
 from cogattn.reporting.tables import interval_text
 
-MOST_BARS = 12
+MOST_BARS, MOST_CHARTS = 12, 6
 
 
 def published(reading: Reading) -> None:
@@ -38,9 +39,9 @@ def published(reading: Reading) -> None:
     measures = [
         m for m in dict.fromkeys(summary["measure"]) if any(m in set(t["measure"]) for t in shared.values())
     ]
-    columns = st.columns(2) if len(measures) > 1 else [st.container()]
-    for number, measure in enumerate(measures[:6]):
-        with columns[number % len(columns)]:
+    drawn = measures[:MOST_CHARTS]
+    for measure, place in zip(drawn, places(len(drawn)), strict=True):
+        with place:
             _strip(summary[summary["measure"] == measure], shared, measure)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from cogattn.apps.dashboard.literal import literal
+from cogattn.apps.dashboard.rows import places
 from cogattn.apps.dashboard.run_again import command, file_name
 from cogattn.apps.dashboard.run_reading import SUMMARY, Reading
 from cogattn.errors import CogattnError
@@ -29,9 +30,8 @@ MIME = {
 def figures(reading: Reading) -> None:
     """Draw the run's own figures, and offer each as PDF."""
     names, pdfs = reading.files(FIGURES, PNG), reading.files(FIGURES, PDF)
-    columns = st.columns(2) if len(names) > 1 else [st.container()]
-    for number, name in enumerate(names):
-        with columns[number % len(columns)]:
+    for name, place in zip(names, places(len(names)), strict=True):
+        with place:
             st.image(reading.data(f"{FIGURES}/{name}{PNG}"), caption=literal(name.replace("_", " ")))
             if name in pdfs:
                 _download(reading, f"{FIGURES}/{name}{PDF}", f"{name}{PDF}")
@@ -160,9 +160,8 @@ def downloads(reading: Reading) -> None:
 
 
 def _listed(reading: Reading, names: Sequence[str]) -> None:
-    columns = st.columns(3)
-    for number, name in enumerate(names):
-        with columns[number % 3]:
+    for name, place in zip(names, places(len(names), across=3), strict=True):
+        with place:
             _download(reading, name, name.partition("/")[2])
 
 

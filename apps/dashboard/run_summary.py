@@ -9,6 +9,7 @@ import streamlit as st
 
 from cogattn.apps.dashboard.charts import Bar, axis_title, interval_chart, show
 from cogattn.apps.dashboard.literal import literal
+from cogattn.apps.dashboard.rows import places
 from cogattn.measures import Scale
 from cogattn.reporting.tables import interval_text
 
@@ -69,9 +70,8 @@ def beside_people(summary: pd.DataFrame, people: pd.DataFrame | None, *, key: st
             format_func=lambda name: labels[name],
             key=key,
         )
-    columns = st.columns(2) if len(wanted) > 1 else [st.container()]
-    for number, measure in enumerate(wanted):
-        with columns[number % len(columns)]:
+    for measure, place in zip(wanted, places(len(wanted)), strict=True):
+        with place:
             _measure(summary[summary["measure"] == measure], _of_measure(people, measure))
 
 

@@ -23,7 +23,7 @@ from cogattn.running.formats import read_csv
 from cogattn.running.store import RunFolder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from tests.apps.conftest import Server
 
@@ -237,6 +237,18 @@ def test_what_is_downloaded_is_what_the_command_line_prints(
     shoot("compare")
 
 
+def heads_of(page: Page, grid: Locator, wanted: str) -> dict[str, str]:
+    """Places of a table's columns, which it tells a screen reader once it has the focus and has been drawn anew."""
+    for _ in range(SECONDS):
+        grid.get_by_test_id("data-grid-canvas").focus()
+        page.wait_for_timeout(1000)
+        cells = grid.locator("[role=columnheader]").all()
+        found = {cell.inner_text(): cell.get_attribute("aria-colindex") or "" for cell in cells}
+        if wanted in found:
+            return found
+    pytest.fail(f"the table must have the column {wanted}")
+
+
 def test_the_numbers_on_the_screen_are_those_of_the_command_line(
     server: Server, names: list[str], printed: dict, page: Page
 ):
@@ -245,16 +257,10 @@ def test_the_numbers_on_the_screen_are_those_of_the_command_line(
     page.get_by_role("heading", name="Downloads").wait_for(timeout=1000 * SECONDS)
     page.get_by_text("Every digit").click()
     grid = page.get_by_test_id("stDataFrame").nth(DIFFERENCES)
-    grid.get_by_test_id("data-grid-canvas").focus()
-    ends = grid.get_by_role("columnheader", name="upper end")
-    ends.wait_for(state="attached", timeout=1000 * SECONDS)
-    head = {
-        cell.inner_text(): cell.get_attribute("aria-colindex")
-        for cell in grid.get_by_role("columnheader").all()
-    }
+    head = heads_of(page, grid, "upper end")
     for number, own in enumerate(printed["differences"][:6]):
         for name, key in (("estimate", "estimate"), ("lower end", "lo"), ("upper end", "hi")):
-            cell = grid.get_by_role("row").nth(number + 1).locator(f"td[aria-colindex='{head[name]}']")
+            cell = grid.locator("[role=row]").nth(number + 1).locator(f"td[aria-colindex='{head[name]}']")
             assert cell.inner_text() == repr(own[key])
 
 
