@@ -47,6 +47,8 @@ def _curve(reading: Reading, curve: Curve, table: pd.DataFrame) -> None:
         key=f"{key}-chart-{'-'.join(str(points[column].iloc[0]) for column in curve.panel)}",
         selects=has_trials,
     )
+    if curve.human in points:
+        st.caption("Open diamonds are people's means.")
     if has_trials:
         number = _picked(picked, points, curve, key)
         if number is None:
