@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from cogattn.errors import DataError
 from cogattn.sittings import ANTICIPATION_MS, Block, Sitting, SittingTrial, Value
@@ -251,6 +251,17 @@ def trial_table(result: Result, block: Block, *, trial_type: str) -> pd.DataFram
         }
         rows.append(row | dict(trial.what))
     return pd.DataFrame(rows)
+
+
+def apparatus(result: Result) -> dict[str, JsonValue]:
+    """Return what the block was shown on: screen, calibration, degrees where they are known, frames, and events."""
+    told = result.model_dump(mode="json", include={"frames", "events", "screen", "calibration", "resumed"})
+    scale = result.calibration
+    degrees = None if scale is None else round(result.screen.picture_px / scale.px_per_deg, 3)
+    return told | {
+        "px_per_deg": None if scale is None else round(scale.px_per_deg, 3),
+        "picture_deg": degrees,
+    }
 
 
 def marks(result: Result, trials: pd.DataFrame, *, short: bool) -> dict[str, Value]:

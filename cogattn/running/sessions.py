@@ -160,15 +160,18 @@ class SessionFolder:
         Raises
         ------
         StoreError
-            If the sitting was withdrawn, or the disk refuses.
+            If the sitting was withdrawn, another result is being kept, or the disk refuses.
         """
         record = self.read()
         if record is None:
             raise StoreError(f"sitting {self.id} must have been begun; got none (was it withdrawn?)")
         if record.finished:
             return record
-        publish_once(self.folder / TRIALS_FILE, csv_bytes(trials))
+        own = csv_bytes(trials)
+        publish_once(self.folder / TRIALS_FILE, own)
         kept = sha256_hex(read_regular(self.folder / TRIALS_FILE, limit=LIMIT))
+        if kept != sha256_hex(own):
+            raise StoreError(f"sitting {self.id} must have one result; got another while one was being kept")
         done = record.model_copy(
             update={"finished": now(), "trials_sha256": kept, "marks": marks, "apparatus": apparatus}
         )

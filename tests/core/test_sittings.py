@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from cogattn.answers import COLUMNS, MEANINGS, Result, marks, read_result, trial_table
+from cogattn.answers import COLUMNS, MEANINGS, Result, apparatus, marks, read_result, trial_table
 from cogattn.errors import ConfigError, DataError, StoreError
 from cogattn.observers.observer import Observer
 from cogattn.registry import load_study, load_target
@@ -230,6 +230,9 @@ def test_a_card_and_a_distance_tell_pixels_per_degree() -> None:
     calibration = read(honest(block())).calibration
     assert calibration is not None
     assert calibration.model_copy(update={"distance_mm": 572.96}).px_per_deg == pytest.approx(37.8, abs=0.01)
+    told = apparatus(read(honest(block()) | {"calibration": {"px_per_mm": 4.0, "distance_mm": 572.96}}))
+    assert told["picture_deg"] == pytest.approx(690 / 40, abs=0.01)
+    assert apparatus(read(honest(block()) | {"calibration": None}))["picture_deg"] is None
 
 
 # -- where it is kept --------------------------------------------------------------------------------------
@@ -252,6 +255,15 @@ def test_a_sitting_is_kept_whole_and_its_second_result_changes_nothing(tmp_path:
     assert isinstance(record, SittingRecord)
     assert record.marks == {}
     assert record.finished
+
+
+def test_of_two_results_at_once_one_is_kept_and_the_other_told(tmp_path: Path) -> None:
+    """As if the other's trials were written, and its record not yet."""
+    session = begun(tmp_path)
+    (session.folder / "trials.csv").write_text("rt\n1.0\n")
+    table = trial_table(read(honest(block())), block(), trial_type="search-2v5")
+    with pytest.raises(StoreError, match="must have one result"):
+        session.finish(table, marks={}, apparatus={})
 
 
 def test_withdrawing_leaves_nothing_on_the_disk(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import streamlit as st
 
-from cogattn.answers import MEANINGS, marks, read_result, trial_table
+from cogattn.answers import MEANINGS, apparatus, marks, read_result, trial_table
 from cogattn.apps.dashboard import consent, own_place, sitting_block
 from cogattn.apps.dashboard.exported import downloads
 from cogattn.apps.dashboard.place import store
@@ -154,9 +154,7 @@ def _block(session: SessionFolder, record: SittingRecord, sitting: Sitting) -> N
     session.finish(
         trials,
         marks=dict(marks(result, trials, short=record.n < sitting.length.enough)),
-        apparatus=result.model_dump(
-            mode="json", include={"frames", "events", "screen", "calibration", "resumed"}
-        ),
+        apparatus=apparatus(result),
     )
     st.rerun()
 
