@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from cogattn.apps.dashboard import reading
+from cogattn.apps.dashboard import links, reading
 from cogattn.errors import CogattnError
 from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.card.model import Card
@@ -20,17 +20,13 @@ from cogattn.running.store import run_id
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 """Of a registered observer: no target ``module:factory``, which would be code, and no path."""
 FRESH_S = 30.0
-Stamp = tuple[tuple[str, int], ...]
+MANIFEST = reading.FILES.index(Manifest.file)
+Stamp = tuple[tuple[str, tuple[int, int, int] | None], ...]
 
 
 def stamp(store: Path) -> Stamp:
     """Return what changes when a run of the store is finished, made anew or deleted."""
-    found = []
-    for run in list_runs(store):
-        manifest = run.path(Manifest.file)
-        if manifest.is_file():
-            found.append((f"{run.study}/{run.id}", manifest.stat().st_mtime_ns))
-    return tuple(found)
+    return tuple((links.name_of(run), reading.stamp_of(run)[MANIFEST]) for run in list_runs(store))
 
 
 @lru_cache(maxsize=8)
@@ -51,6 +47,11 @@ def names(store: Path, at: Stamp) -> dict[str, bool]:
         if held is not None:
             found[name] = held
     return dict(sorted(found.items()))
+
+
+def damaged(store: Path) -> list[str]:
+    """Return the runs of a store that cannot be read, as ``study/id``."""
+    return [one.name for one in reading.read(store).runs if one.status == "damaged"]
 
 
 def card(name: str, store: Path, any_settings: bool, at: Stamp) -> Card:

@@ -186,6 +186,18 @@ def test_the_empty_store_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.M
     assert not drawn.exception
 
 
+def test_a_damaged_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "masking" / "0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "MANIFEST.json").write_text("{")
+    monkeypatch.setenv(serve.RUNS_VARIABLE, str(tmp_path))
+    drawn = AppTest.from_function(_page).run(timeout=60)
+    assert [warning.value.replace("\\", "") for warning in drawn.warning] == [
+        "run masking/0123456789ab is damaged"
+    ]
+    assert not drawn.exception
+
+
 @pytest.mark.parametrize("study", ["masking", "naming", "rehearsal", "scanpath", "search"])
 def test_the_link_to_the_launch_page_brings_the_cards_own_settings(study: str) -> None:
     query = missing.launch_query(study, NETS[1])

@@ -59,6 +59,7 @@ def _choose() -> Pair:
     with st.spinner("Reading the store"):
         names = carded.names(store(), at)
     if not names:
+        _problems([])
         st.info("No finished run of this store holds an observer that a card can be made of. To begin:")
         st.code("cogattn models\ncogattn card MODEL --run", language="bash", wrap_lines=True)
         return {}
@@ -107,9 +108,15 @@ def _draw(pair: Pair) -> None:
 
 def _first(pair: Pair) -> None:
     """What must be known before the numbers."""
-    for problem in dict.fromkeys(problem for card in pair.values() for problem in card.problems):
-        st.warning(literal(problem))
+    _problems([problem for card in pair.values() for problem in card.problems])
     st.caption(literal(how_to_read()))
+
+
+def _problems(told: Sequence[str]) -> None:
+    """Runs that could not be used, those of other observers, too."""
+    others = [name for name in carded.damaged(store()) if not any(name in problem for problem in told)]
+    for problem in dict.fromkeys([*told, *(f"run {name} is damaged" for name in others)]):
+        st.warning(literal(problem))
 
 
 def _glance(pair: Pair) -> None:
