@@ -14,6 +14,8 @@ from cogattn.apps.dashboard import theme
 from cogattn.errors import ConfigError
 
 ADDRESS = "127.0.0.1"
+HOSTS = (ADDRESS, "localhost")
+"""Names by which a browser may call the server: another name that leads here is somebody else's trick."""
 RUNS_VARIABLE = "COGATTN_DASHBOARD_RUNS"
 """Environment variable by which the server tells its pages the store."""
 SCRIPT = Path(__file__).parent.with_name("dashboard_frame.py")
@@ -53,13 +55,13 @@ def command(port: int, *, headless: bool) -> list[str]:
         "server.enableXsrfProtection": "true",
         "browser.serverAddress": ADDRESS,
         "browser.gatherUsageStats": "false",
-        "server.allowedHosts": ADDRESS,
         "client.allowedOrigins": f"http://{ADDRESS}",
         "runner.magicEnabled": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
     words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    words += [word for host in HOSTS for word in ("--server.allowedHosts", host)]
     return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *words, *theme.flags()]
 
 

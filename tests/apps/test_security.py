@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from cogattn.apps.dashboard import serve
 from cogattn.running.lock import claimed
 from tests.apps.made_runs import COIN, Made, make_run, masking
 
@@ -150,12 +151,14 @@ def test_the_server_answers_on_one_address_alone(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "host"),
-    [("http://evil.example", ""), ("null", ""), ("http://evil.example", "evil.example")],
+    [("http://evil.example", ""), ("null", ""), ("http://evil.example:PORT", "evil.example")],
     ids=["foreign", "file", "rebound-name"],
 )
 def test_a_page_of_another_origin_gets_no_session(server: Server, origin: str, host: str) -> None:
-    assert handshake(server, f"http://127.0.0.1:{server.port}", "127.0.0.1") == 101
-    assert handshake(server, origin, host or "127.0.0.1") == 403
+    for own in serve.HOSTS:
+        assert handshake(server, f"http://{own}:{server.port}", own) == 101
+    asked = origin.replace(":PORT", f":{server.port}")
+    assert handshake(server, asked, host or "127.0.0.1") == 403
 
 
 def handshake(server: Server, origin: str, host: str) -> int:
