@@ -111,7 +111,8 @@ def _glance(rows: Sequence[CardRow]) -> Iterator[str]:
     axis = Distances.of(placed)
     yield '<section aria-labelledby="glance"><h2 id="glance">At a glance</h2>'
     yield '<table class="glance" role="table"><caption class="soft">Distance from people in their own SDs, with its '
-    yield f"interval; the dashed bar is the distance that is found with power {TARGET_POWER:g}.</caption>"
+    yield f"interval; the dashed bar is the distance that is found with power {TARGET_POWER:g}. "
+    yield "The axis is drawn tighter outwards.</caption>"
     yield '<thead role="rowgroup"><tr role="row">'
     yield '<th scope="col" role="columnheader">measure and status</th>'
     yield '<th scope="col" role="columnheader">distance (SD of people)</th></tr></thead><tbody role="rowgroup">'

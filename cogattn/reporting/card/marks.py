@@ -67,7 +67,7 @@ MARKS: Mapping[Status, Mark] = {
     "no people": Mark(
         f'<rect x="2.2" y="2.2" width="11.6" height="11.6" {_OUTLINE}/>',
         "\u25a1", GREY_LIGHT, GREY_DARK,
-        "people are not known one by one, so that there is nobody to be placed among",
+        "nobody, known one by one, to be placed among",
     ),
 }  # fmt: skip
 
