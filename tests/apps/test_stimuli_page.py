@@ -113,6 +113,10 @@ def test_every_picture_has_a_text_and_files_hold_what_is_shown(url: str, page: P
     with np.load(npz) as arrays:
         np.testing.assert_array_equal(np.asarray(Image.open(png)), np.round(255 * arrays["picture_1_pixels"]))
         wait_for_picture(page, arrays["picture_1_pixels"])
+    page.get_by_role("combobox", name="Study").click()
+    page.get_by_role("option", name="scanpath", exact=True).click()
+    digest(page, other_than=shown)
+    page.wait_for_url("**/stimuli?study=scanpath")  # the other study's exhibit is forgotten
 
 
 def test_nothing_is_cut_off_on_a_telephone(url: str, page: Page, shoot: Callable[[str], Path]) -> None:

@@ -44,7 +44,7 @@ def page() -> None:
         st.info("No study that is installed has stimuli to look at.")
         return
     left, right = st.columns(2)
-    study = left.selectbox("Study", list(studies), key="study", bind=BIND)
+    study = left.selectbox("Study", list(studies), key="study", bind=BIND, on_change=_first_exhibit)
     titles = list(studies[study])
     title = right.selectbox("Exhibit", titles, key="exhibit", bind=BIND)
     try:
@@ -117,6 +117,11 @@ def _told(study: str, title: str, values: Mapping[str, Value], shown: Shown) -> 
 
 
 # ---- what there is
+
+
+def _first_exhibit() -> None:
+    """Of another study nothing is known of the last one's exhibit: the address must not go on naming it."""
+    st.session_state["exhibit"] = next(iter(_studies()[st.session_state["study"]]))
 
 
 @cache
