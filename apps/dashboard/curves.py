@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import altair as alt
 import numpy as np
@@ -195,49 +195,46 @@ def curve_chart(curve: Curve, points: pd.DataFrame, *, lines: str = "", pick: bo
     """
     drawn = _drawn(curve, points, lines or curve.line)
     names = list(dict.fromkeys(drawn["line"]))
+    numbers = range(len(names))
     legend = alt.Legend(
         title=None, orient="bottom", columns=2, labelLimit=320, labelFontSize=FONT_PX, symbolSize=120
     )
-    look = {
-        "color": alt.Color(
-            "line:N", scale=alt.Scale(domain=names, range=_each(names, colour)), legend=legend
-        ),
-        "shape": alt.Shape(
-            "line:N", scale=alt.Scale(domain=names, range=_each(names, _shape)), legend=legend
-        ),
-    }
-    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=names, range=_each(names, _dash)), legend=None)
-    nominal = curve.x_scale == "nominal"
-    place = _names_axis(drawn, curve) if nominal else _number_axis(curve)
-    value = _value_axis(curve, drawn, nominal)
-    channels = {"y": place, "x": value} if nominal else {"x": place, "y": value}
-    ends = {"x": "lo:Q", "x2": "hi:Q", "y": place} if nominal else {"y": "lo:Q", "y2": "hi:Q", "x": place}
+    colours = alt.Scale(domain=names, range=[colour(number) for number in numbers])
+    shapes = alt.Scale(domain=names, range=[SHAPES[number % len(SHAPES)] for number in numbers])
+    dashes = alt.Scale(domain=names, range=[DASHES[number % len(DASHES)] for number in numbers])
+    hue = alt.Color("line:N", scale=colours, legend=legend)
     base = alt.Chart(drawn)
-    rules = base.mark_rule(strokeWidth=1.6, opacity=0.7).encode(**ends, color=look["color"])
-    marks = base.mark_point(size=90, filled=True, opacity=1).encode(
-        **channels,
-        **look,
-        tooltip=[alt.Tooltip("told:N", title="point"), alt.Tooltip("text:N", title="value")],
-    )
+    lying = curve.x_scale == "nominal"
+    if lying:
+        x, y = alt.X("y:Q", **_of_value(curve, drawn)), alt.Y("x:N", **_of_names(curve, drawn))
+        ends = base.encode(x=alt.X("lo:Q"), x2="hi:Q", y=y, color=hue)
+    else:
+        x, y = alt.X("x:Q", **_of_number(curve)), alt.Y("y:Q", **_of_value(curve, drawn))
+        ends = base.encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=hue)
+    shape = alt.Shape("line:N", scale=shapes, legend=legend)
+    tips = [alt.Tooltip("told:N", title="point"), alt.Tooltip("text:N", title="value")]
+    dots = base.encode(x=x, y=y, color=hue, shape=shape, tooltip=tips)
     if pick:
-        marks = marks.add_params(alt.selection_point(name=PICK, fields=[POINT]))
-    joined = (
-        []
-        if nominal
-        else [base.mark_line(strokeWidth=1.8).encode(**channels, color=look["color"], strokeDash=dash)]
-    )
-    n_names = drawn["x"].nunique()
-    theirs = [_people_layer(base, place)] if curve.human in points and not nominal else []
-    return alt.layer(*joined, rules, *theirs, marks).properties(
-        height=NARROW_PX * n_names + 120 if nominal else HEIGHT_PX
-    )
+        dots = dots.add_params(alt.selection_point(name=PICK, fields=[POINT]))
+    layers: list[Any] = [ends.mark_rule(strokeWidth=1.6, opacity=0.7)]
+    if not lying:
+        joined = base.encode(
+            x=x, y=y, color=hue, strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=None)
+        )
+        layers.insert(0, joined.mark_line(strokeWidth=1.8))
+    if curve.human in points and not lying:
+        layers.append(_people_layer(base, x))
+    layers.append(dots.mark_point(size=90, filled=True, opacity=1))
+    height = NARROW_PX * drawn["x"].nunique() + 120 if lying else HEIGHT_PX
+    return alt.LayerChart(layer=layers, height=height)
 
 
-def _people_layer(base: alt.Chart, place: alt.X) -> alt.Chart:
+def _people_layer(base: alt.Chart, x: alt.X) -> alt.Chart:
     """People's means at the places of the points, open and vermilion."""
     tips = [alt.Tooltip("told:N", title="people at"), alt.Tooltip("human:Q", title="mean", format=".4~g")]
-    marks = base.mark_point(shape="diamond", size=110, filled=False, color=VERMILION, strokeWidth=1.8)
-    return marks.encode(x=place, y="human:Q", tooltip=tips)
+    placed = base.encode(x=x, y="human:Q", tooltip=tips)
+    mark = placed.mark_point(shape="diamond", size=110, filled=False, color=VERMILION, strokeWidth=1.8)
+    return cast("alt.Chart", mark)
 
 
 def point_name(curve: Curve, row: Mapping[str, object]) -> str:
@@ -283,35 +280,24 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _each(names: Sequence[str], look: object) -> list[object]:
-    return [look(number) for number in range(len(names))] if callable(look) else []
+def _of_number(curve: Curve) -> dict[str, Any]:
+    """The axis of places that are numbers."""
+    kind = "log" if curve.x_scale == "log" else "linear"
+    scale = alt.Scale(type=kind, nice=False, zero=False, padding=16)
+    return {"title": curve.x_label, "scale": scale, "axis": _axis()}
 
 
-def _shape(number: int) -> str:
-    return SHAPES[number % len(SHAPES)]
+def _of_names(curve: Curve, drawn: pd.DataFrame) -> dict[str, Any]:
+    """The axis of places that are names."""
+    axis = alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX)
+    return {"title": curve.x_label, "sort": list(dict.fromkeys(drawn["x"])), "axis": axis}
 
 
-def _dash(number: int) -> list[int]:
-    return DASHES[number % len(DASHES)]
-
-
-def _number_axis(curve: Curve) -> alt.X:
-    scale = alt.Scale(type=curve.x_scale, nice=False, zero=False, padding=16)
-    return alt.X("x:Q", title=curve.x_label, scale=scale, axis=_axis())
-
-
-def _names_axis(drawn: pd.DataFrame, curve: Curve) -> alt.Y:
-    order = list(dict.fromkeys(drawn["x"]))
-    return alt.Y(
-        "x:N", title=curve.x_label, sort=order, axis=alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX)
-    )
-
-
-def _value_axis(curve: Curve, drawn: pd.DataFrame, lying: bool) -> alt.X | alt.Y:
+def _of_value(curve: Curve, drawn: pd.DataFrame) -> dict[str, Any]:
+    """The axis of values."""
     logarithmic = curve.y_scale == "log" and bool((drawn["y"] > 0).all())
     scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=not logarithmic)
-    channel = alt.X if lying else alt.Y
-    return channel("y:Q", title=curve.y_label, scale=scale, axis=_axis())
+    return {"title": curve.y_label, "scale": scale, "axis": _axis()}
 
 
 def _axis() -> alt.Axis:

@@ -104,9 +104,8 @@ def _with_fixations(
             f"here this search came out otherwise than in the run ({told[0]} fixations, {told[1]})"
         )
     points = display.to_pixels(np.concatenate([np.zeros((1, 2)), found.fixations_deg]))
-    about = (
-        f"the display and {found.n_fixations} fixations after the one in the middle; the box is the target"
-    )
+    n = found.n_fixations
+    about = f"the display and {n} fixation{'s' if n != 1 else ''} after the first, in the middle; the box is the target"
     return Shown([_picture(display, points, about)], facts)
 
 

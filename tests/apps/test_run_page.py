@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
@@ -145,6 +146,19 @@ def test_whom_the_tables_leave_out_is_said_with_the_cause(copy: RunFolder, monke
     copy.write(manifest)
     at = opened(copy.root, copy.id, monkeypatch)
     assert "resnet50 is left out: out of memory in cell 3" in [plain(error.value) for error in at.error]
+
+
+def test_an_unfinished_run_says_how_far_it_is_and_how_to_run_it_again(
+    copy: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    (copy.folder / "MANIFEST.json").unlink()
+    at = opened(copy.root, copy.id, monkeypatch)
+    assert not at.exception
+    assert not at.error
+    n_cells = len(json.loads((copy.folder / "cells.json").read_text())["cells"])
+    assert f"{n_cells} of {n_cells} cells" in plain(told(at))
+    assert "There is no summary" in told(at)
+    assert any(code.value.startswith("cogattn masking --") for code in at.code)
 
 
 # ---- damage
