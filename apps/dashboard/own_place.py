@@ -20,6 +20,10 @@ YOU = "you"
 MODELS = ("network", "control")
 MOST_MODELS = 8
 """Of a chart, the last in the order of runs."""
+HEIGHT_PX = 420
+"""Of a chart of curves with its legend."""
+ASIDE = 0.008
+"""Part of the axis by which one line's points stand beside the next one's, so that no interval hides another."""
 
 
 def draw(study: str, scored: Scored) -> None:
@@ -94,20 +98,19 @@ def _curve(curve: Curve) -> alt.TopLevelMixin:
     """Lines with points and intervals, told apart by colour, dashes and shape."""
     points = curve.points.copy()
     names = list(dict.fromkeys(points["line"]))
+    rank = points["line"].map({name: number for number, name in enumerate(names)}) - (len(names) - 1) / 2
+    points["place"] = _beside(points["x"], rank, curve.x_scale)
     points["text"] = [
         interval_text(*own) for own in zip(points["estimate"], points["lo"], points["hi"], strict=True)
     ]
     scale = alt.Scale(type=curve.x_scale, nice=False, padding=18, zero=False)
-    x = alt.X("x:Q", title=curve.x_label, scale=scale, axis=_axis(sorted(set(points["x"]))))
+    x = alt.X("place:Q", title=curve.x_label, scale=scale, axis=_axis(sorted(set(points["x"]))))
     y = alt.Y("estimate:Q", title=curve.y_label, scale=alt.Scale(zero=False), axis=_axis())
     looks = [
         alt.Color("line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(theme.SERIES))),
         alt.Shape("line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(charts.SHAPES))),
-        alt.StrokeDash(
-            "line:N", title=curve.line_label, scale=alt.Scale(domain=names, range=list(charts.DASHES))
-        ),
     ]
-    rule, line = alt.MarkDef(type="rule", strokeWidth=1.5), alt.MarkDef(type="line", strokeWidth=1.5)
+    rule = alt.MarkDef(type="rule", strokeWidth=1.5)
     dot = alt.MarkDef(type="point", filled=True, size=70, opacity=1)
     tip = [
         alt.Tooltip("line:N", title=curve.line_label),
@@ -117,9 +120,23 @@ def _curve(curve: Curve) -> alt.TopLevelMixin:
     ]
     return alt.layer(
         alt.Chart(points, mark=rule).encode(x, alt.Y("lo:Q"), alt.Y2("hi:Q"), looks[0]),
-        alt.Chart(points, mark=line).encode(x, y, looks[0], looks[2]),
+        *(
+            alt.Chart(points[points["line"] == name], mark=_dashed(number)).encode(x, y, looks[0])
+            for number, name in enumerate(names)
+        ),
         alt.Chart(points, mark=dot).encode(x, y, looks[0], looks[1], tooltip=tip),
-    ).properties(height=300)
+    ).properties(height=HEIGHT_PX)
+
+
+def _dashed(number: int) -> alt.MarkDef:
+    return alt.MarkDef(type="line", strokeWidth=1.5, strokeDash=charts.DASHES[number % len(charts.DASHES)])
+
+
+def _beside(x: pd.Series, rank: pd.Series, scale: str) -> pd.Series:
+    """Places along the axis, moved aside by each line's rank; on a log axis by a factor."""
+    if scale == "log":
+        return x * (x.max() / x.min()) ** (ASIDE * rank)
+    return x + (x.max() - x.min()) * ASIDE * rank
 
 
 def _axis(values: list[float] | None = None) -> alt.Axis:
