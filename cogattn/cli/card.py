@@ -28,6 +28,10 @@ def card(
     run: Annotated[
         bool, _flag("--run", RUNNING, "Run the studies that have no run under its settings.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        _flag("--dry-run", RUNNING, "Check what --run would run, print its plan and compute nothing."),
+    ] = False,
     any_settings: Annotated[
         bool,
         _flag(
@@ -76,6 +80,8 @@ def card(
         raise ConfigError(f"--html must name one file; got {len(html)}")
     if ":" in model:
         sys.path.insert(0, str(Path.cwd()))
+    if dry_run:
+        return _planned(model, out, workers)
     failures = _filled(model, out, workers) if run else {}
     found = Card.of(model, out=out, any_settings=any_settings)
     if json:
@@ -88,6 +94,16 @@ def card(
         print(found.text(max(60, min(120, shutil.get_terminal_size((80, 24)).columns))))
     if failures:
         raise RunFailed(failures)
+    return 0
+
+
+def _planned(model: str, out: Path, workers: int | None) -> int:
+    from cogattn.reporting.card.filling import plans
+    from cogattn.running.execute import Execution
+    from cogattn.running.executors import checked_workers
+
+    told = list(plans(model, out=out, execution=Execution(checked_workers(workers))))
+    print("\n\n".join(told) if told else "0 cells to run: every study that applies has its run")
     return 0
 
 

@@ -17,12 +17,12 @@ from cogattn.cli.flags import flag_parameters, nested
 from cogattn.config import StudyConfig, merge, read_settings
 from cogattn.errors import CogattnError, ConfigError, LeftOut, RunFailed, Terminated
 from cogattn.registry import load_study, study_entry_points
-from cogattn.reporting.plan import plan_text
+from cogattn.reporting.plan import checked_plan
 from cogattn.reporting.progress import progress_bar
 from cogattn.reporting.tables import rows_json, summary_text
-from cogattn.running.execute import Execution, adopt, checked_shelf, open_run, run_study, withheld_remarks
+from cogattn.running.execute import Execution, checked_shelf, open_run, run_study, withheld_remarks
 from cogattn.running.executors import checked_workers
-from cogattn.running.hardware import checked_hardware, using
+from cogattn.running.hardware import checked_hardware
 from cogattn.running.identity import make_plan
 from cogattn.running.partaking import partaking
 from cogattn.running.store import RunFolder
@@ -228,12 +228,7 @@ def _above_zero(flag: str, value: float | None) -> float | None:
 def _print_plan(
     study: Study, config: StudyConfig, out: Path, execution: Execution, left_out: dict[str, str]
 ) -> int:
-    with using(execution.hardware.of_worker(0)):
-        study.check(config)
-        run = open_run(study, config, out)
-        plan = make_plan(study, config, execution.hardware)
-        plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
-        print(plan_text(study, config, plan, run, workers=execution.workers))
+    print(checked_plan(study, config, out, execution))
     if left_out:
         raise LeftOut(left_out)
     return 0

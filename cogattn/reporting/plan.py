@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from cogattn.config import StudyConfig
 from cogattn.reporting.tables import aligned
-from cogattn.running.identity import Plan
+from cogattn.running.execute import Execution, adopt, open_run
+from cogattn.running.hardware import using
+from cogattn.running.identity import Plan, make_plan
 from cogattn.running.store import RunFolder
 from cogattn.study import Cost, Study
+
+
+def checked_plan(study: Study, config: StudyConfig, out: Path, execution: Execution) -> str:
+    """Check a run that `out` may hold in part, and return its plan as `plan_text`; nothing is computed.
+
+    Raises
+    ------
+    CogattnError
+        If the study refuses its settings.
+    """
+    with using(execution.hardware.of_worker(0)):
+        study.check(config)
+        run = open_run(study, config, out)
+        plan = make_plan(study, config, execution.hardware)
+        plan = adopt(plan, run.cells, mix=execution.mix, code=execution.code)
+        return plan_text(study, config, plan, run, workers=execution.workers)
 
 
 def plan_text(study: Study, config: StudyConfig, plan: Plan, run: RunFolder, *, workers: int) -> str:

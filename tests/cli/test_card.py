@@ -58,6 +58,21 @@ def test_without_run_nothing_is_computed(tmp_path: Path, capsys: pytest.CaptureF
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_tells_what_would_be_run_and_computes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs"
+    assert card("coin-fair", "--run", "--dry-run", out=out) == 0
+    told = capsys.readouterr().out
+    assert [word for word in ("coin\n", "tossers\n") if word in told] == ["coin\n", "tossers\n"]
+    assert told.count(" to compute: ") == 2
+    assert not out.exists()
+    card("coin-fair", "--run", out=out)
+    capsys.readouterr()
+    assert card("coin-fair", "--dry-run", out=out) == 0
+    assert capsys.readouterr().out.startswith("0 cells to run")
+
+
 def test_a_study_that_cannot_be_run_is_named_and_the_others_are_on_the_card(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from cogattn.errors import CogattnError
 from cogattn.reporting.card.chosen import Wanted, choose, wanted_of
+from cogattn.reporting.plan import checked_plan
 from cogattn.reporting.progress import progress_bar
 from cogattn.running.execute import Execution, run_study
 
@@ -44,6 +45,19 @@ def fill(model: str, *, out: Path, execution: Execution, argv: Sequence[str]) ->
         except CogattnError as error:
             failures[wanted.study.name] = str(error)
     return failures
+
+
+def plans(model: str, *, out: Path, execution: Execution) -> Iterator[str]:
+    """Yield the plan of each study that `fill` would run, after its check; nothing is computed.
+
+    Raises
+    ------
+    CogattnError
+        If a study refuses its settings.
+    """
+    for wanted in missing(model, out=out):
+        if wanted.config is not None:
+            yield f"{wanted.study.name}\n{checked_plan(wanted.study, wanted.config, out, execution)}"
 
 
 def missing(model: str, *, out: Path) -> list[Wanted]:
