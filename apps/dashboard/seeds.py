@@ -21,7 +21,6 @@ from cogattn.errors import StoreError
 from cogattn.measures import Estimate
 from cogattn.running.listing import PEOPLE_ROLE, Survey
 from cogattn.running.store import TABLES, RunFolder
-from cogattn.statistics.intervals import mean_interval
 
 SEED = "seed"
 LIMITS: Mapping[str, tuple[float | None, float | None]] = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}
@@ -127,6 +126,8 @@ def rows(per_run: Mapping[str, Sequence[Value]]) -> list[SeedRow]:
 
 def over_seeds(estimates: Sequence[float], scale: str) -> Estimate:
     """Return the mean of estimates with Student's t interval; on a log scale the geometric mean with its own."""
+    from cogattn.statistics.intervals import mean_interval  # scipy: a list of runs need not wait for it
+
     values = np.asarray(estimates, dtype=np.float64)
     if scale == "log" and not (values <= 0).any():
         mean = mean_interval(np.log(values))

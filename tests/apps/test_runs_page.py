@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -197,13 +198,19 @@ def add_a_cell(run: RunFolder) -> None:
     missing.touch()
 
 
-def test_an_empty_store_says_how_to_begin(
+def test_an_empty_store_says_how_to_begin_and_shows_the_first_run(
     tmp_path: Path, serving: Callable, page: Page, shoot: Callable[[str], Path]
 ) -> None:
     server = serving(tmp_path / "none")
     page.goto(server.url)
     command = f"cogattn masking --observer.kind template --out {tmp_path / 'none'}"
     page.get_by_text(command, exact=True).wait_for()
+    shoot("nothing")
+    make_run(tmp_path / "none", "coin", COIN)
+    counted(page, "1 run: 1 finished")
+    page.goto(f"{server.url}/?study=coin")
+    shutil.rmtree(tmp_path / "none")
+    page.reload()
     page.get_by_role("link", name="Or choose a study and its settings in a form").click()
     page.wait_for_url("**/launch")
 

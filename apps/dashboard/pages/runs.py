@@ -14,7 +14,6 @@ from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.place import store
 from cogattn.apps.dashboard.reading import STATUSES, Listed, Reading, listed, read
 from cogattn.apps.dashboard.runs_table import show_table
-from cogattn.apps.dashboard.seeds_table import show_seeds
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.listing import Filters, passing
 
@@ -38,15 +37,18 @@ def page() -> None:
         return
     if not found.runs and not found.unread:
         _how_to_begin()
+        _watch(found)
         return
     _damaged(found.runs)
     if found.unread or any(one.survey.state == "unfinished" for one in found.runs):
-        st.fragment(_under_way, run_every=PULSE_S if not found.unread else SOON_S)(found)
+        _watch(found)
     shown, view = _chosen(found)
     st.caption(_counted(shown, found))
     if not shown:
         link("", "No run passes these filters: show all", icon=":material/filter_alt_off:")
     elif view == SEEDS:
+        from cogattn.apps.dashboard.seeds_table import show_seeds  # altair: the list need not wait for it
+
         show_seeds([one.survey for one in shown])
     else:
         show_table(shown)
@@ -127,6 +129,10 @@ def _damaged(runs: Sequence[Listed]) -> None:
         f"Damaged, and left out of tables and means: {', '.join(names)}{more}. "
         "`cogattn runs verify RUN` says what is wrong; the command that made a run mends it."
     )
+
+
+def _watch(found: Reading) -> None:
+    st.fragment(_under_way, run_every=SOON_S if found.unread else PULSE_S)(found)
 
 
 def _under_way(found: Reading) -> None:
