@@ -73,9 +73,10 @@ def _rows(chosen: Chosen, model: str) -> tuple[list[CardRow], list[JointRow]]:
         run = f"{chosen.run.study}/{chosen.run.id}"
         note = "the run has none of the card's measures"
         return [CardRow(study=study.name, kind=study.kind, status="not run", run=run, note=note)], []
-    if chosen.matches:
-        return rows, joint
-    return [replace(row, note="; ".join(filter(None, (OTHER_SETTINGS, row.note)))) for row in rows], joint
+    said = "" if chosen.matches else OTHER_SETTINGS
+    other = chosen.wanted.observer if chosen.wanted.observer != model else ""
+    notes = (said, f"measured as {other}" if other else "")
+    return [replace(row, note="; ".join(filter(None, (*notes, row.note)))) for row in rows], joint
 
 
 def _empty(chosen: Chosen, model: str) -> CardRow:

@@ -129,7 +129,7 @@ def test_other_settings_are_read_only_when_asked_for_and_say_so(tmp_path: Path, 
     row = row_of(card, "tossers")
     assert row.run == f"tossers/{run.id}"
     assert row.n == 100
-    assert row.note.startswith("other settings than the card's")
+    assert row.note.startswith("other settings than the card's; measured as coin 0")
     assert [one.matches for one in card.provenance] == [False]
 
 
