@@ -25,7 +25,7 @@ PICK = "pick"
 """Name of the selection of a point; its field is `POINT`."""
 POINT = "point"
 """Column with the number of a curve's row."""
-HEIGHT_PX = 340
+HEIGHT_PX, LEGEND_PX = 320, 24
 WORDS = {"noise_sd": "noise SD", "mean_cpi": "c/image", "n_tasks": "tasks", "window_s": "window (s)"}
 """Columns that are not called by their names."""
 NARROW_PX = 26
@@ -141,7 +141,7 @@ CURVES: Sequence[Curve] = (
     ),
     Curve(
         "rehearsal", "early", "Accuracy early in each phase", "phase", "early", "phase (task that is learnt)",
-        "accuracy early in the phase (share)", n="n", ends=("early_lo", "early_hi"),
+        "early accuracy (share)", n="n", ends=("early_lo", "early_hi"),
         panel=("budget", "n_tasks", "width"),
     ),
 )  # fmt: skip
@@ -209,7 +209,7 @@ def curve_chart(curve: Curve, points: pd.DataFrame, *, lines: str = "", pick: bo
         x, y = alt.X("y:Q", **_of_value(curve, drawn)), alt.Y("x:N", **_of_names(curve, drawn))
         ends = base.encode(x=alt.X("lo:Q"), x2="hi:Q", y=y, color=hue)
     else:
-        x, y = alt.X("x:Q", **_of_number(curve)), alt.Y("y:Q", **_of_value(curve, drawn))
+        x, y = alt.X("x:Q", **_of_number(curve, points)), alt.Y("y:Q", **_of_value(curve, drawn))
         ends = base.encode(x=x, y=alt.Y("lo:Q"), y2="hi:Q", color=hue)
     shape = alt.Shape("line:N", scale=shapes, legend=legend)
     tips = [alt.Tooltip("told:N", title="point"), alt.Tooltip("text:N", title="value")]
@@ -225,7 +225,7 @@ def curve_chart(curve: Curve, points: pd.DataFrame, *, lines: str = "", pick: bo
     if curve.human in points and not lying:
         layers.append(_people_layer(base, x))
     layers.append(dots.mark_point(size=90, filled=True, opacity=1))
-    height = NARROW_PX * drawn["x"].nunique() + 120 if lying else HEIGHT_PX
+    height = NARROW_PX * drawn["x"].nunique() + 120 if lying else HEIGHT_PX + LEGEND_PX * (len(names) // 2)
     return alt.LayerChart(layer=layers, height=height)
 
 
@@ -280,11 +280,12 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _of_number(curve: Curve) -> dict[str, Any]:
+def _of_number(curve: Curve, points: pd.DataFrame) -> dict[str, Any]:
     """The axis of places that are numbers."""
     kind = "log" if curve.x_scale == "log" else "linear"
     scale = alt.Scale(type=kind, nice=False, zero=False, padding=16)
-    return {"title": curve.x_label, "scale": scale, "axis": _axis()}
+    whole = pd.api.types.is_integer_dtype(points[curve.x])
+    return {"title": curve.x_label, "scale": scale, "axis": _axis(**({"tickMinStep": 1} if whole else {}))}
 
 
 def _of_names(curve: Curve, drawn: pd.DataFrame) -> dict[str, Any]:
@@ -300,5 +301,5 @@ def _of_value(curve: Curve, drawn: pd.DataFrame) -> dict[str, Any]:
     return {"title": curve.y_label, "scale": scale, "axis": _axis()}
 
 
-def _axis() -> alt.Axis:
-    return alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format=".4~g", tickCount=6)
+def _axis(**more: Any) -> alt.Axis:
+    return alt.Axis(labelFontSize=FONT_PX, titleFontSize=FONT_PX, format=".4~g", tickCount=6, **more)

@@ -53,7 +53,8 @@ def failures(reading: Reading) -> None:
         if len(missing) > MOST_LISTED:
             st.caption(f"The first {MOST_LISTED} of {len(missing):,}.")
     elif reading.cells and not withheld:
-        st.markdown(f"All {n_cells:,} cells are stored; nobody is left out.")
+        stored = "The one cell is stored" if n_cells == 1 else f"All {n_cells:,} cells are stored"
+        st.markdown(f"{stored}; nobody is left out.")
     elif reading.cells is None:
         st.markdown("No list of cells can be read.")
     if st.button("Check every file and cell against its hash", key=f"verify-{reading.run.id}"):
@@ -122,9 +123,7 @@ def again(reading: Reading) -> None:
     st.markdown("As a command:")
     st.code(words, language="bash", wrap_lines=True)
     text = exported(reading.run)
-    st.markdown(
-        f"As TOML, for `cogattn {literal(reading.run.study)} --config {literal(file_name(reading.run))}`:"
-    )
+    st.markdown(f"As TOML; saved as `{file_name(reading.run)}`, it is what `--config` takes:")
     st.code(text, language="toml", height=320)
     st.download_button(
         "Settings as TOML",

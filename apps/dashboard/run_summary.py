@@ -36,14 +36,19 @@ HEADS: Mapping[str, tuple[str, str]] = {
 """Columns of the table: their heads and what they mean."""
 
 
-def remarks(said: Sequence[str]) -> None:
-    """Draw the sentences that a reader must not miss."""
+def remarks(said: Sequence[str], *, at_once: int = 20) -> None:
+    """Draw the sentences that a reader must not miss; of very many, those after the first unfold."""
     if said:
-        st.warning("\n".join(f"- {literal(remark)}" for remark in said), icon=":material/info:")
+        st.warning("\n".join(f"- {literal(remark)}" for remark in said[:at_once]), icon=":material/info:")
+    if len(said) > at_once:
+        with st.expander(f"{len(said) - at_once} more remarks"):
+            st.markdown("\n".join(f"- {literal(remark)}" for remark in said[at_once:]))
 
 
 def summary_table(summary: pd.DataFrame) -> None:
     """Draw the summary, a row per observer and measure, with every interval and n."""
+    if "human_n" in summary:
+        summary = summary.replace({"human_n": {0: None}})
     shown = [name for name in HEADS if name in summary and not _empty(summary[name])]
     numbers = {"estimate", "lo", "hi", "human", "human_lo", "human_hi"}
     config = {
@@ -52,8 +57,7 @@ def summary_table(summary: pd.DataFrame) -> None:
         else st.column_config.Column(HEADS[name][0], help=HEADS[name][1])
         for name in shown
     }
-    table = summary[shown].replace({"human_n": {0: None}} if "human_n" in shown else {})
-    st.dataframe(table, column_config=config, hide_index=True, width="stretch", placeholder="-")
+    st.dataframe(summary[shown], column_config=config, hide_index=True, width="stretch", placeholder="-")
     st.caption("Intervals are of 95 % unless a note says otherwise; downloads below have every digit.")
 
 

@@ -29,6 +29,8 @@ from cogattn.running.catalogue import list_runs
 
 RUNS = "runs"
 CHOOSER = "compare-chooser"
+REMARKS = 8
+"""Of the sources together that stand above the numbers; the others unfold."""
 
 
 def page() -> None:
@@ -53,7 +55,7 @@ def page() -> None:
     for problem in (problem for reading in readings for problem in reading.problems):
         st.error(literal(problem), icon=":material/broken_image:")
     if comparison is not None:
-        run_summary.remarks(comparison.remarks)
+        run_summary.remarks(comparison.remarks, at_once=REMARKS)
         _part("Sources", lambda: compare_tables.sources(comparison, marks))
         _part("Settings that differ", lambda: compare_tables.settings(comparison, marks))
         _part("Differences", lambda: compare_tables.differences(comparison, marks))
