@@ -12,7 +12,7 @@ import streamlit as st
 from cogattn.apps.dashboard.links import address, link
 from cogattn.apps.dashboard.literal import literal
 from cogattn.apps.dashboard.place import store
-from cogattn.apps.dashboard.reading import STATUSES, Listed, Reading, listed, read
+from cogattn.apps.dashboard.reading import STATUSES, Listed, Reading, at_work, listed, read
 from cogattn.apps.dashboard.runs_table import show_table
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.listing import Filters, passing
@@ -40,7 +40,7 @@ def page() -> None:
         _watch(found)
         return
     _damaged(found.runs)
-    if found.unread or any(one.survey.state == "unfinished" for one in found.runs):
+    if any(one.survey.state == "unfinished" for one in found.runs):
         _watch(found)
     shown, view = _chosen(found)
     st.caption(_counted(shown, found))
@@ -52,6 +52,8 @@ def page() -> None:
         show_seeds([one.survey for one in shown])
     else:
         show_table(shown)
+    if found.unread:
+        st.fragment(_read_on, run_every=SOON_S)()
 
 
 def first_command(root: Path) -> list[str]:
@@ -114,9 +116,8 @@ def _counted(shown: Sequence[Listed], found: Reading) -> str:
     counts = {status: sum(one.status == status for one in shown) for status in STATUSES}
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     of = "" if len(shown) == len(found.runs) else f" of {len(found.runs)}"
-    more = f"; {found.unread} more are being read" if found.unread else ""
     noun = "run" if len(shown) == 1 and not of else "runs"
-    return f"{len(shown)}{of} {noun}{': ' if said else ''}{said}{more}"
+    return f"{len(shown)}{of} {noun}{': ' if said else ''}{said}"
 
 
 def _damaged(runs: Sequence[Listed]) -> None:
@@ -132,18 +133,14 @@ def _damaged(runs: Sequence[Listed]) -> None:
 
 
 def _watch(found: Reading) -> None:
-    st.fragment(_under_way, run_every=SOON_S if found.unread else PULSE_S)(found)
+    st.fragment(_under_way, run_every=PULSE_S)(found, _pulse(found))
 
 
-def _under_way(found: Reading) -> None:
-    """Bars of the runs under way; the page is drawn anew when one of them ends, another appears, or more were read."""
-    before = st.session_state.get("pulse")
-    unfinished = [listed(one.survey) for one in found.runs if one.survey.state == "unfinished"]
-    pulse = (_folders(), tuple((one.name, one.status, one.run.finished) for one in unfinished))
-    st.session_state["pulse"] = pulse
-    if st.session_state.get("pulse-of") == id(found) and (found.unread or pulse != before):
+def _under_way(found: Reading, pulse: object) -> None:
+    """Bars of the runs under way; the page is drawn anew when one of them ends, or another appears."""
+    if _pulse(found) != pulse:
         st.rerun()
-    st.session_state["pulse-of"] = id(found)
+    unfinished = [listed(one.survey) for one in found.runs if one.survey.state == "unfinished"]
     running = [one for one in unfinished if one.status == "running"]
     for one in running[:MOST_BARS]:
         observers = literal(", ".join(one.survey.observers)[:80])
@@ -154,6 +151,20 @@ def _under_way(found: Reading) -> None:
         )
     if len(running) > MOST_BARS:
         st.caption(f"{len(running) - MOST_BARS} more are running.")
+
+
+def _read_on() -> None:
+    """Read what the page had no time for, and draw it anew when that is done."""
+    left = read(store(), seconds=HELPING_S).unread
+    if not left:
+        st.rerun()
+    st.caption(f"{left} more runs are being read.")
+
+
+def _pulse(found: Reading) -> object:
+    """What changes when a run appears, is deleted, begins or ends."""
+    unfinished = [one.run for one in found.runs if one.survey.state == "unfinished"]
+    return _folders(), [(run, run.finished, at_work(run)) for run in unfinished]
 
 
 def _folders() -> tuple[tuple[str, int], ...]:
