@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import altair as alt
 import numpy as np
@@ -128,7 +128,8 @@ def interval_chart(
         layers.insert(0, _dots(dots, x, y))
     if len(others):
         layers.insert(0, _ticks(others, x, y))
-    return alt.layer(*layers).properties(height=AXIS_PX + ROW_PX * max(1, len(names)))
+    drawing = alt.LayerChart(layer=layers)
+    return drawing.properties(height=AXIS_PX + ROW_PX * max(1, len(names)))
 
 
 def show(
@@ -147,13 +148,15 @@ def show(
     selects : bool
         Whether the page is drawn anew when a point is picked.
     """
-    configured = chart.configure_legend(
-        labelFontSize=FONT_PX, titleFontSize=FONT_PX, orient="bottom", columns=2
+    configured = cast(
+        "alt.LayerChart",
+        chart.configure_legend(labelFontSize=FONT_PX, titleFontSize=FONT_PX, orient="bottom", columns=2),
     )
-    state = st.altair_chart(
-        configured, width="stretch", key=key, alt=alt_text, on_select="rerun" if selects else "ignore"
-    )
-    return dict(state.get("selection", {})) if selects and state else {}
+    if not selects:
+        st.altair_chart(configured, width="stretch", key=key, alt=alt_text)
+        return {}
+    state = st.altair_chart(configured, width="stretch", key=key, alt=alt_text, on_select="rerun")
+    return dict(state.get("selection", {}))
 
 
 def _bars_table(bars: Sequence[Bar]) -> pd.DataFrame:
@@ -190,22 +193,24 @@ def _people_table(people: Iterable[tuple[str, float]], row: str) -> pd.DataFrame
 def _dots(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     spread = alt.YOffset("spread:Q", scale=alt.Scale(domain=[-0.7, 0.7]))
     tip = [alt.Tooltip("person:N", title="person"), alt.Tooltip("x:Q", title="value", format=".4~g")]
-    mark = alt.Chart(table).mark_point(
+    placed = alt.Chart(table).encode(x=x, y=y, yOffset=spread, tooltip=tip)
+    mark = placed.mark_point(
         shape="circle", size=36, filled=False, opacity=0.75, color=VERMILION, strokeWidth=1.3
     )
-    return mark.encode(x=x, y=y, yOffset=spread, tooltip=tip)
+    return cast("alt.Chart", mark)
 
 
 def _ticks(table: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     tip = [alt.Tooltip("whose:N", title="whose"), alt.Tooltip("x:Q", title="value", format=".4~g")]
-    return alt.Chart(table).mark_tick(color=GREY, thickness=1.5, size=22).encode(x=x, y=y, tooltip=tip)
+    placed = alt.Chart(table).encode(x=x, y=y, tooltip=tip)
+    return cast("alt.Chart", placed.mark_tick(color=GREY, thickness=1.5, size=22))
 
 
 def _rules(table: pd.DataFrame, y: alt.Y, logarithmic: bool) -> alt.Chart:
     if logarithmic:
         table = table[(table["lo"] > 0) & (table["hi"] > 0)]
-    mark = alt.Chart(table).mark_rule(strokeWidth=2.5)
-    return mark.encode(x=alt.X("lo:Q"), x2="hi:Q", y=y, color=alt.Color("colour:N", scale=None))
+    placed = alt.Chart(table).encode(x=alt.X("lo:Q"), x2="hi:Q", y=y, color=alt.Color("colour:N", scale=None))
+    return cast("alt.Chart", placed.mark_rule(strokeWidth=2.5))
 
 
 def _open_ends(table: pd.DataFrame, x: alt.X, y: alt.Y) -> Iterator[alt.Chart]:
@@ -213,24 +218,24 @@ def _open_ends(table: pd.DataFrame, x: alt.X, y: alt.Y) -> Iterator[alt.Chart]:
     for column, angle, shift in (("open_lo", 270, -14), ("open_hi", 90, 14)):
         ends = table[table[column].astype(bool)]
         if len(ends):
-            mark = alt.Chart(ends).mark_point(
-                shape="triangle-up", size=90, filled=False, angle=angle, xOffset=shift
-            )
-            yield mark.encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+            placed = alt.Chart(ends).encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+            mark = placed.mark_point(shape="triangle-up", size=90, filled=False, angle=angle, xOffset=shift)
+            yield cast("alt.Chart", mark)
 
 
 def _points(table: pd.DataFrame, x: alt.X, y: alt.Y, pick: str) -> alt.Chart:
-    mark = alt.Chart(table).mark_point(size=110, filled=True, opacity=1, strokeWidth=1)
     tip = [
         alt.Tooltip("name:N", title="whose"),
         alt.Tooltip("text:N", title="estimate [95 %]"),
         alt.Tooltip("n:Q", title="n"),
     ]
-    points = mark.encode(
+    placed = alt.Chart(table).encode(
         x=x,
         y=y,
         color=alt.Color("colour:N", scale=None),
         shape=alt.Shape("shape:N", scale=None),
         tooltip=tip,
     )
-    return points.add_params(alt.selection_point(name=pick, fields=["name"])) if pick else points
+    if pick:
+        placed = placed.add_params(alt.selection_point(name=pick, fields=["name"]))
+    return cast("alt.Chart", placed.mark_point(size=110, filled=True, opacity=1, strokeWidth=1))

@@ -13,12 +13,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from pydantic import JsonValue
 
 from cogattn.errors import StoreError
-from cogattn.measures import Estimate
+from cogattn.measures import Estimate, Scale
 from cogattn.running.listing import PEOPLE_ROLE, Survey
 from cogattn.running.store import TABLES, RunFolder
 
@@ -35,7 +36,7 @@ class Value:
     measure: str
     label: str
     unit: str
-    scale: str
+    scale: Scale
     estimate: float
 
 
@@ -91,7 +92,7 @@ def values_of(run: RunFolder) -> tuple[Value, ...]:
                 row["measure"],
                 row["label"],
                 row["unit"],
-                row["scale"],
+                _scale(row["scale"]),
                 _number(row["estimate"]),
             )
             for row in csv.DictReader(io.StringIO(text, newline=""))
@@ -124,7 +125,7 @@ def rows(per_run: Mapping[str, Sequence[Value]]) -> list[SeedRow]:
     ]
 
 
-def over_seeds(estimates: Sequence[float], scale: str) -> Estimate:
+def over_seeds(estimates: Sequence[float], scale: Scale) -> Estimate:
     """Return the mean of estimates with Student's t interval; on a log scale the geometric mean with its own."""
     from cogattn.statistics.intervals import mean_interval  # scipy: a list of runs need not wait for it
 
@@ -138,6 +139,13 @@ def over_seeds(estimates: Sequence[float], scale: str) -> Estimate:
 
 def _each(own: Sequence[tuple[str, Value]]) -> tuple[tuple[str, float], ...]:
     return tuple((name, value.estimate) for name, value in own)
+
+
+def _scale(text: str) -> Scale:
+    for scale in get_args(Scale):
+        if scale == text:
+            return scale
+    raise ValueError(f"scale {text[:40]!r}")
 
 
 def _number(text: str) -> float:
