@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import cogattn
-from cogattn.apps.dashboard import consent
+from cogattn.apps.dashboard import consent, own_place
 from cogattn.apps.dashboard.serve import RUNS_VARIABLE
+from cogattn.measures import Estimate, Measure, Row, summary_table
+from cogattn.observers.observer import Observer
 from cogattn.registry import load_study, load_target
 from cogattn.reporting.tables import interval_text
 from cogattn.running.sessions import SessionFolder
@@ -170,10 +173,17 @@ def kept(store: Path, word: str, n: int, *, study: str, rng: np.random.Generator
 def test_your_own_place_is_told_with_interval_and_n_among_persons_and_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = cogattn.run(
-        "masking", observer={"kind": "template"}, images={"kind": "procedural", "n_images": 64}, out=tmp_path
-    )
-    model = run.summary.set_index("measure").loc["accuracy.clean"]
+    rows = [
+        Row(Observer(name, role=role), Measure(key, "share", "accuracy"), Estimate(0.5, 0.4, 0.6, 64))
+        for name, role, key in [
+            ("some_network", "network", "accuracy.clean"),
+            ("other_measure", "network", "dispersion"),
+            ("some_person", "person", "accuracy.clean"),
+        ]
+    ]
+    listed = [SimpleNamespace(run=SimpleNamespace(summary=lambda: summary_table(rows)))]
+    monkeypatch.setattr(own_place, "surveys", lambda root, filters: listed if root == tmp_path else [])
+    st.cache_data.clear()
     session = kept(tmp_path, "masking", 35, study="masking", rng=np.random.default_rng(0))
     page = app(tmp_path, monkeypatch)
     page.query_params["sitting"] = session.id
@@ -190,7 +200,9 @@ def test_your_own_place_is_told_with_interval_and_n_among_persons_and_models(
     assert "a short block" in page.warning[0].value
     assert "window was left in 3 trial(s)" in page.warning[0].value
     drawn = str(page.get("vega_lite_chart")[0].proto)
-    assert model["observer"] in drawn
+    assert "some_network" in drawn
+    assert "other_measure" not in drawn
+    assert "some_person" not in drawn
     assert page.code[0].value.startswith(
         "cogattn masking --observer.kind human --observer.table masking-masking-"
     )
