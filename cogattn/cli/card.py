@@ -102,8 +102,12 @@ def _planned(model: str, out: Path, workers: int | None) -> int:
     from cogattn.running.execute import Execution
     from cogattn.running.executors import checked_workers
 
-    told = list(plans(model, out=out, execution=Execution(checked_workers(workers))))
-    print("\n\n".join(told) if told else "0 cells to run: every study that applies has its run")
+    told, failures = plans(model, out=out, execution=Execution(checked_workers(workers)))
+    if not told and not failures:
+        print("0 cells to run: every study that applies has its run")
+    print("\n\n".join(f"{study}\n{plan}" for study, plan in told.items()))
+    if failures:
+        raise RunFailed(dict(failures))
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -20,6 +21,7 @@ from scipy.io import wavfile
 
 from cogattn.eeg.recordings.simulate_talkers import speech_envelope
 from cogattn.psychophysics.search.raised import raised
+from cogattn.registry import load_study, load_target
 from cogattn.testing.scenes import make_scenes, write_scenes
 from cogattn.vision.images.categories import CATEGORIES, WNIDS
 from cogattn.vision.images.config import ProceduralImages
@@ -55,6 +57,10 @@ import timm
 
 def rotated():
     return timm.create_model("test_resnet")
+
+
+def sixteen():
+    return timm.create_model("test_resnet", num_classes=16)
 '''
 
 
@@ -70,12 +76,14 @@ class Lab:
         self.makers: dict[str, Callable[[Path], None]] = {
             "study.toml": self._settings,
             "my_networks:rotated": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
+            "my_networks:sixteen": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
             "imagenet/val": _photographs,
             "conflicts": _conflicts,
             "@networks.txt": lambda path: _write(
                 path.with_name("networks.txt"), "resnet18  # small\n\ntest_resnet\n"
             ),
             "results-imagenet.csv": _results,
+            "sitting-table.csv": _sat,
             "answers.csv": lambda path: _write(path, NAMED),
             "resnet18_rotated.safetensors": lambda path: _weights(path, "resnet18"),
             "vgg16.safetensors": lambda path: _weights(path, "vgg16"),
@@ -237,6 +245,16 @@ def _photographs(folder: Path) -> None:
 def _conflicts(folder: Path) -> None:
     (folder / "cat").mkdir(parents=True)
     Image.new("RGB", (32, 32)).save(folder / "cat" / "cat1-dog1.png")
+
+
+def _sat(path: Path) -> None:
+    """What a person who has sat a block takes to the command."""
+    sitting = load_target(load_study("masking").sittings["masking"])
+    shown = pd.DataFrame([dict(trial.what) for trial in sitting.block(0, sitting.length.default).trials])
+    right = np.random.default_rng(0).random(len(shown)) < 0.7
+    sitting.fit.table(shown.assign(correct=right, anticipation=False, blurred=False)).to_csv(
+        path, index=False
+    )
 
 
 def _weights(path: Path, model: str) -> None:

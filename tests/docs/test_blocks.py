@@ -34,7 +34,20 @@ FEW_SAMPLES = "--significance.n-bootstrap 50"
 DIGITS = "--data digits"
 """For lines whose pictures come by hand."""
 
+TOLD = r"^run: |cells, |finished|0 damaged$|^differences|^written: |not run|^cogattn dashboard: http"
+"""What a command that went well prints."""
 COMMANDS = {
+    # the card and the dashboard
+    "card tf_efficientnet_lite0 --run --dry-run": "",
+    "card tf_efficientnet_lite0 --run": DRY,
+    "card tf_efficientnet_lite0": "",
+    "card tf_efficientnet_lite0 --json > lite0.json": "",
+    "card tf_efficientnet_lite0 --html lite0.html": "",
+    "card tf_efficientnet_lite0 --html card.html": "",
+    "card my_networks:sixteen --run": DRY,
+    "card ridge --run": DRY,
+    "dashboard": "",
+    "dashboard --runs STORE --port 8600 --no-browser": "",
     # masking
     "masking": DRY,
     "masking --dry-run": "",
@@ -51,6 +64,7 @@ COMMANDS = {
     "masking --observer.kind human": DRY,
     "masking --config study.toml --workers 8 --json > rows.json": f"{UNTRAINED} --images.max-images 16 "
     "--channel.n-bootstrap 100",
+    "masking --observer.kind human --observer.table sitting-table.csv --noise.bands pyramid": DRY,
     # naming
     "naming": DRY,
     "naming --observer.kind timm --observer.models resnet50 vit_base_patch16_224 --shown.path conflicts "
@@ -254,17 +268,23 @@ def test_a_line_of_the_shell_runs(
     if words[0] == "runs":
         assert main([COIN, "--workers", "1"]) == 0
         capsys.readouterr()
+    if words[0] == "dashboard":  # tests/apps start the server
+        monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
     code = main(words)
     out, err = capsys.readouterr()
     assert code == 0, out + err
     if file:
         assert json.loads(out)
     else:
-        assert re.search(r"^run: |cells, |finished|0 damaged$|^differences|^written: ", out, re.M), out
+        assert re.search(
+            TOLD,
+            out,
+            re.M,
+        ), out
 
 
 def one_worker(line: str) -> list[str]:
-    other = ("runs", "compare", "aad train", "aad play", "aad live")
+    other = ("runs", "compare", "aad train", "aad play", "aad live", "dashboard")
     return [] if line.removeprefix("cogattn ").startswith(other) else ["--workers", "1"]
 
 
@@ -289,6 +309,8 @@ def test_what_is_added_takes_the_place_of_what_the_line_says() -> None:
 
 
 PROLOGUES = {
+    "card.md": "",
+    "dashboard.md": "",
     "README.md": """
 import numpy as np
 noise_sds = [0.0, 0.02, 0.04, 0.08, 0.16]

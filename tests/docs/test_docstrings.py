@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 SKIPPED = {
     "cogattn.api": "a stored run, and minutes",
+    "cogattn.reporting.card.model": "stored runs",
 }
 """Modules with examples that do not run, and what these would need."""
 

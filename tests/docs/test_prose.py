@@ -29,6 +29,10 @@ HOUSE_FLAGS |= {
     "--leave-out-families",
     "--from",
     "--to",
+    "--run",
+    "--any-settings",
+    "--html",
+    "--dry-run",
 }
 page_by_page = pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
 

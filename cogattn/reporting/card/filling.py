@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -47,17 +47,23 @@ def fill(model: str, *, out: Path, execution: Execution, argv: Sequence[str]) ->
     return failures
 
 
-def plans(model: str, *, out: Path, execution: Execution) -> Iterator[str]:
-    """Yield the plan of each study that `fill` would run, after its check; nothing is computed.
+def plans(model: str, *, out: Path, execution: Execution) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the plan of each study that `fill` would run, and why others cannot be run; nothing is computed.
 
     Raises
     ------
-    CogattnError
-        If a study refuses its settings.
+    ConfigError, ObserverError
+        If no study knows an observer of that name.
     """
+    told: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for wanted in missing(model, out=out):
-        if wanted.config is not None:
-            yield f"{wanted.study.name}\n{checked_plan(wanted.study, wanted.config, out, execution)}"
+        try:
+            if wanted.config is not None:
+                told[wanted.study.name] = checked_plan(wanted.study, wanted.config, out, execution)
+        except CogattnError as error:
+            failures[wanted.study.name] = str(error)
+    return told, failures
 
 
 def missing(model: str, *, out: Path) -> list[Wanted]:
