@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from cogattn.errors import StoreError
 from cogattn.running.atomic import read_regular, sealed, unsealed, write_atomically
 from cogattn.running.code import CodeDigest, code_digest
@@ -27,6 +29,16 @@ MAX_KEPT = 32
 """Answers that are kept; those used longest ago go."""
 _LIMIT = 1 << 26
 """Bytes of a remembered answer."""
+
+
+class _Remembered(BaseModel):
+    """A `CodeDigest` as it is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str
+    parts: dict[str, str]
+    packages: tuple[str, ...]
 
 
 def house_digest(target: str, *, also: Sequence[str] = ()) -> CodeDigest:
@@ -117,18 +129,18 @@ def _installed() -> Iterator[str]:
 
 def _recall(place: Path) -> CodeDigest | None:
     try:
-        known = unsealed(read_regular(place, limit=_LIMIT))
+        record = _Remembered.model_validate(unsealed(read_regular(place, limit=_LIMIT)))
         os.utime(place)
-        return CodeDigest(str(known["code"]), dict(known["parts"]), tuple(known["packages"]))
-    except (OSError, StoreError, KeyError, TypeError, ValueError):
+        return CodeDigest(record.code, record.parts, record.packages)
+    except (OSError, StoreError, ValueError):
         return None
 
 
 def _remember(place: Path, found: CodeDigest) -> None:
-    record = {"code": found.sha256, "parts": dict(found.parts), "packages": list(found.packages)}
+    record = _Remembered(code=found.sha256, parts=dict(found.parts), packages=found.packages)
     with contextlib.suppress(OSError, StoreError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(place, sealed(record))
+        write_atomically(place, sealed(record.model_dump(mode="json")))
         kept = sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
         for old in kept[MAX_KEPT:]:
             old.unlink(missing_ok=True)

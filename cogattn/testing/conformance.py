@@ -358,7 +358,8 @@ def check_exhibits(study: Study) -> None:
     """What can be looked at loads, takes what its controls say, and is the same each time; so is a trial's stimulus."""
     for title, target in study.exhibits.items():
         exhibit = load_target(target)
-        _require(isinstance(exhibit, Exhibit), f"exhibit {title!r} must be an Exhibit; got {target}")
+        if not isinstance(exhibit, Exhibit):
+            raise AssertionError(f"exhibit {title!r} must be an Exhibit; got {target}")
         values = {control.name: control.default for control in exhibit.controls}
         shown = exhibit.make(**values)
         _check_shown(f"exhibit {title!r}", shown)
