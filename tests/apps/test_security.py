@@ -22,7 +22,7 @@ from cogattn.running.lock import claimed
 from tests.apps.made_runs import COIN, Made, make_run, masking
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Dialog, Page
 
     from cogattn.running.store import RunFolder
     from tests.apps.conftest import Server
@@ -76,17 +76,17 @@ def server(runs: list[RunFolder], module_serving: Callable[..., Server]) -> Serv
 
 
 @pytest.fixture
-def watched(page: Page) -> Page:
+def watched(page: Page) -> Iterator[Page]:
     """A tab in which a dialog is a failure."""
     opened: list[str] = []
 
-    def close(dialog: object) -> None:
-        opened.append(dialog.message)  # ty: ignore[unresolved-attribute]
-        dialog.dismiss()  # ty: ignore[unresolved-attribute]
+    def close(dialog: Dialog) -> None:
+        opened.append(dialog.message)
+        dialog.dismiss()
 
     page.on("dialog", close)
-    page.opened = opened  # ty: ignore[unresolved-attribute]
-    return page
+    yield page
+    assert opened == []
 
 
 def visit(page: Page, server: Server, path: str, query: dict[str, str]) -> None:
@@ -101,7 +101,6 @@ def visit(page: Page, server: Server, path: str, query: dict[str, str]) -> None:
     ).all_inner_texts()
     assert page.evaluate(OBEYED) == []
     assert "root:x:0" not in page.content()
-    assert page.opened == []  # ty: ignore[unresolved-attribute]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=TITLES)
