@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from cogattn.reporting.card.words import counts_text, p_text, share_text, studies_of, unit_text
-from cogattn.reporting.tables import MISSING, aligned, interval_text, printable
+from cogattn.reporting.tables import MISSING, blocks, interval_text, printable
 
 if TYPE_CHECKING:
     from cogattn.reporting.card.model import Card
@@ -123,17 +123,21 @@ def _checked(checks: Sequence[SelfCheck], width: int) -> list[str]:
         "Self check: each person left out and placed among the others, p at most .05 and uncorrected. Of people as the"
         " test takes them one in twenty comes out outside."
     )
-    rows = [
-        (
-            f"{one.study}: {one.label}",
-            f"{one.outside} of {one.n}",
-            interval_text(one.share, one.lo, one.hi),
-            "holds .05" if one.holds else "is not .05",
-        )
-        for one in checks
-    ]
-    table = aligned(("measure", "outside", "share [95 %]", ""), rows).splitlines()
-    return [*_wrapped(about, width), *(INDENT[2:] + line for line in table)]
+    rows: list[tuple[str, ...]] = []
+    for study in dict.fromkeys(one.study for one in checks):
+        rows.append((study,))
+        rows += [
+            (
+                one.label,
+                f"{one.outside} of {one.n}",
+                interval_text(one.share, one.lo, one.hi),
+                "agrees" if one.holds else "differs",
+            )
+            for one in checks
+            if one.study == study
+        ]
+    table = blocks(("", "outside", "share [95 %]", "with .05"), rows, width=width)
+    return [*_wrapped(about, width), *table.splitlines()]
 
 
 def _remarks(card: Card, width: int) -> list[str]:

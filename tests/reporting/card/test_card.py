@@ -175,6 +175,15 @@ def test_text_fits_eighty_columns_and_tells_every_row(tossed: Path) -> None:
         assert "Self check" in text
 
 
+def test_long_labels_are_wrapped_in_rows_and_in_the_self_check(tossed: Path) -> None:
+    card = Card.of("coin-loaded", out=tossed)
+    label = "how often the coin shows the side on which it was not put down, in the long run"
+    rows = tuple(dataclasses.replace(row, label=label) for row in card.rows)
+    check = tuple(dataclasses.replace(one, label=label) for one in card.check)
+    text = dataclasses.replace(card, rows=rows, check=check).text(80)
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_text_moves_no_cursor(tossed: Path) -> None:
     card = dataclasses.replace(Card.of("coin-fair", out=tossed), problems=("run \x1b[2J is damaged",))
     assert "\x1b" not in card.text(80)
