@@ -17,8 +17,8 @@ from cogattn.apps.dashboard.runs_table import show_table
 from cogattn.errors import ConfigError, StoreError
 from cogattn.running.listing import Filters, passing
 
-HELPING_S = 1.0
-"""How long a page reads before it shows what it has."""
+FIRST_S, HELPING_S = 0.3, 1.0
+"""How long a page reads before it shows what it has, and how long at a time after that."""
 PULSE_S, SOON_S = 1.5, 0.2
 """How often runs under way are looked at, and how soon reading goes on."""
 MOST_BARS, MOST_DAMAGED = 8, 20
@@ -31,7 +31,7 @@ def page() -> None:
     """Draw the page."""
     st.title("Runs")
     try:
-        found = read(store(), seconds=HELPING_S)
+        found = read(store(), seconds=FIRST_S)
     except StoreError as error:
         st.error(literal(str(error)))
         return
