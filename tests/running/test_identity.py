@@ -225,18 +225,18 @@ def test_a_gpu_s_cells_are_no_cpu_s(
     run_study(COIN, loaded(0.5), out=tmp_path)
     monkeypatch.setattr(hardware, "best_device", lambda: "cuda")
     assert computed(COIN, loaded(0.5), tmp_path) == []  # nothing of it runs on a GPU
-    cells = identity.cell_code
+    out, cells = tmp_path / "with a GPU", identity.cell_code
     reaching = lambda target: replace(cells(target), packages=("torch",))  # noqa: E731
     monkeypatch.setattr(identity, "cell_code", reaching)
     monkeypatch.setattr(identity, "libraries_of", lambda packages: {})
     with caplog.at_level(logging.WARNING):
-        assert len(computed(COIN, loaded(0.5), tmp_path)) == 2
+        assert len(computed(COIN, loaded(0.5), out)) == 2
     monkeypatch.setattr(hardware, "best_device", lambda: "cpu")
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        assert computed(COIN, loaded(0.5), tmp_path, mix=True) == []
+        assert computed(COIN, loaded(0.5), out, mix=True) == []
         assert caplog.text == ""
-        run = run_study(COIN, loaded(0.5, 0.6), out=tmp_path, execution=Execution(mix=True))
+        run = run_study(COIN, loaded(0.5, 0.6), out=out, execution=Execution(mix=True))
     assert "The cells of this run were made by 2 different kinds of hardware: cpu, cuda." in run.remarks()
 
 
