@@ -154,6 +154,14 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a browser is slow, but for one test that opens every page."""
+    for item in items:
+        needs = "browser" in getattr(item, "fixturenames", ()) and item.path.parent == Path(__file__).parent
+        if needs and item.path.name != "test_serve.py":
+            item.add_marker(pytest.mark.slow)
+
+
 def _is_error(message: ConsoleMessage) -> bool:
     """Streamlit looks for its own server below a page's path first: these two answers are 404 by design."""
     probes = ("/_stcore/health", "/_stcore/host-config")

@@ -204,6 +204,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_network_that_lives_in_a_script_takes_part(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.replace("{small!r}", repr(SMALL)))
     done = subprocess.run(

@@ -253,6 +253,7 @@ def test_what_is_known_of_lines_is_of_lines_that_are_there() -> None:
     assert sorted(COMMANDS.keys() - written) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", [line for line in SHELL_LINES if line.startswith("cogattn ")], ids=lambda line: line[8:68]
 )

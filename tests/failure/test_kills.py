@@ -107,6 +107,7 @@ def test_a_killed_driver_resumes_and_computes_only_what_is_missing(
     assert not list(run.root.rglob(f".*{TEMPORARY}"))
 
 
+@pytest.mark.slow
 def test_a_masking_run_that_loses_a_worker_and_then_its_driver_ends_with_the_same_bytes(
     tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
 ) -> None:

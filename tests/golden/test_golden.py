@@ -64,6 +64,7 @@ def test_the_demo_says_what_it_said(name: str) -> None:
         assert not changed, f"{column} of {', '.join(changed)} changed; {how}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in QUICK_CHECKS], ids=lambda check: check.__name__

@@ -146,6 +146,7 @@ def test_networks_without_numbers_are_refused():
         module_digest(nn.Linear(2, 2))
 
 
+@pytest.mark.slow
 def test_a_digest_is_the_same_in_every_process():
     code = (
         "import timm, torch; from torch import nn; from cogattn.observers.anatomy import module_digest\n"

@@ -30,6 +30,7 @@ def same_trials(one, other) -> bool:
     return all(one.trials[name].equals(other.trials[name]) for name in one.trials | other.trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"decoders": DECODERS}, {"decoders": ["ridge"], "validation": "subject"}]
 )

@@ -125,6 +125,7 @@ def test_the_operator_passes_opcheck(generator, impl):
     torch.library.opcheck(torch.ops.cogattn.box_means.default, (*leaves, impl))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_it_compiles_without_a_graph_break(features, backend):
     gaze = torch.tensor([[[6.1, 4.3]]], dtype=torch.float64, requires_grad=True)

@@ -99,6 +99,7 @@ def test_every_setting_of_a_factory_changes_identity_or_no_byte(
     assert "decision" not in check_all_settings(config)
 
 
+@pytest.mark.slow
 def test_a_setting_that_concerns_no_cell_is_seen_in_the_tables_or_said_to_be_idle():
     noise = {"bands": "pyramid", "n_bands": 4, "lowest_cpi": 2.0, "sds": [0, 0.02, 0.04, 0.08]}
     # 120: one resample more moves the order statistics that bound an interval

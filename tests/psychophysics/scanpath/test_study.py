@@ -89,6 +89,7 @@ def test_every_observer_is_tested_on_every_split(run: RunFolder) -> None:
     assert uniform["bits"].to_numpy() == pytest.approx(torch.tensor(6.0).log2().item())
 
 
+@pytest.mark.slow
 def test_two_workers_with_fewer_observers_write_the_same_cells(run: RunFolder, tmp_path: Path) -> None:
     update = {"split": SplitSettings(n_splits=1), "baselines": ("uniform",), "viewers": ()}
     again = run_study(STUDY, TINY.model_copy(update=update), out=tmp_path, execution=Execution(workers=2))

@@ -265,6 +265,7 @@ def test_relevant_settings_hold_by_themselves_and_run_with_the_kind_of_observer_
             assert own.observer.target == (model_name(cell.searcher),)
 
 
+@pytest.mark.slow
 def test_no_setting_reaches_trials_past_the_relevant_ones(own_network: FactoryObserver) -> None:
     """Each setting changed by itself: a cell's relevant settings change, or its trials do not."""
     study = SearchStudy()
