@@ -151,6 +151,7 @@ def build():
 """
 
 
+@pytest.mark.slow
 def test_a_retrained_network_never_gets_the_old_one_s_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def small(monkeypatch, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_table_and_says_what_is_left_out(small, capsys) -> None:
     csv = small / "all.csv"
     assert benchmark_command.benchmark(out=small / "runs", workers=1, csv=csv) == 0

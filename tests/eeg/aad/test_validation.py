@@ -68,12 +68,14 @@ def leave_one_out_shares(n_subjects: int, *, response: float) -> np.ndarray:
     return np.array(shares)
 
 
+@pytest.mark.slow
 def test_false_positives_stay_inside_the_binomial_interval_where_only_the_label_is_arbitrary() -> None:
     low, high = binomial_interval(20)
     shares = leave_one_out_shares(N_LISTENERS, response=1.0)
     assert np.sum((shares >= low) & (shares <= high)) >= COVERED
 
 
+@pytest.mark.slow
 def test_pure_noise_stays_inside_the_interval_of_leave_one_out() -> None:
     shares = leave_one_out_shares(N_LISTENERS, response=0.0)
     low, high = chance_interval(20)

@@ -56,6 +56,7 @@ def tables(config: EfrConfig, cell: Cell) -> dict[str, bytes]:
     return {name: parquet_bytes(rows) for name, rows in outcome.trials.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_setting_that_is_not_relevant_changes_no_byte_even_if_it_is_seen(name):
     """Cells run with all settings, each changed by itself: where the relevant ones are equal, so are the tables."""

@@ -32,6 +32,7 @@ def test_opcheck_passes(make_problem, impl, kind, radius):
     torch.library.opcheck(torch.ops.cogattn.foveal_attention.default, arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 @pytest.mark.parametrize(
     ("impl", "kind"),

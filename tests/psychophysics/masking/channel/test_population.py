@@ -55,6 +55,7 @@ def test_published_people_by_maximum_likelihood() -> None:
     assert found.pooled.dispersion > 5 * np.mean([channel.dispersion for channel in found.channels])
 
 
+@pytest.mark.slow
 def test_interval_of_the_mean_covers_it_and_spread_is_recovered() -> None:
     rng = np.random.default_rng(1)
     covered, spreads, means = [], [], []
