@@ -21,6 +21,8 @@ import subprocess
 import sys
 import time
 
+from ratios import add_json, ratio, write
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SFREQ, TMAX_S, N_ALPHAS = 64.0, 0.4, 10
 
@@ -123,8 +125,9 @@ def run_fftrf(n_trials: int) -> dict:
     return {"cpu_s": seconds, "peak_gb": peak, "best_r": float(np.max(scores))}
 
 
+OURS = "cogattn, float64 input"
 RUNS = {
-    "cogattn, float64 input": (lambda n: run_ours(n, "float64"), None),
+    OURS: (lambda n: run_ours(n, "float64"), None),
     "cogattn, float32 input (computed in float64)": (lambda n: run_ours(n, "float32"), None),
     "fftrf, 4 s segments (approximate)": (run_fftrf, "fftrf"),
     "mTRFpy": (run_mtrf, "mtrf"),
@@ -135,6 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--only", choices=list(RUNS))
+    add_json(parser)
     options = parser.parse_args()
     if options.only:
         print(json.dumps(RUNS[options.only][0](options.trials)))
@@ -160,7 +164,7 @@ def main() -> int:
     if not errors or max(errors) > 1e-6:
         print(f"correctness gate failed: largest difference of r {errors}; no speeds reported")
         return 1
-    fastest = results["cogattn, float64 input"]["cpu_s"]
+    fastest = results[OURS]["cpu_s"]
     print(
         f"{options.trials} trials, {N_ALPHAS} penalties; largest |dr| from normal equations {max(errors):.1e}\n"
     )
@@ -171,6 +175,9 @@ def main() -> int:
         print(
             f"| {name} | {r['cpu_s']:.1f}{mark} | {r['cpu_s'] / fastest:.1f} x | {r['peak_gb']:.2f} | {best} |"
         )
+    case = f"{options.trials} trials, {N_ALPHAS} penalties"
+    peers = {name: r["cpu_s"] for name, r in results.items() if RUNS[name][1]}
+    write(options.json, [ratio(case, name, fastest, seconds) for name, seconds in peers.items()])
     return 0
 
 

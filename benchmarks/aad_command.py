@@ -13,6 +13,8 @@ import argparse
 import os
 import time
 
+from ratios import add_json, ratio, write
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 os.environ.update(dict.fromkeys(THREADS, "1"))
 
@@ -51,6 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
+    add_json(parser)
     options = parser.parse_args()
     rows = []
     for n_channels, sfreq in ((32, 32.0), (32, 64.0), (64, 64.0)):
@@ -77,6 +80,10 @@ def main() -> int:
             f"| {decoder} | {n_channels} | {sfreq:g} | {old_s:.2f} | {new_s:.2f} "
             f"| {old_s / new_s:.1f} x | {error:.0e} |"
         )
+    ratios = [
+        ratio(f"{row[0]}, {row[1]} channels at {row[2]:g} Hz", "a fit a fold", row[4], row[3]) for row in rows
+    ]
+    write(options.json, ratios)
     return 0
 
 

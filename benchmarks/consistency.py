@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from ratios import add_json, ratio, write
 
 from cogattn.psychophysics.naming.consistency import copy_probability, error_consistency
 from cogattn.psychophysics.naming.pairs import consistency_of_pairs
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=76)
     parser.add_argument("--trials", type=int, default=1050)
     parser.add_argument("--pairs", type=int, default=60)
+    add_json(parser)
     options = parser.parse_args()
     trials = answers(options.networks, options.trials)
     start = time.process_time()
@@ -73,6 +75,7 @@ def main() -> None:
     print(f"{options.networks} networks, {options.trials} trials each, {len(table)} pairs, CPU seconds")
     print(f"at once      {at_once:7.1f}")
     print(f"pair by pair {one_by_one:7.1f} (from {len(some)} pairs; same numbers within {farthest:.0e})")
+    write(options.json, [ratio(f"{len(table)} pairs", "pair by pair", at_once, one_by_one)])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Foveal attention and box pooling on a GPU: correctness against float64 first, then the table.
 
-Run ``python benchmarks/gpu.py --json table.json`` on a machine with one GPU and nothing else running on it. Rows come
-in the order of their importance until ``--minutes`` are over; the file is written anew after each. Rows of a bias
-that fails its check are not timed. Peers compute the same function on the same inputs: torch's fused attention with a
-dense bias, flex_attention with the same bias and a block mask of the same radius, and, as the speed limit, fused
-attention without any bias. Building block masks is reported apart for the peers; our time includes the building of
-our lists. Without a GPU, ``TRITON_INTERPRET=1 python benchmarks/gpu.py --check-only`` checks small problems.
+Run ``python benchmarks/gpu.py --json table.json`` on a machine with one GPU and nothing else running on it, after
+``pip install --no-deps --no-build-isolation .`` (setuptools 77 or newer). Rows come in the order of their importance,
+one of each shape before the second of any, as long as the next is likely to end within ``--minutes``; the file is
+written anew after each, and ``--resume`` goes on where a file ends. In every row each method's output and gradients
+are held against float64 on the very tensors that are timed; ours gets a ratio only where both are right, and where the
+kind and dtype of the row passed the checks that come first. Peers are those of ``attention_peers.py``. Without a GPU,
+``TRITON_INTERPRET=1 python benchmarks/gpu.py --check-only`` checks small problems.
 """
 
 from __future__ import annotations
@@ -13,378 +14,381 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import attention_peers as peers
 import torch
 import triton
+from attention_peers import Attend, Bias, Learned, Problem
+from gpu_checks import BIAS_FACTOR, DTYPES, TOLERANCE, check
+from gpu_measures import DEVICE, REFUSALS, by_turns, clocks, graph_ms, milliseconds, peak_mb, reason, waits
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from torch.nn.attention import SDPBackend
 from torch.nn.functional import scaled_dot_product_attention
 
-from cogattn.kernels import box_means, foveal_attention, spatial_order
-from cogattn.kernels.foveal_attention.lists import block_lists, kept_blocks
+from cogattn.kernels import box_means, foveal_attention
+from cogattn.kernels.box_pool.api import Impl
 
 BATCH, HEADS = 4, 8
 ALPHA, E2 = 2.0, 3.0
-TOLERANCE = {torch.float32: 5e-6, torch.float16: 1e-3, torch.bfloat16: 1e-2}
-BIAS_FACTOR = 5  # gradients of the bias's parameters and positions may be this much worse
-KINDS = ("smooth", "log", "gauss", "none")
-RADII = (None, 4.0)
-CASES = [(4096, 64), (16384, 64), (1024, 64), (4096, 128)]  # n, head dimension
-ROWS = [  # bias, part of the keys within the radius, what is learned beside q, k and v
-    ("log", 0.05, ""),
-    ("none", 0.05, ""),
-    ("log", 0.05, "bias"),
-    ("log", 1.0, ""),
-    ("log", 0.05, "places"),
-    ("none", 1.0, ""),
-    ("log", 0.2, ""),
-    ("log", 0.2, "bias"),
-]
-GOALS = {"none": ("forward", 1.0), "log": ("forward", 1.5), "bias": ("both", 2.0), "places": ("both", 2.0)}
-REFUSALS = (RuntimeError, TypeError, ValueError, torch._dynamo.exc.TorchDynamoException, triton.TritonError)
-Variant = tuple[torch.dtype, str, float | None]
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-WORKERS = 6  # processes that check, so that six kernels are compiled at a time
+PEER_FACTOR = 4  # peers may be this much worse: they round an output before they make gradients of it
+POOL_MAPS = ((64, 56), (64, 112), (256, 28))  # channels, side
+LARGEST_MASK = 2**30  # numbers in a dense mask
 
 
-def lattice(n: int) -> Tensor:
-    side = torch.arange(float(round(n**0.5)), device=DEVICE)
-    place = torch.cartesian_prod(side, side)
-    return place[spatial_order(place)][None]
+class Kind(NamedTuple):
+    """What is computed, whatever the shape."""
+
+    bias: Bias
+    keep: float  # part of the keys within the radius
+    learned: Learned = "content"
+    dtype: str = "bfloat16"
+    n_gazes: int = 0  # 0: every patch looks from its own place
 
 
-def radius_for(place: Tensor, keep: float) -> float | None:
-    """Radius within which a query sees the fraction `keep` of the keys, on average."""
-    if keep == 1:
-        return None
-    offset = place[0, :: max(1, place.shape[1] // 128), None] - place[0]
-    return float((offset * offset).sum(-1).sqrt().flatten().sort().values[int(keep * offset[..., 0].numel())])
+class Shape(NamedTuple):
+    n: int  # patches
+    dim: int  # of a head
 
 
-def content(n: int, dim: int, dtype: torch.dtype, learn: bool, seed: int = 0) -> list[Tensor]:
-    generator = torch.Generator(DEVICE).manual_seed(seed)
-    shape = (BATCH, HEADS, n, dim)
-    return [
-        torch.randn(shape, generator=generator, device=DEVICE).to(dtype).requires_grad_(learn)
-        for _ in range(3)
-    ]
+SHAPES = (Shape(4096, 64), Shape(16384, 64), Shape(1024, 64), Shape(4096, 128))
+KINDS = (
+    Kind("log", 0.05),
+    Kind("log", 1.0, n_gazes=16),
+    Kind("log", 0.05, "bias"),
+    Kind("none", 0.05),
+    Kind("log", 1.0),
+    Kind("log", 0.05, "places"),
+    Kind("smooth", 0.05),
+    Kind("log", 0.2),
+    Kind("log", 0.05, "bias", n_gazes=16),
+    Kind("none", 1.0),
+    Kind("smooth", 0.05, "bias"),
+    Kind("log", 0.05, dtype="float32"),
+    Kind("gauss", 0.05),
+    Kind("log", 0.05, "weights"),
+    Kind("log", 0.2, "bias"),
+)
+MASKS = ("mask kept, efficient", "mask kept, cuDNN", "mask built, compiled")
+OURS, FLEX = "ours, layout", "flex"
+METHODS: dict[str, Callable[[Problem], Attend]] = {
+    OURS: peers.ours_with_layout,
+    "ours": peers.ours,
+    MASKS[0]: partial(peers.kept, backend=SDPBackend.EFFICIENT_ATTENTION),
+    MASKS[1]: partial(peers.kept, backend=SDPBackend.CUDNN_ATTENTION),
+    MASKS[2]: peers.compiled,
+    "no bias, flash": partial(peers.unbiased, backend=SDPBackend.FLASH_ATTENTION),
+    "no bias, cuDNN": partial(peers.unbiased, backend=SDPBackend.CUDNN_ATTENTION),
+}
 
 
-# correctness
+def goal(kind: Kind) -> tuple[str, float]:
+    """Phase that the goal is of, and least ratio to flex_attention."""
+    if kind.learned in ("bias", "places"):
+        return "both", 2.0
+    return "forward", 1.0 if kind.bias == "none" else 1.5
 
 
-def errors(
-    dtype: torch.dtype, bias: str, radius: float | None, sizes: tuple[int, int, int] = (333, 517, 64)
-) -> dict[str, float]:
-    """Relative error (Frobenius) of the output and of every gradient against float64, by name."""
-    generator = torch.Generator(DEVICE).manual_seed(1)
-    n_queries, n_keys, dim = sizes
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, device=DEVICE)
-
-    tensors = {"q": normal(2, 4, n_queries, dim).to(dtype)}
-    tensors |= {name: normal(2, 4, n_keys, dim).to(dtype) for name in "kv"}
-    tensors |= {"query_position": 4 * normal(2, n_queries, 2), "key_position": 4 * normal(2, n_keys, 2)}
-    tensors |= {"log_weight": normal(2, n_keys), "alpha": normal(4).abs() + 1, "e2": normal(4).abs() + 1}
-    tensors["log_weight"][:, n_keys // 5 : n_keys // 4] = -torch.inf
-    weights = normal(2, 4, n_queries, dim).to(dtype)
-
-    def answers(impl: str) -> dict[str, Tensor]:
-        leaves = {name: t.detach().requires_grad_() for name, t in tensors.items()}
-        out = foveal_attention(**leaves, bias=bias, radius=radius, impl=impl)
-        grads = torch.autograd.grad(
-            out, list(leaves.values()), weights, allow_unused=True, materialize_grads=True
-        )
-        return {"out": out.detach()} | dict(zip(leaves, grads, strict=True))
-
-    got, truth = answers("triton"), answers("reference")
-    return {
-        name: float((got[name].double() - true.double()).norm() / true.double().norm().clamp(min=1e-9))
-        for name, true in truth.items()
-    }
+def problem_of(kind: Kind, shape: Shape) -> Problem:
+    place = peers.lattice(round(shape.n**0.5), DEVICE)
+    gaze = place
+    if kind.n_gazes:
+        generator = torch.Generator(DEVICE).manual_seed(0)
+        corner = place.amax()
+        gaze = torch.rand(BATCH, kind.n_gazes, 2, generator=generator, device=DEVICE) * corner
+        gaze = (4 * gaze).round() / 4  # on quarters float32 and float64 agree on what is within the radius
+    return peers.problem_of(
+        gaze, place, images=BATCH, heads=HEADS, dim=shape.dim, radius=peers.radius_for(gaze, place, kind.keep),
+        bias=kind.bias, learned=kind.learned, dtype=DTYPES[kind.dtype], alpha=ALPHA, e2=E2,
+    )  # fmt: skip
 
 
-def check() -> tuple[list[dict], set[str]]:
-    """All variants against float64; returns the rows and the biases that failed."""
-    rows, failed = [], set()
-    for (dtype, bias, radius), found in measured_errors():
-        bounds = {n: TOLERANCE[dtype] * (1 if n in ("out", "q", "k", "v") else BIAS_FACTOR) for n in found}
-        bad = {n: e for n, e in found.items() if not e <= bounds[n]}
-        if bad:
-            failed.add(bias)
-        rows.append(
-            {"dtype": str(dtype), "bias": bias, "radius": radius, "errors": found, "bad": sorted(bad)}
-        )
-        print(
-            f"check {dtype!s:15s} {bias:7s} radius {radius!s:5s} worst {max(found.values()):.1e} "
-            f"{'BAD ' + str(bad) if bad else 'ok'}",
-            flush=True,
-        )
-    return rows, failed
+# rows
 
 
-def measured_errors() -> Iterator[tuple[Variant, dict[str, float]]]:
-    """Errors of every variant, on a GPU by several processes, for the kernels' compilation takes longest."""
-    variants = list(itertools.product(TOLERANCE, KINDS, RADII))
-    if DEVICE == "cuda":
+def prepared(problem: Problem, found: dict[str, dict]) -> dict[str, Attend]:
+    """Calls by method; those that refuse the problem are noted in `found`."""
+    n_numbers = HEADS * len(problem.gaze) * problem.q.shape[2] * problem.k.shape[2]
+    methods: dict[str, Attend] = {}
+    for name, prepare in {**METHODS, FLEX: partial(tuned_flex, found=found)}.items():
+        found[name] = {}
         try:
-            with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
-                found = list(pool.map(errors_or_reason, variants))
-        except BrokenProcessPool as error:
-            found = [{reason(error): float("inf")}]
-        if any(len(errors) > 1 for errors in found):
-            yield from zip(variants, found, strict=True)
-            return
-    yield from ((variant, errors_or_reason(variant)) for variant in variants)
+            if name in MASKS and n_numbers > LARGEST_MASK:
+                raise ValueError(f"a mask of {n_numbers:.1e} numbers")
+            methods[name] = prepare(problem)
+        except REFUSALS as error:
+            found[name]["refused"] = reason(error)
+    return methods
 
 
-def errors_or_reason(variant: Variant) -> dict[str, float]:
-    """Errors by name; a variant that does not run has an infinite one, named by the cause."""
-    try:
-        return errors(*variant) if DEVICE == "cuda" else errors(*variant, sizes=(33, 47, 16))
-    except REFUSALS as error:
-        return {reason(error): float("inf")}
+def tuned_flex(problem: Problem, found: dict[str, dict]) -> Attend:
+    """flex_attention with its fastest block size and tiles; the time to build its block mask is noted."""
+    block = peers.best_block(problem, milliseconds)
+    mode = "max-autotune-no-cudagraphs" if DEVICE == "cuda" else "default"
+    if problem.radius is not None:
+        build = partial(peers.block_mask, problem, peers.axes_of(problem), block)
+        found[FLEX] |= {"block": block, "mask_ms": milliseconds(build)}
+    return peers.flex(problem, block, mode)
 
 
-def reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+def verified(name: str, attend: Attend, problem: Problem, upstream: Tensor, true: list[Tensor]) -> dict:
+    """Errors of one method's answers and whether they are within its bounds; another function has none."""
+    if name.startswith("no bias"):
+        attend()
+        return {}
+    bound = TOLERANCE[str(problem.q.dtype).removeprefix("torch.")]
+    bound *= 1 if name.startswith("ours") else PEER_FACTOR
+    found = peers.errors(peers.answers(attend, problem, upstream), true)
+    right = all(e <= bound * (1 if i < 4 else BIAS_FACTOR) for i, e in enumerate(found))
+    return {"errors": found, "right": right}
 
 
-# timing
-
-
-def milliseconds(step: Callable[[], object]) -> float:
-    return float(triton.testing.do_bench(step, warmup=20, rep=100, return_mode="median"))
-
-
-def forward_backward(function: Callable[..., Tensor], leaves: list[Tensor]) -> Callable[[], object]:
-    upstream = torch.randn_like(function().detach())
-    return lambda: torch.autograd.grad(function(), leaves, upstream)
-
-
-def flex(
-    place: Tensor, bias: str, alpha: Tensor, e2: Tensor, radius: float | None, block: int
-) -> tuple[Callable, float]:
-    """flex_attention with the same bias and radius, and the time to build its block mask in ms."""
-    x, y = place[0, :, 0].contiguous(), place[0, :, 1].contiguous()
-    plain_x, plain_y = x.detach(), y.detach()  # a mask is not learned
-    place = place.detach()
-
-    def score(s, b, h, i, j):
-        dx, dy = x[j] - x[i], y[j] - y[i]
-        return s - alpha[h] * torch.log1p(torch.sqrt(dx * dx + dy * dy) / e2[h])
-
-    def within(b, h, i, j):
-        dx, dy = plain_x[j] - plain_x[i], plain_y[j] - plain_y[i]
-        return dx * dx + dy * dy <= radius * radius
-
-    def build() -> BlockMask | None:
-        if radius is None:
-            return None
-        reach = torch.tensor([radius], device=DEVICE)
-        keep = kept_blocks(place, place, reach, query_block=block, key_block=block)
-        lists = block_lists(keep)
-        return BlockMask.from_kv_blocks(
-            lists.count[:, None], lists.index[:, None], None, None, BLOCK_SIZE=block, mask_mod=within
-        )
-
-    mask = build()
-    build_ms = milliseconds(build) if radius is not None else 0.0
-    compiled = torch.compile(flex_attention, dynamic=False)
-    return lambda q, k, v: compiled(
-        q, k, v, score_mod=None if bias == "none" else score, block_mask=mask
-    ), build_ms
-
-
-def dense_bias(place: Tensor, bias: str, radius: float | None, dtype: torch.dtype) -> Tensor:
-    offset = place[0, :, None] - place[0]
-    squared = (offset * offset).sum(-1)
-    scores = -ALPHA * torch.log1p(squared.sqrt() / E2) if bias == "log" else torch.zeros_like(squared)
-    if radius is not None:
-        scores = scores.masked_fill(squared > radius * radius, -torch.inf)
-    return scores.to(dtype).expand(1, HEADS, -1, -1).contiguous()
-
-
-def attention_row(n: int, dim: int, bias: str, keep: float, learned: str, block: int) -> dict:
-    """Times of ours and of the peers for one problem, forward and forward with backward, in ms."""
-    place = lattice(n)
-    radius = radius_for(place, keep)
-    q, k, v = content(n, dim, torch.bfloat16, learn=True)
-    alpha, e2 = (
-        torch.full((HEADS,), value, device=DEVICE, requires_grad=learned == "bias") for value in (ALPHA, E2)
-    )
-    place.requires_grad_(learned == "places")
-    leaves = [q, k, v, *(t for t in (alpha, e2, place) if t.requires_grad)]
-
-    def ours():
-        return foveal_attention(q, k, v, place, place, bias=bias, alpha=alpha, e2=e2, radius=radius)
-
-    methods: dict[str, Callable[[], Tensor]] = {"ours": ours}
-    row: dict = {"n": n, "dim": dim, "bias": bias, "keep": keep, "learned": learned}
+def attention_row(kind: Kind, shape: Shape, no_graph: set[str]) -> dict:
+    """Answers, times, memory and graphs of ours and of the peers for one problem."""
+    problem = problem_of(kind, shape)
+    upstream = torch.randn_like(problem.q)
+    found: dict[str, dict] = {}
+    methods = prepared(problem, found)
+    true = peers.truth(problem, upstream, most_scores=2**27)
+    for name, attend in list(methods.items()):
+        try:
+            found[name] |= verified(name, attend, problem, upstream, true)
+        except REFUSALS as error:
+            found[name]["refused"] = reason(error)
+            del methods[name]
     with torch.no_grad():
-        truth = ours().double()
-    flexed, row["flex_mask_ms"] = flex(place, bias, alpha, e2, radius, block)
-    methods["flex"] = lambda: flexed(q, k, v)
-    if not learned:
-        methods["flash, no bias"] = lambda: plain(q, k, v)
-        if n <= 4096:
-            mask = dense_bias(place.detach(), bias, radius, q.dtype)
-            methods["dense bias"] = lambda: masked(q, k, v, mask)
-    for name, function in methods.items():
-        try:
-            with torch.no_grad():
-                out = function().double()
-                if "no bias" not in name:
-                    row[f"{name}: difference"] = float((out - truth).norm() / truth.norm())
-                row[f"{name}: forward"] = milliseconds(function)
-            row[f"{name}: both"] = milliseconds(forward_backward(function, leaves))
-        except REFUSALS as error:  # a peer may refuse a case
-            row[f"{name}: refused"] = reason(error)
-    phase, goal = GOALS[learned or bias]
-    times = [row.get(f"{name}: {phase}") for name in ("flex", "ours")]
-    if None not in times and row["flex: difference"] < 2 * TOLERANCE[torch.bfloat16]:
-        row |= {"goal": goal, "speed_up": times[0] / times[1], "met": times[0] >= goal * times[1]}
+        time_phase("forward", methods, found)
+        for name in methods.keys() - no_graph:
+            found[name] |= graphed(methods[name])
+            if "graph: refused" in found[name]:
+                no_graph.add(name)
+    passes = {name: partial(peers.answers, attend, problem, upstream) for name, attend in methods.items()}
+    time_phase("both", passes, found)
+    return {"kind": list(kind), "shape": list(shape), "methods": found, "clocks": clocks()}
+
+
+def time_phase(phase: str, steps: Mapping[str, Callable[[], object]], found: dict[str, dict]) -> None:
+    for name, times in by_turns(steps).items():
+        found[name][phase] = times | {"mb": peak_mb(steps[name])}
+
+
+def graphed(attend: Callable[[], object]) -> dict:
+    """Time in a CUDA graph and what waits; a step that cannot be captured is not tried again in later rows."""
+    try:
+        return {"waits": waits(attend), "graph": graph_ms(attend)}
+    except REFUSALS as error:
+        return {"graph: refused": reason(error)}
+
+
+def judged(row: dict, checks: list[dict]) -> dict:
+    """Add the ratio to flex_attention and whether the goal is met, where both are right."""
+    kind = Kind(*row["kind"])
+    phase, least = goal(kind)
+    sides = [row.get("methods", {}).get(name, {}) for name in (FLEX, OURS)]
+    failed = [c for c in checks if c["bad"] and (c["dtype"], c["bias"]) == (kind.dtype, kind.bias)]
+    if failed:
+        row["unsound"] = f"{len(failed)} checks of {kind.bias} in {kind.dtype} failed"
+    elif not sides[1].get("right"):
+        row["unsound"] = "ours is wrong or refused"
+    elif all(side.get("right") and phase in side for side in sides):
+        theirs, mine = (side[phase]["ms"] for side in sides)
+        row |= {"phase": phase, "ratio": theirs / mine, "goal": least, "met": theirs >= least * mine}
     return row
 
 
-def plain(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        return scaled_dot_product_attention(q, k, v)
-
-
-def masked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
-        return scaled_dot_product_attention(q, k, v, attn_mask=mask)
-
-
 def show(row: dict) -> None:
-    name = f"N={row['n']} D={row['dim']} {row['bias']} keep {row['keep']:.0%} {row['learned']}"
-    for phase in ("forward", "both"):
-        times = {k.split(":")[0]: t for k, t in row.items() if k.endswith(": " + phase)}
-        mine = times.get("ours", float("nan"))
-        cells = "  ".join(f"{peer} {t:.3f} ({t / mine:.2f}x)" for peer, t in times.items() if peer != "ours")
-        print(f"{name:42s} {phase:8s} ours {mine:.3f} ms  {cells}", flush=True)
+    kind, shape = Kind(*row["kind"]), Shape(*row["shape"])
+    gazes = f"{kind.n_gazes} gazes, " if kind.n_gazes else ""
+    print(
+        f"{gazes}N={shape.n} D={shape.dim} {kind.bias} keep {kind.keep:.0%} {kind.learned} {kind.dtype}  "
+        f"{row.get('clocks') or ''}"
+    )
+    for name, method in row.get("methods", {}).items():
+        print(f"  {name:22s} {described(method)}", flush=True)
     if "met" in row:
         verdict = "met" if row["met"] else "MISSED"
-        print(f"{'':42s} {row['speed_up']:.2f}x flex, goal {row['goal']:g}x: {verdict}", flush=True)
-    for key in (k for k in row if k.endswith("refused")):
-        print(f"{'':42s} {key}: {row[key]}", flush=True)
+        print(f"  {row['ratio']:.2f}x flex, {row['phase']}, goal {row['goal']:g}x: {verdict}", flush=True)
+    for key in ("unsound", "refused"):
+        if key in row:
+            print(f"  {key}: {row[key]}", flush=True)
 
 
-def deterministic() -> bool:
-    """Whether two backward passes with learned bias and positions agree to the last bit."""
-    n, dim = (1024, 64) if DEVICE == "cuda" else (64, 16)
-    place = lattice(n).requires_grad_()
-    q, k, v = content(n, dim, torch.bfloat16, learn=True)
-    alpha = torch.full((HEADS,), ALPHA, device=DEVICE, requires_grad=True)
-    passes = [
-        torch.autograd.grad(
-            foveal_attention(q, k, v, place, place, bias="log", alpha=alpha, e2=E2, radius=8.0, impl="triton")
-            .float()
-            .square()
-            .sum(),
-            [q, k, v, place, alpha],
-        )
-        for _ in range(2)
+def described(method: dict) -> str:
+    if "refused" in method:
+        return method["refused"]
+    cells = [
+        f"{phase} {method[phase]['ms']:.3f} ms +-{method[phase]['spread'] / 2:.0%} {method[phase]['mb'] or 0:.0f} MB"
+        for phase in ("forward", "both")
+        if phase in method
     ]
+    cells += [f"graph {method['graph']:.3f} ms"] if "graph" in method else []
+    cells += (
+        [f"error {max(method['errors']):.0e}" + " WRONG" * (not method["right"])]
+        if "errors" in method
+        else []
+    )
+    cells += [f"blocks {method['block']}, mask {method['mask_ms']:.2f} ms"] if "block" in method else []
+    cells += [f"waits: {method['waits']}"] if method.get("waits") else []
+    return "  ".join(cells)
+
+
+def deterministic() -> bool | str:
+    """Whether two backward passes with learned bias and positions agree to the last bit; or why they did not run."""
+    shape = Shape(1024, 64) if DEVICE == "cuda" else Shape(64, 16)
+    problem = problem_of(Kind("log", 0.2, "places"), shape)
+    problem.alpha.requires_grad_()
+    upstream = torch.ones_like(problem.q)
+    try:
+        passes = [peers.answers(peers.ours(problem), problem, upstream) for _ in range(2)]
+    except REFUSALS as error:
+        return reason(error)
     return all(torch.equal(a, b) for a, b in zip(*passes, strict=True))
 
 
 def scanpath_row() -> dict:
-    """The scale of object scanpaths: launch bound, against the chain of torch operations."""
+    """The scale of object scanpaths, which is bound by launches, against the chain of torch operations."""
     generator = torch.Generator(DEVICE).manual_seed(0)
     q = torch.randn(256, 8, 16, 32, generator=generator, device=DEVICE)
     k = torch.randn(256, 8, 80, 32, generator=generator, device=DEVICE)
     gaze = torch.randn(256, 16, 2, generator=generator, device=DEVICE)
     place = torch.randn(256, 80, 2, generator=generator, device=DEVICE)
 
-    def chain(q, k, gaze, place):
-        bias = -ALPHA * torch.log1p(torch.cdist(gaze, place) / E2)
+    def chain(q: Tensor, k: Tensor, gaze: Tensor, place: Tensor) -> Tensor:
+        bias = (torch.cdist(gaze, place) / E2).add_(1).log_().mul_(-ALPHA)
         return scaled_dot_product_attention(q, k, k, attn_mask=bias[:, None].expand(-1, 8, -1, -1))
 
     compiled = torch.compile(chain)
-    return {
-        "ours": milliseconds(lambda: foveal_attention(q, k, k, gaze, place, bias="log", alpha=ALPHA, e2=E2)),
-        "eager": milliseconds(lambda: chain(q, k, gaze, place)),
-        "compiled": milliseconds(lambda: compiled(q, k, gaze, place)),
+    steps: dict[str, Callable[[], object]] = {
+        "ours": lambda: foveal_attention(q, k, k, gaze, place, bias="log", alpha=ALPHA, e2=E2),
+        "eager": lambda: chain(q, k, gaze, place),
+        "compiled": lambda: compiled(q, k, gaze, place),
     }
+    times = by_turns(steps)
+    return {name: times[name] | graphed(step) for name, step in steps.items()}
 
 
 def pool_rows() -> list[dict]:
     """Box means of 16 gazes by our kernel and by embedding_bag, the table's building included in both."""
-    rows = []
-    for channels, side in ((64, 56), (64, 112), (256, 28)):
-        features = torch.randn(1, channels, side, side, device=DEVICE)
-        low = torch.rand(1, 16 * side * side, 2, device=DEVICE) * side
-        boxes = torch.cat([low, low + 1 + 12 * torch.rand_like(low)], -1)
-        difference = (box_means(features, boxes) - box_means(features, boxes, impl="bag")).abs().max()
-        rows.append(
-            {
-                "map": f"{channels}x{side}x{side}",
-                "difference": float(difference),
-                "ours": milliseconds(lambda f=features, b=boxes: box_means(f, b)),
-                "embedding_bag": milliseconds(lambda f=features, b=boxes: box_means(f, b, impl="bag")),
-            }
-        )
-    return rows
+    return [pool_row(*size) for size in POOL_MAPS]
 
 
-def main() -> None:
+def pool_row(channels: int, side: int) -> dict:
+    features = torch.randn(1, channels, side, side, device=DEVICE, requires_grad=True)
+    low = torch.rand(1, 16 * side * side, 2, device=DEVICE) * side
+    boxes = torch.cat([low, low + 1 + 12 * torch.rand_like(low)], -1)
+    upstream = torch.randn_like(box_means(features, boxes).detach())
+
+    def forward(impl: Impl) -> Tensor:
+        return box_means(features, boxes, impl=impl)
+
+    def both(impl: Impl) -> list[Tensor]:
+        out = forward(impl)
+        return [out.detach(), *torch.autograd.grad(out, features, upstream)]
+
+    true = both("reference")
+    row: dict = {"map": f"{channels}x{side}x{side}", "errors": {}}
+    names: dict[str, Impl] = {"ours": "auto", "embedding_bag": "bag"}
+    for name, impl in names.items():
+        row["errors"][name] = peers.errors(both(impl), [t.double() for t in true])
+    with torch.no_grad():
+        row["forward"] = by_turns({name: partial(forward, impl) for name, impl in names.items()})
+    row["both"] = by_turns({name: partial(both, impl) for name, impl in names.items()})
+    return row
+
+
+# the run
+
+
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=6.5, help="add no row after this long")
-    parser.add_argument("--flex-block", type=int, default=128, help="block of flex_attention's mask")
+    parser.add_argument("--minutes", type=float, default=9.0, help="start no row that may end after this")
     parser.add_argument("--check-only", action="store_true")
-    parser.add_argument("--json", type=Path, help="file to write everything to")
-    options = parser.parse_args()
+    parser.add_argument("--json", type=Path, help="file to write everything to, anew after each row")
+    parser.add_argument("--resume", action="store_true", help="go on where that file ends")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what fits into the time; returns the exit status."""
+    options = options_of(arguments)
     start = time.monotonic()
     device = torch.cuda.get_device_name() if DEVICE == "cuda" else "interpreter"
-    report: dict = {"device": device, "torch": torch.__version__, "triton": triton.__version__}
+    report: dict = {
+        "device": device,
+        "torch": torch.__version__,
+        "triton": triton.__version__,
+        "clocks": clocks(),
+    }
     print(json.dumps(report), flush=True)
+    if options.resume and options.json and options.json.exists():
+        report = json.loads(options.json.read_text())
 
-    def write() -> None:
-        report["minutes"] = (time.monotonic() - start) / 60
-        if options.json:
-            options.json.write_text(json.dumps(report, indent=1) + "\n")
-
-    report["checks"], failed = check()
-    write()
-    report["deterministic"] = deterministic()
-    print(f"deterministic: {report['deterministic']}", flush=True)
-    write()
-    if options.check_only:
-        sys.exit(1 if failed or not report["deterministic"] else 0)
-    for name, measure in (("scanpath", scanpath_row), ("box_pool", pool_rows)):
+    def keep(name: str, measure: Callable[[], object]) -> None:
+        if name in report:
+            return
         try:
             report[name] = measure()
         except REFUSALS as error:
             report[name] = {"refused": reason(error)}
-        print(json.dumps({name: report[name]}), flush=True)
-    report["attention"], report["skipped"] = [], []
-    for (n, dim), (bias, keep, learned) in itertools.product(CASES, ROWS):
-        if bias in failed or time.monotonic() - start > 60 * options.minutes:
-            report["skipped"].append([n, dim, bias, keep, learned])
+        write(report, options.json)
+
+    keep("checks", check)
+    keep("deterministic", deterministic)
+    print(f"deterministic: {report['deterministic']}", flush=True)
+    if not options.check_only:
+        keep("scanpath", scanpath_row)
+        keep("box_pool", pool_rows)
+        print(json.dumps({name: report[name] for name in ("scanpath", "box_pool")}), flush=True)
+        attention_table(report, options, start + 60 * options.minutes)
+    return 0 if sound(report) else 1
+
+
+def attention_table(report: dict, options: argparse.Namespace, end: float) -> None:
+    """Rows that are not in the report yet, as long as the longest so far would end in time."""
+    rows = report.setdefault("attention", [])
+    done = {(Kind(*row["kind"]), Shape(*row["shape"])) for row in rows}
+    longest, no_graph = 0.0, set()
+    report["skipped"] = []
+    for kind, shape in itertools.product(KINDS, SHAPES):
+        began = time.monotonic()
+        if (kind, shape) in done:
             continue
-        torch._dynamo.reset()
-        try:
-            row = attention_row(n, dim, bias, keep, learned, options.flex_block)
-        except REFUSALS as error:
-            row = {"n": n, "dim": dim, "bias": bias, "keep": keep, "learned": learned}
-            row["ours: refused"] = reason(error)
-        report["attention"].append(row)
+        if began + longest > end:
+            report["skipped"].append([list(kind), list(shape)])
+            continue
+        row = judged(row_or_reason(kind, shape, no_graph), report["checks"])
+        rows.append(row)
         show(row)
-        write()
-    print(f"{len(report['skipped'])} rows skipped, {(time.monotonic() - start) / 60:.1f} minutes", flush=True)
-    write()
+        longest = max(longest, time.monotonic() - began)
+        write(report, options.json)
+    print(f"{len(report['skipped'])} rows skipped", flush=True)
+    write(report, options.json)
+
+
+def row_or_reason(kind: Kind, shape: Shape, no_graph: set[str]) -> dict:
+    torch._dynamo.reset()
+    try:
+        return attention_row(kind, shape, no_graph)
+    except REFUSALS as error:
+        return {"kind": list(kind), "shape": list(shape), "refused": reason(error)}
+
+
+def sound(report: dict) -> bool:
+    """Whether all checks passed, two passes agreed, and no row missed its goal."""
+    checked = isinstance(report["checks"], list) and not any(row["bad"] for row in report["checks"])
+    missed = any(not row.get("met", True) or "refused" in row for row in report.get("attention", []))
+    return checked and report["deterministic"] is True and not missed
+
+
+def write(report: dict, path: Path | None) -> None:
+    if path:
+        path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

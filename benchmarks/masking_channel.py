@@ -15,6 +15,7 @@ import argparse
 import time
 
 import numpy as np
+from ratios import add_json, ratio, write
 from scipy.optimize import minimize
 
 from cogattn.psychophysics.masking.channel.fit import GainsOfOne, every_gain
@@ -114,6 +115,7 @@ def main() -> None:
     )
     parser.add_argument("--networks", type=int, default=6, help="fitted by the general optimiser")
     parser.add_argument("--repeats", type=int, default=3)
+    add_json(parser)
     options = parser.parse_args()
     counts, spectra = published_networks(), pyramid_spectra()
     seconds = []
@@ -129,8 +131,11 @@ def main() -> None:
     if faults:
         print("no speed is reported, for the answers differ:", *faults, sep="\n  ")
         raise SystemExit(1)
-    ratio = theirs * n / min(seconds)
-    print(f"scipy, maxima alone: {theirs:.2f} CPU s a network, {theirs * n:.0f} for all: {ratio:.0f} x")
+    row = ratio(f"{n} networks, three gains", "scipy's L-BFGS-B, maxima alone", min(seconds), theirs * n)
+    print(
+        f"scipy, maxima alone: {theirs:.2f} CPU s a network, {theirs * n:.0f} for all: {row['ratio']:.0f} x"
+    )
+    write(options.json, [row])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from pyrtools.pyramids import LaplacianPyramid
+from ratios import add_json, ratio, write
 
 from cogattn.psychophysics.masking.config import NoiseSettings
 from cogattn.psychophysics.masking.stimuli.composition import add_noise, set_contrast
@@ -132,7 +133,9 @@ def main() -> None:
     """Check, time, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    add_json(parser)
+    options = parser.parse_args()
+    repeats = options.repeats
     torch.set_num_threads(1)
     streams = Streams(seed=0)
     images = np.stack([draw(i % 16, streams.generator("scene", i), SIZE) for i in range(N_IMAGES)])
@@ -140,6 +143,7 @@ def main() -> None:
         print(f"{value:8.1e}  {what}")
     bands, tensor = np.arange(N_IMAGES) % N_BANDS, torch.from_numpy(images)
     print(f"\n{'noise SD':>10} {'reference':>12} {'pyramid':>18} {'octave':>18}    ms per stimulus (ratio)")
+    rows = []
     for sd in (*SDS[1:], None):
         sds = np.full(N_IMAGES, sd) if sd else np.resize(np.repeat(SDS, N_BANDS), N_IMAGES)
         rng = np.random.default_rng(0)
@@ -157,7 +161,10 @@ def main() -> None:
                 lambda sds=sds, settings=settings: our_stimuli(tensor, bands, sds, streams, settings), repeats
             )
             cells.append(f"{ours * 1e3:.2f} ({theirs / ours:.1f}x)")
+            case = f"{kind} noise, SD {cells[0]}"
+            rows.append(ratio(case, "the paper's recipe with pyrtools", 1e3 * ours, 1e3 * theirs, "ms"))
         print(f"{cells[0]:>11} {cells[1]:>11} {cells[2]:>18} {cells[3]:>18}")
+    write(options.json, rows)
 
 
 if __name__ == "__main__":

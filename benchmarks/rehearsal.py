@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ratios import Ratio, add_json, ratio, write
 
 from cogattn.rehearsal import trials
 from cogattn.rehearsal.columns import SCORES
@@ -137,9 +138,9 @@ def gather(tasks: Sequence[ResidentTasks], plans: Sequence[Sequence[Draws]]) -> 
             gatherer.gather(draws, begin, min(begin + at_once, n_items))
 
 
-def contest(data: str, python: str, rounds: int) -> bool:
-    """Train ours and the peer's by turns; print times and ratios where they learn alike."""
-    reached = True
+def contest(data: str, python: str, rounds: int, file: Path | None = None) -> bool:
+    """Train ours and the peer's by turns; print times and ratios where they learn alike, and write them to a file."""
+    reached, rows = True, []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for width, goal in GOALS.items():
@@ -152,11 +153,14 @@ def contest(data: str, python: str, rounds: int) -> bool:
                     found.append(peer_round(python, how, folder, width, seed))
             for how, found in theirs.items():
                 label = f"784-{width}-{width}-10, {PEERS[how]}"
-                reached &= report(label, goal if how == OWN else None, ours, found)
+                reached &= report(label, goal if how == OWN else None, ours, found, rows)
+    write(file, rows)
     return reached
 
 
-def report(name: str, goal: float | None, ours: Sequence[dict], theirs: Sequence[dict]) -> bool:
+def report(
+    name: str, goal: float | None, ours: Sequence[dict], theirs: Sequence[dict], rows: list[Ratio]
+) -> bool:
     accuracy = [float(np.mean([one["accuracy"] for one in rounds])) for rounds in (ours, theirs)]
     seconds = [np.min([one["seconds"] for one in rounds], axis=0) for rounds in (ours, theirs)]
     print(f"{name}   accuracy {accuracy[0]:.4f}, peer {accuracy[1]:.4f}", end="   ")
@@ -164,14 +168,17 @@ def report(name: str, goal: float | None, ours: Sequence[dict], theirs: Sequence
         print("they do not learn alike: no ratio")
         return False
     (first, replay), (other_first, *other_replay) = seconds
-    ratio = np.mean(other_replay) / replay
+    row = ratio(
+        f"replay phase, {name}", "avalanche-lib's Replay", float(replay), float(np.mean(other_replay))
+    )
+    rows.append(row)
     print(
-        f"replay phase {replay:.2f} s, peer {np.mean(other_replay):.2f} s: {ratio:.1f}x"
+        f"replay phase {replay:.2f} s, peer {np.mean(other_replay):.2f} s: {row['ratio']:.1f}x"
         + (f" (goal {goal:g}x)" if goal else ""),
         end="   ",
     )
     print(f"first phase {first:.2f} s, peer {other_first:.2f} s: {other_first / first:.1f}x")
-    return bool(ratio >= (goal or 0))
+    return bool(row["ratio"] >= (goal or 0))
 
 
 def our_round(tasks: ResidentTasks, seed: int) -> dict:
@@ -251,6 +258,7 @@ def main() -> int:
     parser.add_argument("--data-path", action="store_true", help="planning and gathering")
     parser.add_argument("--peer-python", help="a Python with avalanche-lib")
     parser.add_argument("--rounds", type=int, default=2)
+    add_json(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     reached = []
@@ -259,7 +267,7 @@ def main() -> int:
     if options.schedules:
         reached.append(schedules(options.data))
     if options.peer_python:
-        reached.append(contest(options.data, options.peer_python, options.rounds))
+        reached.append(contest(options.data, options.peer_python, options.rounds, options.json))
     if not reached:
         parser.error("one of --schedules, --data-path and --peer-python is needed")
     return 0 if all(reached) else 1

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import multimatch_gaze
 import numpy as np
+from ratios import add_json, ratio, write
 
 from cogattn.psychophysics.scanpath.metrics import multimatch, sequence_score
 
@@ -58,6 +59,7 @@ def main() -> int:
     )
     parser.add_argument("--pairs", type=int, default=20_000)
     parser.add_argument("--fixations", type=int, default=15)
+    add_json(parser)
     options = parser.parse_args()
     rng, n, k = np.random.default_rng(0), options.pairs, options.fixations
     objects = [[rng.integers(0, 84, k) for _ in range(n)] for _ in range(2)]
@@ -74,6 +76,10 @@ def main() -> int:
         "MultiMatch": (gaze_package, paths, lambda: multimatch(*paths, SCREEN)),
     }
     print(f"{n} pairs of {k} fixations, CPU microseconds a pair, one thread")
+    rows, peers = (
+        [],
+        {"Sequence Score": "the alignment loop of scanpath repositories", "MultiMatch": "multimatch-gaze"},
+    )
     for name, (loop, pairs, batch) in contests.items():
         difference = float(np.abs(np.asarray(few(loop, pairs)) - batch()[:FEW]).max())
         if difference > 1e-9:
@@ -81,6 +87,8 @@ def main() -> int:
             return 1
         theirs, ours = cpu_us(lambda loop=loop, pairs=pairs: few(loop, pairs), FEW), cpu_us(batch, n)
         print(f"{name:16} loop {theirs:8.1f}   batch {ours:6.2f}   ratio {theirs / ours:6.1f}")
+        rows.append(ratio(f"{name}, {k} fixations", peers[name], ours, theirs, "CPU µs a pair"))
+    write(options.json, rows)
     return 0
 
 

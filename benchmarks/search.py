@@ -6,7 +6,8 @@ the network once on a blank window before every search, only to read shapes. Wri
 description, with the same weights; its target, matching and sharpening are left out, which favours it.
 
 *Strict*: `cogattn.psychophysics.search.eccnet`, the same rules and fixations, without running what is only background.
-*Inline* and *late*: the searchers of the study with a fovea inside the network and behind it.
+*Inline* and *late*: the searchers of the study with a fovea inside the network and behind it. All rows are of one
+network, VGG16, so that a ratio is never that of two networks.
 
 First the strict maps are held against the reference form's on the same window: if they differ, no ratio is printed.
 What the inline network sees of the display in that window is compared, too: its rings are its own, so it differs.
@@ -31,8 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cogattn.observers.build import build_network, timm_network
-from cogattn.observers.config import TimmObserver
+from cogattn.observers.build import timm_network
 from cogattn.observers.network import Network
 from cogattn.psychophysics.search.displays.display import Display, make_display
 from cogattn.psychophysics.search.displays.tasks import find_condition
@@ -222,17 +222,12 @@ def works(
         "reference form, VGG16": (lambda: None, lambda: reference(window), 1),
         "strict, VGG16": (lambda: strict.know(target), lambda: search(known, n), n),
     }
-    lite0 = build_network(TimmObserver(), "tf_efficientnet_lite0", seed=0)
     places, rng = Places.of(display, pitch_deg=0.3), np.random.default_rng(0)
     gazes = np.random.default_rng(1).uniform(-5, 5, (6, 1, 2))
     for name, searcher in {
         "inline, VGG16": InlineSearcher(vgg, name="vgg16", preset="eccnet", gain=200.0),
-        "inline, EfficientNet-lite0": InlineSearcher(lite0, name="lite0", preset="eccnet", gain=200.0),
         "late, VGG16": MatchingSearcher(
             Backbone(vgg), name="vgg16", integration=INTEGRATIONS["eccnet"], gain=200.0
-        ),
-        "late, EfficientNet-lite0": MatchingSearcher(
-            Backbone(lite0), name="lite0", integration=INTEGRATIONS["v2"], gain=200.0
         ),
     }.items():
         view = searcher.begin(display, places, rng)  # templates are learned once a condition

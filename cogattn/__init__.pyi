@@ -10,6 +10,9 @@ from .errors import StoreError as StoreError
 from .reporting.card.model import Card as Card
 from .reporting.compare.comparison import Comparison as Comparison
 from .reporting.compare.comparison import compare as compare
+from .reporting.report.model import Report as Report
+from .sweeps.api import Sweep as Sweep
+from .sweeps.api import sweep as sweep
 
 __version__: str
 
@@ -20,10 +23,13 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ObserverError",
+    "Report",
     "Run",
     "RunFailed",
     "StoreError",
+    "Sweep",
     "compare",
     "load",
     "run",
+    "sweep",
 ]

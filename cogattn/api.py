@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.config import Settings, StudyConfig, merge, plain_values
-from cogattn.errors import ConfigError, RunFailed
+from cogattn.errors import ConfigError, ObserverError, RunFailed
 from cogattn.registry import load_study
 from cogattn.reporting.progress import progress_bar
 from cogattn.running.catalogue import find_run
+from cogattn.running.engines import engine_of
 from cogattn.running.execute import Execution, checked_shelf, loaded_study, run_study
 from cogattn.running.executors import checked_workers
 from cogattn.running.hardware import checked_hardware
@@ -31,7 +32,10 @@ from cogattn.running.store import FIGURES, PEOPLE, TABLES, TRIALS, RunFolder
 from cogattn.study import Study
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pandas as pd
+    from distributed import Client
     from torch import nn
 
 log = logging.getLogger(__name__)
@@ -162,6 +166,7 @@ def run(
     loaders: int | None = None,
     shelf_gb: float | None = None,
     keep_going: bool = False,
+    executor: Executor | Client | str | None = None,
     **settings: Value,
 ) -> Run:
     """Put an observer through a study, or compute what is missing of it, and return what comes out.
@@ -196,6 +201,9 @@ def run(
         Most disk for stimuli that observers share, in gigabytes.
     keep_going : bool
         Leave out observers that cannot take part, and name them in the log; without it they are refused.
+    executor : concurrent.futures.Executor, distributed.Client or str, optional
+        Where cells run: a Dask client, an executor of your own (`workers` says how many cells it takes at once), or the
+        name of one that an installed package announces. Neither is shut down. Default: processes of this machine.
     **settings
         Settings of the study by name; groups are mappings: ``noise={"n_bands": 5}``.
 
@@ -215,19 +223,21 @@ def run(
     >>> cogattn.run("masking", noise={"n_bands": 5}).summary        # doctest: +SKIP
     """
     loaded = loaded_study(study)
-    values = merge(_starting_values(config), {name: plain_values(value) for name, value in settings.items()})
-    devices = (device,) if isinstance(device, str) else tuple(device)
-    hardware = checked_hardware(devices, batch=batch, precision=precision, loaders=loaders)
-    execution = Execution(
-        workers=checked_workers(workers, hardware),
+    values = merge(starting_values(config), {name: plain_values(value) for name, value in settings.items()})
+    execution = execution_of(
+        workers=workers,
         mix=mix,
-        hardware=hardware,
-        shelf_gb=checked_shelf(shelf_gb),
+        device=device,
+        batch=batch,
+        precision=precision,
+        loaders=loaders,
+        shelf_gb=shelf_gb,
+        executor=executor,
     )
     if observer is not None:
-        given, execution = _observer_values(observer, values.get("observer"), execution)
-        values = merge(values, {"observer": given})
+        values = merge(values, {"observer": observer_values(observer)})
     checked = loaded.Config.parse(values)
+    execution = reaching([getattr(checked, "observer", None)], execution)
     if keep_going:
         checked, left_out = partaking(loaded, checked)
         for name, why in left_out.items():
@@ -260,7 +270,34 @@ def load(run: str | Path, *, out: str | Path = OUT) -> Run:
     return Run(find_run(Path(out).absolute(), str(run)))
 
 
-def _starting_values(config: StudyConfig | str | Path | None) -> dict[str, object]:
+def execution_of(
+    *,
+    workers: int | None,
+    mix: bool,
+    device: str | Sequence[str],
+    batch: int | None,
+    precision: str,
+    loaders: int | None,
+    shelf_gb: float | None,
+    executor: Executor | Client | str | None = None,
+) -> Execution:
+    """Return the execution that keywords of `run` ask for; raise ConfigError where one breaks its rule."""
+    devices = (device,) if isinstance(device, str) else tuple(device)
+    elsewhere = executor is not None
+    hardware = checked_hardware(
+        devices, batch=batch, precision=precision, loaders=loaders, elsewhere=elsewhere
+    )
+    return Execution(
+        engine=None if executor is None else engine_of(executor, workers),
+        workers=checked_workers(workers, hardware),
+        mix=mix,
+        hardware=hardware,
+        shelf_gb=checked_shelf(shelf_gb),
+    )
+
+
+def starting_values(config: StudyConfig | str | Path | None) -> dict[str, object]:
+    """Return the nested settings to start from: of an object, a TOML file, or a run's config.json."""
     from cogattn.config import read_settings
 
     if config is None:
@@ -268,16 +305,14 @@ def _starting_values(config: StudyConfig | str | Path | None) -> dict[str, objec
     return json.loads(config.canonical()) if isinstance(config, StudyConfig) else read_settings(Path(config))
 
 
-def _observer_values(
-    observer: nn.Module | Settings | Mapping[str, Value] | str, given: object, execution: Execution
-) -> tuple[dict[str, object], Execution]:
-    """An observer as settings; a live network is registered, and workers are told how to get it."""
+def observer_values(observer: nn.Module | Settings | Mapping[str, Value] | str) -> dict[str, object]:
+    """Return an observer as settings; a live network is registered."""
     if isinstance(observer, Settings | Mapping):
-        return dict(_mapping(plain_values(observer))), execution
+        return dict(_mapping(plain_values(observer)))
     if isinstance(observer, str):
         if ":" in observer:
-            return {"kind": "factory", "target": observer}, execution
-        return {"kind": "timm", "models": [observer]}, execution
+            return {"kind": "factory", "target": observer}
+        return {"kind": "timm", "models": [observer]}
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(observer, torch.nn.Module):
         raise ConfigError(
@@ -286,20 +321,29 @@ def _observer_values(
         )
     from cogattn.observers import live
 
-    settings = live.register(observer)
-    if live.can_travel(settings.digest):
-        return settings.model_dump(mode="json"), _with_module(execution, settings.digest)
-    return settings.model_dump(mode="json"), _in_this_process(execution)
+    return live.register(observer).model_dump(mode="json")
 
 
-def _with_module(execution: Execution, digest: str) -> Execution:
+def reaching(observers: Sequence[object], execution: Execution) -> Execution:
+    """Tell workers how to get live networks; if one cannot travel, all stay in this process, on the first device."""
+    from cogattn.observers.config import ModuleObserver
+
+    digests = list(dict.fromkeys(one.digest for one in observers if isinstance(one, ModuleObserver)))
+    if not digests:
+        return execution
     from cogattn.observers import live
 
-    return replace(execution, prepare=(live.restore, (live.parcel(digest),)))
-
-
-def _in_this_process(execution: Execution) -> Execution:
-    """One worker, on the first device: nobody else can have the network."""
+    travel = all(map(live.can_travel, digests))
+    if execution.engine is not None:
+        if not travel:
+            raise ObserverError(
+                "observer must be of classes in modules that an executor's workers can import; got a network that this "
+                "program alone knows; leave out executor"
+            )
+        networks = tuple((digest, live.find(digest)) for digest in digests)
+        return replace(execution, prepare=(live.receive, networks))
+    if travel:
+        return replace(execution, prepare=(live.restore, tuple(map(live.parcel, digests))))
     return replace(execution, workers=1, hardware=execution.hardware.of_worker(0))
 
 

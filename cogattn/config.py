@@ -129,24 +129,24 @@ def read_settings(path: Path) -> dict[str, object]:
     return values
 
 
-def read_toml(path: Path) -> dict[str, object]:
-    """Return the nested values of a TOML file; raise ConfigError where it is missing or not TOML."""
+def read_toml(path: Path, *, what: str = "--config") -> dict[str, object]:
+    """Return the nested values of a TOML file; raise ConfigError, which begins with `what`, where it is none."""
     try:
-        return tomllib.loads(_settings_bytes(path).decode("utf-8"))
+        return tomllib.loads(_settings_bytes(path, what).decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"--config must be valid TOML; got {path} ({error})") from None
+        raise ConfigError(f"{what} must be valid TOML; got {path} ({error})") from None
 
 
-def _settings_bytes(path: Path) -> bytes:
+def _settings_bytes(path: Path, what: str = "--config") -> bytes:
     try:
         if not path.is_file():
             reason = "not a file" if path.exists() else "No such file or directory"
-            raise ConfigError(f"--config must name a readable TOML file; got {path} ({reason})")
+            raise ConfigError(f"{what} must name a readable TOML file; got {path} ({reason})")
         if path.stat().st_size > MAX_SETTINGS_BYTES:
-            raise ConfigError(f"--config must name a file of at most a megabyte; got {path}")
+            raise ConfigError(f"{what} must name a file of at most a megabyte; got {path}")
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"--config must name a readable TOML file; got {path} ({error.strerror})") from None
+        raise ConfigError(f"{what} must name a readable TOML file; got {path} ({error.strerror})") from None
 
 
 def toml_text(values: Mapping[str, object]) -> str:
@@ -214,6 +214,15 @@ def _told(value: object) -> str:
     return ", ".join(f"{name} = {getattr(value, name)}" for name in changed)
 
 
+def at_path(path: str, value: object) -> dict[str, object]:
+    """Return nested settings of one value: ``noise.n_bands`` and 5 make ``{"noise": {"n_bands": 5}}``."""
+    *groups, last = path.split(".")
+    given: dict[str, object] = {last: value}
+    for group in reversed(groups):
+        given = {group: given}
+    return given
+
+
 def merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
     """Lay nested settings over others; a group of another kind replaces the one below as a whole."""
     merged = dict(below)
@@ -243,19 +252,19 @@ def _sentence(place: _Place, first: ErrorDetails) -> str:
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
     else:
-        message = (
-            "must be a path"
-            if first["type"] == "path_type"
-            else _SUBJECT.sub("must ", first["msg"]).partition(", unable to parse")[0]
-        )
+        plain = _SUBJECT.sub("must ", first["msg"]).partition(", unable to parse")[0]
+        message = _RULES.get(first["type"], plain)
     if isinstance(first["input"], Mapping) and "; got " in message:
         # A rule over several settings of a group: it names them, and what it got.
         return f"{place.path}.{message}".lstrip(".")
-    shown = repr(first["input"])
+    given = first["input"]
+    shown = repr(given[0] if isinstance(given, tuple) and len(given) == 1 else given)
     value = f"; got {shown if len(shown) <= 80 else shown[:77] + '...'}"
     return f"{place.path} {message}{value}" if place.path else message
 
 
+_RULES = {"path_type": "must be a path", "model_type": "must be a group of settings"}
+"""Rules that pydantic words for programmers."""
 _SUBJECT = re.compile(r"^\w[\w ]*? should ")
 
 

@@ -55,6 +55,10 @@ class StoreError(CogattnError):
     """A run folder cannot be read, written or continued."""
 
 
+class UnfitWorker(StoreError):
+    """A worker on offer cannot compute a run: it sees another folder, has other code, or lacks the device."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM ended a run; what was under way has been stored, or its grace was over."""
 
@@ -72,6 +76,59 @@ class RunFailed(CogattnError):
         self.failures = dict(failures)
         lines = "\n".join(f"  {labels}: {cause}" for labels, cause in _by_cause(self.failures))
         super().__init__(f"{len(self.failures)} cell(s) failed:\n{lines}")
+
+
+class PointsFailed(RunFailed):
+    """Some points of a sweep failed, wholly or in part; the others have their tables.
+
+    Parameters
+    ----------
+    failures : dict of str to str
+        Why, by the point.
+    """
+
+    def __init__(self, failures: dict[str, str]) -> None:
+        super().__init__(failures)
+        lines = "\n".join(f"  {points}: {cause}" for points, cause in _by_cause(self.failures))
+        self.args = (f"{len(failures)} point(s) of the sweep failed:\n{lines}",)
+
+
+class NotFetched(RunFailed):
+    """Weights of some networks cannot be had; those of the others are here.
+
+    Parameters
+    ----------
+    reasons : dict of str to str
+        Why, by the network's name.
+    n_others : int
+        How many are here.
+    """
+
+    def __init__(self, reasons: dict[str, str], n_others: int) -> None:
+        super().__init__(reasons)
+        lines = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+        self.args = (f"{len(reasons)} of {len(reasons) + n_others} network(s) cannot be had:\n{lines}",)
+
+
+class TimeUp(CogattnError):
+    """The time that a run was given is over; what was under way is stored, and the same command goes on.
+
+    Parameters
+    ----------
+    n_left, n_cells : int
+        Cells that are neither stored nor have failed, and all.
+    run : str
+        Its id.
+    failures : dict of str to str
+        As of `RunFailed`.
+    """
+
+    def __init__(self, n_left: int, n_cells: int, run: str, failures: dict[str, str]) -> None:
+        self.n_left, self.failures = n_left, dict(failures)
+        failed = f"; {RunFailed(failures)}" if failures else ""
+        super().__init__(
+            f"the time is up; {n_left} of {n_cells} cells of run {run} are left and the same command goes on{failed}"
+        )
 
 
 class LeftOut(RunFailed):

@@ -75,7 +75,7 @@ def load_study(name: str) -> Study:
 
 OPTIONAL = (
     "check", "observers", "relevant", "contents", "inputs", "cost", "persons", "published", "carded", "simulated",
-    "stimulus", "kind", "on_card", "exhibits", "sittings",
+    "stimulus", "question", "derivatives", "kind", "on_card", "exhibits", "sittings",
 )  # fmt: skip
 
 

@@ -241,6 +241,10 @@ class Study(Protocol[C, K]):
     """BibTeX of the paper."""
     tables: ClassVar[Mapping[str, Schema]]
     """Trial tables by name, with the columns that their rows have."""
+    question: ClassVar[str] = ""
+    """What the study asks, in a sentence: a report says it above the study's numbers."""
+    derivatives: ClassVar[str] = ""
+    """Target ``module:function`` that makes BIDS derivatives of a finished run; empty: there are none."""
     commands: ClassVar[Mapping[str, str]] = {}
     """Further commands of the study, ``cogattn STUDY WORD``, by word: ``module:function``."""
     joint: ClassVar[Sequence[str]] = ()

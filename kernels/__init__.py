@@ -9,9 +9,11 @@ if __name__ == "kernels":
 from cogattn.kernels.box_pool.api import box_means, box_pool
 from cogattn.kernels.box_pool.boxes import eccentric_boxes, ring_boxes, ring_windows
 from cogattn.kernels.foveal_attention.api import can_run, foveal_attention, foveal_scores
+from cogattn.kernels.foveal_attention.layout import Layout
 from cogattn.kernels.foveal_attention.lists import spatial_order
 
 __all__ = [
+    "Layout",
     "box_means",
     "box_pool",
     "can_run",

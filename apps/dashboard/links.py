@@ -15,17 +15,17 @@ import streamlit as st
 
 from cogattn.running.store import RunFolder
 
-PACKAGE = "cogattn.apps.dashboard.pages"
+PACKAGE = "cogattn.apps.dashboard"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A page: its title, its path below the server's address, its icon, and its module."""
+    """A page: its title, its path below the server's address, its icon, and its room."""
 
     title: str
     path: str
     icon: str
-    module: str
+    room: str
 
 
 PLACES = (
@@ -62,14 +62,14 @@ def name_of(run: RunFolder) -> str:
 
 def _page(place: Place) -> st.Page:
     return st.Page(
-        _drawer(place.module), title=place.title, url_path=place.path, icon=place.icon, default=not place.path
+        _drawer(place.room), title=place.title, url_path=place.path, icon=place.icon, default=not place.path
     )
 
 
 @lru_cache
-def _drawer(module: str) -> Callable[[], None]:
+def _drawer(room: str) -> Callable[[], None]:
     def draw() -> None:
-        importlib.import_module(f"{PACKAGE}.{module}").page()
+        importlib.import_module(f"{PACKAGE}.{room}.page").page()
 
-    draw.__name__ = module
+    draw.__name__ = room
     return draw

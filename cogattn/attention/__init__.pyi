@@ -4,10 +4,12 @@ from .choosing import following as following
 from .choosing import going_on as going_on
 from .choosing import log_end as log_end
 from .choosing import next_bits as next_bits
+from .config import FoveaConfig as FoveaConfig
 from .config import FovealAttentionConfig as FovealAttentionConfig
 from .config import ObjectAttentionConfig as ObjectAttentionConfig
 from .config import ObjectTransformerConfig as ObjectTransformerConfig
 from .foveal import FovealAttention as FovealAttention
+from .foveated import FoveatedTransformer as FoveatedTransformer
 from .objects import ObjectAttention as ObjectAttention
 from .pointing import DurationHead as DurationHead
 from .pointing import LogNormal as LogNormal
@@ -18,8 +20,10 @@ from .transformer import Past as Past
 
 __all__ = [
     "DurationHead",
+    "FoveaConfig",
     "FovealAttention",
     "FovealAttentionConfig",
+    "FoveatedTransformer",
     "LogNormal",
     "ObjectAttention",
     "ObjectAttentionConfig",

@@ -17,17 +17,17 @@ IGNORED = -100
 
 
 def going_on(logits: Tensor) -> Tensor:
-    """Return ln of the chance of each object given that the path goes on, (..., n_objects)."""
+    """Return ln of the chance of each object given that the path goes on, from logits (..., n_objects + 1)."""
     return logits[..., :-1].log_softmax(-1)
 
 
 def end_log_odds(logits: Tensor) -> Tensor:
-    """Return ln of the odds that the path ends here, (...,)."""
+    """Return ln of the odds that the path ends here, (...,), from logits (..., n_objects + 1)."""
     return logits[..., -1] - logits[..., :-1].logsumexp(-1)
 
 
 def log_end(logits: Tensor) -> Tensor:
-    """Return ln of the chance that the path ends here, (...,)."""
+    """Return ln of the chance that the path ends here, (...,), from logits (..., n_objects + 1)."""
     return logsigmoid(end_log_odds(logits))
 
 
@@ -86,6 +86,8 @@ def draw(
 
     Parameters
     ----------
+    logits : Tensor, shape (..., n_objects + 1)
+        Of a `PointerHead`; -inf for what cannot come.
     generator : torch.Generator, optional
         Source of chance; the same state draws the same.
     temperature : float

@@ -35,6 +35,41 @@ class FovealAttentionConfig(_Heads):
     """Largest eccentricity that is attended; none for no limit."""
 
 
+class FoveaConfig(Settings):
+    """A fovea in the attention of a vision transformer; left as it is, there is none."""
+
+    alpha: float = Field(default=0.0, ge=0)
+    """How steeply patches count less with eccentricity: 0 not at all, 2 as areal cortical magnification does."""
+    bias: Literal["smooth", "log", "gauss"] = "smooth"
+    """How they do; `cogattn.kernels.foveal_attention` has the formulae."""
+    e2_deg: float = Field(default=0.75, gt=0)
+    """Eccentricity scale; 0.75 is Horton and Hoyt's of human V1."""
+    radius_deg: float | None = Field(default=None, gt=0)
+    """Patches farther from gaze than this are dropped; none for no limit."""
+    reach_deg: float | None = Field(default=None, gt=0)
+    """Patches attend to patches at most so far from themselves; none for no limit. Class tokens and registers see and
+    are seen from everywhere."""
+    first_block: int = Field(default=0, ge=0)
+    """Block from which on there is a fovea, counted from 0; those before see all alike, once for all gazes."""
+    gaze_deg: tuple[float, float] = (0.0, 0.0)
+    """Where it looks if nobody says: x to the right and y down from the middle of the image."""
+    width_deg: float = Field(default=10.0, gt=0)
+    """Width of the image if nobody says (ours)."""
+    image_size: int | None = Field(default=None, ge=16)
+    """Side that images are resized to, in pixels, position codes with them: at 1,024 a network of 16-pixel patches has
+    4,096 of them. The network's own when absent."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.reach_deg is not None and self.radius_deg is not None:
+            raise ValueError(f"reach_deg must be left out where radius_deg is given; got {self.reach_deg:g}")
+        return self
+
+
+NO_FOVEA = FoveaConfig()
+"""Leaves a network as it is."""
+
+
 class ObjectAttentionConfig(_Heads):
     """Attention to objects by distance and direction from gaze."""
 

@@ -19,12 +19,13 @@ FIELD_DEG = 8.0
 ALPHA, E2_DEG = 2.0, 2.0
 RADIUS_DEG = 5.0
 GAZE_DEG = (-2.0, 1.0)
-KINDS: tuple[Bias, ...] = get_args(Bias)
+KINDS: tuple[Bias, ...] = tuple(kind for kind in get_args(Bias) if kind != "table")
+"""Those with a shape of their own: a table over offsets has the one that it learns."""
 N_KNOTS = 9
 
 
 def field_figure() -> Figure:
-    """Draw what a key weighs, exp(b), over a field of 16 degrees about one gaze, for every kind of bias."""
+    """Draw what a key weighs, exp(b), over a field of 16 degrees about one gaze, for each of `KINDS`."""
     figure, panels = new_figure(2, 3, height_in=4.6)
     fields, profiles = panels.ravel()[:5], panels[1, 2]
     with style():

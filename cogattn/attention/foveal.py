@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cogattn.attention.config import FovealAttentionConfig
 from cogattn.attention.heads import Heads
-from cogattn.kernels import foveal_attention
+from cogattn.kernels import Layout, foveal_attention
 
 
 class FovealAttention(nn.Module):
@@ -50,10 +50,11 @@ class FovealAttention(nn.Module):
         self,
         queries: Tensor,
         keys: Tensor,
-        query_position: Tensor,
-        key_position: Tensor,
+        query_position: Tensor | None = None,
+        key_position: Tensor | None = None,
         *,
         log_weight: Tensor | None = None,
+        layout: Layout | None = None,
     ) -> Tensor:
         """Return what each query sees.
 
@@ -61,18 +62,35 @@ class FovealAttention(nn.Module):
         ----------
         queries, keys : Tensor, shape (batch, n_queries, width) and (batch, n_keys, width)
             Tokens.
-        query_position, key_position : Tensor, shape (batch or 1, n, 2)
+        query_position, key_position : Tensor, shape (batch or 1, n, n_dims)
             Where queries look and keys lie, in degrees; differentiable.
         log_weight : Tensor, shape (batch or 1, n_keys), optional
             ln of the number or area that a key stands for; -inf for padding.
+        layout : Layout, optional
+            Positions and weights in their place, from `layout`, for several calls over one scene.
 
         Returns
         -------
         Tensor, shape (batch, n_queries, width)
         """
+        if layout is not None and layout.radius != self.config.radius_deg:
+            raise ValueError(
+                f"a layout must have the module's radius, {self.config.radius_deg}; got {layout.radius}; "
+                "FovealAttention.layout makes one"
+            )
         q, k, v = self.projections.split(queries, keys)
         attended = foveal_attention(
-            q, k, v, query_position, key_position, log_weight=log_weight, bias=self.config.bias,
-            alpha=self.alpha, e2=self.config.e2_deg * self.log_e2.exp(), radius=self.config.radius_deg,
+            q, k, v, query_position, key_position, layout=layout, log_weight=log_weight, bias=self.config.bias,
+            alpha=self.alpha, e2=self.config.e2_deg * self.log_e2.exp(),
+            radius=self.config.radius_deg if layout is None else None,
         )  # fmt: skip
         return self.projections.merge(attended)
+
+    def layout(
+        self, query_position: Tensor, key_position: Tensor, *, log_weight: Tensor | None = None
+    ) -> Layout:
+        """Return the layout of a scene with this module's radius, to be made once for all layers and passes.
+
+        Positions and weights have the shapes that `cogattn.kernels.Layout` tells.
+        """
+        return Layout(query_position, key_position, log_weight=log_weight, radius=self.config.radius_deg)

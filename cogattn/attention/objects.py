@@ -7,13 +7,15 @@ may features of the pair, such as how often or how long ago an object was looked
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from cogattn.attention.config import ObjectAttentionConfig
 from cogattn.attention.groups import Groups
 from cogattn.attention.heads import Heads, Remembered
-from cogattn.attention.pairs import Pairs, look, wide
+from cogattn.attention.pairs import Mixed, Pairs, look, wide
 from cogattn.kernels import foveal_attention, foveal_scores
 
 TABLE_SCALE = 10.0
@@ -73,20 +75,19 @@ class Geometry(nn.Module):
                 e2=self.config.e2_deg, extent_deg=self.config.extent_deg,
             )  # fmt: skip
         else:
-            scores = self._from_planes(q.to(wide(q.dtype)), k.to(wide(q.dtype)), pairs.planes)
+            scores = self._from_planes(q.to(wide(q.dtype)), k.to(wide(q.dtype)), pairs.planes, pairs.mixed)
             scores = scores if log_weight is None else scores + log_weight[:, None, None]
         if pairs.features is not None:
             scores = scores + _mix(self.pair_weight, pairs.features)
         scores = scores.to(wide(q.dtype))  # where autocast made them narrow
         return scores if pairs.visible is None else scores.masked_fill(~pairs.visible[:, None], nothing)
 
-    def _from_planes(self, q: Tensor, k: Tensor, planes: Tensor) -> Tensor:
+    def _from_planes(self, q: Tensor, k: Tensor, planes: Tensor, mixed: Mixed | None) -> Tensor:
         content = (q * q.shape[-1] ** -0.5) @ k.mT
         if not self.config.polar:
             return content
-        table = self.table().to(q.dtype)
-        gain = _mix(table[..., 0], planes[:, : self.config.n_knots])
-        return torch.addcmul(_mix(table[..., 1:].mT.flatten(1), planes), gain, content)
+        gain, bias = mixed or _mixed([self], planes)[0]
+        return torch.addcmul(bias, gain, content)
 
     def _log_weight(self, pairs: Pairs, nothing: float) -> Tensor | None:
         weight = None if pairs.log_area is None else self.area_weight * pairs.log_area
@@ -94,6 +95,24 @@ class Geometry(nn.Module):
             return weight
         weight = self.area_weight.new_zeros(pairs.present.shape) if weight is None else weight
         return weight.masked_fill(~pairs.present, nothing)
+
+
+def mix(geometries: Sequence[Geometry], pairs: Pairs) -> list[Pairs]:
+    """Return `pairs` once for each geometry of one configuration, with the gain and bias that its table makes of them.
+
+    What many heads take from the same planes is one product of matrices, which waits for memory as long as that of few.
+    """
+    if pairs.planes is None or not geometries or not geometries[0].config.polar:
+        return [pairs] * len(geometries)
+    return [pairs._replace(mixed=mixed) for mixed in _mixed(geometries, pairs.planes)]
+
+
+def _mixed(geometries: Sequence[Geometry], planes: Tensor) -> list[Mixed]:
+    table = torch.cat([geometry.table() for geometry in geometries]).to(planes.dtype)
+    gain, bias = table[..., 0], table[..., 1:].mT.flatten(1)  # (geometries * heads, n_knots) and wave by wave
+    gains = _mix(gain, planes[:, : gain.shape[1]])  # it does not depend on the direction
+    biases = _mix(bias, planes)
+    return list(zip(*(terms.chunk(len(geometries), 1) for terms in (gains, biases)), strict=True))
 
 
 def _mix(weight: Tensor, planes: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ MOST_NUMBERS = 2**26
 """Of planes that are kept: 256 MiB in float32. They are the faster way (``benchmarks/attention_decoding.py``)."""
 N_WAVES = 5  # 1, cos, sin, cos 2, sin 2 of the direction
 
+Mixed = tuple[Tensor, Tensor]
+"""Gain and bias of a geometry, each (n_groups or 1, heads, n_queries, n_objects)."""
+
 
 class Pairs(NamedTuple):
     """Gazes, objects and what lies between them; in groups, see `Groups`."""
@@ -33,6 +36,7 @@ class Pairs(NamedTuple):
     dead: Tensor | None  # (n_groups or 1, 1, n_queries or 1, 1) bool: queries that see nothing
     features: Tensor | None  # (n_groups or 1, n_features, n_queries, n_objects)
     planes: Tensor | None  # (n_groups or 1, 5 * n_knots, n_queries, n_objects), wave by wave
+    mixed: Mixed | None = None  # what one geometry makes of the planes
 
     @property
     def fused(self) -> bool:

@@ -60,8 +60,8 @@ class PointerHead(nn.Module):
     ) -> Tensor:
         """Return logits (n_paths, n_fixations, n_objects + 1), the last being the end; -inf at padding.
 
-        The arguments are those of `ObjectAttention`; `cogattn.attention` has what to make of the logits: `following`,
-        `next_bits`, `end_log_odds`, `draw`.
+        The arguments are those of `ObjectAttention`, of the same shapes; `cogattn.attention` has what to make of the
+        logits: `following`, `next_bits`, `end_log_odds`, `draw`.
         """
         pairs = look(
             self.config, gaze, position, dtype=fixations.dtype,
@@ -75,7 +75,10 @@ class PointerHead(nn.Module):
         return split_heads(self.key(objects), self.config.pointers)
 
     def see(self, fixations: Tensor, keys: Tensor, pairs: Pairs) -> Tensor:
-        """Return the logits of `forward` from keys that `remember` returned and the pairs of `ObjectDecoder.look`."""
+        """Return the logits of `forward` for fixations (n_paths, n_fixations, dim).
+
+        From keys (n_scenes, n_objects, dim) that `remember` returned, and the pairs of `ObjectDecoder.look`.
+        """
         queries = self._ask(fixations)
         ends = torch.einsum("bhmw,hw->bhm", queries, self.end) * self.config.width**-0.5
         end = torch.einsum("bhm,h->bm", ends, self.mix) + self.end_bias
@@ -104,7 +107,7 @@ class PointerHead(nn.Module):
 
 
 class LogNormal(NamedTuple):
-    """Distribution of durations whose logarithm is normal; ``mean`` and ``spread`` are those of ln ms."""
+    """Distribution of durations whose logarithm is normal, ``mean`` and ``spread`` those of ln ms, of one shape."""
 
     mean: Tensor
     spread: Tensor

@@ -16,14 +16,22 @@ from torch import Tensor, nn
 from cogattn.attention.config import ObjectTransformerConfig
 from cogattn.attention.groups import Groups
 from cogattn.attention.heads import Remembered
-from cogattn.attention.objects import ObjectAttention
+from cogattn.attention.objects import ObjectAttention, mix
 from cogattn.attention.pairs import Pairs, look
 
 
 class Past(NamedTuple):
-    """What a decoder keeps of the fixations so far: where they were, and each block's keys and values."""
+    """What a decoder keeps of the fixations so far: where they were, and each block's keys and values.
 
-    gaze: Tensor  # (n_paths, n_fixations, 2)
+    Parameters
+    ----------
+    gaze : Tensor, shape (n_paths, n_fixations, 2)
+        In degrees.
+    recalled : tuple of Remembered
+        Of each block.
+    """
+
+    gaze: Tensor
     recalled: tuple[Remembered, ...]
 
     @property
@@ -60,8 +68,9 @@ class ObjectEncoder(nn.Module):
             self.config, position, position, dtype=objects.dtype,
             groups=Groups.of(None, len(objects), len(objects)), log_area=log_area, present=present,
         )  # fmt: skip
-        for block in self.blocks:
-            objects = block(objects, pairs)
+        geometries = [cast("_EncoderBlock", block).attend.geometry for block in self.blocks]
+        for block, mixed in zip(self.blocks, mix(geometries, pairs), strict=True):
+            objects = block(objects, mixed)
         return self.norm(objects)
 
 
@@ -185,9 +194,12 @@ class ObjectDecoder(nn.Module):
         earlier = (None,) * len(self.blocks) if past is None else past.recalled
         everywhere = gaze if past is None else torch.cat([past.gaze, gaze], 1)
         recall = self._recall(gaze, everywhere, fixations.dtype)
+        blocks = [cast("_DecoderBlock", block) for block in self.blocks]
+        recalls = mix([block.recall.geometry for block in blocks], recall)
+        looks = mix([block.attend.geometry for block in blocks], pairs)
         kept = []
-        for block, remembered, before in zip(self.blocks, objects, earlier, strict=True):
-            fixations, recalled = block(fixations, recall, before, remembered, pairs)
+        for block, *seen in zip(blocks, recalls, earlier, objects, looks, strict=True):
+            fixations, recalled = block(fixations, *seen)
             kept.append(recalled)
         return self.norm(fixations), Past(everywhere, tuple(kept))
 

@@ -8,15 +8,19 @@ fields of one name differ in default or wording.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from cogattn.config import Settings, merge
+from cogattn.config import Settings, at_path, merge
+from cogattn.errors import ConfigError
 from cogattn.fields import FlatField, flat_fields
 
 GROUP_OF_PLAIN = "Study"
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+UNIT_S = {"s": 1, "m": 60, "h": 3600}
 
 
 def flag_parameters(model: type[Settings]) -> list[inspect.Parameter]:
@@ -38,12 +42,16 @@ def nested(flags: Mapping[str, object]) -> dict[str, object]:
     for name, value in flags.items():
         if value is None:
             continue
-        *groups, last = name.split("__")
-        given: dict[str, object] = {last: value}
-        for group in reversed(groups):
-            given = {group: given}
-        values = merge(values, given)
+        values = merge(values, at_path(name.replace("__", "."), value))
     return values
+
+
+def seconds(text: str, *, flag: str) -> float:
+    """Return the seconds of a time such as ``3600s``, ``55m`` or ``1.5h``; raise ConfigError for another form."""
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError(f"{flag} must be a time such as 3600s, 55m or 3h; got {text[:40]!r}")
+    return float(match[1]) * UNIT_S[match[2]]
 
 
 def _annotation(field: FlatField) -> object:

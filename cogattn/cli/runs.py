@@ -23,11 +23,26 @@ from cogattn.running.deletion import Deletion, planned_deletions
 from cogattn.running.deletion import delete as delete_run
 from cogattn.running.execute import CODE_DIGITS
 from cogattn.running.exporting import command_of, exported, exported_json
+from cogattn.running.leases import at_work
 from cogattn.running.listing import Filters, State, Survey, differing, short, state_of, surveys
 from cogattn.running.records import CellList, ConfigRecord, Provenance, Session
 from cogattn.running.store import RunFolder
 
-app = App(name="runs", help="List, show, export, delete and verify stored runs.", help_format="plaintext")
+app = App(
+    name="runs",
+    help="List, show, export, delete, verify, pack and deposit stored runs.",
+    help_format="plaintext",
+)
+ELSEWHERE = {
+    "deposit:crate": "Pack a finished run as an RO-Crate: its files, and metadata that say how they were made.",
+    "deposit:bids": "Write what a study of recordings found in each person as BIDS derivatives.",
+    "deposit:cite": "Print what to cite for a run as BibTeX: the paper, the data sets, and cogattn.",
+    "packs:pack": "Pack runs with all their cells into one file that unpack brings into another store.",
+    "packs:unpack": "Bring the runs of a pack into a store: all of them, each file checked before, or none.",
+}
+"""Commands of other modules, which are imported when they are asked for: ``--help`` answers at once."""
+for place, text in ELSEWHERE.items():
+    app.command(f"cogattn.cli.{place}", name=place.partition(":")[2], help=text)
 Out = Annotated[Path, Parameter(name="--out", help="Folder of runs.")]
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON and nothing else.")
@@ -109,6 +124,8 @@ def show(run: str, /, *, out: Out = Path("runs"), json: AsJson = False) -> int:
     sessions = (found.read(Provenance) or Provenance()).sessions
     print(command_of(found, sessions))
     print(f"{found.study}/{found.id}: {state_of(found)[1]}")
+    for line in _workers_lines(found):
+        print(line)
     print(printable(json_module.dumps(config.config, indent=1)))
     for session in sessions:
         print(_session_text(session))
@@ -294,6 +311,13 @@ def _hardware(session: Session) -> list[str]:
         *([f"in {session.precision}"] if session.precision != "fp32" else []),
         *([f"{session.batch} images at once"] if session.batch is not None else []),
     ]
+
+
+def _workers_lines(run: RunFolder) -> list[str]:
+    """Who has leases on how many of the run's cells."""
+    cells = run.read(CellList)
+    found = at_work(run.cells, {cell.name for cell in cells.cells} if cells else ())
+    return [f"at work on {n} cell(s): {who}" for who, n in sorted(found.items())]
 
 
 def _code_lines(run: RunFolder) -> list[str]:

@@ -31,7 +31,7 @@ def network_seed(seed: int, observer: Observer) -> int:
 def settings_of(settings: Backbones, network: str, variant: str) -> Backbones:
     """Return the settings of one network alone, its weights left out where a copy has none of its."""
     if isinstance(settings, TimmObserver) and variant == UNTRAINED:
-        return TimmObserver(models=(network,), weights="random")
+        return TimmObserver(models=(network,), weights="random", fovea=settings.fovea)
     return cast(Backbones, roster.only(settings, network))  # of the same kind
 
 

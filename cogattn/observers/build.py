@@ -11,6 +11,8 @@ import timm
 from timm.data import resolve_model_data_config
 from torch import nn
 
+from cogattn.attention.config import NO_FOVEA, FoveaConfig
+from cogattn.attention.foveated import FoveatedTransformer
 from cogattn.errors import ObserverError
 from cogattn.observers import live
 from cogattn.observers import weights as weight_sources
@@ -90,6 +92,16 @@ def check_model_name(model_name: str) -> None:
     raise ObserverError(f"observer.models must be names that timm knows; got {model_name}; {hint}")
 
 
+def foveated(module: nn.Module, fovea: FoveaConfig, *, name: str) -> nn.Module:
+    """Return a network of timm with a fovea, itself where there is none; raise ObserverError where it can have none."""
+    if fovea == NO_FOVEA:
+        return module
+    try:
+        return FoveatedTransformer(module, fovea)
+    except ObserverError as error:
+        raise ObserverError(f"observer.fovea and the network must fit: {error} ({name})") from None
+
+
 def timm_network(module: nn.Module, *, name: str, device: str = "auto") -> Network:
     """Wrap a network of timm with the size, interpolation, mean and SD of its own data config.
 
@@ -153,8 +165,8 @@ def _key(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Ha
         return name, loaded, settings.image_size, seed, untrained
     weights = "random" if untrained else settings.weights
     if weights in ("auto", "random"):
-        return name, weights, seed if weights == "random" else 0
-    return name, file_digest(weights_file(weights))
+        return name, settings.fovea, weights, seed if weights == "random" else 0
+    return name, settings.fovea, file_digest(weights_file(weights))
 
 
 def _make(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> Network:
@@ -165,7 +177,8 @@ def _make(settings: NetworkObserver, name: str, seed: int, untrained: bool) -> N
         return live.wrapped(untrained_copy(module, seed=seed, name=name) if untrained else module, settings)
     check_model_name(name)
     weights = "random" if untrained else settings.weights
-    return timm_network(weight_sources.create(name, weights=weights, seed=seed), name=name)
+    module = weight_sources.create(name, weights=weights, seed=seed)
+    return timm_network(foveated(module, settings.fovea, name=name), name=name)
 
 
 def _of_factory(settings: FactoryObserver, name: str, seed: int, untrained: bool) -> Network:

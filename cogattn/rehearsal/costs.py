@@ -1,6 +1,6 @@
 """What a cell takes, roughly: items through the network, forwards and back, and tests after each phase.
 
-Calibrated on one core (`docs/rehearsal.md`). What networks of other packages take nobody knows before.
+Calibrated on one core (`docs/rehearsal.md`). What networks of other packages take their scenario says, where it can.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from cogattn.rehearsal import plan
 from cogattn.rehearsal.config import RehearsalConfig
 from cogattn.rehearsal.plan import RehearsalCell
-from cogattn.rehearsal.scenarios import digits, pictures
+from cogattn.rehearsal.scenario import Counted
+from cogattn.rehearsal.scenarios import digits, kinds, pictures
 from cogattn.rehearsal.schedules import planned_items, schedule_of
 from cogattn.study import Cost
 
@@ -61,18 +62,37 @@ class Sizes:
 
 
 def cost(config: RehearsalConfig, cell: RehearsalCell) -> Cost:
-    """Return what the cell needs; NaN seconds where its networks are other packages'."""
+    """Return what the cell needs; NaN seconds where its networks are other packages' that cannot tell."""
     if plan.beside_people(config):
         return Cost(_beside_people_s(config, cell), BASE_MB)
     if not cell.width:
-        return Cost(float("nan"), BASE_MB)
+        return _of_others(config, cell)
     sizes = _sizes(config, cell)
-    rounds = cell.n_tasks * (cell.n_tasks + 1 if config.evaluate == "all" else (cell.n_tasks + 1) / 2)
-    tests = rounds * config.n_test * sizes.macs / MACS_PER_S
+    tests = _tests(config, cell) * config.n_test * sizes.macs / MACS_PER_S
     training = cell.n_seeds * sizes.items * (3 * sizes.macs / MACS_PER_S + ITEM_S) + sizes.steps * STEP_S
     seconds = training * REGULARISED[plan.rule_for(config, cell).penalty] + cell.n_seeds * tests
     held = sizes.picture_bytes + cell.n_seeds * (16 * sizes.weights + PLAN_BYTES * sizes.items)
     return Cost(seconds, BASE_MB + held / 1e6)
+
+
+def _of_others(config: RehearsalConfig, cell: RehearsalCell) -> Cost:
+    """Of networks of another package's scenario, one after the other."""
+    kind = kinds.kind_of(plan.scenario_of(config))
+    effort = kind.effort(config) if isinstance(kind, Counted) else None
+    if effort is None:
+        return Cost(math.nan, BASE_MB)
+    items, steps = _items(config, cell)
+    training = items * effort.item_s + steps * effort.step_s
+    tests = _tests(config, cell) * min(config.n_test, effort.most_tested) * effort.tested_s
+    seconds = cell.n_seeds * (training * REGULARISED[plan.rule_for(config, cell).penalty] + tests)
+    held = 16 * effort.weights + (plan.training_of(config).batch or 1) * effort.item_bytes
+    return Cost(seconds, BASE_MB + held / 1e6)
+
+
+def _tests(config: RehearsalConfig, cell: RehearsalCell) -> float:
+    """How often a network is tested on a task, before the first phase and after each."""
+    rounds = cell.n_tasks + 1 if config.evaluate == "all" else (cell.n_tasks + 1) / 2
+    return cell.n_tasks * rounds
 
 
 def _beside_people_s(config: RehearsalConfig, cell: RehearsalCell) -> float:
@@ -85,15 +105,19 @@ def _beside_people_s(config: RehearsalConfig, cell: RehearsalCell) -> float:
 
 
 def _sizes(config: RehearsalConfig, cell: RehearsalCell) -> Sizes:
-    training = plan.training_of(config)
-    n_new, batch = training.n_new or 1, training.batch or 1
-    schedule = schedule_of(config, plan.rule_for(config, cell), cell.budget)
-    phases = planned_items(schedule, cell.n_tasks, n_new=n_new)
+    items, steps = _items(config, cell)
     n_pixels, n_classes, n_pictures = _of_pictures(config)
     layers = (n_pixels, *(cell.width,) * config.network.depth, n_classes)
     macs = sum(a * b for a, b in itertools.pairwise(layers))
-    steps = sum(math.ceil(items / batch) for items in phases)
-    return Sizes(int(phases.sum()), steps, macs, macs + sum(layers[1:]), 4 * n_pixels * n_pictures)
+    return Sizes(items, steps, macs, macs + sum(layers[1:]), 4 * n_pixels * n_pictures)
+
+
+def _items(config: RehearsalConfig, cell: RehearsalCell) -> tuple[int, int]:
+    """Items that a network learns in all phases, and steps of the optimiser."""
+    training = plan.training_of(config)
+    schedule = schedule_of(config, plan.rule_for(config, cell), cell.budget)
+    phases = planned_items(schedule, cell.n_tasks, n_new=training.n_new or 1)
+    return int(phases.sum()), sum(math.ceil(items / (training.batch or 1)) for items in phases)
 
 
 def _of_pictures(config: RehearsalConfig) -> tuple[int, int, int]:

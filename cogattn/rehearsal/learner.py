@@ -58,7 +58,7 @@ class MLPLearner:
     def squared_gradients(self, batch: Labelled, labels: Tensor) -> list[Tensor]:
         """Return sums over items of the squared gradients of each one's log likelihood, by parameter.
 
-        A layer's gradient is an outer product for each item, so that its square is one too.
+        Labels are (n_items,). A layer's gradient is an outer product for each item, so that its square is one too.
         """
         inputs = [batch.inputs]  # of each layer, (items, units)
         for weight, bias in zip(self.model.weights, self.model.biases, strict=True):

@@ -63,13 +63,16 @@ def average_accuracy(R: ArrayLike) -> float:
 
 
 def average_accuracy_continuum(R: ArrayLike) -> float:
-    """Mean of R[i, j] over all rows i and the tasks j that were met by then (``accuracy_A``; Diaz-Rodriguez et al.)."""
+    """Mean of R[i, j], of R (n_tasks, n_tasks), over all rows i and the tasks j that were met by then.
+
+    It is ``accuracy_A`` of Diaz-Rodriguez et al.
+    """
     matrix = _matrix(R, at_least=1)
     return _mean(matrix[np.tril_indices(len(matrix))])
 
 
 def average_incremental(R: ArrayLike) -> float:
-    """Mean over rows of the mean score of the tasks that were met by then (Rebuffi et al.)."""
+    """Mean over rows of R (n_tasks, n_tasks) of the mean score of the tasks that were met by then (Rebuffi et al.)."""
     matrix = _matrix(R, at_least=1)
     return _mean(np.array([_mean(row[: k + 1]) for k, row in enumerate(matrix)]))
 
@@ -132,12 +135,12 @@ def backward_transfer(R: ArrayLike) -> float:
 
 
 def backward_transfer_gem(R: ArrayLike) -> float:
-    """`backward_transfer` with its sum over n_tasks instead of n_tasks - 1, as the code of its authors has it."""
+    """`backward_transfer` of R (n_tasks, n_tasks) with its sum over n_tasks, not n_tasks - 1, as its authors' code."""
     return backward_transfer(R) * (1 - 1 / len(_matrix(R)))
 
 
 def backward_transfer_continuum(R: ArrayLike) -> float:
-    """Mean of ``R[i, j] - R[j, j]`` over all tasks j and all later rows i (Diaz-Rodriguez et al.)."""
+    """Mean of ``R[i, j] - R[j, j]``, of R (n_tasks, n_tasks), over tasks j and later rows i (Diaz-Rodriguez et al.)."""
     matrix = _matrix(R)
     return _mean((matrix - np.diag(matrix))[np.tril_indices(len(matrix), -1)])
 
@@ -170,20 +173,21 @@ def forgetting(R: ArrayLike) -> float:
 def forgetting_mammoth(R: ArrayLike) -> float:
     """`forgetting` with the last row among those of which the best is taken, so that it is never below 0.
 
-    Mammoth counts as 0 what was not measured, which is no best of an accuracy; here it is left out.
+    R is (n_tasks, n_tasks). Mammoth counts as 0 what was not measured, which is no best of an accuracy; here it is
+    left out.
     """
     matrix = _matrix(R)
     return _fall(matrix, matrix)
 
 
 def forgetting_continuum(R: ArrayLike) -> float:
-    """`forgetting` with the best of the rows from the task's own on, the last aside."""
+    """`forgetting` in R (n_tasks, n_tasks) with the best of the rows from the task's own on, the last aside."""
     matrix = _matrix(R)
     return _fall(matrix, np.where(np.tril(np.ones(matrix.shape, bool)), matrix, np.nan)[:-1])
 
 
 def forgetting_avalanche(R: ArrayLike) -> float:
-    """Mean of ``R[j, j] - R[-1, j]`` over all tasks j but the last: `backward_transfer` turned."""
+    """Mean of ``R[j, j] - R[-1, j]``, of R (n_tasks, n_tasks), over tasks j but the last: minus `backward_transfer`."""
     return -backward_transfer(R)
 
 
@@ -216,12 +220,12 @@ def forward_transfer(R: ArrayLike, baseline: ArrayLike) -> float:
 
 
 def forward_transfer_gem(R: ArrayLike, baseline: ArrayLike) -> float:
-    """`forward_transfer` with its sum over n_tasks instead of n_tasks - 1, as the code of its authors has it."""
+    """`forward_transfer` with its sum over n_tasks instead of n_tasks - 1, as its authors' code; the same shapes."""
     return forward_transfer(R, baseline) * (1 - 1 / len(_matrix(R)))
 
 
 def forward_transfer_continuum(R: ArrayLike) -> float:
-    """Mean of ``R[j - 1, j]`` over all tasks j but the first: no baseline."""
+    """Mean of ``R[j - 1, j]`` over all tasks j but the first of R (n_tasks, n_tasks): no baseline."""
     return _mean(np.diag(_matrix(R), 1))
 
 

@@ -1,7 +1,7 @@
 """Need: how likely each past task is to come up again, by how long ago it was met. float64 throughout.
 
 Power laws are those of Anderson & Schooler (1991), shifted ones Wickelgren's; `ActR` sums over all encounters, so that
-a rehearsal refreshes a task. `TaskIndex` and `published_table` are two rules of a public code
+a rehearsal refreshes a task. `TaskIndex` and `Table` are two rules of a public code
 (archana53/power-law-for-CI, 2022) that is likely the ancestor of Gandhi et al. (2024) and is not theirs.
 
 A kernel is worked out as its logarithm, and weights relative to the largest: lags of many thousand items do not
@@ -30,9 +30,6 @@ from cogattn.errors import ConfigError, DataError
 from cogattn.rehearsal.config import Since
 from cogattn.rehearsal.diary import Diary
 
-PUBLISHED_N_NEW = 57_927
-"""New items a phase in the likely ancestor code."""
-
 
 @dataclass(frozen=True)
 class Need(ABC):
@@ -56,7 +53,7 @@ class Need(ABC):
 
         Parameters
         ----------
-        lag : array
+        lag : array, any shape
             At least 0; lags below 1 count as 1. For `Linear` and `TaskIndex` the lags of all past tasks.
 
         Returns
@@ -290,20 +287,6 @@ class Cumulative(Unrestricted):
 @dataclass(frozen=True)
 class Table(Unrestricted, ShiftedPower):
     """The likely ancestor code's unrestricted counts, n_new * (1 + .1 * lag) ** -5.6."""
-
-
-def published_table(n_phases: int) -> NDArray[np.int64]:
-    """Return the likely ancestor code's counts by lag in phases, 0 (new items) first, shape (n_phases,).
-
-    Within 1 item of its table, of which it uses every second entry.
-
-    Examples
-    --------
-    >>> published_table(3)
-    array([57927, 33969, 20867])
-    """
-    lags = np.arange(n_phases)
-    return np.rint(PUBLISHED_N_NEW * (1 + 0.1 * lags) ** -5.6).astype(np.int64)
 
 
 def _above_zero(**settings: float) -> None:

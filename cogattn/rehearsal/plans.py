@@ -45,3 +45,8 @@ class Draws:
     def items(self, n_tasks: int) -> NDArray[np.int64]:
         """Return how many items each task has here, shape (n_tasks,)."""
         return np.bincount(self.task, minlength=n_tasks)
+
+
+def bins_of(n_new: int, n_bins: int) -> NDArray[np.int64]:
+    """Return the bin of each of a phase's new items, shape (n_new,): item i is in bin ``i * n_bins // n_new``."""
+    return np.arange(n_new) * n_bins // max(n_new, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cogattn.exhibits import Picture
 from cogattn.seeds import Streams
 
 if TYPE_CHECKING:
@@ -89,6 +91,32 @@ class ResidentTasks:
         if self.pixels is not None:
             inputs = inputs.gather(1, self.pixels[tasks])
         return Labelled(inputs, self.pictures.train_labels[found])
+
+    def pictures_of(
+        self, task: NDArray[np.int64], index: NDArray[np.int64], place: int
+    ) -> tuple[Picture, ...]:
+        """Return an item of a batch as the network meets it, and before its pixels were moved.
+
+        Nothing where pixels are no square.
+        """
+        side = math.isqrt(self.pictures.train.shape[1])
+        if side**2 != self.pictures.train.shape[1]:
+            return ()
+        inputs, labels = self.batch(task, index)
+        name, number = self.names[task[place]], self._numbers[self._starts[task[place]] + index[place]]
+        about = f"class {int(labels[place])}"
+        met = Picture(self._grey(inputs[place], side), f"as it was learnt: {about}, {name}")
+        if self.pixels is None:
+            return (met,)
+        return (
+            met,
+            Picture(self._grey(self.pictures.train[number], side), f"before pixels were moved: {about}"),
+        )
+
+    def _grey(self, inputs: Tensor, side: int) -> NDArray[np.float32]:
+        """Pixels (side, side), 0 and 1 where the training pictures are darkest and brightest."""
+        low, high = self.pictures.train.aminmax()
+        return ((inputs - low) / (high - low)).numpy().reshape(side, side)
 
     def tested(self, task: int) -> Labelled:
         """Return a task's test part."""

@@ -26,9 +26,9 @@ class RunResult:
     updates : array of int64, shape (n_tasks,)
         Steps of each phase.
     weights : dict of str to array
-        Tensors of the trained network, as float32; empty where they are not kept.
+        Tensors of the trained network, each of its own shape, as float32; empty where they are not kept.
     before : dict of str to array
-        The same after the first phase.
+        The same, of the same shapes, after the first phase.
     """
 
     scores: NDArray[np.float64]

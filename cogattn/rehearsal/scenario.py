@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from cogattn.measures import Measure
 from cogattn.rehearsal.config import RehearsalConfig
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor, nn
+
+    from cogattn.exhibits import Picture
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
@@ -31,6 +33,32 @@ class Defaults:
     n_new: int
     batch: int
     learning_rate: float
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a scenario's own network takes, roughly, on one core.
+
+    Parameters
+    ----------
+    item_s, tested_s : float
+        Seconds of an item that is learnt, forwards and back, and of one that is tested.
+    step_s : float
+        Seconds of a step of the optimiser, however few its items.
+    weights : int
+        Parameters.
+    item_bytes : int
+        Kept of an item until its gradient is known.
+    most_tested : int
+        Test items that a task has, at most.
+    """
+
+    item_s: float
+    tested_s: float
+    step_s: float
+    weights: int
+    item_bytes: int
+    most_tested: int
 
 
 class Learner(Protocol[B_contra]):
@@ -103,4 +131,27 @@ class Kind(Protocol):
 
     def build(self, config: RehearsalConfig, *, n_tasks: int, streams: Streams) -> Scenario:
         """Return the tasks of one seed."""
+        ...
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """A `Scenario` whose items can be looked at."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the tasks, in order."""
+        ...
+
+    def pictures_of(self, task: NDArray[np.int64], index: NDArray[np.int64], place: int) -> Sequence[Picture]:
+        """Return one item of the batch with these numbers: as a network meets it there, then as it is by itself."""
+        ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A `Kind` that can tell beforehand what its networks take; of others a plan says that nobody knows."""
+
+    def effort(self, config: RehearsalConfig) -> Effort | None:
+        """Return it; None where it cannot be told of these settings' network."""
         ...

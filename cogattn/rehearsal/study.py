@@ -22,6 +22,9 @@ from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cogattn.exhibits import Shown
+
 CARD_ITEMS, CARD_SEEDS, CARD_TESTED = 480, 3, 96
 """New items a phase of a card, networks of each schedule, and pictures that each is tested on."""
 
@@ -30,6 +33,10 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
     """How much is forgotten, by what schedule past tasks are rehearsed."""
 
     name: ClassVar[str] = "rehearsal"
+    question: ClassVar[str] = (
+        "How much is forgotten where past tasks come back as they are needed, and does any "
+        "schedule remember as people do?"
+    )
     version: ClassVar[int] = 1
     Config: type[RehearsalConfig] = RehearsalConfig
     reference: ClassVar[str] = (
@@ -93,6 +100,12 @@ class RehearsalStudy(Study[RehearsalConfig, RehearsalCell]):
         from cogattn.rehearsal import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: RehearsalConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return the first items that a row of a phase is of, made again by the run's own plan."""
+        from cogattn.rehearsal import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> RehearsalConfig:
         """Return a small run on scikit-learn's digits."""

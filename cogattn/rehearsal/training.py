@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from cogattn.errors import DataError
 from cogattn.rehearsal.loops import Loop
 from cogattn.rehearsal.penalties import Penalty
-from cogattn.rehearsal.plans import Draws
+from cogattn.rehearsal.plans import Draws, bins_of
 from cogattn.rehearsal.results import RunResult
 from cogattn.rehearsal.saving import Pen, signature_of
 from cogattn.rehearsal.scenario import Learner, Scenario
@@ -97,15 +97,14 @@ def learning_sums(scores: NDArray[np.float64], new: NDArray[np.bool_], n_bins: i
     new : array of bool, shape (n_items,)
         Whether it is a new one; others are left out.
     n_bins : int
-        Bins; new item i of n is in bin ``i * n_bins // n``.
+        Bins, as `bins_of` has them.
 
     Returns
     -------
     array, shape (n_bins, 2)
         Sum and number of each bin.
     """
-    n_new = int(new.sum())
-    bins = np.arange(n_new) * n_bins // max(n_new, 1)
+    bins = bins_of(int(new.sum()), n_bins)
     sums = np.bincount(bins, weights=scores[new], minlength=n_bins)
     return np.stack([sums, np.bincount(bins, minlength=n_bins).astype(np.float64)], axis=1)
 

@@ -38,16 +38,38 @@ def run(config: RehearsalConfig, cell: RehearsalCell, checkpoint: Checkpoint) ->
     """Return the trials of one cell, columns as in `columns.TABLES`, and weights of networks of other packages."""
     if plan.beside_people(config):
         return _beside_people(config, cell)
-    kind = kinds.kind_of(plan.scenario_of(config))
-    streams = [Streams(config.seed).child("seed", seed) for seed in cell.seeds]
-    scenarios = [kind.build(config, n_tasks=cell.n_tasks, streams=own) for own in streams]
-    plans = [_plan(config, cell, *one) for one in zip(scenarios, streams, strict=True)]
+    streams = [streams_of_seed(config, seed) for seed in cell.seeds]
+    scenarios, plans = zip(*(meets(config, cell, own) for own in streams), strict=True)
     results = _trained(config, cell, scenarios, plans, streams, checkpoint)
     tables = [
         _tables(cell, seed, scenario.names, result)
         for seed, scenario, result in zip(cell.seeds, scenarios, results, strict=True)
     ]
     return Outcome(_joined(tables), _artefacts(cell, results))
+
+
+def streams_of_seed(config: RehearsalConfig, seed: int) -> Streams:
+    """Return the streams of a network and of what it meets, whatever rule it learns by."""
+    return Streams(config.seed).child("seed", seed)
+
+
+def meets(
+    config: RehearsalConfig, cell: RehearsalCell, streams: Streams
+) -> tuple[Scenario, tuple[Draws, ...]]:
+    """Return the tasks that the network of a seed meets, and the items that it learns from in each phase.
+
+    Parameters
+    ----------
+    config : RehearsalConfig
+        What `plan.relevant` returned for the cell.
+    cell : RehearsalCell
+        Whose network.
+    streams : Streams
+        Of the seed.
+    """
+    kind = kinds.kind_of(plan.scenario_of(config))
+    scenario = kind.build(config, n_tasks=cell.n_tasks, streams=streams)
+    return scenario, _plan(config, cell, scenario, streams)
 
 
 def _beside_people(config: RehearsalConfig, cell: RehearsalCell) -> Outcome:

@@ -169,7 +169,7 @@ def _place_lines(observer: str, own: pd.DataFrame, place: pd.DataFrame | None, n
     labels = dict(zip(own["measure"], own["label"], strict=True))
     return [
         f"  one of the people? p = {_p_text(record['p'])}, by {_listed(record['measures'].split(), labels)} "
-        f"(n {_count(record['n'])}; power {record['power']:.2f})"
+        f"(n {count_text(record['n'])}; power {record['power']:.2f})"
         + _footnote(str(record["note"] or ""), notes)
         for record in joint
     ]
@@ -194,15 +194,12 @@ def _footnote(text: str, notes: list[str]) -> str:
 
 def _summary_row(row: Mapping[str, object], notes: list[str]) -> tuple[str, ...]:
     footnote = _footnote(str(row["note"] or ""), notes)
-    people = interval_text(row["human"], row["human_lo"], row["human_hi"])
-    if people != MISSING and (n_people := _count(row["human_n"])) not in ("0", MISSING):
-        people += f", n {n_people}"
     label = f"{row['label']} ({row['unit']})" if row["unit"] else str(row["label"])
     return (
         printable(label) + footnote,
         interval_text(row["estimate"], row["lo"], row["hi"]),
-        people,
-        _count(row["n"]),
+        people_text(row),
+        count_text(row["n"]),
     )
 
 
@@ -254,6 +251,19 @@ def interval_text(estimate: object, lo: object, hi: object) -> str:
     return f"{text[0]} [{text[1]}, {text[2]}]"
 
 
+def people_text(row: Mapping[str, object]) -> str:
+    """Return a summary row's value of people, or of the paper, with its interval and how many people they are."""
+    text = interval_text(row["human"], row["human_lo"], row["human_hi"])
+    n = count_text(row["human_n"])
+    return text if text == MISSING or n in ("0", MISSING) else f"{text}, n {n}"
+
+
+def count_text(value: object) -> str:
+    """Return how many; a dash where that is not told."""
+    number = float("nan") if value is None else float(str(value))
+    return f"{int(number):,}" if math.isfinite(number) else MISSING
+
+
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return columns of text with two spaces between them and a rule under the header."""
     lines = [list(header), *([printable(cell) for cell in row] for row in rows)]
@@ -275,8 +285,3 @@ def _jsonable(value: object) -> object:
     item = getattr(value, "item", None)
     value = item() if callable(item) else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _count(value: object) -> str:
-    number = float("nan") if value is None else float(str(value))
-    return f"{int(number):,}" if math.isfinite(number) else MISSING

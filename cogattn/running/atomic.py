@@ -135,9 +135,14 @@ def read_regular(path: Path, *, limit: int = MAX_BYTES) -> bytes:
 def sweep_temporaries(folder: Path) -> None:
     """Remove what writers of this host that no longer live have left in `folder`."""
     for path in folder.glob(f".*{TEMPORARY}"):
-        name = TEMPORARY_NAME.fullmatch(path.name)
-        if name and name[1] == _host() and not alive(int(name[2])):
+        if abandoned(path):
             path.unlink(missing_ok=True)
+
+
+def abandoned(path: Path) -> bool:
+    """Whether a temporary file or folder is one of a writer of this host that no longer lives."""
+    name = TEMPORARY_NAME.fullmatch(path.name)
+    return name is not None and name[1] == _host() and not alive(int(name[2]))
 
 
 def is_temporary(name: str) -> bool:

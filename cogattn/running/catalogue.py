@@ -9,6 +9,7 @@ from pathlib import Path
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.registry import load_study
+from cogattn.reporting.crate import files as crate
 from cogattn.running.atomic import is_temporary, sha256_hex
 from cogattn.running.cells import QUARANTINE, pack
 from cogattn.running.checkpoints import Checkpoint
@@ -18,7 +19,7 @@ from cogattn.running.formats import csv_bytes, parquet_of
 from cogattn.running.hardware import DEFAULT, Hardware, checked_hardware, using
 from cogattn.running.identity import Plan, PlannedCell, make_plan
 from cogattn.running.lock import LOCK_FILE
-from cogattn.running.records import CellList, ConfigRecord, Manifest, Provenance
+from cogattn.running.records import CRATE, CellList, ConfigRecord, Manifest, Provenance
 from cogattn.running.store import (
     FOLDERS,
     PEOPLE,
@@ -91,7 +92,8 @@ def verify(run: RunFolder) -> list[str]:
         if problem is not None:
             problems.append(f"{name} {problem}")
     if manifest is not None:
-        problems += [f"{name} is not in {Manifest.file}" for name in _files(run) if name not in listed]
+        problems += [f"{name} is not in {Manifest.file}" for name in files_of(run) if name not in listed]
+        problems += [problem for problem in [crate.problem(run, manifest)] if problem is not None]
     return problems + (list(_cell_problems(run, cells)) if cells is not None else [])
 
 
@@ -201,9 +203,9 @@ def _cell_problems(run: RunFolder, cells: CellList) -> Iterator[str]:
             yield f"cell {cell.label!r} ({cell.name}) {problem}"
 
 
-def _files(run: RunFolder) -> Iterator[str]:
-    """Relative paths of all files of the run but the records that carry their own seal."""
-    own = {Manifest.file, Provenance.file}
+def files_of(run: RunFolder) -> Iterator[str]:
+    """Yield relative paths of all files of the run but the records that carry their own seal."""
+    own = {Manifest.file, Provenance.file, CRATE}
     for path in sorted(run.folder.rglob("*")):
         name = path.relative_to(run.folder).as_posix()
         if (

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import zipfile
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,14 @@ class CellStore:
         """Whether a file of this name has been published (what it holds is checked when it is read)."""
         return self.path(name).is_file()
 
+    def has_by_now(self, name: str) -> bool:
+        """As `has`, asked anew: a client of a file server may remember for a minute that a file was not there."""
+        with suppress(
+            OSError
+        ):  # no such folder; or folders cannot be opened here, and there is no such memory
+            os.close(os.open(self.path(name).parent, os.O_RDONLY))
+        return self.has(name)
+
     def write(self, record: CellRecord, outcome: Outcome, tables: Mapping[str, Schema]) -> None:
         """Publish a cell; where another worker has been faster, its file stays.
 
@@ -177,7 +186,7 @@ class CellStore:
         wanted = {name[:32]: name for name in names}
         found: dict[str, list[str]] = {}
         for shard in sorted({what[:2] for what in wanted}):
-            for path in _entries(self.folder / shard):
+            for path in entries(self.folder / shard):
                 name = CELL_NAME.fullmatch(path.stem)
                 if name and path.suffix == ".zip" and name[1] in wanted and path.stem != wanted[name[1]]:
                     found.setdefault(wanted[name[1]], []).append(path.stem)
@@ -197,7 +206,7 @@ class CellStore:
 
     def sweep(self) -> None:
         """Remove what writers of this host that no longer live have left."""
-        for shard in _entries(self.folder):
+        for shard in entries(self.folder):
             if shard.is_dir() and not shard.is_symlink():
                 sweep_temporaries(shard)
 
@@ -305,7 +314,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise ValueError(f"{info.filename[:80]!r} is damaged ({error})") from error
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, nothing where there is none; raise StoreError where it cannot be read."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Deleting runs: a run's folder, and those of its cells that no other run of the store lists, and nothing else.
+"""Deleting runs: a run's folder, its job's, and those of its cells that no other run of the store lists; nothing else.
 
 Everything happens under the lock of the study's cells, under which runs also write their lists and begin. So a run that
 is being planned has either written its list, and its cells stay; or it writes it afterwards, and asks only then what is
@@ -22,6 +22,8 @@ from pathlib import Path
 from cogattn.errors import StoreError
 from cogattn.running.catalogue import list_runs
 from cogattn.running.checkpoints import CHECKPOINTS
+from cogattn.running.job_records import job_folder, jobs_lock, may_be_at_work
+from cogattn.running.leases import forget
 from cogattn.running.records import CellList
 from cogattn.running.shelf import SHELF, clear
 from cogattn.running.store import RunFolder
@@ -73,14 +75,14 @@ def planned_deletions(runs: Sequence[RunFolder]) -> list[Deletion]:
 
 
 def delete(run: RunFolder) -> Deletion:
-    """Delete a run and the cells that no other run lists.
+    """Delete a run, the folder of its job, and the cells that no other run lists.
 
     Raises
     ------
     StoreError
         If somebody is at work on it, the list of another run of the study cannot be read, or a file cannot be deleted.
     """
-    with run.cells.lock():
+    with jobs_lock(run.root), run.cells.lock():
         _sweep(run.folder.parent)
         refuse_busy(run)
         with run.lock():
@@ -89,6 +91,8 @@ def delete(run: RunFolder) -> Deletion:
             for name in deletion.cells:
                 run.cells.delete(name)
                 (run.root / CHECKPOINTS / run.study / f"{name}.bin").unlink(missing_ok=True)
+            forget(run.cells, {run.id, *deletion.cells})
+            _forget_job(run)
             aside = run.folder.with_name(f".deleted-{run.id}-{secrets.token_hex(4)}")
             _move(run, aside)
         _empty(aside)
@@ -107,9 +111,11 @@ def refuse_busy(run: RunFolder) -> None:
 
 def _deletion(run: RunFolder, gone: Sequence[RunFolder] = ()) -> Deletion:
     """What goes with a run, once the runs `gone` are."""
-    note, listed = "", _listed(run)
+    notes, listed = [], _listed(run)
     if listed is None:
-        note, listed = "its list of cells is damaged, so its cells stay", ()
+        notes, listed = ["its list of cells is damaged, so its cells stay"], ()
+    if may_be_at_work(run):
+        notes.append(f"its job has not said that it ended, so {job_folder(run)} stays")
     others: set[str] = set()
     for other in list_runs(run.root):
         if listed and other.study == run.study and other != run and other not in gone:
@@ -118,7 +124,7 @@ def _deletion(run: RunFolder, gone: Sequence[RunFolder] = ()) -> Deletion:
     sizes = [path.stat().st_size for path in map(run.cells.path, own) if path.is_file()]
     n_kept = sum(run.cells.has(name) for name in listed if name in others)
     n_bytes = sum(sizes) + sum(path.lstat().st_size for path in run.folder.rglob("*") if path.is_file())
-    return Deletion(run, own, len(sizes), n_kept, n_bytes, note)
+    return Deletion(run, own, len(sizes), n_kept, n_bytes, "; ".join(notes))
 
 
 def _listed(run: RunFolder) -> tuple[str, ...] | None:
@@ -152,6 +158,13 @@ def _disown(run: RunFolder) -> None:
         return
     if cells is not None:
         run.write(CellList(cells=tuple(cell.model_copy(update={"sha256": None}) for cell in cells.cells)))
+
+
+def _forget_job(run: RunFolder) -> None:
+    """Remove settings, record and log of the run's job, unless a process may still write there."""
+    folder = job_folder(run)
+    if folder.is_dir() and not may_be_at_work(run):
+        _empty(folder)
 
 
 def _move(run: RunFolder, aside: Path) -> None:

@@ -55,6 +55,12 @@ def gpu_names() -> tuple[str, ...]:
     return tuple(names)
 
 
+def sees_one_gpu() -> bool:
+    """Whether whoever started this process has given it a single NVIDIA GPU, which then has the number 0."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return shown not in ("", "-1") and "," not in shown
+
+
 def best_device() -> str:
     """``cuda`` where there is an NVIDIA GPU that torch can use, else ``cpu``; without a GPU torch is not imported."""
     if not gpu_names():

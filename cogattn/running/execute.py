@@ -13,22 +13,28 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import secrets
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cogattn.config import StudyConfig
-from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, StoreError
+from cogattn.errors import CogattnError, ConfigError, DataError, RunFailed, StoreError, TimeUp
 from cogattn.registry import complete, load_study
+from cogattn.reporting.crate import files as crate
 from cogattn.running.cells import CellStore, DamagedCell
 from cogattn.running.checkpoints import CHECKPOINTS, Checkpoint
 from cogattn.running.crew import ATTEMPTS, Crew, OnProgress, Progress
+from cogattn.running.environment import best_device
 from cogattn.running.executors import (
+    Engine,
+    Equipment,
+    Fleet,
     InlineExecutor,
     MakeExecutor,
     Prepare,
@@ -36,14 +42,18 @@ from cogattn.running.executors import (
     one_thread,
     worker_index,
 )
+from cogattn.running.fitness import made_by, marked, prepared, refuse_unfit
 from cogattn.running.formats import parquet_of
 from cogattn.running.hardware import DEFAULT, Hardware, using
-from cogattn.running.identity import Plan, PlannedCell, cell_code, libraries_of, make_plan, target_of
+from cogattn.running.holders import BEAT_S, Holder
+from cogattn.running.identity import Plan, PlannedCell, libraries_of, make_plan, processor_of, target_of
+from cogattn.running.leases import Leases
 from cogattn.running.provenance import collect
 from cogattn.running.records import CellList, CellRecord, ListedCell, Provenance, digest
 from cogattn.running.shelf import SHELF, Shelf
 from cogattn.running.shelf import using as shelved
 from cogattn.running.store import PLACE, RunFolder, run_id
+from cogattn.running.worker import at_work
 from cogattn.study import Cell, Outcome, Results, Study, Trials, streams_of
 
 if TYPE_CHECKING:
@@ -76,6 +86,9 @@ class Execution:
     make_executor : callable, optional
         From a number of workers to a ``concurrent.futures.Executor``. Default: this process for one worker,
         else spawned processes.
+    engine : Engine, optional
+        Where `make_executor` comes from when a run has cells to compute: a cluster that is started, a scheduler that is
+        connected to.
     prepare : tuple, optional
         A function and its arguments, called in each worker before its first cell.
     hardware : Hardware
@@ -83,6 +96,11 @@ class Execution:
     shelf_gb : float, optional
         Most disk for stimuli that observers share, in gigabytes; 0 keeps none. Default: `SHELF_GB` where a run has
         several observers, else 0.
+    until : float, optional
+        When no more cells are begun, on this process's ``time.monotonic``.
+    beat_s : float
+        Seconds between two signs of life that other drivers of the store see; after three that fail to come, they
+        compute this one's cells.
     """
 
     workers: int = 1
@@ -91,15 +109,45 @@ class Execution:
     cell_timeout_s: float | None = None
     cell_memory_mb: int | None = None
     make_executor: MakeExecutor | None = None
+    engine: Engine | None = None
     prepare: Prepare | None = None
     hardware: Hardware = DEFAULT
     shelf_gb: float | None = None
+    until: float | None = None
+    beat_s: float = BEAT_S
 
     @property
     def serial(self) -> bool:
         """Whether cells run in this process."""
         limited = self.cell_timeout_s is not None or self.cell_memory_mb is not None
-        return self.workers == 1 and self.make_executor is None and not limited
+        elsewhere = self.make_executor is not None or self.engine is not None
+        return self.workers == 1 and not elsewhere and not limited
+
+    @property
+    def own_hardware(self) -> Hardware:
+        """What this process computes on: the first device, or the processor where only workers elsewhere have a GPU."""
+        own = self.hardware.of_worker(0)
+        if self.engine is not None and own.device_type == "cuda" and best_device() != "cuda":
+            return Hardware(("cpu",))
+        return own
+
+    @contextmanager
+    def hired(self) -> Generator[Execution]:
+        """Return a context of this execution with its engine at work."""
+        if self.engine is None:
+            yield self
+            return
+        with self.engine.opened() as (make_executor, n_workers):
+            yield replace(self, engine=None, make_executor=make_executor, workers=max(1, n_workers))
+
+    @contextmanager
+    def equipped(self, target: str, record: CellRecord, run: RunFolder) -> Generator[Equipment]:
+        """Return a context of what processes that are not ours need for cells with such a record."""
+        with marked(run.folder) as mark:
+            device = record.device.partition(" ")[0]
+            check = (refuse_unfit, (target, record.code, record.libraries, device, mark))
+            prepare = (check, self.prepare) if self.prepare else (check,)
+            yield Equipment(secrets.token_hex(8), self.cell_memory_mb, prepare)
 
     def start(self, workers: int) -> Executor:
         """Return an executor of so many workers."""
@@ -196,45 +244,55 @@ def run_study(
         If the study refuses its settings or data, before any work.
     RunFailed
         If cells failed: all others are stored, and the tables hold the observers that are whole.
+    TimeUp
+        If it was `Execution.until` before all cells were stored.
     StoreError
         If the folder cannot be written.
     """
     loaded = loaded_study(study)
     run = open_run(loaded, config, out)
-    with using(execution.hardware.of_worker(0)):
+    with using(execution.own_hardware):
         if _first_of_this_process(loaded) and run.finished and answered(loaded, config, run, execution):
             return run
         loaded.check(config)
-        plan = make_plan(loaded, config, execution.hardware)
+        own = make_plan(loaded, config, execution.hardware)
         with run.at_work(config):
-            _carry_out(loaded, config, run, plan, execution, argv, on_progress or (lambda _: None))
+            plan = adopt(own, run.cells, mix=execution.mix, code=execution.code)
+            carry_out(loaded, config, run, own, plan, execution, argv, on_progress or (lambda _: None))
     return run
 
 
-def _carry_out(
+def carry_out(
     loaded: Study,
     config: StudyConfig,
     run: RunFolder,
+    own: Plan,
     plan: Plan,
     execution: Execution,
     argv: Sequence[str],
     tell: OnProgress,
 ) -> None:
-    """Compute what is missing and write what follows, unless the run is whole and current."""
-    own, plan = plan, adopt(plan, run.cells, mix=execution.mix, code=execution.code)
+    """Compute what is missing of `plan` and write what follows, unless the run is whole and current.
+
+    `own` is the plan before stored cells were taken in place of some; the run must be claimed.
+    """
+    finished = run.finished
     if is_current(run, plan, config):
         return
-    begin(run, plan, execution, argv)
-    refuse_lost(own, plan, run.cells)
-    for attempt in range(1, ATTEMPTS + 1):
-        failures = execute(loaded, plan, run, execution=execution, on_progress=tell)
-        try:
-            conclude(loaded, config, run, plan, failures, tell)
-            break
-        except DamagedCell:  # set aside while it was read: look for others, and compute them again
-            if attempt == ATTEMPTS:
-                raise
-            set_damaged_aside(loaded, plan, run.cells)
+    with Leases(run.cells, beat_s=execution.beat_s) as leases, execution.hired() as hired:
+        if not begin(run, plan, hired, argv, unless=None if finished else config):
+            return
+        leases.sweep()
+        refuse_lost(own, plan, run.cells)
+        for attempt in range(1, ATTEMPTS + 1):
+            failures = execute(loaded, plan, run, execution=hired, leases=leases, on_progress=tell)
+            try:
+                conclude_once(loaded, config, run, plan, failures, leases, tell)
+                break
+            except DamagedCell:  # set aside while it was read: look for others, and compute them again
+                if attempt == ATTEMPTS:
+                    raise
+                set_damaged_aside(loaded, plan, run.cells)
     if failures:
         raise RunFailed(named(failures))
 
@@ -331,16 +389,26 @@ def is_current(run: RunFolder, plan: Plan, config: StudyConfig) -> bool:
         return False
     if [cell.name for cell in listed.cells] != [planned.name for planned in plan.cells]:
         return False
+    if not crate.is_whole(run, manifest):
+        return False
     try:
         return all(run.cells.checked(cell.name) == cell.sha256 for cell in listed.cells)
     except DamagedCell:
         return False
 
 
-def begin(run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str]) -> None:
+def begin(
+    run: RunFolder,
+    plan: Plan,
+    execution: Execution,
+    argv: Sequence[str],
+    *,
+    unless: StudyConfig | None = None,
+) -> bool:
     """Append a session to the run's provenance, write its list of cells, and mark it as unfinished.
 
-    From here on no deletion takes a cell of the list, so that only now it is asked which are missing.
+    From here on no deletion takes a cell of the list, so that only now it is asked which are missing. False, and
+    nothing is written, where another driver has just finished the run with the settings `unless`.
     """
     run.cells.sweep()
     n_missing = len(missing_cells(plan, run.cells))
@@ -348,10 +416,13 @@ def begin(run: RunFolder, plan: Plan, execution: Execution, argv: Sequence[str])
         plan, argv=argv, workers=execution.workers, n_missing=n_missing, hardware=execution.hardware
     )
     with run.cells.lock(), run.lock():
+        if unless is not None and is_current(run, plan, unless):
+            return False
         earlier = run.read_or_set_aside(Provenance) or Provenance()
         run.reopen()
         run.write(Provenance(sessions=(*earlier.sessions, session)))
         run.write(listed_cells(plan, {}))
+    return True
 
 
 def listed_cells(plan: Plan, hashes: Mapping[str, str]) -> CellList:
@@ -376,29 +447,58 @@ def execute(
     run: RunFolder,
     *,
     execution: Execution,
+    leases: Leases,
     on_progress: OnProgress,
 ) -> dict[PlannedCell, str]:
-    """Compute the cells of `plan` that are not stored; return those that failed, with the cause."""
+    """Compute the cells of `plan` that are not stored; return those that failed, with the cause.
+
+    Raises
+    ------
+    TimeUp
+        If it is `Execution.until`, and cells are left.
+    """
     target, missing = target_of(study), missing_cells(plan, run.cells)
     shelf = _shelf(study, plan, run, execution)
 
+    hardware, equipment = execution.hardware, Equipment()
+    if execution.make_executor is not None:
+        hardware = hardware.named()
+
+    def start(workers: int) -> Executor:
+        executor = execution.start(workers)
+        if isinstance(executor, Fleet):
+            executor.equip(equipment)
+        return executor
+
     def submit(executor: Executor, planned: PlannedCell) -> Future[str | None]:
-        task = Task(target, planned, run.root, execution.hardware, shelf)
-        return executor.submit(run_stored_cell, task)
+        task = Task(target, planned, run.root, hardware, shelf)
+        if execution.make_executor is None or isinstance(executor, Fleet):
+            return executor.submit(run_stored_cell, task)
+        call = functools.partial(at_work, equipment, run_stored_cell, task)
+        return executor.submit(cast("Callable[[], str | None]", call))
 
     crew = Crew(
         run.cells,
         execution.workers,
-        execution.start,
+        start,
         submit,
+        leases,
         on_progress,
         total=len(plan.cells),
         stored=len(plan.cells) - len(missing),
         timeout_s=execution.cell_timeout_s,
+        until=execution.until,
     )
-    with one_thread() if execution.serial else nullcontext():
+    with ExitStack() as stack:
+        if execution.serial:
+            stack.enter_context(one_thread())
+        if execution.make_executor is not None and missing:
+            equipment = stack.enter_context(execution.equipped(target, missing[0].record, run))
         crew.work_off(missing)
-    return crew.failures
+    failures = {cell: why for cell, why in crew.failures.items() if not run.cells.has(cell.name)}
+    if crew.n_left and (left := len(missing_cells(plan, run.cells)) - len(failures)) > 0:
+        raise TimeUp(left, len(plan.cells), run.id, named(failures))
+    return failures
 
 
 def _shelf(study: Study, plan: Plan, run: RunFolder, execution: Execution) -> Shelf | None:
@@ -408,6 +508,26 @@ def _shelf(study: Study, plan: Plan, run: RunFolder, execution: Execution) -> Sh
         return None
     made_by = digest([plan.code.sha256, libraries_of(plan.code.packages)])
     return Shelf(run.root / SHELF / study.name, limit_bytes, made_by, time.time_ns())
+
+
+def conclude_once(
+    study: Study,
+    config: StudyConfig,
+    run: RunFolder,
+    plan: Plan,
+    failures: Mapping[PlannedCell, str],
+    leases: Leases,
+    tell: OnProgress,
+) -> None:
+    """As `conclude`, by one driver at a time, and not where another has concluded alike meanwhile."""
+    n_cells, n_failed = len(plan.cells), len(failures)
+
+    def waiting(holder: Holder) -> None:
+        tell(Progress(n_cells - n_failed, n_failed, n_cells, f"tables and figures by {holder}"))
+
+    with leases.alone(run.id, waiting):
+        if not is_current(run, plan, config):
+            conclude(study, config, run, plan, failures, tell)
 
 
 def conclude(
@@ -446,6 +566,7 @@ def conclude(
             question=plan.question(config),
             withheld={**withheld, **broken},
         )
+    crate.describe(run, study, [planned.record for planned in whole])
     if broken:
         raise RunFailed({**named(failures), **broken})
 
@@ -582,15 +703,19 @@ def named(failures: Mapping[PlannedCell, str]) -> dict[str, str]:
 def run_stored_cell(task: Task) -> str | None:
     """Run one cell and store it, in whatever process this is; return why it failed, None if it did not."""
     try:
-        study = _prepared(task.study)
+        study = prepared(task.study)
         planned = task.planned
-        if _code_of(task.study) != planned.record.code:
+        store = CellStore(task.root, study.name)
+        if store.has(planned.name):  # asked for twice, as an executor may
+            return None
+        if made_by(task.study)[0] != planned.record.code:
             return "the code of the study was changed after this process had read it; start the command again"
         checkpoint = Checkpoint(checkpoint_path(task.root, planned.record))
         hardware = task.hardware.of_worker(worker_index())
         with using(hardware), shelved(task.shelf):
             outcome = run_cell(study, _settings(task.study, planned.settings), planned.cell, checkpoint)
-        CellStore(task.root, study.name).write(planned.record, outcome, study.tables)
+        record = planned.record.model_copy(update={"cpu": processor_of(planned.record.device)})
+        store.write(record, outcome, study.tables)
         checkpoint.clear()
     except (StoreError, KeyboardInterrupt):
         raise
@@ -627,20 +752,9 @@ def checkpoint_path(root: Path, record: CellRecord) -> Path:
     return root / CHECKPOINTS / record.study / f"{record.name}.bin"
 
 
-@functools.lru_cache(maxsize=16)
-def _code_of(target: str) -> str:
-    """The code that this process runs: as it was when it ran the first cell."""
-    return cell_code(target).sha256
-
-
-@functools.lru_cache(maxsize=4)
-def _prepared(target: str) -> Study:
-    return load_study(target)
-
-
 @functools.lru_cache(maxsize=64)
 def _settings(target: str, settings: str) -> StudyConfig:
-    return _prepared(target).Config.model_validate_json(settings)
+    return prepared(target).Config.model_validate_json(settings)
 
 
 def describe(error: BaseException) -> str:

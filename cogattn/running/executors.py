@@ -1,7 +1,7 @@
 """Where cells run: in this process, or in spawned worker processes of one thread each.
 
 Anything that is a ``concurrent.futures.Executor`` fits: `cogattn.running.execute.execute` takes a function from a
-number of workers to an executor.
+number of workers to an executor. One whose workers come and go by themselves, and that outlives the run, is a `Fleet`.
 
 One thread, because the order in which a reduction adds up depends on the number of threads: with one thread
 everywhere the stored trials are byte-identical in this process, in workers, and on resumption.
@@ -18,8 +18,9 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from cogattn.errors import ConfigError
 from cogattn.running.environment import available_cpus
@@ -35,7 +36,30 @@ P = ParamSpec("P")
 T = TypeVar("T")
 MakeExecutor = Callable[[int], Executor]
 Prepare = tuple[Callable[..., object], tuple[object, ...]]
+"""A function and its arguments, called in a worker before its first call."""
 PR_SET_PDEATHSIG = 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+LARGE_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """What a worker of somebody else's executor needs for the calls of one execution.
+
+    Parameters
+    ----------
+    token : str
+        Names the execution.
+    memory_mb : int, optional
+        Most memory of its own that the process may have during a call.
+    prepare : tuple of Prepare
+        Called in each process before its first call.
+    """
+
+    token: str = ""
+    memory_mb: int | None = None
+    prepare: tuple[Prepare, ...] = ()
+
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -57,6 +81,16 @@ def checked_workers(workers: int | None, hardware: Hardware = DEFAULT) -> int:
 def worker_index() -> int:
     """Which worker of its pool this process is, from 0; 0 for a process that is none."""
     return _WORKER[-1]
+
+
+@contextmanager
+def numbered(number: int) -> Generator[None]:
+    """Have this process be worker `number` of its host inside."""
+    _WORKER.append(number)
+    try:
+        yield
+    finally:
+        _WORKER.pop()
 
 
 class InlineExecutor(Executor):
@@ -116,6 +150,37 @@ class SpawnPool(ProcessPoolExecutor):
         self.shutdown(wait=True, cancel_futures=True)
 
 
+class Engine(Protocol):
+    """Where a run gets its executors from, opened for the time of the run."""
+
+    def opened(self) -> AbstractContextManager[tuple[MakeExecutor, int]]:
+        """Return a context of a function that makes executors, and how many workers there are at its beginning."""
+        ...
+
+
+class WorkerLost(Exception):
+    """The worker of one call has died; no other call is concerned."""
+
+
+class Fleet(Executor):
+    """An executor of workers that come and go: one that is lost costs its own call and no other.
+
+    Its calls fail with `WorkerLost` where a worker died. It raises StoreError where none can be had any more.
+    """
+
+    def equip(self, equipment: Equipment) -> None:
+        """Say what each worker needs before its first call; called before the first `submit`."""
+        raise NotImplementedError
+
+    def seats(self) -> int:
+        """How many calls may be under way at once, now."""
+        raise NotImplementedError
+
+    def end(self, future: Future[str | None]) -> None:
+        """End one call that is under way, whatever it is doing; the others go on."""
+        raise NotImplementedError
+
+
 def stop_at_once(executor: Executor) -> None:
     """End an executor without waiting for calls that are under way."""
     if isinstance(executor, SpawnPool):
@@ -137,6 +202,7 @@ def become_worker(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stdout = sys.stderr
     _FOR_LIFE.enter_context(one_thread())
+    keep_freed_memory()
     driver = multiprocessing.parent_process()
     if driver is not None:
         _die_with_driver()
@@ -155,6 +221,19 @@ def _die_with_driver() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # a C library without prctl: the thread below does it
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def keep_freed_memory() -> None:
+    """Let this process use memory again that it has freed, instead of giving it back and getting it page by page.
+
+    Networks free and ask for megabytes at every step; for glibc's allocator each page of them is another fault, which
+    may be a fifth of the time. What is kept is at most what was held at once before, in blocks of less than 1 GiB.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            libc = ctypes.CDLL(None)
+            libc.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+            libc.mallopt(M_TRIM_THRESHOLD, LARGE_BYTES)
 
 
 def _limit_memory(memory_mb: int) -> None:
@@ -186,7 +265,7 @@ def one_thread() -> Generator[None]:
     finally:
         for name, value in variables.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)  # another thread's block may have ended meanwhile
             else:
                 os.environ[name] = value
         _set_torch_threads(n_torch or int(variables["OMP_NUM_THREADS"] or available_cpus()))

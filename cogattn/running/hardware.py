@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast, get_args
 
 from cogattn.errors import ConfigError
-from cogattn.running.environment import available_cpus, best_device
+from cogattn.running.environment import available_cpus, best_device, sees_one_gpu
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -84,9 +84,16 @@ class Hardware:
         )
 
     def of_worker(self, index: int) -> Hardware:
-        """Return what worker `index` computes on: one device, by turns, and no longer ``auto``."""
-        name = self.devices[index % len(self.devices)]
-        return replace(self, devices=(self.device if name == "auto" else name,))
+        """Return what worker `index` computes on: one device, by turns, and no longer ``auto``.
+
+        A process that sees a single GPU computes on that one, whatever its number is elsewhere.
+        """
+        name = self.named().devices[index % len(self.devices)]
+        return replace(self, devices=("cuda:0" if name.startswith("cuda:") and sees_one_gpu() else name,))
+
+    def named(self) -> Hardware:
+        """Return the same without ``auto``: a process elsewhere would take it for something else."""
+        return replace(self, devices=(self.device,)) if self.devices == ("auto",) else self
 
 
 DEFAULT = Hardware()
@@ -99,8 +106,9 @@ def checked_hardware(
     batch: int | None = None,
     precision: str | None = None,
     loaders: int | None = None,
+    elsewhere: bool = False,
 ) -> Hardware:
-    """Return the hardware that flags name.
+    """Return the hardware that flags name; `elsewhere`, other machines must have it, which are asked later.
 
     Raises
     ------
@@ -120,7 +128,7 @@ def checked_hardware(
             raise ConfigError(f"{flag} must be from 1 to {most}; got {number}")
     if precision is not None and precision not in get_args(Precision):
         raise ConfigError(f"--precision must be {', '.join(get_args(Precision))}; got {precision[:40]!r}")
-    for name in wanted:
+    for name in wanted if not elsewhere else ():
         _refuse_absent(name)
     hardware = Hardware(wanted, cast(Precision, precision or "fp32"), batch, loaders)
     if hardware.precision == "tf32" and hardware.device_type != "cuda":

@@ -68,8 +68,19 @@ class Plan:
         )
 
 
-def make_plan(study: Study, config: StudyConfig, hardware: Hardware = DEFAULT) -> Plan:
+def make_plan(
+    study: Study, config: StudyConfig, hardware: Hardware = DEFAULT, *, beside: Plan | None = None
+) -> Plan:
     """Return the study's cells with what identifies each: `hardware`, too, where the study's code reaches torch.
+
+    Parameters
+    ----------
+    study, config : Study, StudyConfig
+        What is asked.
+    hardware : Hardware
+        What networks compute on.
+    beside : Plan, optional
+        A plan of the same study that was made a moment ago, whose code is not read again.
 
     Raises
     ------
@@ -79,7 +90,10 @@ def make_plan(study: Study, config: StudyConfig, hardware: Hardware = DEFAULT) -
         If two cells are the same, or there is none.
     """
     cells = plan_cells(study, config)
-    code, summary_code = cell_code(target_of(study)), question_code(target_of(study))
+    if beside is not None:
+        code, summary_code = beside.code, beside.summary_code
+    else:
+        code, summary_code = cell_code(target_of(study)), question_code(target_of(study))
     device = hardware.kind if "torch" in code.packages else "cpu"
     like = CellRecord(
         study=study.name,

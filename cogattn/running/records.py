@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from cogattn.running.atomic import sha256_hex
 
+CRATE = "ro-crate-metadata.json"
+"""What describes a finished run to other tools (`cogattn.reporting.crate`); the manifest does not list it."""
+
 
 class Record(BaseModel):
     """A record of known shape; anything else in its file is damage."""

@@ -36,8 +36,9 @@ from cogattn.running.atomic import (
 from cogattn.running.cells import CELLS, QUARANTINE, CellStore
 from cogattn.running.checkpoints import CHECKPOINTS
 from cogattn.running.formats import csv_bytes, read_csv, read_parquet
+from cogattn.running.leases import LEASES
 from cogattn.running.lock import LOCK, claimed, claims, held
-from cogattn.running.records import CellList, ConfigRecord, Manifest, Record
+from cogattn.running.records import CRATE, CellList, ConfigRecord, Manifest, Record
 from cogattn.running.shelf import SHELF
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ JOBS = "jobs"
 """Folder of what the dashboard has started."""
 SITTINGS = "sittings"
 """Folder of the blocks that persons sat (`cogattn.running.sessions`)."""
-RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, SHELF, JOBS, SITTINGS)
+RESERVED = (CELLS, QUARANTINE, CHECKPOINTS, LEASES, SHELF, JOBS, SITTINGS)
 """Folders of a store that hold no runs, so that no study may have these names."""
 
 TRIALS, TABLES, FIGURES = "trials", "tables", "figures"
@@ -206,10 +207,11 @@ class RunFolder:
     def reopen(self) -> None:
         """Say that the run is not finished (any more): something is about to be computed."""
         try:
-            self.path(Manifest.file).unlink(missing_ok=True)
+            for name in (Manifest.file, CRATE):
+                self.path(name).unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"{Manifest.file} of run {self.id} must be a file; got {error.strerror} ({self.folder})"
+                f"{Manifest.file} and {CRATE} of run {self.id} must be files; got {error.strerror} ({self.folder})"
             ) from error
 
     def inspect(self) -> Manifest | None:
@@ -225,7 +227,7 @@ class RunFolder:
             return None
         whole = True
         for name, digest in manifest.files.items():
-            path = self._inside(name)
+            path = self.inside(name)
             if path is None or (problem := damage(path, digest)) is None:
                 whole = whole and path is not None
                 continue
@@ -398,7 +400,7 @@ class RunFolder:
                 f"{path.name} must be movable to quarantine; got {error.strerror} ({path})"
             ) from error
 
-    def _inside(self, name: str) -> Path | None:
+    def inside(self, name: str) -> Path | None:
         """The file that a manifest's entry means; None, with a word in the log, for one that is none of ours."""
         folder, _, rest = name.rpartition("/")
         if (

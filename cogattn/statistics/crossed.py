@@ -85,7 +85,8 @@ class Draws:
     def calibrated(self, totals: Array, counts: Array) -> Array:
         """Return the means as `mean` does, each resample as far from the first as Student's t reaches.
 
-        What is computed from several such means, resample by resample, has the percentiles of `interval`.
+        Both tables are (n_scenes, n_people). What is computed from several such means, resample by resample, has the
+        percentiles of `interval`.
         """
         means = self.mean(totals, counts)
         others = means[1:][np.isfinite(means[1:])]
@@ -139,7 +140,7 @@ def _within_pairs(influence: Array, counts: Array, sides: list[tuple[Array, Arra
 
 
 def interval(resampled: Array, n: int, *, confidence: float = 0.95) -> Estimate:
-    """Return the first of the resampled values with the interval of the others; none for fewer than two units."""
+    """Return the first of values (n_resamples + 1,) with the interval of the others; none for fewer than two units."""
     value, others = float(resampled[0]), resampled[1:][np.isfinite(resampled[1:])]
     if n < 2 or not len(others) or not np.isfinite(value):
         return Estimate.bare(value, n)

@@ -39,7 +39,7 @@ def on_scale(values: ArrayLike, scale: Scale) -> Array:
 
     Parameters
     ----------
-    values : array
+    values : array, any shape
         In the measure's unit; NaN stays NaN.
     scale : {"linear", "log", "share", "correlation"}
         As they are; natural logarithm; arcsine of the root, in radians; Fisher's z.
@@ -65,7 +65,10 @@ def on_scale(values: ArrayLike, scale: Scale) -> Array:
 
 
 def to_scale(values: ArrayLike, scale: Scale) -> Array:
-    """Do as `on_scale` for values that may be none: NaN for them; a correlation of 1 but for rounding is infinite."""
+    """Do as `on_scale` for values, of any shape, that may be none: these are NaN.
+
+    A correlation that is 1 but for rounding is infinite.
+    """
     given = np.asarray(values, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         match scale:
@@ -79,7 +82,10 @@ def to_scale(values: ArrayLike, scale: Scale) -> Array:
 
 
 def from_scale(values: ArrayLike, scale: Scale) -> Array:
-    """Return values on a scale in the measure's unit: undo `to_scale`; an angle beyond those of shares is 0 or 1."""
+    """Return values, of any shape, on a scale in the measure's unit: undo `to_scale`.
+
+    An angle beyond those of shares is 0 or 1.
+    """
     given = np.asarray(values, dtype=float)
     match scale:
         case "log":

@@ -211,7 +211,7 @@ def _q_profile(y: Array, variance: Array, confidence: float) -> tuple[float, flo
 def correlation(
     x: ArrayLike, y: ArrayLike, *, rank: bool = False, rng: np.random.Generator, confidence: float = 0.95
 ) -> Estimate:
-    """Pearson (or, with `rank`, Spearman) correlation with its interval over units (BCa; few: t on Fisher's z)."""
+    """Correlation of x and y (n_units,), Pearson's or by rank, with its interval (BCa; few: t on Fisher's z)."""
     pairs = np.column_stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)])
     values = stats.rankdata(pairs, axis=0) if rank else pairs
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():

@@ -64,7 +64,13 @@ class CoinConfig(StudyConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CoinCell(Cell):
-    """Tosses of one coin."""
+    """Tosses of one coin.
+
+    Parameters
+    ----------
+    coin, part : int
+        Numbers of the coin and of the part of its tosses.
+    """
 
     coin: int
     part: int

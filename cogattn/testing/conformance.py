@@ -43,7 +43,7 @@ Check = Callable[[Study], None]
 COLUMN_TYPES = ("str", "bool", "int64", "float64")
 RESERVED_FLAGS = frozenset(
     {"config", "out", "workers", "json", "mix", "code", "dry_run", "keep_going", "cell_timeout", "cell_memory",
-     "device", "batch", "precision", "loaders", "shelf_gb"}
+     "until", "device", "batch", "precision", "loaders", "shelf_gb", "executor", "scheduler", "cluster"}
 )  # fmt: skip
 """Flags of every study's command, which no setting may take the name of."""
 

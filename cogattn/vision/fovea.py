@@ -86,7 +86,7 @@ class Backbone:
         folded into the convolutions before them where that changes no more than the last digits.
         """
         inputs = image_inputs(self.network, images, multiple=max(self.strides))
-        maps = self._maps(self._module(inputs), inputs)
+        maps = self._maps(self.fitting(inputs), inputs)
         return [Level(m.clone(), stride) for m, stride in zip(maps, self.strides, strict=True)]
 
     def _maps(self, module: Any, inputs: Tensor) -> list[Tensor]:
@@ -94,8 +94,11 @@ class Backbone:
             maps = module.forward_intermediates(inputs, indices=self.indices, intermediates_only=True)
         return [level.float() for level in maps]
 
-    def _module(self, inputs: Tensor) -> Any:
-        """The module, folded; of a vision transformer a copy whose position codes fit the image."""
+    def fitting(self, inputs: Tensor) -> Any:
+        """Return the module, folded; of a vision transformer a copy whose position codes fit `image_inputs`.
+
+        These are (n, 3, height, width).
+        """
         if not self._tokens:
             if self._folded is None:
                 self._folded = self._fold(inputs)

@@ -68,6 +68,7 @@ def visibility(eccentricity: Tensor, *, e2_deg: float = 2.3) -> Tensor: ...
 def visibility(eccentricity: Array | Tensor, *, e2_deg: float = 2.3) -> Array | Tensor:
     """Return how well things are seen, ``1 / (1 + e / e2)``: 1 at gaze, a half at `e2_deg`.
 
+    Eccentricities are in degrees and may have any shape.
     So falls linear cortical magnification, relative to the fovea's; the area of cortex goes with the square.
     """
     return 1 / (1 + eccentricity / e2_deg)
@@ -101,7 +102,7 @@ class Integration:
     def width_deg(
         self, eccentricity: Tensor, *, base_deg: float, level: int = 0, n_levels: int = 1
     ) -> Tensor:
-        """Return the width in degrees of a level whose own cells are `base_deg` wide."""
+        """Return the width in degrees, at eccentricities of any shape, of a level with cells `base_deg` wide."""
         return base_deg + self.slope(level, n_levels) * (eccentricity - self.onset_deg).clamp(min=0)
 
 

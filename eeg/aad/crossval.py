@@ -175,8 +175,8 @@ def leave_one_out(
 ) -> LeaveOneOut:
     """Correlation of every left-out trial at every penalty: the curve, not a choice.
 
-    Parameters are those of `cross_validate`. Picking the best penalty from this curve and reporting its value
-    would choose on test data; `cross_validate` does not.
+    Parameters are those of `cross_validate`, of the same shapes. Picking the best penalty from this curve and
+    reporting its value would choose on test data; `cross_validate` does not.
     """
     problem = Problem.checked(eeg, envelope, sfreq=sfreq, tmin=tmin, tmax=tmax, least=2)
     check_overlap(eeg, overlap, sfreq=sfreq)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.eeg.aad.config import AadConfig
+from cogattn.eeg.aad.lines import eeg_lines, envelope_lines, standard
 from cogattn.eeg.recordings.config import SimulatedTalkers
 from cogattn.exhibits import Control, Exhibit, Series, Shown
 
 if TYPE_CHECKING:
+    from cogattn.eeg.recordings.recording import Recording
     from cogattn.eeg.types import FloatArray
 
 N_TRIALS, TRIAL_S, N_CHANNELS = 6, 60, 16
@@ -23,9 +25,6 @@ SHOWN_S = 6.0
 """Of EEG and envelopes, up to the moment that is looked at."""
 HOP_S = 0.5
 """Between two decisions."""
-DRAWN = 3
-"""EEG channels, from front to back."""
-MICROVOLTS = 1e6
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Heard:
     ----------
     eeg : array, shape (n_times, n_channels)
         Volts.
-    channels : tuple of str
-        Names.
+    recording : Recording
+        The trial's.
     attended, ignored, decoded : array, shape (n_times,)
         Envelopes as played, and what ridge reconstructs.
     speaker : str
@@ -47,7 +46,7 @@ class Heard:
     """
 
     eeg: FloatArray
-    channels: tuple[str, ...]
+    recording: Recording
     attended: FloatArray
     ignored: FloatArray
     decoded: FloatArray
@@ -106,7 +105,7 @@ def _listener(snr_db: float, unattended_gain: float) -> tuple[Heard, ...]:
     return tuple(
         Heard(
             pool.eeg[k],
-            recording.channels,
+            recording,
             pool.attended[k],
             pool.unattended[k],
             decoded[k],
@@ -171,11 +170,9 @@ def _correlations(ends_s: FloatArray, first: FloatArray, second: FloatArray, tim
 def _envelopes(heard: Heard, time_s: float) -> Series:
     part, times_s = _stretch(heard, time_s)
     named = {"decoded from EEG": heard.decoded, "attended": heard.attended, "ignored": heard.ignored}
-    return Series(
-        x=times_s,
-        lines={name: _standard(signal)[part] for name, signal in named.items()},
-        x_label="time (s)",
-        y_label="envelope (SD)",
+    return envelope_lines(
+        {name: standard(signal)[part] for name, signal in named.items()},
+        times_s,
         caption="Envelopes of the two talkers from 1 to 9 Hz, and the one that is decoded from EEG, each over "
         "its own SD.",
     )
@@ -183,14 +180,7 @@ def _envelopes(heard: Heard, time_s: float) -> Series:
 
 def _eeg(heard: Heard, time_s: float) -> Series:
     part, times_s = _stretch(heard, time_s)
-    columns = np.linspace(0, len(heard.channels) - 1, DRAWN).round().astype(int)
-    return Series(
-        x=times_s,
-        lines={heard.channels[column]: MICROVOLTS * heard.eeg[part, column] for column in columns},
-        x_label="time (s)",
-        y_label="EEG (µV)",
-        caption="The listener's EEG from 1 to 9 Hz at three electrodes from front to back.",
-    )
+    return eeg_lines(heard.eeg[part], times_s, heard.recording, AadConfig().preprocessing)
 
 
 def _stretch(heard: Heard, time_s: float) -> tuple[slice, FloatArray]:
@@ -198,10 +188,6 @@ def _stretch(heard: Heard, time_s: float) -> tuple[slice, FloatArray]:
     stop = min(round(time_s * heard.sfreq), len(heard.decoded))
     part = slice(max(0, stop - round(SHOWN_S * heard.sfreq)), stop)
     return part, np.arange(part.start, part.stop) / heard.sfreq
-
-
-def _standard(signal: FloatArray) -> FloatArray:
-    return (signal - signal.mean()) / signal.std()
 
 
 RUNNING_DECISION = Exhibit(

@@ -112,7 +112,7 @@ def window_margins(
 
 
 def correlation(x: ArrayLike, y: ArrayLike) -> FloatArray:
-    """Pearson correlation along the first axis; 0 where one of the two does not vary."""
+    """Pearson correlation along the first axis of (n_times, ...); 0 where one of the two does not vary."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
     squares = [(v * v).sum(axis=0) for v in (a, b)]
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
@@ -192,9 +192,9 @@ def information_rate(accuracy: ArrayLike, window_s: ArrayLike, *, n_speakers: in
 
     Parameters
     ----------
-    accuracy : array-like
+    accuracy : array-like, any shape
         Share of correct decisions.
-    window_s : array-like
+    window_s : array-like, of a shape that goes with it
         Seconds per decision.
     n_speakers : int
         Talkers to choose from.
@@ -206,7 +206,7 @@ def information_rate(accuracy: ArrayLike, window_s: ArrayLike, *, n_speakers: in
 
 
 def attention_index(r_attended: ArrayLike, r_unattended: ArrayLike) -> float:
-    """d': difference of the mean correlations over the root mean of their variances (n - 1)."""
+    """d': difference of the mean correlations, (n_windows,) each, over the root mean of their variances (n - 1)."""
     a, u = (np.asarray(v, dtype=np.float64) for v in (r_attended, r_unattended))
     if a.size < 2 or u.size < 2:
         raise DataError(f"d' needs at least two trials; got {a.size} and {u.size}")

@@ -98,7 +98,7 @@ def permutation_p(
 
     Parameters
     ----------
-    margins : list of array
+    margins : list of array, shapes (n_windows,)
         Correlation differences of the windows of each trial (see `window_margins`).
     rng : numpy.random.Generator
         Draws the swaps; unused where all 2**n_trials swaps are few enough to be enumerated.

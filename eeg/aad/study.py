@@ -22,6 +22,7 @@ from cogattn.study import Cell, Cost, Kind, Outcome, Results, Schema, Study, Tri
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.exhibits import Shown
     from cogattn.running.checkpoints import Checkpoint
 
 
@@ -29,6 +30,7 @@ class AadStudy(Study[AadConfig]):
     """Attended-speaker decoding from two-talker EEG."""
 
     name: ClassVar[str] = "aad"
+    question: ClassVar[str] = "Which of two talkers does the listener attend to, and how soon can one tell?"
     version: ClassVar[int] = 4
     Config: type[AadConfig] = AadConfig
     reference: ClassVar[str] = (
@@ -43,6 +45,7 @@ class AadStudy(Study[AadConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = plan.TABLES
+    derivatives: ClassVar[str] = "cogattn.eeg.derivatives.aad:derivatives"
     exhibits: ClassVar[Mapping[str, str]] = {
         "Who is listened to?": "cogattn.eeg.aad.exhibits:RUNNING_DECISION"
     }
@@ -140,6 +143,12 @@ class AadStudy(Study[AadConfig]):
         from cogattn.eeg.aad import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: AadConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return both talkers' envelopes and the EEG of a window or trial, and what was decided."""
+        from cogattn.eeg.aad import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> AadConfig:
         """Return a small run on three simulated listeners."""

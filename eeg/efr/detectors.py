@@ -25,9 +25,9 @@ class Detection(NamedTuple):
 
     Parameters
     ----------
-    statistic : array
+    statistic : array, shape of the values less their first axis
         The statistic, as the function that returned it defines it.
-    p : array
+    p : array, same shape
         Probability of a statistic at least as large without a response.
     """
 
@@ -46,7 +46,7 @@ def t2circ(x: ArrayLike) -> Detection:
     Returns
     -------
     Detection
-        ``statistic`` is T2circ = (n - 1) |m|^2 / sum |x - m|^2 with m the mean over n sweeps; under the null
+        ``statistic`` is T2circ = ``(n - 1) |m|^2 / sum |x - m|^2`` with m the mean over n sweeps; under the null
         n T2circ follows F(2, 2n - 2). Shape ``x.shape[1:]``.
 
     Raises
@@ -82,7 +82,7 @@ def magnitude_squared_coherence(x: ArrayLike) -> Detection:
     Returns
     -------
     Detection
-        ``statistic`` is MSC = |sum x|^2 / (n sum |x|^2), in 0-1, 1/n on average without a response;
+        ``statistic`` is MSC = ``|sum x|^2 / (n sum |x|^2)``, in 0-1, 1/n on average without a response;
         p = (1 - MSC)^(n - 1). Shape ``x.shape[1:]``.
 
     Raises
@@ -154,7 +154,7 @@ def rayleigh(x: ArrayLike) -> Detection:
     Returns
     -------
     Detection
-        ``statistic`` is the phase-locking value |mean(x / |x|)|, in 0-1, which is biased: about
+        ``statistic`` is the phase-locking value ``|mean(x / |x|)|``, in 0-1, which is biased: about
         sqrt(pi / (4 n)) without a response (see `pairwise_phase_consistency`). ``p`` is Zar's approximation,
         exp(sqrt(1 + 4n + 4(n^2 - R^2)) - (1 + 2n)) with R = n PLV. Shape ``x.shape[1:]``.
 
@@ -186,7 +186,7 @@ def pairwise_phase_consistency(x: ArrayLike) -> FloatArray:
     Returns
     -------
     array
-        PPC = (|sum x / |x||^2 - n) / (n (n - 1)), in -1/(n - 1) to 1, zero on average without a response
+        PPC = ``(|sum x / |x||^2 - n) / (n (n - 1))``, in -1/(n - 1) to 1, zero on average without a response
         whatever n. Shape ``x.shape[1:]``. It rises with the phase-locking value, so `rayleigh` gives its p.
 
     Raises
@@ -209,7 +209,7 @@ def f_test(spectrum: ArrayLike, bin: int, n_side: int, *, n_skip: int = 0) -> De
     Parameters
     ----------
     spectrum : array, shape (..., n_bins)
-        Power, |X|^2 in any unit, of one (averaged) sweep.
+        Power, ``|X|^2`` in any unit, of one (averaged) sweep.
     bin : int
         Index of the tested bin.
     n_side : int
@@ -251,7 +251,7 @@ def snr_db(spectrum: ArrayLike, bin: int, n_side: int, *, n_skip: int = 0) -> Fl
     Parameters
     ----------
     spectrum, bin, n_side, n_skip
-        As `f_test`.
+        As in `f_test`.
 
     Returns
     -------

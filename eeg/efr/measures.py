@@ -28,15 +28,19 @@ ALL = (*OF_ONE, FOLLOWING, PUBLISHED, DETECTED, *MODULATION)
 """What listeners may have been measured by, each as it is or under parameters."""
 
 
+CURVES = {"csd": "cross-spectrum"}
+"""What a reader calls a curve that is not called by its key."""
+
+
 def peak_of(curve: str, low_hz: float, high_hz: float) -> Measure:
     """Dominant band's peak within a published band: ``peak.response.8-11``."""
     span = f"{low_hz:g}-{high_hz:g}"
-    return PEAK.at(curve, span, label=f"{curve} peak at {span} Hz")
+    return PEAK.at(curve, span, label=f"{CURVES.get(curve, curve)} peak at {span} Hz")
 
 
 def published_of(curve: str) -> Measure:
     """Share of a curve's published bands that are reproduced: ``published.csd``."""
-    return PUBLISHED.at(curve, label=f"published {curve} bands")
+    return PUBLISHED.at(curve, label=f"published {CURVES.get(curve, curve)} bands")
 
 
 def of_response(measure: Measure, response: str, rate_hz: float | None = None) -> Measure:

@@ -103,7 +103,7 @@ def _of_sweeps(
     """Every test of sweeps, and what becomes of the rates that mains could pass for."""
     rates = _rates(recording, settings)
     parted = by_polarity(sweeps.eeg, sweeps.inverted, recording.subject)
-    values = {name: _amplitudes(own, recording.sfreq, rates) for name, own in parted.items()}
+    values = {name: amplitudes_at(own, recording.sfreq, rates) for name, own in parted.items()}
 
     def part(phasors: ComplexArray) -> dict[str, ComplexArray]:
         return by_polarity(phasors, sweeps.inverted, recording.subject)
@@ -122,8 +122,8 @@ def _of_sweeps(
             below_hz = recording.sfreq / 2
             lines = locked_lines(sweeps.onsets_s, settings.sweep_s, part, below_hz=below_hz)[response]
             given = {"lines_hz": lines, "testable": bool(testable[0]), "rng": rng}
-            heard = _heard(recording, settings)
-            found |= pitch_tables(own, heard, settings, sfreq=recording.sfreq, **given)
+            sound = heard(recording, settings)
+            found |= pitch_tables(own, sound, settings, sfreq=recording.sfreq, **given)
         for table, rows in found.items():
             frames.setdefault(table, []).append(rows.assign(response=response))
     tables = {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
@@ -134,8 +134,23 @@ def _of_sweeps(
     }
 
 
-def _amplitudes(sweeps: FloatArray, sfreq: float, rates: FloatArray) -> ComplexArray:
-    """Of every sweep at every rate, (sweep, channel, rate), without the mains that leak there."""
+def amplitudes_at(sweeps: FloatArray, sfreq: float, rates: FloatArray) -> ComplexArray:
+    """Complex amplitude of every sweep at every rate, without the mains that leak there.
+
+    Parameters
+    ----------
+    sweeps : array, shape (n_sweeps, n_channels, n_times)
+        Any unit.
+    sfreq : float
+        In Hz.
+    rates : array, shape (n_rates,)
+        In Hz, each of whole cycles in a sweep.
+
+    Returns
+    -------
+    complex array, shape (n_sweeps, n_channels, n_rates)
+        As `cogattn.eeg.efr.sweeps.values_at`.
+    """
     found = []
     for rate in rates:
         clean = without_lines(sweeps, leaking_lines(float(rate), sweeps.shape[-1], sfreq), sfreq=sfreq)
@@ -147,8 +162,8 @@ def _rates(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
     return harmonics(settings.modulation_hz, below_hz=recording.sfreq / 2, most=settings.n_harmonics)
 
 
-def _heard(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
-    """Envelope of one sweep of the sound, (n_times,): that of the first trial."""
+def heard(recording: Recording, settings: SteadyStateSettings) -> FloatArray:
+    """Return the envelope of one sweep of the sound, (n_times,): that of the first trial."""
     first = round(settings.start_s * recording.sfreq)
     return recording.stream(STIMULUS)[0][first : first + sweep_samples(recording, settings)]
 

@@ -9,7 +9,7 @@ what is added to it (surrogates, lagged coupling, mains mask, intervals, false-d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cogattn.eeg.efr import plan
 from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SteadyStateSettings
@@ -20,11 +20,17 @@ from cogattn.observers.observer import Observer
 from cogattn.seeds import Streams
 from cogattn.study import Cell, Cost, Kind, Outcome, Results, Schema, Study, Trials
 
+if TYPE_CHECKING:
+    from cogattn.exhibits import Shown
+
 
 class EfrStudy(Study[EfrConfig]):
     """Envelope-following responses: spectra, transfer function and coherence, each against chance."""
 
     name: ClassVar[str] = "efr"
+    question: ClassVar[str] = (
+        "Which envelope frequencies does the brain follow, and is it more than noise and mains?"
+    )
     version: ClassVar[int] = 4
     Config: type[EfrConfig] = EfrConfig
     reference: ClassVar[str] = (
@@ -36,6 +42,7 @@ class EfrStudy(Study[EfrConfig]):
         "}"
     )
     tables: ClassVar[Mapping[str, Schema]] = TABLES
+    derivatives: ClassVar[str] = "cogattn.eeg.derivatives.efr:derivatives"
     exhibits: ClassVar[Mapping[str, str]] = {
         "A response that follows the envelope": "cogattn.eeg.efr.exhibits:FOLLOWING_RESPONSE"
     }
@@ -102,6 +109,12 @@ class EfrStudy(Study[EfrConfig]):
         from cogattn.eeg.efr import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: EfrConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return envelope and EEG of a row's channel, and their spectra about the row's frequency."""
+        from cogattn.eeg.efr import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> EfrConfig:
         """Return two simulated listeners of four minutes, with a modulation rate that nobody hears."""

@@ -34,14 +34,18 @@ PEAK = ("low_hz", "high_hz", "peak_hz", "peak_lo_hz", "peak_hi_hz")
 
 def run_cell(config: EfrConfig, cell: EfrCell, rng: Streams) -> Outcome:
     """Analyse one listener's recording; all tables that the cell's task fills (see `tables`)."""
-    recording = inputs.load(
-        _rejecting_later(config) if cell.task == "steady_state" else config, cell.observer
-    )
+    recording = loaded(config, cell)
     run = steady_state if cell.task == "steady_state" else following
     tables = run(recording, config, rng)
     tables["recording"] = intake_rows(recording, cell.task)
     filled = {name: rows.assign(observer=cell.observer) for name, rows in tables.items() if len(rows)}
     return Outcome({name: typed(name, rows) for name, rows in filled.items()})
+
+
+def loaded(config: EfrConfig, cell: EfrCell) -> Recording:
+    """Return the recording that a cell analyses; sweeps are rejected later, one by one."""
+    later = cell.task == "steady_state"
+    return inputs.load(_rejecting_later(config) if later else config, cell.observer)
 
 
 def following(recording: Recording, config: EfrConfig, rng: Streams) -> dict[str, pd.DataFrame]:

@@ -59,11 +59,11 @@ class Explained:
 
     Parameters
     ----------
-    envelope, features, both : array
+    envelope, features, both : array, shape (n_trials, n_channels)
         By the attended talker's envelope, features, and both.
-    envelope_unattended, features_unattended, both_unattended : array
+    envelope_unattended, features_unattended, both_unattended : array, shape (n_trials, n_channels)
         The same models fed with the ignored talker; NaN where there is none.
-    shifted : array
+    shifted : array, shape (n_trials, n_channels)
         As `both`, learnt and tested with features moved in time by half a trial: what no feature can explain.
     scale : array, shape (n_trials,)
         Of the components beside the envelope; 0 where the envelope alone was chosen.

@@ -134,7 +134,8 @@ class SeparatedTalkers:
 def blend(sounds: Sequence[FloatArray], intent: Intent, *, sfreq: float) -> FloatArray:
     """Sounds weighted by the probability that each is wanted: the expected wanted sound, of least squared error.
 
-    Between two talkers of equal probability this is the mixture, so that nobody is taken away on a guess.
+    Sounds are (n_samples,). Between two talkers of equal probability this is the mixture, so that nobody is taken away
+    on a guess.
     """
     return np.tensordot(intent.probabilities, np.stack(list(sounds)), axes=1)
 
@@ -184,7 +185,7 @@ def condition(mixture, decoded, *, audio_sfreq, scene, model=blend):
 
 
 def si_sdr(estimate: FloatArray, reference: FloatArray) -> float:
-    """Scale-invariant signal-to-distortion ratio in decibels (Le Roux et al. 2019)."""
+    """Scale-invariant signal-to-distortion ratio of two sounds (n_samples,), in decibels (Le Roux et al. 2019)."""
     target, found = reference - reference.mean(), estimate - estimate.mean()
     energy = float(target @ target)
     if not energy > 0:

@@ -165,7 +165,7 @@ class EnvelopeEnhancer:
         return _fitted(resample(enhanced, SOUND_SFREQ, audio_sfreq), len(mixture))
 
     def enhance(self, parts: TakenApart, decoded: FloatArray) -> FloatArray:
-        """Return the enhanced sound of a mixture that was taken apart, at `components.SOUND_SFREQ`."""
+        """Return the enhanced sound of a mixture, at `components.SOUND_SFREQ`, by a decoded envelope (n_frames,)."""
         sfreq = self.tracking.band.sfreq
         if abs(len(decoded) / sfreq - parts.n_samples / SOUND_SFREQ) > 1.0:
             raise DataError(

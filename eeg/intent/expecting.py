@@ -32,7 +32,7 @@ def expected_error(
 
     Parameters
     ----------
-    accuracy : array-like or Estimate
+    accuracy : array-like of any shape, or Estimate
         Share of right picks; of an estimate the interval is carried over, which is exact as the error is linear in it.
     on_target, on_other : float
         The model's error on the attended and on another talker.

@@ -47,7 +47,7 @@ class Band:
             )
 
     def of(self, data: FloatArray) -> FloatArray:
-        """Pass the first axis through the band, zero phase, silence beyond both ends: a symmetric linear map."""
+        """Pass (n_times, ...) through the band, zero phase, silence beyond both ends: a symmetric linear map."""
         from scipy.signal import oaconvolve
 
         taps = self._taps().reshape(-1, *[1] * (data.ndim - 1))

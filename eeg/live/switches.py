@@ -76,7 +76,7 @@ class SwitchFilter:
         return float(_believed(np.array(log_odds), self))
 
     def filter(self, margins: ArrayLike) -> FloatArray:
-        """Causal probabilities of a sequence of windows, starting from 0.5; NaN is a hop without a window."""
+        """Causal probabilities of margins (n_windows,), starting from 0.5; NaN is a hop without a window."""
         return _believed(_collected(np.asarray(margins, dtype=np.float64)[None], self)[0], self)
 
 
@@ -192,7 +192,7 @@ def window_correlations(x: FloatArray, y: FloatArray, ends: ArrayLike, length: i
 
 
 def switch_delay(times_s: Sequence[float], probabilities: ArrayLike, *, switch_s: float) -> float:
-    """Seconds from a switch towards the first talker until its probability exceeds 0.5; infinite if never."""
+    """Seconds from a switch towards the first talker until its probability, (n_times,), exceeds 0.5; inf if never."""
     times, values = np.asarray(times_s, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     hits = np.flatnonzero((times > switch_s) & (values > 0.5))
     return float(times[hits[0]] - switch_s) if hits.size else math.inf

@@ -7,7 +7,7 @@ import triton.language as tl
 from torch import Tensor
 
 CHANNEL_BLOCK = 64
-BOX_BLOCK = 16
+BOX_BLOCK = 8  # 16 took all registers and spilled
 COMPILER: dict[str, object] = {"enable_fp_fusion": True}  # said aloud: the default changes with the version
 
 
@@ -29,9 +29,12 @@ def box_means_kernel(
     TAPS: tl.constexpr, BOX_BLOCK: tl.constexpr, CHANNEL_BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Write the means of BOX_BLOCK boxes of one image for CHANNEL_BLOCK channels."""
-    image = tl.program_id(2).to(tl.int64)
-    box = tl.program_id(0) * BOX_BLOCK + tl.arange(0, BOX_BLOCK)
-    channel = tl.program_id(1) * CHANNEL_BLOCK + tl.arange(0, CHANNEL_BLOCK)
+    program = tl.program_id(0)  # the other axes of a grid end at 65,535
+    n_box_blocks, n_channel_blocks = tl.cdiv(n_boxes, BOX_BLOCK), tl.cdiv(channels, CHANNEL_BLOCK)
+    row = program // n_box_blocks
+    image = (row // n_channel_blocks).to(tl.int64)
+    box = program % n_box_blocks * BOX_BLOCK + tl.arange(0, BOX_BLOCK)
+    channel = row % n_channel_blocks * CHANNEL_BLOCK + tl.arange(0, CHANNEL_BLOCK)
     present = box < n_boxes
     boxes_ptr += image * boxes_stride_b + box * 4
     left = tl.load(boxes_ptr, mask=present, other=0)
@@ -67,7 +70,7 @@ def forward(table: Tensor, boxes: Tensor) -> Tensor:
     n_boxes = boxes.shape[1]
     out = table.new_empty(batch, n_boxes, channels)
     block = min(CHANNEL_BLOCK, triton.next_power_of_2(channels))
-    box_means_kernel[(triton.cdiv(n_boxes, BOX_BLOCK), triton.cdiv(channels, block), batch)](
+    box_means_kernel[(triton.cdiv(n_boxes, BOX_BLOCK) * triton.cdiv(channels, block) * batch,)](
         table, boxes, out, n_boxes, lines - 1, columns - 1, channels, boxes.stride(0),
         TAPS=2 if boxes.dtype.is_floating_point else 1, BOX_BLOCK=BOX_BLOCK, CHANNEL_BLOCK=block,
         **COMPILER,

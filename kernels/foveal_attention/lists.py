@@ -8,6 +8,8 @@ order of the tokens: neighbours in the list should be neighbours in the visual f
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -25,7 +27,7 @@ class BlockLists(NamedTuple):
 
 
 def spatial_order(position: Tensor) -> Tensor:
-    """Indices that sort positions (..., n, 2) along a Morton curve: blocks of neighbours become compact.
+    """Indices that sort positions, shape (..., n, n_dims), along a Morton curve: blocks of neighbours become compact.
 
     Any order gives the same attention; on a square grid of patches this one visits 8 x 8 tiles in turn and
     leaves half as many blocks within a radius as the raster order does.
@@ -33,20 +35,22 @@ def spatial_order(position: Tensor) -> Tensor:
     position = position.detach()
     low = position.amin(-2, keepdim=True)
     span = (position - low).amax((-2, -1), keepdim=True).clamp(min=torch.finfo(position.dtype).tiny)
-    level = ((position - low) / span * 1023).to(torch.int64)
-    code = _spread_bits(level[..., 0]) | _spread_bits(level[..., 1]) << 1
-    return torch.argsort(code, dim=-1, stable=True)
+    n_bits = min(10, 63 // position.shape[-1])
+    level = ((position - low) / span * (2**n_bits - 1)).to(torch.int64)
+    return torch.argsort(_interleaved(level, n_bits), dim=-1, stable=True)
 
 
-def _spread_bits(level: Tensor) -> Tensor:
-    """Put a zero bit before each of the ten bits of `level`."""
-    for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
-        level = (level | level << shift) & mask
-    return level
+def _interleaved(level: Tensor, n_bits: int) -> Tensor:
+    """One number (..., n) of the bits of all coordinates (..., n, n_dims), in turns."""
+    n_dims = level.shape[-1]
+    code = torch.zeros_like(level[..., 0])
+    for bit, axis in itertools.product(range(n_bits), range(n_dims)):
+        code |= (level[..., axis] >> bit & 1) << bit * n_dims + axis
+    return code
 
 
 def bounding_boxes(position: Tensor, block: int, absent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Lowest and highest corner, (batch, n_blocks, 2), of each `block` of positions (batch, n, 2).
+    """Lowest and highest corner, (batch, n_blocks, n_dims), of each `block` of positions (batch, n, n_dims).
 
     Positions that are `absent` (batch, n) stretch no box; a block of absent ones has an empty box, which is
     infinitely far from all others.
@@ -65,11 +69,12 @@ def boxes_within(
     boxes: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], radius: Tensor | None
 ) -> Tensor:
     """Mask (batch, n_boxes, n_others) of the pairs of boxes whose gap is at most the largest `radius`."""
-    (low, high), (other_low, other_high) = boxes, others
-    gap = torch.maximum(other_low[:, None] - high[:, :, None], low[:, :, None] - other_high[:, None]).clamp(
-        min=0
+    axes = zip(*(corner.movedim(-1, 0).contiguous() for corner in (*boxes, *others)), strict=True)
+    gaps = (
+        torch.maximum(other_low[:, None] - high[:, :, None], low[:, :, None] - other_high[:, None]).clamp_(0)
+        for low, high, other_low, other_high in axes
     )
-    squared = gap[..., 0] * gap[..., 0] + gap[..., 1] * gap[..., 1]
+    squared = functools.reduce(torch.add, (gap.square_() for gap in gaps))
     if radius is None:
         return squared < torch.inf
     return (squared <= (radius * radius).amax()) & (squared < torch.inf)

@@ -12,14 +12,31 @@ from torch import Tensor
 from cogattn.kernels.foveal_attention.call import Call
 from cogattn.kernels.foveal_attention.polar import polar_geometry, polar_terms
 from cogattn.kernels.foveal_attention.radial import profile, squared_eccentricity
+from cogattn.kernels.foveal_attention.table import table_bias
+from cogattn.kernels.foveal_attention.visibility import hidden_pairs
 
 
-def attend(call: Call) -> Tensor:
-    """Return the output, (batch, heads, n_queries, dim_v), computed in float64."""
-    scores = pair_scores(_as_double(call)).masked_fill(~within_radius(call), -torch.inf)
-    dead = torch.isneginf(scores).all(-1, keepdim=True)
-    weights = torch.softmax(scores.masked_fill(dead, 0), -1) * ~dead
-    return (weights @ call.v.double()).to(call.q.dtype)
+def attend(call: Call) -> tuple[Tensor, Tensor | None]:
+    """Return the output (batch, heads, n_queries, dim_v) and, if asked for, the log-sum-exp; computed in float64."""
+    call = call.tensors()
+    out, log_sum = written_out(_as_double(call), hidden_pairs(call))
+    return out.to(call.q.dtype), None if log_sum is None else log_sum.to(call.wide)
+
+
+def written_out(call: Call, hidden: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Scores, softmax and sum one after the other; a query that sees no key gives 0, and a log-sum-exp of -inf."""
+    scores = pair_scores(call._replace(q=call.q.to(call.wide), k=call.k.to(call.wide)))
+    scores = scores if hidden is None else scores.masked_fill(hidden, -torch.inf)
+    dead = None
+    if hidden is not None or call.log_weight is not None:
+        dead = torch.isneginf(scores.detach()).all(-1, keepdim=True)
+        scores = scores.masked_fill(dead, 0)
+    weights = torch.softmax(scores, -1)
+    weights = weights if dead is None else weights.masked_fill(dead, 0)
+    log_sum = scores.logsumexp(-1) if call.return_lse else None
+    if log_sum is not None and dead is not None:
+        log_sum = log_sum.masked_fill(dead[..., 0], -torch.inf)
+    return weights @ call.v.to(call.wide), log_sum
 
 
 def pair_scores(call: Call) -> Tensor:
@@ -34,22 +51,26 @@ def score_terms(call: Call) -> tuple[Tensor | None, Tensor]:
     """Gain on content (None for 1) and bias of all pairs, broadcastable to the scores."""
     if call.bias == "polar":
         polar = polar_geometry(
-            call.query_position, call.key_position, call.e2, call.extent_deg, call.coefficients.shape[1]
+            call.query_position,
+            call.key_position,
+            call.e2_tensor,
+            call.extent_deg,
+            call.coefficient_tensor.shape[1],
         )
-        return polar_terms(polar, call.coefficients)
+        return polar_terms(polar, call.coefficient_tensor)
+    if call.bias == "table":
+        return None, table_bias(call.coefficient_tensor, call.query_position, call.key_position, call.spacing)
     squared = squared_eccentricity(call.query_position, call.key_position)[:, None]
-    return None, -call.coefficients[:, None, None] * profile(call.bias, squared, call.e2[:, None, None])
-
-
-def within_radius(call: Call) -> Tensor:
-    """Mask of the pairs within the radius, broadcastable to the scores; tested in the positions' dtype."""
-    squared = squared_eccentricity(call.query_position, call.key_position)[:, None]
-    if call.radius is None:
-        return torch.ones_like(squared, dtype=torch.bool)
-    return squared <= (call.radius * call.radius)[:, None, None]
+    return None, -call.coefficient_tensor[:, None, None] * profile(
+        call.bias, squared, call.e2_tensor[:, None, None]
+    )
 
 
 def _as_double(call: Call) -> Call:
     return call._replace(
-        **{name: value.double() for name, value in call._asdict().items() if isinstance(value, Tensor)}
+        **{
+            name: value.double()
+            for name, value in call._asdict().items()
+            if isinstance(value, Tensor) and value.is_floating_point()
+        }
     )

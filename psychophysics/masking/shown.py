@@ -1,7 +1,8 @@
 """What was shown in a trial: the image in its noise, made again by the functions that made the run's.
 
 A field of noise depends on seed, image and band alone, so one trial made by itself has the pixels that it had among
-others. People of a table saw images of their own, of which the table says nothing.
+others, to the rounding of a transform of one image beside that of many. People of a table saw images of their own, of
+which the table says nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def stimulus(config: MaskingConfig, task: str, trial: Mapping[str, object]) -> S
     Returns
     -------
     Shown or None
-        Pixels are the float32 that the observer was given; None where the run has no such image.
+        Pixels are those that the observer was given, in float32; None where the run has no such image.
     """
     images = trial_images(config) if task == "masking" else None
     if images is None or trial["image"] not in images.ids:

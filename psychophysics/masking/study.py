@@ -33,6 +33,7 @@ class MaskingStudy(Study[MaskingConfig]):
     """Critical-band masking over 16 categories."""
 
     name: ClassVar[str] = "masking"
+    question: ClassVar[str] = "How wide is the band of spatial frequencies with which an object is named?"
     version: ClassVar[int] = 4
     Config: type[MaskingConfig] = MaskingConfig
     reference: ClassVar[str] = (

@@ -180,14 +180,6 @@ def score_conflicts(
     return score_images(images.load, indices, scores_of, len(images.categories))
 
 
-def name_conflicts(
-    images: ConflictImages | DrawnConflicts, indices: Sequence[int], scores_of: Callable[[Tensor], Tensor]
-) -> list[str]:
-    """Return an observer's answers, the category of the highest score for each of the images at `indices`."""
-    scores = score_conflicts(images, indices, scores_of)
-    return [images.categories[best] for best in scores.argmax(axis=-1)]
-
-
 def texture_of(name: str) -> str:
     """Return the category of the texture that an image's name tells, "" where it tells none.
 

@@ -84,7 +84,7 @@ def pgd(
         Number of steps.
     step : float or Tensor, shape (n,), optional
         Length of a step in the same norm; ``2.5 * epsilon / n_steps`` by default.
-    start : Tensor, optional
+    start : Tensor, shape (n, 3, height, width), optional
         Where to begin (see `random_start`); the images themselves by default.
 
     Returns

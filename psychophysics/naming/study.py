@@ -29,6 +29,10 @@ class NamingStudy(Study[NamingConfig]):
     """Shape bias, robustness and error consistency: images named by networks and people."""
 
     name: ClassVar[str] = "naming"
+    question: ClassVar[str] = (
+        "Does it name by shape or texture, under attack, and in the 17 sets of images that "
+        "people named, and does it fail where they fail?"
+    )
     version: ClassVar[int] = 1
     Config: type[NamingConfig] = NamingConfig
     reference: ClassVar[str] = (

@@ -108,7 +108,7 @@ def _check_features(config: ScanpathConfig) -> None:
     """Networks show their features at the depths that are looked at."""
     for network in roster.observers_of(config.observer):
         if isinstance(config.observer, TimmObserver):
-            built = skeleton_of(network.id)
+            built = skeleton_of(network.id, config.observer.fovea)
         else:
             built = build_network(config.observer, network.id, seed=config.seed)
         try:

@@ -14,6 +14,7 @@ import numpy as np
 from cogattn.exhibits import Control, Exhibit, Picture, Series, Shown
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath.config import ScanpathConfig
+from cogattn.psychophysics.scanpath.shown import named, spread
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.scanpath.baselines.stepwise import Stepwise
@@ -51,7 +52,7 @@ def next_object(*, layout: int, person: int, fixation: int, model: str) -> Shown
         f"the first {so_far} of {len(path)} fixations, and the chance of each item to be next. The box is "
         "what is sought.",
         points=path.fixations_px[:so_far],
-        weights=_spread(where, chances),
+        weights=spread(where, chances),
         boxes=np.empty((0, 4))
         if where.target is None
         else np.array([where.scene.objects[where.target].box_px]),
@@ -114,15 +115,6 @@ def _true_log_p(layout: Layout, path: ObjectPath) -> Array:
 # ---- what is shown
 
 
-def _spread(layout: Layout, chances: Array) -> Array:
-    """Each item's chance evenly over its box, one value a pixel."""
-    weights = np.zeros(layout.scene.size_px)
-    for item, chance in zip(layout.scene.objects, chances, strict=True):
-        left, top, right, bottom = map(round, item.box_px)
-        weights[top:bottom, left:right] += chance / ((bottom - top) * (right - left))
-    return weights / weights.sum()
-
-
 def _bits(log_p: Array, path: ObjectPath, layout: Layout, so_far: int) -> Series:
     n = len(path)
     bits = -log_p[np.arange(n), path.objects] / np.log(2)
@@ -146,18 +138,13 @@ def _facts(
         "person": path.person,
         "fixations so far": so_far,
         "fixations in all": len(path),
-        "likeliest next": _named(layout, best, chances),
+        "likeliest next": named(layout, best, chances),
     }
     if so_far < len(path):
         following = int(path.objects[so_far])
-        facts["looked at next"] = _named(layout, following, chances)
+        facts["looked at next"] = named(layout, following, chances)
         facts["its rank"] = int((chances > chances[following]).sum()) + 1
     return facts
-
-
-def _named(layout: Layout, number: int, chances: Array) -> str:
-    thing = layout.scene.objects[number]
-    return f"{thing.name}, {thing.category} ({100 * chances[number]:.1f} %)"
 
 
 NEXT_OBJECT = Exhibit(

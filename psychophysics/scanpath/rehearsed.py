@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cogattn.errors import ConfigError
+from cogattn.exhibits import Picture
 from cogattn.measures import Measure
 from cogattn.psychophysics.scanpath.config import (
     NetworkSettings,
@@ -87,6 +88,19 @@ class Families:
     def batch(self, task: NDArray[np.int64], index: NDArray[np.int64]) -> PathBatch:
         """Return these paths as the transformer takes them."""
         return self._collated([self.train[t][i] for t, i in zip(task, index, strict=True)])
+
+    def pictures_of(
+        self, task: NDArray[np.int64], index: NDArray[np.int64], place: int
+    ) -> tuple[Picture, ...]:
+        """Return the layout of one of these paths, with the whole path on it."""
+        from cogattn.psychophysics.scanpath.shown import picture_of
+
+        path = self.data.paths[self.train[task[place]][index[place]]]
+        return (
+            picture_of(
+                self.data.layout_of(path), path, f"as it was learnt, family {self.names[task[place]]}"
+            ),
+        )
 
     def learner(self, streams: Streams) -> ScanpathLearner:
         """Return an untrained transformer."""

@@ -24,7 +24,7 @@ class Split:
 
     Parameters
     ----------
-    train, validation, test : array of int
+    train, validation, test : array of int, shape (n_paths,)
         Sorted, disjoint.
     """
 

@@ -22,11 +22,16 @@ from cogattn.study import Cost, Outcome, Results, Schema, Study, Trials
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cogattn.exhibits import Shown
+
 
 class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
     """Where people look next among objects, predicted."""
 
     name: ClassVar[str] = "scanpath"
+    question: ClassVar[str] = (
+        "Where among objects do people look next, and how many other people is a model worth?"
+    )
     version: ClassVar[int] = 1
     Config: type[ScanpathConfig] = ScanpathConfig
     reference: ClassVar[str] = (
@@ -96,6 +101,12 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
         from cogattn.psychophysics.scanpath import summary
 
         return summary.summarise(config, trials)
+
+    def stimulus(self, config: ScanpathConfig, task: str, trial: Mapping[str, object]) -> Shown | None:
+        """Return the layout of one trial with the fixations on it, made or read again as the run had it."""
+        from cogattn.psychophysics.scanpath import shown
+
+        return shown.stimulus(config, task, trial)
 
     def demo(self) -> ScanpathConfig:
         """Return a small run on simulated scanpaths."""

@@ -18,9 +18,10 @@ from cogattn.psychophysics.search.eccnet import plan as eccnet
 from cogattn.psychophysics.search.natural import checks as natural
 from cogattn.psychophysics.search.people import read_people
 from cogattn.psychophysics.search.plan import n_cells, networks_of
-from cogattn.psychophysics.search.searchers.inline import InlineNetwork
+from cogattn.psychophysics.search.searchers.inline import inline_of
 from cogattn.psychophysics.search.searchers.places import n_places
 from cogattn.vision.fovea import Backbone
+from cogattn.vision.glances import has_own_fovea
 from cogattn.vision.retina import INTEGRATIONS
 
 MAX_CELLS = 100_000
@@ -191,7 +192,7 @@ def _endless(config: SearchConfig, name: str) -> bool:
 def _check_networks(config: SearchConfig) -> None:
     for network in networks_of(config):
         if isinstance(config.observer, TimmObserver):
-            _check_features(config, skeleton_of(network.id))
+            _check_features(config, skeleton_of(network.id, config.observer.fovea))
         else:
             _check_own(config, network.id)
 
@@ -223,9 +224,11 @@ def _check_features(config: SearchConfig, network: Network) -> None:
     n_levels, inline = config.matching.n_levels, config.fovea.place == "inline"
     try:
         if inline:
-            InlineNetwork(network, INTEGRATIONS[config.fovea.preset], n_levels=n_levels)
-        else:
-            Backbone(network, n_levels=n_levels)
+            inline_of(network, INTEGRATIONS[config.fovea.preset], n_levels=n_levels)
+        elif has_own_fovea(Backbone(network, n_levels=n_levels)):
+            raise ObserverError(
+                f"fovea.place must be inline where the network has its own; got late ({network.name})"
+            )
     except ObserverError as error:
         raise ObserverError(f"observer and matching.n_levels = {n_levels} must fit: {error}") from None
 

@@ -49,7 +49,8 @@ class FoveaSettings(Settings):
     place: Literal["late", "inline"] = "late"
     """``late``: the network sees the display once and its features are pooled; ``inline``: pooling lies between
     the network's stages, in rings in a VGG and growing smoothly in other networks, and later stages are run again for
-    each fixation (eccNET itself: ``searcher``)."""
+    each fixation (eccNET itself: ``searcher``); in a vision transformer the fovea is ``observer.fovea`` instead of a
+    preset."""
 
 
 class MatchingSettings(Settings):

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from cogattn.errors import ConfigError
+from cogattn.exhibits import Picture
 from cogattn.observers.config import TimmObserver
 from cogattn.observers.roster import observer_names
 from cogattn.rehearsal.config import RehearsalConfig
 from cogattn.rehearsal.measures import ACCURACY
-from cogattn.rehearsal.scenario import Defaults
+from cogattn.rehearsal.scenario import Defaults, Effort
 from cogattn.running.digests import combined
 from cogattn.seeds import Streams
 from cogattn.vision.images.config import FolderImages, ManifestImages, ProceduralImages
@@ -117,6 +118,13 @@ class Diets:
             chance = _chance(self.streams, self.names[t], *index[task == t].tolist())
             images[own] = _on(self.names[t], images[own], chance)
         return Shown(images, labels)
+
+    def pictures_of(self, task: Index, index: Index, place: int) -> tuple[Picture, ...]:
+        """Return a picture of a batch on its diet, and as it is."""
+        met, own = self.batch(task, index), self.pictures.train.images[index[place], 0].numpy()
+        category = self.pictures.categories[int(met.labels[place])]
+        about = f"as it was learnt: {category}, {self.names[task[place]]}, at a contrast of its own"
+        return Picture(met.images[place, 0].numpy(), about), Picture(own, f"on no diet: {category}")
 
     def held_out(self, task: int) -> Shown:
         """Return the test pictures on a diet: the same lines and contrasts for everybody."""
@@ -213,6 +221,12 @@ class DietKind:
     def relevant(self, config: RehearsalConfig) -> Mapping[str, object]:
         """Return where the pictures come from, the diets, and what is raised."""
         return {"data": config.data, "diet": _diets(config), "observer": config.observer}
+
+    def effort(self, config: RehearsalConfig) -> Effort | None:
+        """Return what the network takes; None where it is none of timm's."""
+        from cogattn.psychophysics.search import raising
+
+        return raising.effort(config, most_tested=N_TEST)
 
     def build(self, config: RehearsalConfig, *, n_tasks: int, streams: Streams) -> Diets:
         """Return the first `n_tasks` diets, in the order of the settings."""

@@ -33,7 +33,8 @@ N_RESAMPLES = 2000
 def reaction_time_ms(n_fixations: ArrayLike) -> Array:
     """Return the reaction time in ms of a search with so many saccades: ``252.359 n + 376.271``.
 
-    The line is Gupta et al.'s fit to their own human search experiment, not to the six tasks.
+    Numbers may have any shape. The line is Gupta et al.'s fit to their own human search experiment, not to the six
+    tasks.
     """
     return MS_PER_FIXATION * np.asarray(n_fixations, dtype=float) + BASE_MS
 

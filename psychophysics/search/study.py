@@ -31,6 +31,9 @@ class SearchStudy(Study[SearchConfig]):
     """Visual-search asymmetry in six tasks."""
 
     name: ClassVar[str] = "search"
+    question: ClassVar[str] = (
+        "Is a target found faster among distractors than the other way round, as by people?"
+    )
     version: ClassVar[int] = 4
     Config: type[SearchConfig] = SearchConfig
     reference: ClassVar[str] = (

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cogattn.apps.dashboard import serve
+from cogattn.apps.dashboard.server import serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -32,6 +32,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+PATIENCE_S = 120
+"""For what a page or a server is to do: a machine that is busy is not a failure."""
 SCREENSHOTS = os.environ.get("COGATTN_SCREENSHOTS")
 """Folder that keeps the screenshots; without it they go with the test."""
 
@@ -102,7 +104,7 @@ def page(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> It
     """A tab of 1280 x 900 pixels; an error on its console fails the test, and so does a request to another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     tab = context.new_page()
-    tab.set_default_timeout(30_000)
+    tab.set_default_timeout(1000 * PATIENCE_S)
     errors: list[str] = []
     tab.on("console", lambda message: errors.append(_told(message)) if _is_error(message) else None)
     tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -193,7 +195,7 @@ def _free_port() -> int:
 
 
 def _wait(server: Server) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if server.process.poll() is not None:
             break

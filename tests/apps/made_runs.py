@@ -26,6 +26,8 @@ class Made:
     ----------
     observers : sequence of str
         Each has a row for ``heads``.
+    role : str
+        Of all of them.
     estimate : float
         Of all rows.
     n_cells, stored : int
@@ -41,6 +43,7 @@ class Made:
     """
 
     observers: Sequence[str] = ("coin 0",)
+    role: str = "control"
     estimate: float = 0.5
     n_cells: int = 2
     stored: int = 0
@@ -121,6 +124,6 @@ def _summary(made: Made) -> str:
     rows.writerow(SUMMARY_COLUMNS)
     for observer in made.observers:
         numbers = (made.estimate, made.estimate - 0.1, made.estimate + 0.1, 100)
-        text = (observer, "control", "heads", made.label, "share", "share")
+        text = (observer, made.role, "heads", made.label, "share", "share")
         rows.writerow((*text, *numbers, *("" for _ in range(4)), made.note))
     return sink.getvalue()

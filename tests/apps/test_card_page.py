@@ -20,14 +20,18 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cogattn.apps.dashboard import missing, serve
-from cogattn.apps.dashboard.answers import answers_of, judged
-from cogattn.apps.dashboard.forms import form_of
+from cogattn.apps.dashboard.card import carded, missing
+from cogattn.apps.dashboard.card import page as card_page
+from cogattn.apps.dashboard.launch.answers import answers_of, judged
+from cogattn.apps.dashboard.launch.forms import form_of
+from cogattn.apps.dashboard.server import serve
+from cogattn.apps.dashboard.theme import VERMILION
 from cogattn.registry import load_study
 from cogattn.reporting.card.html import page as card_html
 from cogattn.reporting.card.model import CardRow
 from cogattn.reporting.card.words import FACTS, facts
-from tests.reporting.card.samples import CARD
+from tests.apps.made_runs import Made, make_run, masking
+from tests.reporting.card.samples import CARD, ROWS
 from tests.reporting.card.seen import deuteranope, lightness_of, linear
 
 if TYPE_CHECKING:
@@ -40,6 +44,11 @@ FITS = (
     ".every(e => e.scrollWidth <= e.clientWidth) && document.documentElement.clientWidth <= innerWidth"
 )
 """Whether the page, and its scrolling part on the dashboard, is as wide as the window."""
+HEADED = (
+    "() => (heads => heads.length > 0 && heads.every(e => e.innerText.trim()))"
+    "([...document.querySelectorAll('[data-testid=stTable] th:not(.blank)')])"
+)
+"""Whether every column of the page's tables has its name: a table's texts are drawn after the table itself."""
 ROOT = Path(__file__).resolve().parents[2]
 NETS = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 
@@ -98,8 +107,9 @@ def opened(server: str, page: Page) -> Callable[[str], None]:
 
     def open_at(query: str) -> None:
         page.goto(f"{server}/card{query}")
-        page.get_by_role("heading", name="Provenance").wait_for(timeout=90_000)
-        page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").first.wait_for(timeout=60_000)
+        page.get_by_role("heading", name="Provenance").wait_for()
+        page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").first.wait_for()
+        page.wait_for_function(HEADED)
 
     return open_at
 
@@ -157,13 +167,13 @@ def test_the_page_has_the_numbers_of_the_command_line_and_its_files(
 
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(FITS, timeout=10_000)
+    page.wait_for_function(FITS)
     assert font_px(page) >= 12
     tall(page, 390)
     shoot("card-390-dark")
 
     page.goto(saved.as_uri())
-    page.wait_for_function(FITS, timeout=10_000)
+    page.wait_for_function(FITS)
     shoot("card-html-390-dark")
 
 
@@ -181,7 +191,7 @@ def test_the_address_names_registered_observers_alone(opened: Callable[[str], No
 
 def test_the_empty_store_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(serve.RUNS_VARIABLE, str(tmp_path / "none"))
-    drawn = AppTest.from_function(_page).run(timeout=60)
+    drawn = AppTest.from_function(_page).run(timeout=120)
     assert [code.value for code in drawn.code] == ["cogattn models\ncogattn card MODEL --run"]
     assert not drawn.exception
 
@@ -191,7 +201,7 @@ def test_a_damaged_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     folder.mkdir(parents=True)
     (folder / "MANIFEST.json").write_text("{")
     monkeypatch.setenv(serve.RUNS_VARIABLE, str(tmp_path))
-    drawn = AppTest.from_function(_page).run(timeout=60)
+    drawn = AppTest.from_function(_page).run(timeout=120)
     assert [warning.value.replace("\\", "") for warning in drawn.warning] == [
         "run masking/0123456789ab is damaged"
     ]
@@ -212,10 +222,55 @@ def test_the_link_to_the_launch_page_brings_the_cards_own_settings(study: str) -
     assert config == loaded.carded(NETS[1])
 
 
-def _page() -> None:
-    from cogattn.apps.dashboard.pages import card
+def test_whom_a_card_can_be_made_of_is_known_without_asking_timm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Controls and schedules are no networks: to be told so by timm would take seconds."""
+    timm = pytest.importorskip("timm")
+    asked: list[str] = []
+    monkeypatch.setattr(timm, "is_model", asked.append)
+    carded._knows.cache_clear()
+    carded._called.cache_clear()
+    make_run(tmp_path, "masking", masking(), Made(("chance", NETS[0])))
+    make_run(tmp_path, "masking", masking(seed=1), Made((NETS[1], "os:getcwd", "../passwd"), role="network"))
+    make_run(tmp_path, "rehearsal", {}, Made(("uniform", "power:1"), role="network"))
+    make_run(tmp_path, "aad", {}, Made(("ridge",), role="decoder"))
+    assert carded.names(tmp_path, carded.stamp(tmp_path)) == ["ridge", NETS[1]]
+    assert asked == []
 
-    card.page()
+
+def test_whom_most_studies_hold_is_shown_first(tmp_path: Path) -> None:
+    """By name alone the page would open with a decoder to which all but one study do not apply."""
+    make_run(tmp_path, "aad", {}, Made(("ridge",), role="decoder"))
+    for study in ("masking", "search"):
+        make_run(tmp_path, study, masking() if study == "masking" else {}, Made((NETS[1],), role="network"))
+    assert carded.names(tmp_path, carded.stamp(tmp_path)) == [NETS[1], "ridge"]
+
+
+@pytest.mark.parametrize("simulated", [False, True], ids=["people", "simulated"])
+def test_the_figure_says_whether_its_persons_are_simulated(
+    simulated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[dict, str]] = []
+    monkeypatch.setattr(
+        card_page.charts, "show", lambda chart, *, alt_text: drawn.append((chart.to_dict(), alt_text))
+    )
+    row = dataclasses.replace(ROWS[0], simulated=simulated)
+    card_page._figure({"net": row}, row.measure)
+    ((chart, alt_text),) = drawn
+    persons, bars = (chart["datasets"][chart["layer"][i]["data"]["name"]] for i in (0, -1))
+    assert {(one["person"], one["x"]) for one in persons} == set(row.people)
+    assert {one["name"] for one in persons} == {"simulated persons" if simulated else "people"}
+    assert chart["layer"][0]["mark"]["shape"] == ("square" if simulated else "circle")
+    assert [bar["name"] for bar in bars] == ["net", "mean, simulated" if simulated else "people's mean"]
+    assert (VERMILION in {bar["colour"] for bar in bars}) is not simulated
+    assert ("simulated persons, a hollow square each" in alt_text) is simulated
+
+
+def _page() -> None:
+    from cogattn.apps.dashboard.card.page import page
+
+    page()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -243,7 +298,7 @@ def test_the_page_prints_on_a4_without_cutting_anything_off(page: Page, tmp_path
     page.set_viewport_size({"width": 688, "height": 1017})  # A4 less its margins, in CSS pixels
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(saved.as_uri())
-    page.wait_for_function(FITS, timeout=10_000)
+    page.wait_for_function(FITS)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cogattn.apps.dashboard import serve
-from cogattn.apps.dashboard.compare_reading import asked
-from cogattn.apps.dashboard.compare_trials import differing, join
+from cogattn.apps.dashboard.compare.reading import asked
+from cogattn.apps.dashboard.compare.trials import differing, join
+from cogattn.apps.dashboard.server import serve
 from cogattn.reporting.tables import interval_text
 from cogattn.running.catalogue import list_runs
 from cogattn.running.formats import read_csv
@@ -36,8 +36,8 @@ DIFFERENCES = 2
 def compare_page() -> None:
     import streamlit as st
 
+    from cogattn.apps.dashboard.compare.page import page
     from cogattn.apps.dashboard.links import pages
-    from cogattn.apps.dashboard.pages.compare import page
 
     st.navigation(pages())
     page()
@@ -82,6 +82,7 @@ def printed(masked: Path, names: list[str]) -> dict[str, list[dict[str, object]]
 # ---- what is compared
 
 
+@pytest.mark.slow
 def test_only_settings_that_differ_are_shown(
     masked: Path, names: list[str], printed: dict, monkeypatch: pytest.MonkeyPatch
 ):
@@ -272,6 +273,5 @@ def test_the_same_stimulus_is_seen_with_both_answers(
     page.locator("figure img").first.wait_for()
     assert page.get_by_text("response").count() >= 2
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= 390")
     shoot("compare-390")

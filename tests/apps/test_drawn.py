@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cogattn.apps.dashboard import drawn
+from cogattn.apps.dashboard.drawing import drawn
 from cogattn.exhibits import Picture, Series, Shown
 
 RNG = np.random.default_rng(0)
@@ -83,6 +83,19 @@ def test_lines_differ_by_more_than_colour_and_say_what_they_show() -> None:
     for channel in ("color", "strokeDash"):
         looks = encoding[channel]["scale"]["range"]
         assert len({str(look) for look in looks}) == 3
+
+
+def test_without_marks_nothing_is_marked() -> None:
+    told = drawn.chart(Series(np.arange(3.0), {"a": np.ones(3)}, "time (s)", "b", "One line.")).to_dict()
+    assert [layer["mark"]["type"] for layer in told["layer"]] == ["line"]
+
+
+@pytest.mark.parametrize(
+    ("x", "step"), [(np.arange(9), 1), (np.arange(9) / 4, None)], ids=["counts", "seconds"]
+)
+def test_only_whole_numbers_have_whole_ticks_alone(x: np.ndarray, step: int | None) -> None:
+    (lines,) = drawn.chart(Series(x, {"a": np.ones(9)}, "x", "y", "One line.")).to_dict()["layer"]
+    assert lines["encoding"]["x"]["axis"].get("tickMinStep") == step
 
 
 def test_an_npz_holds_all_arrays_and_facts() -> None:

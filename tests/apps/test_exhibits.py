@@ -81,6 +81,7 @@ def test_a_control_s_default_lies_within_its_bounds(named: str) -> None:
             assert steps == pytest.approx(round(steps)), control.name
 
 
+@pytest.mark.slow
 def test_a_fresh_process_shows_the_same_and_needs_no_torch_to_list_it() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FRESH, *EXHIBITS], capture_output=True, text=True, check=True, timeout=170

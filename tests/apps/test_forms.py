@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field as Bounded
 
-from cogattn.apps.dashboard.answers import (
+from cogattn.apps.dashboard.launch.answers import (
     MAX_CHARACTERS,
     answers_of,
     beside,
@@ -20,7 +20,7 @@ from cogattn.apps.dashboard.answers import (
     values,
     words,
 )  # fmt: skip
-from cogattn.apps.dashboard.forms import Answers, Field, Form, Group, form_of, joined, shown
+from cogattn.apps.dashboard.launch.forms import Answers, Field, Form, Group, form_of, joined, shown
 from cogattn.cli import main, studies
 from cogattn.cli.flags import flag_parameters
 from cogattn.config import Settings, StudyConfig, toml_text
@@ -281,7 +281,7 @@ def test_the_copied_command_makes_the_same_settings(study: str, monkeypatch: pyt
     told = words(study, form, answers_of(form, demo))
     assert told is not None
     read: list[StudyConfig] = []
-    monkeypatch.setattr(studies, "_run_and_print", lambda study, config, **_: read.append(config) or 0)
+    monkeypatch.setattr(studies, "run_and_print", lambda study, config, **_: read.append(config) or 0)
     assert told[0] == "cogattn"
     assert main(told[1:]) == 0
     assert read == [demo]

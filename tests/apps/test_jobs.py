@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from cogattn.apps.dashboard import jobs
-from cogattn.apps.dashboard.jobs import Job
-from cogattn.apps.dashboard.processes import born, lives
-from cogattn.apps.dashboard.records import Cancelled, Ended, JobRecord
+from cogattn.apps.dashboard.jobs import jobs
+from cogattn.apps.dashboard.jobs.jobs import Job
+from cogattn.apps.dashboard.jobs.processes import born, lives
 from cogattn.config import StudyConfig
 from cogattn.errors import ConfigError, StoreError
 from cogattn.registry import load_study
 from cogattn.running.atomic import sealed
 from cogattn.running.catalogue import list_runs
+from cogattn.running.job_records import Cancelled, Ended, JobRecord, job_folder
 from cogattn.running.records import Record
 from cogattn.running.store import JOBS, RESERVED, RunFolder, config_record
 from cogattn.testing.coin import CoinConfig
@@ -52,7 +52,7 @@ def wait(run: RunFolder, until: Callable[[Job], bool]) -> Job:
 
 
 def write(run: RunFolder, record: Record) -> None:
-    folder = jobs.folder_of(run)
+    folder = job_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / record.file).write_bytes(sealed(record.model_dump(mode="json")))
 
@@ -68,6 +68,7 @@ def recorded(root: Path, config: StudyConfig, *, pid: int, since: str, workers: 
     return run
 
 
+@pytest.mark.slow
 def test_one_run_for_two_launches_killed_resumed_and_cancelled(coins: Path) -> None:
     with ThreadPoolExecutor(2) as both:
         asked = [both.submit(jobs.start, coins, "coin", SLOW, workers=1) for _ in range(2)]
@@ -109,7 +110,7 @@ def test_a_run_that_is_refused_has_failed_and_says_why(tmp_path: Path) -> None:
 
 def test_nothing_runs_of_which_no_record_was_written(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cogattn.apps.dashboard.detached", str(tmp_path), "demo", "--out", str(tmp_path)],
+        [sys.executable, "-m", "cogattn.apps.dashboard.jobs.detached", str(tmp_path), "demo", "--out", str(tmp_path)],
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -138,6 +139,7 @@ def test_a_dead_process_that_nobody_reaped_is_dead() -> None:
     assert born(child.pid) == ""
 
 
+@pytest.mark.slow
 def test_jobs_share_the_processors(tmp_path: Path) -> None:
     recorded(tmp_path, CoinConfig(seed=1), pid=os.getpid(), since=born(os.getpid()), workers=2)
     with pytest.raises(ConfigError, match="take 2 of 3 processors; got 2"):
@@ -165,7 +167,7 @@ def test_a_job_that_does_not_end_is_ended_when_its_grace_is_over(tmp_path: Path)
         assert child.poll() is None
         write(run, Cancelled(at=time.time() - jobs.GRACE_S - 1))
         jobs.jobs(tmp_path)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(60) == -signal.SIGKILL
         assert [job.state for job in jobs.jobs(tmp_path)] == ["cancelled"]
     finally:
         child.kill()
@@ -180,7 +182,7 @@ def test_states_are_those_of_the_record(tmp_path: Path) -> None:
     assert state_of(run) == "failed"
     jobs.forget(run)
     assert jobs.look(run) is None
-    assert not jobs.folder_of(run).exists()
+    assert not job_folder(run).exists()
 
 
 def test_a_job_at_work_is_not_forgotten(tmp_path: Path) -> None:
@@ -199,21 +201,21 @@ def test_what_is_no_job_is_passed_over(tmp_path: Path) -> None:
     (folder / "coin-bbbbbbbbbbbb").symlink_to(tmp_path)
     assert jobs.jobs(tmp_path) == []
     with pytest.raises(StoreError, match="symbolic link"):
-        jobs.folder_of(RunFolder(tmp_path, "coin", "bbbbbbbbbbbb"))
+        job_folder(RunFolder(tmp_path, "coin", "bbbbbbbbbbbb"))
 
 
 def test_a_record_of_another_run_is_no_record(tmp_path: Path) -> None:
     run = recorded(tmp_path, CoinConfig(), pid=os.getpid(), since=born(os.getpid()))
     other = run_of(tmp_path, CoinConfig(seed=1))
-    jobs.folder_of(run).rename(jobs.folder_of(other))
+    job_folder(run).rename(job_folder(other))
     assert jobs.look(other) is None
 
 
 def test_the_log_ends_with_the_last_state_of_the_bar(tmp_path: Path) -> None:
     run = run_of(tmp_path, CoinConfig())
     assert jobs.log_tail(run) == ""
-    jobs.folder_of(run).mkdir(parents=True)
-    log = jobs.folder_of(run) / jobs.LOG
+    job_folder(run).mkdir(parents=True)
+    log = job_folder(run) / jobs.LOG
     log.write_bytes(b"x" * 100_000 + b"\nbegin\n 10 %\r 20 %\r 30 %\r\nend \xff\n\n")
     assert jobs.log_tail(run, 3) == "begin\n 30 %\nend \N{REPLACEMENT CHARACTER}"
     assert len(jobs.log_tail(run)) < 10_000

@@ -20,8 +20,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from cogattn.apps.dashboard import consent, own_place
-from cogattn.apps.dashboard.serve import RUNS_VARIABLE
+from cogattn.apps.dashboard.observer import consent, own_place
+from cogattn.apps.dashboard.server.serve import RUNS_VARIABLE
 from cogattn.measures import Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.registry import load_study, load_target
@@ -35,13 +35,8 @@ if TYPE_CHECKING:
 FRAME_MS = 1000 / 60
 SLACK_MS = 1.0
 """Between the driver's clock and the page's, on one machine; the page's has steps of 0.1 ms."""
-TELLING = 10
-"""So many brackets at least must be narrow enough to tell an error of one frame, however busy the machine is."""
 JAMMED, JAM_MS = 3, 300
-"""A trial of practice in which the page is kept busy while the key is pressed, and for how long."""
-JAM = (
-    f"setTimeout(() => {{ const end = performance.now() + {JAM_MS}; while (performance.now() < end); }}, 20)"
-)
+"""A trial of practice in which the page is kept from handling the key that is pressed, and for how long."""
 SEVEN = 7
 """Displays of each set size and kind: 56 trials."""
 WITNESS = """
@@ -59,16 +54,22 @@ WITNESS = """
     requestAnimationFrame(count);
     return original.apply(this, given);
   };
-  window.addEventListener("keydown", (event) => window.keys.push([event.key, event.isTrusted]), true);
+  window.addEventListener("keydown", (event) => {
+    window.keys.push([event.key, event.isTrusted]);
+    const end = performance.now() + (window.jam ?? 0);
+    while (performance.now() < end);
+    window.jam = 0;
+  }, true);
 })();
 """
-"""Of the test's own: when a picture was painted, which frames came after, which keys reached the page."""
+"""Of the test's own: when a picture was painted, which frames came after, which keys reached the page; it comes
+first, and keeps those who come after it waiting for `jam` milliseconds."""
 
 
 def app(store: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv(RUNS_VARIABLE, str(store))
     return AppTest.from_string(
-        "from cogattn.apps.dashboard.pages import observer\nobserver.page()", default_timeout=60
+        "from cogattn.apps.dashboard.observer import page\npage.page()", default_timeout=120
     )
 
 
@@ -256,7 +257,7 @@ def begin(page: Page, url: str, block: str, n: int | None) -> str:
         page.get_by_text(f"{8 * n} trials").wait_for()
     page.get_by_text(consent.TICK).click()
     page.get_by_role("button", name="Begin").click()
-    page.get_by_role("button", name="Next").click(timeout=120_000)
+    page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Use this size").click()
     page.get_by_role("button", name="Begin practice").click()
     return page.url.partition("sitting=")[2]
@@ -288,8 +289,7 @@ def practise(page: Page, n: int) -> Press:
     for number in range(1, n + 1):
         painted(page, number)
         if number == JAMMED:
-            page.evaluate(JAM)
-            time.sleep(0.06)
+            page.evaluate(f"window.jam = {JAM_MS}")
         presses.append(press(page, number, "f", origin=origin))
     page.get_by_role("button", name="Begin the block").click()
     return presses[JAMMED - 1]
@@ -336,7 +336,7 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
         trusted = page.evaluate(
             "window.keys.filter(([key, trusted]) => trusted && 'fj'.includes(key)).length"
         )
-    page.get_by_role("heading", name=re.compile("Your own place")).wait_for(timeout=60_000)
+    page.get_by_role("heading", name=re.compile("Your own place")).wait_for()
 
     session = SessionFolder(store, sitting)
     trials = session.trials().query("phase == 'block'")
@@ -345,8 +345,8 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
     assert trusted == 36
     _every_time_lies_in_its_bracket(trials["rt"].to_numpy(), presses)
     late = session.trials()["rt"].iloc[JAMMED - 1]
-    assert jammed.after - jammed.before > JAM_MS / 3
-    assert late < jammed.before - jammed.frames[0][0] + JAM_MS / 3
+    assert jammed.after - jammed.before >= JAM_MS - SLACK_MS
+    assert late <= jammed.after - JAM_MS - jammed.frames[0][0] + SLACK_MS
     record = session.read()
     assert record is not None
     assert record.marks["resumed"] == 1
@@ -355,8 +355,8 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
     shoot("observer-place")
 
     # The detector of reruns detects: outside a block, r is Streamlit's.
-    page.get_by_role("heading", name="Take it away").click(timeout=60_000)
-    so_far, until = len(sent), time.monotonic() + 20
+    page.get_by_role("heading", name="Take it away").click()
+    so_far, until = len(sent), time.monotonic() + 120
     while len(sent) == so_far and time.monotonic() < until:
         page.keyboard.press("r")
         page.wait_for_timeout(500)
@@ -364,18 +364,19 @@ def test_a_block_beside_two_busy_processes_times_every_press_inside_its_bracket_
 
 
 def _every_time_lies_in_its_bracket(rt: np.ndarray, presses: list[Press]) -> None:
-    """The key came between two looks at the driver's clock; the picture after its painting, in the frame after it."""
-    width = []
+    """The key came between two looks at the driver's clock; the picture after its painting, in the frame after it.
+
+    A busy machine makes brackets wide, but not all at either end: a constant error of a frame would leave one of them.
+    """
+    early, late = [], []
     for measured, own in zip(rt, presses, strict=True):
         assert own.before - own.frames[1][1] - SLACK_MS <= measured <= own.after - own.draw + SLACK_MS
-        low, high = own.before - own.frames[0][0] - SLACK_MS, own.after - own.frames[0][0] + SLACK_MS
-        assert low <= measured <= high
-        width.append(high - low)
-        if high - low <= 2 * FRAME_MS:
-            assert abs(measured - (low + high) / 2) <= FRAME_MS
-    telling = sum(own <= 2 * FRAME_MS for own in width)
-    assert telling >= TELLING, f"brackets of {np.median(width):.1f} ms tell too little"
-    sys.stdout.write(f"brackets of {np.median(width):.1f} ms (median), {np.max(width):.1f} ms (widest)\n")
+        early.append(measured - (own.before - own.frames[0][0]) + SLACK_MS)
+        late.append(own.after - own.frames[0][0] - measured + SLACK_MS)
+    assert min(early) >= 0
+    assert min(late) >= 0
+    assert max(min(early), min(late)) <= FRAME_MS, "together they must tell a constant error of one frame"
+    sys.stdout.write(f"room for a constant error: {min(early):.1f} ms early, {min(late):.1f} ms late\n")
 
 
 @pytest.mark.slow
@@ -434,11 +435,9 @@ def test_the_page_reads_on_a_telephone_in_the_dark(
     page.goto(f"{server.url}/observer?sitting={session.id}")
     page.get_by_text("Accuracy").or_(page.get_by_text("Search function")).first.wait_for()
     page.get_by_text("Take it away").wait_for()
-    time.sleep(1)
     page.set_viewport_size({"width": 390, "height": 4200})
-    time.sleep(1)
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
     shoot("observer-place-390-dark")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     with page.expect_download() as found:
         page.get_by_role("button", name="Data set (Psych-DS)").click()
     assert found.value.suggested_filename == f"search-2v5-{session.id}.zip"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cogattn.apps.dashboard import plans
-from cogattn.apps.dashboard.answers import beside
-from cogattn.apps.dashboard.plans import Planned, Planner, planned
+from cogattn.apps.dashboard.launch import plans
+from cogattn.apps.dashboard.launch.answers import beside
+from cogattn.apps.dashboard.launch.plans import Planned, Planner, planned
 from cogattn.registry import load_study
 from cogattn.reporting.plan import plan_text
 from cogattn.running.execute import open_run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cogattn.apps.dashboard import reading
+from cogattn.apps.dashboard.runs import reading
 from cogattn.errors import ConfigError
 from cogattn.running.listing import Survey, survey
 from cogattn.running.lock import LOCK, claimed
@@ -106,11 +106,3 @@ def test_a_link_out_of_the_store_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "store" / "coin" / real.id).symlink_to(real.folder)
     with pytest.raises(ConfigError):
         reading.run_named(tmp_path / "store", f"coin/{real.id}")
-
-
-def test_several_runs_are_named_with_commas_each_once_and_not_too_many(tmp_path: Path) -> None:
-    names = [f"coin/{make_run(tmp_path, 'coin', {**COIN, 'seed': seed}).id}" for seed in range(3)]
-    found = reading.runs_named(tmp_path, ",".join([*names, names[0]]), most=3)
-    assert [f"{run.study}/{run.id}" for run in found] == names
-    with pytest.raises(ConfigError, match="at most 2"):
-        reading.runs_named(tmp_path, ",".join(names), most=2)

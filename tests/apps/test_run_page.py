@@ -19,9 +19,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import cogattn
-from cogattn.apps.dashboard import drawn, serve
-from cogattn.apps.dashboard.curves import curves_of, points_of, trials_of_point
-from cogattn.apps.dashboard.run_again import command
+from cogattn.apps.dashboard.drawing import drawn
+from cogattn.apps.dashboard.drawing.curves import curves_of, points_of, trials_of_point
+from cogattn.apps.dashboard.run import published
+from cogattn.apps.dashboard.run.again import command
+from cogattn.apps.dashboard.server import serve
 from cogattn.cli.flags import nested
 from cogattn.cli.studies import app as study_app
 from cogattn.config import read_settings
@@ -44,7 +46,7 @@ def run_page() -> None:
     import streamlit as st
 
     from cogattn.apps.dashboard.links import pages
-    from cogattn.apps.dashboard.pages.run import page
+    from cogattn.apps.dashboard.run.page import page
 
     st.navigation(pages())
     page()
@@ -103,6 +105,20 @@ def test_the_summary_on_the_page_is_that_of_the_run_with_intervals_and_n(
         assert shown[column].tolist() == pytest.approx(stored[column].tolist(), nan_ok=True) or (
             shown[column].tolist() == stored[column].tolist()
         )
+
+
+def test_published_networks_are_fitted_only_when_they_are_looked_at(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    monkeypatch.setattr(published, "_table", lambda study, name: asked.append(name) or run.summary())
+    at = opened(run.root, f"masking/{run.id}", monkeypatch)
+    assert asked == []
+    at.session_state["published-beside"] = True
+    at.run()
+    assert not at.exception
+    assert asked == ["subramanian2023-networks"]
+    assert any("published, same observer" in table.value for table in at.dataframe)
 
 
 def test_without_a_run_the_store_is_offered_and_an_empty_one_says_how_to_begin(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cogattn.apps.dashboard import seeds
+from cogattn.apps.dashboard.runs import seeds
 from cogattn.running.listing import survey
 from tests.apps.made_runs import COIN, Made, make_run
 

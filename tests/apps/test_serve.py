@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cogattn.apps.dashboard import serve
+from cogattn.apps.dashboard.server import serve
 from cogattn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def test_the_server_listens_on_this_machine_alone_and_reports_to_nobody() -> Non
     words = serve.command(8501, headless=True)
     assert words[words.index("--server.address") + 1] == "127.0.0.1"
     assert words[words.index("--browser.gatherUsageStats") + 1] == "false"
+    assert words[words.index("--server.showEmailPrompt") + 1] == "false"
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
@@ -36,6 +37,7 @@ def test_runs_that_are_a_file_are_refused(tmp_path: Path) -> None:
         serve.dashboard(runs=tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_every_page_opens_on_an_empty_store(
     serving: Callable, page: Page, tmp_path: Path, shoot: Callable
 ) -> None:

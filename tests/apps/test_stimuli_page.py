@@ -89,7 +89,7 @@ def test_fixations_are_played_when_asked_and_end_by_themselves(url: str, page: P
     tab_to(page, "Play")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Pause").wait_for()
-    seen, until = set(), time.monotonic() + 60
+    seen, until = set(), time.monotonic() + 180
     while page.get_by_role("button", name="Pause").count() and time.monotonic() < until:
         seen.add(value(slider))
         time.sleep(0.1)
@@ -140,8 +140,8 @@ def digest(page: Page, *, other_than: str = "") -> str:
     told = page.locator("[data-testid=stCaptionContainer]", has_text="SHA-256 of what is shown").locator(
         "code"
     )
-    told.wait_for(timeout=90_000)
-    page.wait_for_function(CHANGED, arg=other_than, timeout=60_000)
+    told.wait_for()
+    page.wait_for_function(CHANGED, arg=other_than)
     found = told.inner_text()
     assert len(found) == 64
     return found
@@ -184,7 +184,7 @@ def pictures(page: Page) -> Locator:
 
 def wait_for_picture(page: Page, pixels: np.ndarray) -> None:
     """Wait until the first picture's file in the page holds these pixels as code values."""
-    wanted, until = np.round(255 * pixels), time.monotonic() + 20
+    wanted, until = np.round(255 * pixels), time.monotonic() + 120
     while True:
         data = (pictures(page).first.get_attribute("src") or "").partition("base64,")[2]
         found = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,11 +84,18 @@ def test_no_assert_stands_between_a_user_and_a_sentence() -> None:
     assert asserts == []
 
 
-def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
+@functools.cache
+def all_calls() -> dict[str, list[tuple[Path, ast.Call]]]:
+    found: dict[str, list[tuple[Path, ast.Call]]] = {}
     for path, tree in TREES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
-                yield path, node
+            if isinstance(node, ast.Call):
+                found.setdefault(ast.unparse(node.func), []).append((path, node))
+    return found
+
+
+def calls(name: str) -> list[tuple[Path, ast.Call]]:
+    return all_calls().get(name, [])
 
 
 def test_nothing_unpickles_or_evaluates() -> None:

@@ -26,12 +26,14 @@ def test_zero_parameters_give_scaled_dot_product_attention(scene, bias):
 
 
 def test_zero_parameters_give_the_very_numbers_of_attention_in_single_precision(scene):
-    """In a radial kind of bias nothing but zeros is added, so not a bit differs."""
+    """In a radial kind of bias nothing but zeros is added, so not a bit differs where nothing is learned."""
     module = attention(bias="smooth").float()
     queries, objects, gaze, position = (tensor.float() for tensor in scene.arguments())
     q, k, v = module.projections.split(queries, objects)
     plain = module.projections.merge(scaled_dot_product_attention(q, k, v))
-    assert torch.equal(module(queries, objects, gaze, position), plain)
+    with torch.no_grad():
+        assert torch.equal(module(queries, objects, gaze, position), plain)
+    torch.testing.assert_close(module(queries, objects, gaze, position), plain)
 
 
 def test_zero_parameters_give_torch_multihead_attention(scene):
@@ -51,6 +53,16 @@ def test_translation_and_mirror_change_nothing(scene, stir, bias):
     want = module(*scene.arguments())
     for move in (lambda p: p + torch.tensor([8.0, -4.0]), lambda p: p * torch.tensor([-1.0, 1.0])):
         torch.testing.assert_close(module(*scene.moved(move).arguments()), want)
+
+
+def test_a_layout_stands_for_positions(scene, stir):
+    module = stir(attention(bias="log", alpha=1.5, radius_deg=6.0))
+    queries, objects, gaze, position = scene.arguments()
+    layout = module.layout(gaze, position)
+    for _ in range(2):
+        torch.testing.assert_close(module(queries, objects, layout=layout), module(*scene.arguments()))
+    with pytest.raises(ValueError, match="the module's radius"):
+        attention(radius_deg=5.0)(queries, objects, layout=layout)
 
 
 def test_padding_changes_nothing(scene, stir):

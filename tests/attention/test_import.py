@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_package_and_its_settings_load_without_torch():
     code = """
 import sys, cogattn, cogattn.attention

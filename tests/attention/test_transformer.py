@@ -145,6 +145,7 @@ def test_pair_features_reach_decoder_and_pointer(scene, stir):
     assert head.geometry.pair_weight.grad.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_a_step_compiles_without_a_graph_break(scene, stir):
     decoder, head = stir(ObjectDecoder(CONFIG)), stir(PointerHead(CONFIG))
 

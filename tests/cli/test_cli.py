@@ -242,6 +242,7 @@ def test_a_damaged_cell_is_named_on_stderr(
     assert cell.stem in caplog.text
 
 
+@pytest.mark.slow
 def test_a_full_device_as_stdout_is_a_sentence(tmp_path: Path) -> None:
     command = f"{sys.executable} -m cogattn.cli {COIN} --workers 1 > /dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
@@ -281,19 +282,20 @@ def test_help_of_a_study_imports_nothing_heavy() -> None:
     assert "HEAVY []" in told.stderr
 
 
-def test_help_of_a_study_takes_less_than_1500_ms_of_processor_time() -> None:
-    """Processor time, not the clock's, because a test machine is seldom idle; the best of three."""
-    times = []
+@pytest.mark.slow
+def test_help_of_a_study_takes_less_processor_time_than_torch_alone() -> None:
+    """Beside torch's import in the same minute, as machines differ and are seldom idle; the best of three by turns."""
+    commands = {"help": ["-m", "cogattn.cli", "masking", "--help"], "torch": ["-c", "import torch"]}
+    times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(3):
-        before = os.times()
-        subprocess.run(
-            [sys.executable, "-m", "cogattn.cli", "masking", "--help"], capture_output=True, check=True
-        )
-        after = os.times()
-        times.append(
-            after.children_user + after.children_system - before.children_user - before.children_system
-        )
-    assert min(times) < 1.5
+        for name, words in commands.items():
+            before = os.times()
+            subprocess.run([sys.executable, *words], capture_output=True, check=True)
+            after = os.times()
+            times[name].append(
+                after.children_user + after.children_system - before.children_user - before.children_system
+            )
+    assert min(times["help"]) < 0.8 * min(times["torch"])
 
 
 def test_the_demo_keeps_its_runs_and_prints_a_table_for_each_study_at_80_columns(
@@ -308,7 +310,11 @@ def test_the_demo_keeps_its_runs_and_prints_a_table_for_each_study_at_80_columns
     assert "* People: same side up. Group means only." in lines
     assert max(map(len, lines)) <= 80
     (folder,) = tmp_path.glob("runs/coin/*")
-    assert lines[-2:] == ["figures:", f"  {folder.relative_to(tmp_path)}/figures"]
+    assert lines[-3:-1] == ["figures:", f"  {folder.relative_to(tmp_path)}/figures"]
+    assert lines[-1] == "report, for a browser: runs/report.html"
+    page = (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
+    assert f"coin/{folder.name}" in page
+    assert "data:image/png;base64," in page
     assert main(["demo", "--json"]) == 0
     assert {row["study"] for row in json.loads(capsys.readouterr().out)} == {COIN}
 

@@ -13,6 +13,7 @@ from torch import nn
 
 import cogattn
 from cogattn.cli import main
+from cogattn.observers import live
 from cogattn.running.records import Provenance
 from cogattn.testing.coin import CoinConfig, CoinStudy
 
@@ -92,6 +93,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_a_live_network_takes_part(tmp_path: Path) -> None:
     options = {"out": tmp_path, "workers": 1, "progress": False}
     run = cogattn.run("masking", observer=Dim(), **SMALL, **options)
@@ -107,6 +109,7 @@ def test_a_live_network_takes_part(tmp_path: Path) -> None:
     assert len(set((tmp_path / "cells").rglob("*.zip")) - cells) == len(cells)
 
 
+@pytest.mark.slow
 def test_hardware_of_a_call_is_recorded_and_names_its_cells(tmp_path: Path) -> None:
     options = {"out": tmp_path, "workers": 1, "progress": False}
     plain = cogattn.run("masking", observer=Dim(), **SMALL, **options)
@@ -122,14 +125,19 @@ def test_hardware_of_a_call_is_recorded_and_names_its_cells(tmp_path: Path) -> N
     assert found == (("cpu",), "bf16", 16, 2)
 
 
+@pytest.mark.slow
 def test_a_live_network_travels_to_workers(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.AdaptiveAvgPool2d(8), nn.Flatten(), nn.LayerNorm(192), nn.Linear(192, 16))
+    registered = live.register(network)  # how a network gets settings of its own, a size or a name
     runs = [
-        cogattn.run("masking", observer=network, **SMALL, out=tmp_path / str(n), workers=n, progress=False)
-        for n in (1, 2)
+        cogattn.run(
+            "masking", observer=taken, **SMALL, out=tmp_path / str(n), workers=workers, progress=False
+        )
+        for n, (taken, workers) in enumerate([(network, 1), (network, 2), (registered, 2)])
     ]
     assert runs[0].trials["masking"].equals(runs[1].trials["masking"])
+    assert runs[0].trials["masking"].equals(runs[2].trials["masking"])
     assert runs[0].trials["masking"]["response"].nunique() > 1
 
 

@@ -47,6 +47,7 @@ def test_a_refusal_is_one_sentence_with_path_rule_and_value(values: dict[str, ob
         ),
         ({"images": {"kind": "folder"}}, "images.path must be given with images.kind = folder"),
         ({"images": {"kind": "folder", "path": 3}}, "images.path must be a path; got 3"),
+        ({"noise": 5}, "noise must be a group of settings; got 5"),
     ],
 )
 def test_paths_are_those_of_the_flags_without_the_kind_in_between(

@@ -349,6 +349,7 @@ def test_the_slope_of_a_person_who_never_varies_is_recovered_exactly() -> None:
     assert measures.loc["slope_ratio.2v5", "estimate"] == pytest.approx(2, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_intervals_of_slopes_hold_the_truth_as_often_as_they_say_and_scatter_as_announced() -> None:
     """40 trials a set size and kind, times that scatter by 466 ms: a standard error of 6.4 ms an item."""
     held, estimates = 0, []

@@ -28,7 +28,8 @@ from cogattn.vision.images.config import ProceduralImages
 from cogattn.vision.images.listing import list_images
 
 TESTS = Path(__file__).resolve().parents[1]
-README = TESTS.parent / "README.md"
+RUNS = TESTS.parent / "docs" / "runs.md"
+SWEEPS = TESTS.parent / "docs" / "sweeps.md"
 
 
 def _module(path: str) -> ModuleType:
@@ -75,6 +76,8 @@ class Lab:
         self.folder, self.files, self.listeners = folder, files, listeners
         self.makers: dict[str, Callable[[Path], None]] = {
             "study.toml": self._settings,
+            "sweep.toml": self._sweep,
+            "wheels.txt": lambda path: _write(path, "tf_efficientnet_lite0  # in a wheel\n"),
             "my_networks:rotated": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
             "my_networks:sixteen": lambda path: _write(path.with_name("my_networks.py"), OWN_NETWORKS),
             "imagenet/val": _photographs,
@@ -117,9 +120,15 @@ class Lab:
                 make(self.folder / word)
 
     def _settings(self, path: Path) -> None:
-        """The settings that the README shows, and the images that they name."""
-        (text,) = re.findall(r"^```toml\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+        """The settings that the page of runs shows, and the images that they name."""
+        (text,) = re.findall(r"^```toml\n(.*?)^```", RUNS.read_text(encoding="utf-8"), re.M | re.S)
         _write(path, text)
+        self.provide(re.findall('"(.*?)"', text))
+
+    def _sweep(self, path: Path) -> None:
+        """The sweep that its page shows, of untrained networks."""
+        (text,) = re.findall(r"^```toml\n(.*?)^```", SWEEPS.read_text(encoding="utf-8"), re.M | re.S)
+        _write(path, text.replace("[settings]", '[settings]\n"observer.weights" = "random"\n#'))
         self.provide(re.findall('"(.*?)"', text))
 
     def _dtu(self, folder: Path) -> None:

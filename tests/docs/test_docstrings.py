@@ -15,6 +15,7 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 SKIPPED = {
     "cogattn.api": "a stored run, and minutes",
     "cogattn.reporting.card.model": "stored runs",
+    "cogattn.sweeps.api": "minutes",
 }
 """Modules with examples that do not run, and what these would need."""
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 HOUSE_FLAGS = {f"--{name.replace('_', '-')}" for name in RESERVED_FLAGS} | {"--version", "--deep", "--study"}
 HOUSE_FLAGS |= {
+    "--install-completion",
     "--observer",
     "--since",
     "--state",
@@ -31,8 +32,18 @@ HOUSE_FLAGS |= {
     "--to",
     "--run",
     "--any-settings",
+    "--author",
+    "--agent",
+    "--licence",
     "--html",
+    "--csv",
+    "--list",
     "--dry-run",
+    "--beat",
+    "--array",
+    "--gpus",
+    "--time",
+    "--partition",
 }
 page_by_page = pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
 
@@ -62,7 +73,11 @@ def flags_of(path: str) -> set[str]:
 @page_by_page
 def test_flags_are_those_of_the_command(page: Path) -> None:
     known = HOUSE_FLAGS.union(*(flags_of(path) for path in settings_of(page)))
-    texts = [text for text in named(page) if not re.match(r"(python|pip|pytest|git)\b", text)]
+    texts = [
+        text
+        for text in named(page)
+        if not re.match(r"(python|pip|pytest|git|sbatch|([A-Z_]+=\S+ )?dask)\b", text)
+    ]
     flags = {flag for text in texts for flag in re.findall(r"(?<!\S)--[\w.-]+", text)}
     assert sorted(flags - known) == []
 
@@ -85,7 +100,7 @@ def test_commands_are_there(page: Path) -> None:
 def names_of_python(page: Path) -> list[str]:
     """Dotted names of our modules and what is in them; a call's brackets are left out."""
     found = (re.match(r"(cogattn(?:\.\w+)+)(?:$|\()", text) for text in named(page))
-    entry_points = {"cogattn.studies", "cogattn.datasets"}
+    entry_points = {"cogattn.studies", "cogattn.datasets", "cogattn.executors"}
     return sorted({match[1] for match in found if match} - entry_points)
 
 

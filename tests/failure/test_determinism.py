@@ -37,7 +37,7 @@ def results_of(run: RunFolder) -> dict[str, bytes]:
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in sorted(run.folder.rglob("*"))
-        if path.is_file() and path.name not in ("provenance.json", ".lock")
+        if path.is_file() and path.name not in ("provenance.json", "ro-crate-metadata.json", ".lock")
     }
     return files | cells_of(run)
 
@@ -51,6 +51,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return results_of(run_study(COIN, CONFIG, out=tmp_path_factory.mktemp("serial")))
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one_process(tmp_path: Path, serial: dict[str, bytes]) -> None:
     assert results_of(run_study(COIN, CONFIG, out=tmp_path, execution=Execution(workers=2))) == serial
 
@@ -80,6 +81,7 @@ def test_a_resumed_run_is_the_same_as_a_fresh_one(tmp_path: Path, serial: dict[s
     assert results_of(run) == serial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])
 def test_another_process_with_another_hash_seed_gives_the_same_bytes(
     tmp_path: Path, serial: dict[str, bytes], hash_seed: str

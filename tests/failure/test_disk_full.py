@@ -65,6 +65,7 @@ def test_an_older_file_survives_a_failed_replacement(tmp_path: Path) -> None:
     assert files_below(tmp_path) == {"table.csv"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_on_a_full_disk_is_one_sentence_and_resumes_with_room(tmp_path: Path, workers: int) -> None:
     words = (COIN, "--tosses", "20000", "--n-cells", "2", "--out", str(tmp_path), "--workers", str(workers))

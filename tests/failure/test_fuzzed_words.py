@@ -50,6 +50,7 @@ def random_words(rng: random.Random, store: Path) -> list[str]:
     return [*words, "--out", str(store), "--workers", "1"] if words[0] == COIN else words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(4))
 def test_50_random_command_lines_end_with_code_0_or_2(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

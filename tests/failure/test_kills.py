@@ -24,6 +24,7 @@ from cogattn.running.identity import plan_cells
 from cogattn.running.store import RunFolder
 from cogattn.testing.coin import CoinConfig
 
+pytestmark = pytest.mark.slow
 COIN = "cogattn.testing.coin:CoinStudy"
 N_CELLS = 21
 MASKING = """
@@ -107,7 +108,7 @@ def test_a_killed_driver_resumes_and_computes_only_what_is_missing(
     assert not list(run.root.rglob(f".*{TEMPORARY}"))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_masking_run_that_loses_a_worker_and_then_its_driver_ends_with_the_same_bytes(
     tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from cogattn.running.catalogue import verify
 from cogattn.running.cells import CellStore
@@ -21,6 +22,7 @@ RECORD = CellRecord(study="coin", cell={}, settings={}, contents={}, code="", li
 TABLES = {"x": {"writer": "int64"}}
 
 
+@pytest.mark.slow
 def test_two_drivers_on_one_run_both_end_well(
     tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -38,6 +40,7 @@ def test_two_drivers_on_one_run_both_end_well(
     assert (shared.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_eight_writers_of_one_cell_never_show_a_torn_file(tmp_path: Path) -> None:
     store = CellStore(tmp_path, "coin")
     spawn = multiprocessing.get_context("spawn")

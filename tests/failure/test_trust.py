@@ -99,7 +99,7 @@ def test_a_plan_has_an_end() -> None:
 
 def test_whoever_listens_listens_at_home() -> None:
     listening = re.compile(
-        r"HTTPServer\(|serve_forever|start_server|create_server|\.bind\(|\"streamlit\", \"run\""
+        r"HTTPServer\(|serve_forever|start_server|create_server|\.bind\(|\"run\",\s+str\(SCRIPT\)"
     )
     for folder in ("cogattn", "kernels", "psychophysics", "eeg", "apps"):
         for path in (ROOT / folder).rglob("*.py"):

@@ -32,6 +32,14 @@ TRAINED = {"scanpath": ("tf_efficientnet_lite0", "no content"), "rehearsal": (""
 OF_TRAINED = 0.1
 STUDIES = study_entry_points()
 """The demo of each is run once, and all that is asked of it in the same process."""
+LONG = ("masking", "naming", "scanpath", "search")
+MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in STUDIES]
+
+
+def marks_of(check: Check, name: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Of the longest demos, a check other than that of their cells' purity is made at night."""
+    at_night = name in ("masking", "naming") and check.__name__ in ("check_seed", "check_cells_are_silent")
+    return (pytest.mark.nightly,) if at_night else ()
 
 
 def stored(study: Study) -> tuple[int, pd.DataFrame]:
@@ -45,7 +53,7 @@ def store(study: Study) -> None:
     (HERE / f"{study.name}.csv").write_text(f"# version {study.version}\n{text}", encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", MARKED)
 def test_the_demo_says_what_it_said(name: str) -> None:
     study = load_study(name)
     version, before = stored(study)
@@ -65,15 +73,20 @@ def test_the_demo_says_what_it_said(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize(
-    "check", [check for check in CHECKS if check not in QUICK_CHECKS], ids=lambda check: check.__name__
+    ("check", "name"),
+    [
+        pytest.param(check, name, id=f"{check.__name__}-{name}", marks=marks_of(check, name))
+        for check in CHECKS
+        if check not in QUICK_CHECKS
+        for name in STUDIES
+    ],
 )
 def test_the_demo_passes_every_check(name: str, check: Check) -> None:
     check(load_study(name))
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", MARKED)
 def test_figures_of_the_demo_can_be_read(name: str) -> None:
     figures = demo_results(load_study(name)).figures
     found = {figure: flaws(draw()) for figure, draw in figures.items()}

@@ -2,8 +2,7 @@
 
 Run as a script in a process of its own, because triton decides once per process whether it interprets:
 ``python compile_sm90.py '{"kernel": "forward", "dim": 64, "dtype": "bfloat16", "bias": "log"}' ...``
-The list kernel and box pooling, which have no loop over scores, are ``{"kernel": "visits"}`` and
-``{"kernel": "box_means"}``.
+Kernels without a loop over scores are ``{"kernel": "visits"}``, ``"merge"``, ``"join"`` and ``"box_means"``.
 """
 
 from __future__ import annotations
@@ -19,31 +18,39 @@ from pathlib import Path
 
 import torch
 import triton
+import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
-from cogattn.kernels.box_pool.triton import box_means_kernel
+from cogattn.kernels.box_pool.triton import BOX_BLOCK, CHANNEL_BLOCK, box_means_kernel
 from cogattn.kernels.foveal_attention.call import make_call
 from cogattn.kernels.foveal_attention.triton import launch
-from cogattn.kernels.foveal_attention.triton.backward import key_side_kernel, query_side_kernel
-from cogattn.kernels.foveal_attention.triton.forward import forward_kernel
+from cogattn.kernels.foveal_attention.triton.forward import forward_kernel, merge_kernel
+from cogattn.kernels.foveal_attention.triton.key_side import key_side_kernel
+from cogattn.kernels.foveal_attention.triton.query_side import join_kernel, query_side_kernel
+from cogattn.kernels.foveal_attention.triton.tiling import Tiling, tiling
 from cogattn.kernels.foveal_attention.triton.visits import visits_kernel
 
 KERNELS = {"forward": forward_kernel, "query_side": query_side_kernel, "key_side": key_side_kernel}
+NUMBERS = {"scale", "alpha", "e2", "radius"}
 SMALL = {
     "visits": (
         visits_kernel,
-        "i32",
-        {
-            "BLOCK_ROWS": 128,
-            "BLOCK_COLUMNS": 64,
-            "CHUNK": 16,
-            "ROWS_WEIGHTED": False,
-            "COLUMNS_WEIGHTED": True,
-        }
-        | {"FAST": True, "row_weight_ptr": None},
+        {"BLOCK_ROWS": 128, "BLOCK_COLUMNS": 64, "CHUNK": 16, "DIMS": 2, "FAST": True}
+        | {"ROWS_WEIGHTED": False, "COLUMNS_WEIGHTED": True, "row_weight_ptr": None}
+        | {"BOUNDED": True, "CAUSAL": False, "SEQUENCED": False, "TRANSPOSED": False}
+        | {"row_ids_ptr": None, "column_ids_ptr": None}
+        | {"step_row": 1, "step_column": 1, "step_radius": None},
     ),
-    "box_means": (box_means_kernel, "i32", {"TAPS": 2, "BOX_BLOCK": 16, "CHANNEL_BLOCK": 64}),
+    "merge": (merge_kernel, {"DIM": 64, "BLOCK_D": 64, "BLOCK_M": 16, "SPLITS": 8, "ACC": tl.float32}),
+    "join": (
+        join_kernel,
+        {"DIM": 64, "BLOCK_D": 64, "BLOCK_M": 16, "SPLITS": 8, "SUMS": 5, "ACC": tl.float32},
+    ),
+    "box_means": (
+        box_means_kernel,
+        {"TAPS": 2, "BOX_BLOCK": BOX_BLOCK, "CHANNEL_BLOCK": CHANNEL_BLOCK},
+    ),
 }
 TARGET = GPUTarget("cuda", 90, 32)
 TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
@@ -60,25 +67,38 @@ def compile_kernel(
     weighted: bool = True,
     learns: bool = True,
     learns_position: bool = False,
+    n_dims: int = 2,
+    n_queries: int = 4096,
+    splits: int = 1,
+    kept: float = 1.0,
+    group: int = 1,
     tile: list[int] | None = None,
     precision: str = "ieee",
 ) -> dict[str, object]:
     """Registers, spills, shared memory and instruction counts of one variant."""
     content = torch.zeros(1, 1, 4096, dim, dtype=getattr(torch, dtype))
-    place = torch.zeros(1, 4096, 2)
+    place = torch.zeros(1, 4096, n_dims)
+    queries, weight = content.expand(-1, group, -1, -1), place[..., 0] if weighted else None
     call = make_call(
-        content, content, content, place, place, log_weight=place[..., 0] if weighted else None, bias=bias,
-        alpha=2.0, e2=1.0, radius=1.0 if bounded else None, table=None, extent_deg=1.0, scale=None,
-        precision=precision,
+        queries, content, content, place, place, log_weight=weight, bias=bias, alpha=2.0, e2=1.0,
+        radius=1.0 if bounded else None, table=None, extent_deg=1.0, scale=None, precision=precision,
     )  # fmt: skip
-    chosen = launch.Tiling(*tile) if tile else launch._tiling(kernel, call)
-    constants = launch._constants(call, chosen)
+    chosen = (
+        Tiling(*tile)
+        if tile
+        else tiling(kernel, dim, content.dtype, n_queries, kept=kept, learns_position=learns_position)
+    )
+    constants = launch._constants(call, chosen) | dict.fromkeys(("step_alpha", "step_e2", "step_radius"))
+    constants |= {"step_gaze": 1, "SPLITS": splits}
     options = {name: constants.pop(name) for name in ("num_warps", "num_stages", "enable_fp_fusion")}
     if kernel != "forward":
         constants |= {"LEARN_BIAS": learns, "LEARN_POSITION": learns_position}
-    absent = {"weight_ptr"} if not weighted else set()
+    if kernel == "key_side":
+        del constants["SPLITS"]
+    absent = {"mask_ptr", "query_ids_ptr", "key_ids_ptr"} | ({"weight_ptr"} if not weighted else set())
+    absent |= {"grad_log_sum_ptr"} if kernel == "query_side" else set()
     if not bounded:
-        absent |= {"radius_ptr", "count_ptr", "index_ptr"}
+        absent |= {"radius", "count_ptr", "index_ptr"}
     compiled = triton.compile(
         _source(KERNELS[kernel], constants | dict.fromkeys(absent), TYPES[content.dtype]),
         target=TARGET,
@@ -96,13 +116,15 @@ def compile_kernel(
 
 def compile_small(kernel: str) -> dict[str, object]:
     """Registers, spills and shared memory of a kernel without tensor cores."""
-    function, integers, constants = SMALL[kernel]
+    function, constants = SMALL[kernel]
     signature = {
         name: "constexpr"
         if name in constants
         else "*" + ("i32" if name in ("count_ptr", "index_ptr") else "fp32")
         if name.endswith("_ptr")
-        else integers
+        else "fp32"
+        if name in NUMBERS
+        else "i32"
         for name in function.arg_names
     }
     compiled = triton.compile(ASTSource(function, signature, constexprs=constants), target=TARGET)
@@ -125,11 +147,11 @@ def _source(function: triton.JITFunction, constants: dict[str, object], content_
             continue
         stem = name.removesuffix("_ptr")
         if stem == name:
-            signature[name] = "fp32" if name == "scale" else "i32"
+            signature[name] = "fp32" if name in NUMBERS else "i32"
         else:
             kind = content_type if stem in CONTENT else "i32" if stem in ("count", "index") else "fp32"
             signature[name] = f"*{kind}"
-        if stem != name or re.fullmatch(r"stride_[qkvo].|n_queries|n_keys", name):
+        if stem != name or re.fullmatch(r"stride_[qkvogp].|n_queries|n_keys", name):
             attributes[(position,)] = [["tt.divisibility", 16]]
     return ASTSource(function, signature, constexprs=constants, attrs=attributes)
 
@@ -154,8 +176,8 @@ def _instructions(cubin: Path) -> list[re.Match]:
     return [m for line in lines if (m := instruction.match(line))]
 
 
-def _loop(code: list[re.Match], tile: launch.Tiling) -> dict[str, float]:
-    """Instructions of the longest loop, per score and lane, its tensor-core instructions, and all atomic ones."""
+def _loop(code: list[re.Match], tile: Tiling) -> dict[str, float]:
+    """Instructions of the longest innermost loop, per score and lane, its tensor-core ones, and all atomic ones."""
     at = {int(m[1], 16): i for i, m in enumerate(code)}
     loops = [
         range(start, i + 1)
@@ -164,10 +186,13 @@ def _loop(code: list[re.Match], tile: launch.Tiling) -> dict[str, float]:
         and (to := re.search(r"0x([0-9a-f]+)", m[3]))
         and (start := at.get(int(to[1], 16), i)) < i
     ]
-    names = [code[i][2] for i in max(loops, key=len)]
+    innermost = [one for one in loops if not any(set(other) < set(one) for other in loops)]
+    longest = max(innermost, key=len)
+    names = [code[i][2] for i in longest]
     scores = tile.queries * tile.keys / (32 * tile.warps)  # of a tile, per lane
     return {
         "atomic": sum(m[2].startswith(("ATOM", "RED")) and m[2] != "REDUX" for m in code),
+        "narrow_copies": sum(code[i][2] == "LDGSTS" and "128" not in code[i][3].split()[0] for i in longest),
         "tensor_core": sum(name in ("HGMMA", "HMMA") for name in names),
         "per_score": round(len(names) / scores, 1),
         "special_per_score": round(names.count("MUFU") / scores, 2),

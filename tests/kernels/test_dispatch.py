@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cogattn.kernels import can_run, dispatch, foveal_attention
+from cogattn.kernels.foveal_attention import api
 
 
 @pytest.fixture
@@ -18,10 +19,27 @@ def arguments(make_problem):
 
 
 def test_the_implementation_used_is_recorded(arguments):
-    for impl in ("reference", "blocked"):
+    for impl in ("reference", "blocked", "dense"):
         foveal_attention(**arguments, impl=impl)
         assert dispatch.last_used["foveal_attention"] == impl
-    foveal_attention(**arguments)
+    foveal_attention(**arguments, impl="blocked")
+    foveal_attention(**arguments)  # few keys: one mask is the faster way
+    assert dispatch.last_used["foveal_attention"] == "dense"
+
+
+@pytest.mark.parametrize(
+    ("n_layouts", "n_keys", "impl"), [(1, 360, "dense"), (2, 360, "blocked"), (2, 84, "dense")]
+)
+def test_log_polar_terms_of_few_pairs_are_made_at_once(n_layouts, n_keys, impl):
+    place, tokens = torch.randn(n_layouts, n_keys, 2), torch.randn(2, 1, n_keys, 4)
+    foveal_attention(tokens, tokens, tokens, place, place, bias="polar", table=torch.rand(1, 4, 6))
+    assert dispatch.last_used["foveal_attention"] == impl
+
+
+def test_log_polar_terms_of_many_images_are_not_all_held_at_once(monkeypatch):
+    monkeypatch.setattr(api, "FEW_SCORES", 4 * 20 * 20 - 1)
+    place, tokens = torch.randn(1, 20, 2), torch.randn(2, 2, 20, 4)
+    foveal_attention(tokens, tokens, tokens, place, place, bias="polar", table=torch.rand(2, 4, 6))
     assert dispatch.last_used["foveal_attention"] == "blocked"
 
 
@@ -61,6 +79,7 @@ assert can_run("triton", *a) == (False, "triton is not installed"), can_run("tri
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_the_kernels_need_torch_and_triton_alone():
     """Any distribution but these two and what they require is refused at import; calls run all the same.
 
@@ -113,7 +132,7 @@ assert "pytest" in refused and not refused & {m.split(".")[0] for m in sys.modul
         ({"key_position": torch.zeros(1, 1, 2)}, "key_position must have shape"),
         ({"log_weight": torch.zeros(53)}, "log_weight must have shape"),
         ({"alpha": torch.zeros(3)}, r"alpha must be a scalar or one value per head \(2\); got 3"),
-        ({"bias": "linear"}, "bias must be one of smooth, log, gauss, none, polar; got 'linear'"),
+        ({"bias": "linear"}, "bias must be one of smooth, log, gauss, none, polar, table; got 'linear'"),
         ({"bias": "polar"}, "table must have shape"),
         ({"precision": "half"}, "precision must be one of"),
         ({"impl": "cuda"}, "impl must be one of"),

@@ -96,6 +96,7 @@ def test_wheels_files_and_settings_need_no_torch(tmp_path: Path):
     )
 
 
+@pytest.mark.slow
 def test_a_factory_has_the_same_content_in_every_process(lab: Lab):
     code = (
         "from cogattn.observers.content import content_of\n"

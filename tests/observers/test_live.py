@@ -217,6 +217,7 @@ def test_a_forgotten_network_is_gone():
         build_network(settings, "short", seed=0)
 
 
+@pytest.mark.slow
 def test_a_worker_of_this_process_answers_alike():
     settings = live.register(importable(), image_size=16)
     assert live.can_travel(settings.digest)
@@ -293,6 +294,7 @@ def test_a_stranger_s_parcel_is_refused_before_it_is_read(signature: bytes, tmp_
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.slow
 def test_a_parcel_of_another_process_s_family_is_refused():
     settings = live.register(importable())
     code = "import sys; from cogattn.observers import live; live.restore(sys.stdin.buffer.read())"

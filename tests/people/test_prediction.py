@@ -114,6 +114,7 @@ def test_answers_that_were_not_given_tell_nothing() -> None:
 # ---- observers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [0.0, 0.25, 0.5, 1.0])
 def test_a_copyist_lands_at_its_true_worth_and_intervals_hold_it(copied: float) -> None:
     rng, n, true = np.random.default_rng(4), 80, true_worth(copied)
@@ -124,6 +125,7 @@ def test_a_copyist_lands_at_its_true_worth_and_intervals_hold_it(copied: float) 
     assert abs(held - 0.95) <= 0.02 + 2.6 * (0.95 * 0.05 / n) ** 0.5
 
 
+@pytest.mark.slow
 def test_intervals_hold_where_people_differ_much_and_images_are_many() -> None:
     rng, n, n_images = np.random.default_rng(5), 30, 400
     held = []
@@ -209,6 +211,7 @@ def test_what_cannot_be_weighed_is_refused(answers, people, n: int | None, words
         worth(answers, people, n_alternatives=n)
 
 
+@pytest.mark.slow
 def test_people_who_do_not_predict_each_other_are_no_measure() -> None:
     found = [_worth_or_none(*np.random.default_rng(seed).integers(8, size=(5, 100))) for seed in range(8)]
     unbounded = [(one.lo, one.hi) == (-np.inf, np.inf) for one in found if one is not None]

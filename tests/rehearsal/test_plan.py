@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
+from cogattn.observers.config import FactoryObserver
 from cogattn.rehearsal import costs, plan
 from cogattn.rehearsal.config import (
     NetworkSettings,
+    RaisedObserver,
     RehearsalConfig,
     RehearsalSettings,
     TrainingSettings,
@@ -17,6 +21,7 @@ from cogattn.rehearsal.config import (
 )
 from cogattn.rehearsal.plan import RehearsalCell
 from cogattn.rehearsal.schedules import plan_phases, schedule_of
+from cogattn.rehearsal.study import RehearsalStudy
 from cogattn.seeds import Streams
 from tests.rehearsal.blobs import TARGET
 
@@ -177,6 +182,58 @@ def test_costs_are_of_the_items_and_steps_that_are_planned(rule: str) -> None:
     assert sizes.items == sum(len(phase.task) for phase in draws)
     assert sizes.steps == sum(len(phase) for phase in draws)
     assert sizes.weights == sizes.macs + 100 + 100 + 10
+
+
+DIETS = RehearsalConfig(diet=("plain", "rotated"), schedules=("none",), n_seeds=2)
+NETWORKS = ("test_resnet.r160_in1k", "tf_efficientnet_lite0", "resnet50")
+
+
+def cost_of(config: RehearsalConfig) -> float:
+    """CPU seconds of the first cell."""
+    return costs.cost(config, plan.cells_of(config)[0]).cpu_s
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_network_that_is_raised_costs_more_with_more_items_phases_and_tests(model: str) -> None:
+    def of(*diet: str, n_new: int = 480, n_test: int = 100, batch: int = 16) -> float:
+        given = {"training": TrainingSettings(n_new=n_new, batch=batch), "n_test": n_test, "diet": diet}
+        return cost_of(DIETS.model_copy(update={**given, "observer": RaisedObserver(models=(model,))}))
+
+    plain = of("plain", "rotated")
+    assert 0 < plain < math.inf
+    assert of("plain", "rotated", n_new=960) == pytest.approx(2 * plain, rel=0.2)
+    assert of("plain", "rotated", "lined") == pytest.approx(1.5 * plain, rel=0.2)
+    assert plain < of("plain", "rotated", n_test=320) == of("plain", "rotated", n_test=2000)
+    assert plain < of("plain", "rotated", batch=8)
+
+
+def test_larger_networks_cost_more_and_regularised_ones_several_times_as_much() -> None:
+    raised = [
+        cost_of(DIETS.model_copy(update={"observer": RaisedObserver(models=(model,))})) for model in NETWORKS
+    ]
+    assert raised == sorted(raised)
+    assert raised[2] > 3 * raised[0]
+    config = DIETS.model_copy(update={"penalties": ("si:1",)})
+    plain, penalised = (
+        costs.cost(config, cell).cpu_s for cell in (plan.cells_of(config)[k] for k in (0, -1))
+    )
+    assert penalised > 2 * plain
+
+
+def test_a_card_s_rehearsal_is_said_to_take_what_it_took() -> None:
+    """Half a minute a cell (29 November, one core of two), pictures aside."""
+    config = RehearsalStudy().carded("tf_efficientnet_lite0")
+    assert config is not None
+    assert cost_of(config) == pytest.approx(26, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scenario": TARGET, "diet": ()}, {"observer": FactoryObserver(target=("mylab.models:build",))}],
+    ids=["cannot tell", "own network"],
+)
+def test_what_takes_nobody_knows_how_long_is_said_to(change: Mapping[str, object]) -> None:
+    assert math.isnan(cost_of(DIETS.model_copy(update=change)))
 
 
 def test_planning_imports_no_torch() -> None:

@@ -321,6 +321,7 @@ def test_few_observers_and_open_intervals_have_no_reliability():
 # ---- writing
 
 
+@pytest.mark.slow
 def test_everything_is_written_and_the_json_holds_the_same(tmp_path: Path):
     found = cogattn.compare(*relation_sources(tmp_path), explain="score", by=["width", "place"])
     folder = found.write(tmp_path / "deep" / "out")

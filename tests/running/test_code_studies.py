@@ -17,6 +17,8 @@ import pytest
 
 import cogattn
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(cogattn.__file__).resolve().parents[1]
 FOLDERS = ("cogattn", "psychophysics", "eeg", "kernels", "apps")
 STUDIES = {

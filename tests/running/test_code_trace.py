@@ -99,7 +99,16 @@ def run(study: Study) -> set[CodeType]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [COIN, *study_entry_points()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        COIN,
+        *(
+            pytest.param(name, marks=pytest.mark.nightly) if name == "naming" else name
+            for name in study_entry_points()
+        ),
+    ],
+)
 def test_every_function_that_a_cell_calls_is_a_part_of_its_code(name: str) -> None:
     study = load_study(name)
     parts = set(cell_code(target_of(study)).parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from cogattn.errors import StoreError
+from cogattn.running.atomic import sealed, write_atomically
 from cogattn.running.catalogue import list_runs, verify
 from cogattn.running.deletion import delete, planned_deletions
 from cogattn.running.execute import begin, open_run, run_study
 from cogattn.running.identity import make_plan
+from cogattn.running.job_records import Ended, JobRecord, job_folder
 from cogattn.running.records import CellList
 from cogattn.running.shelf import SHELF
 from cogattn.running.store import RunFolder
@@ -111,6 +114,50 @@ def test_stimuli_go_with_the_last_run_of_their_study(tmp_path: Path, runs: list[
         delete(run)
     assert not kept.exists()
     assert others.exists()
+
+
+def write_job(run: RunFolder, pid: int, *, host: str = "", ended: bool = False) -> Path:
+    """A job's folder as the dashboard writes it."""
+    folder = job_folder(run)
+    folder.mkdir(parents=True)
+    job = JobRecord(
+        study=run.study, run_id=run.id, host=host or socket.gethostname(), pid=pid, born="", started="", workers=1
+    )  # fmt: skip
+    records = [job, Ended(code=0, at="")] if ended else [job]
+    for record in records:
+        write_atomically(folder / record.file, sealed(record.model_dump(mode="json")))
+    (folder / "log.txt").write_text("2 of 2 cells")
+    return folder
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "died"])
+def test_the_folder_of_its_job_goes_with_a_run_and_those_of_others_stay(
+    tmp_path: Path, runs: list[RunFolder], dead: int, ended: bool
+) -> None:
+    own, other = (write_job(run, os.getpid() if ended else dead, ended=ended) for run in runs[1:])
+    deletion = delete(runs[1])
+    assert not own.exists()
+    assert (other / "log.txt").exists()
+    assert deletion.note == ""
+
+
+@pytest.mark.parametrize("host", ["", "another machine"], ids=["here", "elsewhere"])
+def test_the_folder_of_a_job_that_may_be_at_work_stays_and_is_named(
+    tmp_path: Path, runs: list[RunFolder], dead: int, host: str
+) -> None:
+    folder = write_job(runs[2], dead if host else os.getpid(), host=host)
+    assert str(folder) in planned_deletions([runs[2]])[0].note
+    delete(runs[2])
+    assert (folder / "log.txt").exists()
+    assert not runs[2].folder.exists()
 
 
 def test_a_link_in_a_run_s_folder_is_removed_and_not_followed(tmp_path: Path, runs: list[RunFolder]) -> None:
@@ -270,6 +317,7 @@ def cut_after(steps: int) -> Iterator[list[int]]:
         yield taken
 
 
+@pytest.mark.slow
 def test_a_deletion_cut_short_anywhere_leaves_what_verifies_and_can_be_deleted_or_run_again(
     tmp_path: Path,
 ) -> None:

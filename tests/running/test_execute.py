@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -172,6 +172,7 @@ def threads_of_a_worker() -> tuple[int, str | None, list[int]]:
     return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), pools
 
 
+@pytest.mark.slow
 def test_a_worker_keeps_to_one_thread_whatever_its_driver_s_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -180,6 +181,23 @@ def test_a_worker_keeps_to_one_thread_whatever_its_driver_s_environment(
     with SpawnPool(1) as pool:
         n_torch, variable, pools = pool.submit(threads_of_a_worker).result()
     assert (n_torch, variable, set(pools)) == (1, "1", {1})
+
+
+def test_workers_start_side_by_side_and_no_more_than_there_are_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[int] = []
+    real = SpawnPool.submit
+
+    def submit(pool: SpawnPool, call: Callable, /, *arguments: object) -> Future:
+        if call is not int:
+            there.append(len(pool._processes))
+        return real(pool, call, *arguments)
+
+    monkeypatch.setattr(SpawnPool, "submit", submit)
+    config = CoinConfig(n_cells=3, coins={"n": 1})
+    run_study(CoinStudy(), config, out=tmp_path, execution=Execution(workers=8))
+    assert there == [3, 3, 3]
 
 
 def test_threads_are_one_inside_and_as_before_outside() -> None:
@@ -193,6 +211,17 @@ def test_threads_are_one_inside_and_as_before_outside() -> None:
     assert torch.get_num_threads() == 2
     assert dict(os.environ) == environment
     torch.set_num_threads(n_torch)
+
+
+def test_runs_in_two_threads_of_a_program_may_give_the_threads_back_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with one_thread():
+        for name in THREAD_VARIABLES:  # as the other one's block does that had begun when this one did
+            del os.environ[name]
+    assert os.environ.keys().isdisjoint(THREAD_VARIABLES)
 
 
 def test_the_inline_executor_passes_interrupts_and_keeps_exceptions() -> None:
@@ -290,10 +319,12 @@ def driver(folder: Path, *, guarded: bool) -> Path:
     return folder / "driver.py"
 
 
+@pytest.mark.slow
 def test_the_driver_needs_no_torch(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, driver(tmp_path, guarded=True)]).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     command = [sys.executable, driver(tmp_path, guarded=False)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -114,6 +114,7 @@ def index_after_a_while() -> int:
     return worker_index()
 
 
+@pytest.mark.slow
 def test_each_worker_of_a_pool_knows_its_index() -> None:
     assert worker_index() == 0
     pool = SpawnPool(2)
@@ -133,6 +134,7 @@ class PlacedCoins(CoinStudy):
         return Outcome({"tosses": super().run_cell(config, cell, rng)}, {"device.txt": here.encode()})
 
 
+@pytest.mark.slow
 def test_cells_go_to_several_devices_a_worker_each(tmp_path: Path) -> None:
     hardware = Hardware(("cuda:0", "cuda:1"), "bf16")
     execution = Execution(workers=2, hardware=hardware)

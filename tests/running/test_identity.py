@@ -146,6 +146,7 @@ def edited(tmp_path: Path):
     return run
 
 
+@pytest.mark.slow
 def test_cells_of_other_code_are_computed_again_and_kept_beside(edited, tmp_path: Path) -> None:
     n, first, _ = edited(bias=0.9)
     assert n == 8
@@ -162,6 +163,7 @@ def test_a_comment_computes_nothing(edited) -> None:
     assert edited(comment="# the coin is loaded")[:2] == (0, first)
 
 
+@pytest.mark.slow
 def test_code_of_the_summary_computes_no_cell_and_makes_the_tables_again(edited, tmp_path: Path) -> None:
     _, first, _ = edited()
     n, second, _ = edited(scale="/ 2")
@@ -174,6 +176,7 @@ def test_code_of_the_summary_computes_no_cell_and_makes_the_tables_again(edited,
     assert sessions[0].summary_code != sessions[1].summary_code
 
 
+@pytest.mark.slow
 def test_cells_of_other_code_are_taken_when_it_is_named(edited, tmp_path: Path) -> None:
     _, first, _ = edited(bias=0.9)
     (folder,) = (tmp_path / "runs" / "edited").iterdir()

@@ -191,7 +191,7 @@ def test_the_manifest_lists_every_file_and_nothing_else(tmp_path: Path) -> None:
     run = run_study(COIN, CoinConfig(), out=tmp_path)
     listed = run.read(Manifest).files
     there = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
-    assert set(listed) == there - {"MANIFEST.json", "provenance.json", ".lock"}
+    assert set(listed) == there - {"MANIFEST.json", "provenance.json", "ro-crate-metadata.json", ".lock"}
     assert {
         "config.json",
         "cells.json",

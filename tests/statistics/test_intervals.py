@@ -60,6 +60,7 @@ def test_intervals_of_any_statistic_of_few_units_are_students(population: str) -
         assert (by_jackknife.lo, by_jackknife.hi) == pytest.approx((by_t.lo, by_t.hi))
 
 
+@pytest.mark.slow
 def test_intervals_of_any_statistic_of_sixteen_units_hold() -> None:
     draws, random = rng().standard_normal((200, 16)), rng()
     for statistic in (np.mean, np.median):
@@ -70,6 +71,7 @@ def test_intervals_of_any_statistic_of_sixteen_units_hold() -> None:
 
 @pytest.mark.parametrize("n", [4, 8, 16])
 @pytest.mark.parametrize("r", [0.0, 0.9])
+@pytest.mark.slow
 def test_intervals_of_correlations_hold_and_stay_in_range(n: int, r: float) -> None:
     random, root = rng(), np.linalg.cholesky([[1, r], [r, 1]])
     found = [

@@ -226,6 +226,7 @@ def told(table: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
     return {(row["measure"], row["predictor"]): row for _, row in found.iterrows()}
 
 
+@pytest.mark.slow
 def test_what_is_explained_wholly_or_half_is_found_so():
     whole, half = told(related(30, noise=0.0)), told(related(800, noise=1.0))
     for measure in ("variance explained", "variance explained, leave-one-out"):

@@ -131,10 +131,23 @@ def _newest(wanted: Wanted, root: Path, problems: tuple[str, ...]) -> Chosen:
         except CogattnError as error:  # settings of another version
             problem = problem or f"run {one.run.study}/{one.run.id} cannot be read: {error}"
             config = None
-        if problem is None:
+        if problem:
+            problems += (problem,)
+        elif config is not None and _of_the_same(wanted, config):
             return Chosen(wanted, one.run, config, matches=False, problems=problems)
-        problems += (problem,)
     return Chosen(wanted, problems=problems)
+
+
+def _of_the_same(wanted: Wanted, config: StudyConfig) -> bool:
+    """Whether a run's observer is the card's: its id says so, or, where the id is a schedule's, the settings do."""
+    ours = _networks(wanted.config)
+    return wanted.observer in ours or ours == _networks(config)
+
+
+def _networks(config: StudyConfig | None) -> tuple[str, ...]:
+    """The networks that settings name, of timm or targets."""
+    observer = getattr(config, "observer", None)
+    return tuple(getattr(observer, "models", ()) or getattr(observer, "target", ()))
 
 
 def _unknown(model: str) -> str:

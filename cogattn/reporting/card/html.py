@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from cogattn.reporting.card.marks import MARKS, css_class, icon
@@ -25,22 +24,26 @@ from cogattn.reporting.card.row import (
 from cogattn.reporting.card.strip import strip
 from cogattn.reporting.card.style import sheet
 from cogattn.reporting.card.words import (
-    FACTS,
     KINDS,
     SELF_CHECK,
     counts_text,
+    fact_names,
     facts,
     how_to_read,
     joint_text,
+    people_word,
     studies_of,
 )
-from cogattn.reporting.tables import MISSING, interval_text, printable
+from cogattn.reporting.pages import document, fact_table, remark_list, safe
+from cogattn.reporting.tables import MISSING, interval_text
 
 if TYPE_CHECKING:
     from cogattn.reporting.card.model import Card
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a browser may fetch for the page: nothing."""
+FOOTER = (
+    "<footer>Made by cogattn from stored runs alone. There is no overall score: a mean over measures of different "
+    "kinds would hide where an observer differs.</footer>"
+)
 
 
 def page(card: Card) -> str:
@@ -56,50 +59,55 @@ def page(card: Card) -> str:
     str
         HTML 5 in UTF-8, without script and without links to anything outside itself.
     """
-    studies = studies_of([row for row in card.rows if row.measure])
-    names = {study: f"study-{i}" for i, study in enumerate(studies)}
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width,initial-scale=1">',
-        '<link rel="icon" href="data:,">',
-        f"<title>{_text(card.observer)}: card of cogattn</title>",
-        f"<style>{sheet()}</style></head><body>",
-        *_header(card, names),
+    links = "".join(f"<li>{link}</li>" for link in links_to(card))
+    body = [
+        "<header>",
+        f"<h1>{safe(card.observer)}</h1>",
+        f'<p class="soft">One observer through all studies, placed among people. Made {safe(card.made)}.</p>',
+        f'<nav aria-label="Parts"><ul>{links}</ul></nav></header>',
         "<main>",
-        *_first(card),
-        *_glance(card.rows),
-        *(part for study, rows in studies.items() for part in _study(card, study, rows, names[study])),
-        *_without([row for row in card.rows if not row.measure]),
-        *_check(card.check),
-        *_provenance(card),
+        *sections(card),
         "</main>",
-        "<footer>Made by cogattn from stored runs alone. There is no overall score: a mean over measures of different "
-        "kinds would hide where an observer differs.</footer>",
-        "</body></html>",
+        FOOTER,
     ]
-    return "\n".join(part for part in parts if part)
+    return document(f"{card.observer}: card of cogattn", sheet(), body)
 
 
-def _header(card: Card, names: dict[str, str]) -> Iterator[str]:
-    yield "<header>"
-    yield f"<h1>{_text(card.observer)}</h1>"
-    yield f'<p class="soft">One observer through all studies, placed among people. Made {_text(card.made)}.</p>'
-    links = "".join(f'<li><a href="#{name}">{_text(study)}</a></li>' for study, name in names.items())
-    yield f'<nav aria-label="Parts"><ul>{links}<li><a href="#check">self-check</a></li>'
-    yield '<li><a href="#provenance">provenance</a></li></ul></nav></header>'
+def links_to(card: Card) -> Iterator[str]:
+    """Yield a link to each part of a card that `sections` makes."""
+    for study, name in _names(card).items():
+        yield f'<a href="#{name}">{safe(study)}</a>'
+    yield '<a href="#check">self-check</a>'
+    yield '<a href="#provenance">provenance</a>'
+
+
+def sections(card: Card) -> Iterator[str]:
+    """Yield the card itself, what must be known before the numbers first."""
+    names = _names(card)
+    yield from _first(card)
+    yield from _glance(card.rows)
+    for study, rows in studies_of([row for row in card.rows if row.measure]).items():
+        yield from _study(card, study, rows, names[study])
+    yield from _without([row for row in card.rows if not row.measure])
+    yield from _check(card.check)
+    yield from _provenance(card)
+
+
+def _names(card: Card) -> dict[str, str]:
+    """Studies with numbers, and what their sections are called in links."""
+    studies = studies_of([row for row in card.rows if row.measure])
+    return {study: f"study-{i}" for i, study in enumerate(studies)}
 
 
 def _first(card: Card) -> Iterator[str]:
     """What must be known before the numbers: what cannot be used, how to read, how many rows have each status."""
     yield '<section aria-labelledby="first"><h2 id="first">Before the numbers</h2>'
-    yield _remarks(card.problems)
-    yield f"<p>{_text(how_to_read())}</p>"
-    yield f"<p><strong>{_text(counts_text(card))}</strong></p>"
+    yield remark_list(card.problems)
+    yield f"<p>{safe(how_to_read())}</p>"
+    yield f"<p><strong>{safe(counts_text(card))}</strong></p>"
     shown = [status for status in STATUSES if status in card.counts]
     yield '<ul class="plain" aria-label="What the statuses mean">'
-    yield from (f"<li>{_status(status)}<span>{_text(MARKS[status].meaning)}</span></li>" for status in shown)
+    yield from (f"<li>{_status(status)}<span>{safe(MARKS[status].meaning)}</span></li>" for status in shown)
     yield "</ul></section>"
 
 
@@ -117,22 +125,22 @@ def _glance(rows: Sequence[CardRow]) -> Iterator[str]:
     yield '<th scope="col" role="columnheader">measure and status</th>'
     yield '<th scope="col" role="columnheader">distance (SD of people)</th></tr></thead><tbody role="rowgroup">'
     for row in placed:
-        label = f'<span class="label">{_text(row.study)}: {_text(row.label)}</span>{_status(row.status)}'
+        label = f'<span class="label">{safe(row.study)}: {safe(row.label)}</span>{_status(row.status)}'
         yield f'<tr role="row"><th scope="row" role="rowheader">{label}</th><td role="cell">{axis.draw(row)}</td></tr>'
     yield f'<tr role="row" class="scale"><td role="cell"></td><td role="cell">{axis.scale()}</td></tr>'
     yield "</tbody></table></section>"
 
 
 def _study(card: Card, study: str, rows: Sequence[CardRow], name: str) -> Iterator[str]:
-    yield f'<section aria-labelledby="{name}"><h2 id="{name}">{_text(study)} '
-    yield f'<span class="kind">{_text(KINDS[rows[0].kind])}</span></h2>'
+    yield f'<section aria-labelledby="{name}"><h2 id="{name}">{safe(study)} '
+    yield f'<span class="kind">{safe(KINDS[rows[0].kind])}</span></h2>'
     own = [each for each in card.provenance if each.study == study]
-    yield _remarks([remark for each in own for remark in each.remarks])
+    yield remark_list([remark for each in own for remark in each.remarks])
     if any(not each.matches for each in own):
-        yield _remarks(["These runs are under other settings than the card's own."])
+        yield remark_list(["These runs are under other settings than the card's own."])
     yield '<table class="measures stack" role="table">'
     yield f'<caption class="soft">{_runs(rows)}</caption>'
-    heads = "".join(f'<th scope="col" role="columnheader">{_text(fact)}</th>' for fact in FACTS)
+    heads = "".join(f'<th scope="col" role="columnheader">{safe(fact)}</th>' for fact in fact_names(rows[0]))
     yield (
         '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">measure and status</th>'
         f'<th scope="col" role="columnheader">people and observer</th>{heads}</tr></thead><tbody role="rowgroup">'
@@ -154,40 +162,40 @@ def _without(rows: Sequence[CardRow]) -> Iterator[str]:
     yield "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in heads)
     yield '</tr></thead><tbody role="rowgroup">'
     for row in rows:
-        label = f'<span class="label">{_text(row.study)}</span>{_status(row.status)}'
+        label = f'<span class="label">{safe(row.study)}</span>{_status(row.status)}'
         kind, why = KINDS[row.kind], row.note or MARKS[row.status].meaning
         yield f'<tr role="row" class="grey"><th scope="row" role="rowheader">{label}</th>'
-        yield f'<td class="wide" role="cell">{_text(kind)}</td><td class="wide" role="cell">{_text(why)}</td></tr>'
+        yield f'<td class="wide" role="cell">{safe(kind)}</td><td class="wide" role="cell">{safe(why)}</td></tr>'
     yield "</tbody></table></section>"
 
 
 def _runs(rows: Sequence[CardRow]) -> str:
     runs = dict.fromkeys(row.run for row in rows if row.run)
-    return f"Run {', '.join(f'<code>{_text(run)}</code>' for run in runs)}"
+    return f"Run {', '.join(f'<code>{safe(run)}</code>' for run in runs)}"
 
 
 def _row(row: CardRow, observer: str) -> str:
     """A measure: its status, its figure, its numbers."""
-    unit = f' <span class="soft">({_text(row.unit)})</span>' if row.unit else ""
-    label = f'<span class="label">{_text(row.label)}{unit}</span>'
-    note = f'<span class="note">{_text(row.note)}</span>' if row.note else ""
+    unit = f' <span class="soft">({safe(row.unit)})</span>' if row.unit else ""
+    label = f'<span class="label">{safe(row.label)}{unit}</span>'
+    note = f'<span class="note">{safe(row.note)}</span>' if row.note else ""
     head = f'<th scope="row" role="rowheader">{label}{_status(row.status)}{note}</th>'
     figure = f'<td class="figure" role="cell">{strip(row, observer)}</td>'
-    cells = "".join(_cell(fact, text) for fact, text in zip(FACTS, facts(row), strict=True))
+    cells = "".join(_cell(fact, text) for fact, text in zip(fact_names(row), facts(row), strict=True))
     return f'<tr role="row">{head}{figure}{cells}</tr>'
 
 
 def _cell(fact: str, text: str) -> str:
     """A number under its name; an interval is broken before its bracket alone."""
     none = ' class="none"' if text == MISSING else ""
-    value, bracket, ends = _text(text).partition(" [")
+    value, bracket, ends = safe(text).partition(" [")
     whole = f'{value} <span class="ends">[{ends}</span>' if bracket else value
-    return f'<td{none} role="cell" data-label="{_text(fact)}">{whole}</td>'
+    return f'<td{none} role="cell" data-label="{safe(fact)}">{whole}</td>'
 
 
 def _joint(row: JointRow) -> str:
-    note = f' <span class="note">{_text(row.note)}</span>' if row.note else ""
-    return f'<p class="joint">{_text(_sentence(joint_text(row)))}{note}</p>'
+    note = f' <span class="note">{safe(row.note)}</span>' if row.note else ""
+    return f'<p class="joint">{safe(_sentence(joint_text(row)))}{note}</p>'
 
 
 def _sentence(text: str) -> str:
@@ -196,10 +204,10 @@ def _sentence(text: str) -> str:
 
 def _values(row: CardRow) -> str:
     """Every person's own value: what the figure's dots say, as text."""
-    values = "".join(f"<li>{_text(name)}: {value:.4g}</li>" for name, value in row.people)
+    values = "".join(f"<li>{safe(name)}: {value:.4g}</li>" for name, value in row.people)
     unit = f", {row.unit}" if row.unit else ""
-    head = f"{row.label}: each of {len(row.people)} people{unit}"
-    return f'<details><summary>{_text(head)}</summary><ul class="values">{values}</ul></details>'
+    head = f"{row.label}: each of {len(row.people)} {people_word(row)}{unit}"
+    return f'<details><summary>{safe(head)}</summary><ul class="values">{values}</ul></details>'
 
 
 def _check(check: Sequence[SelfCheck]) -> Iterator[str]:
@@ -207,16 +215,16 @@ def _check(check: Sequence[SelfCheck]) -> Iterator[str]:
     if not check:
         yield "<p>No row has people one by one, so that there is nobody to be left out.</p></section>"
         return
-    yield f"<p>{_text(SELF_CHECK)}</p>"
+    yield f"<p>{safe(SELF_CHECK)}</p>"
     yield '<table class="fold" role="table"><caption class="soft">Persons left out, each once</caption>'
     names = ("persons", "outside", "share [95 % interval]", "nominal", "the nominal share is")
-    heads = "".join(f'<th scope="col" role="columnheader">{_text(name)}</th>' for name in names)
+    heads = "".join(f'<th scope="col" role="columnheader">{safe(name)}</th>' for name in names)
     yield (
         '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">study and measure</th>'
         f'{heads}</tr></thead><tbody role="rowgroup">'
     )
     for each in check:
-        label = f'{_text(each.study)} <span class="soft">{_text(each.label)}</span>'
+        label = f'{safe(each.study)} <span class="soft">{safe(each.label)}</span>'
         verdict = "inside the interval" if each.holds else "OUTSIDE the interval"
         share = interval_text(each.share, each.lo, each.hi)
         texts = (str(each.n), str(each.outside), share, f"{each.nominal:g}", verdict)
@@ -238,28 +246,9 @@ def _provenance(card: Card) -> Iterator[str]:
 
 def _one_run(run: RunProvenance) -> str:
     known = (("started", run.started), ("cogattn", run.version), ("code", run.code))
-    told = "".join(
-        f'<tr role="row"><th scope="row" role="rowheader">{name}</th>'
-        f'<td role="cell"><code>{_text(text)}</code></td></tr>'
-        for name, text in known
-        if text
-    )
-    settings = f"<details><summary>settings</summary><pre><code>{_text(run.settings)}</code></pre></details>"
-    return (
-        f"<h3>{_text(run.run)}</h3><pre><code>{_text(run.command)}</code></pre>"
-        f'<table class="facts" role="table"><tbody role="rowgroup">{told}</tbody></table>{settings}'
-    )
+    settings = f"<details><summary>settings</summary><pre><code>{safe(run.settings)}</code></pre></details>"
+    return f"<h3>{safe(run.run)}</h3><pre><code>{safe(run.command)}</code></pre>{fact_table(known)}{settings}"
 
 
 def _status(status: Status) -> str:
-    return f'<span class="status {css_class(status)}">{icon(status)}{_text(status)}</span>'
-
-
-def _remarks(remarks: Sequence[str]) -> str:
-    items = "".join(f"<li>{_text(remark)}</li>" for remark in dict.fromkeys(remarks))
-    return f'<ul class="remarks">{items}</ul>' if items else ""
-
-
-def _text(text: str) -> str:
-    """Text from wherever, safe inside elements and attributes; control characters are replaced."""
-    return escape(printable(text), quote=True)
+    return f'<span class="status {css_class(status)}">{icon(status)}{safe(status)}</span>'

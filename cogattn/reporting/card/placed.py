@@ -92,7 +92,8 @@ def _row(
         study=study.name, kind=study.kind, status="no people", run=run,
         measure=str(record["measure"]), label=str(record["label"]), unit=str(record["unit"]),
         scale=cast(Scale, record["scale"]), estimate=_number(record["estimate"]), lo=_number(record["lo"]),
-        hi=_number(record["hi"]), n=_whole(record["n"]), people=persons, human=_number(record["human"]),
+        hi=_number(record["hi"]), n=_whole(record["n"]), people=persons,
+        simulated=bool(persons) and study.simulated(config), human=_number(record["human"]),
         human_lo=_number(record["human_lo"]), human_hi=_number(record["human_hi"]), n_people=n_people,
     )  # fmt: skip
     if str(record["unit"]) in PEOPLE_UNITS:
@@ -107,7 +108,7 @@ def _row(
         )  # fmt: skip
         if not math.isfinite(row.estimate):
             row, notes = replace(row, status="underpowered"), [str(record["note"] or ""), UNTOLD]
-    elif persons and study.simulated(config):
+    elif row.simulated:
         notes.append(SIMULATED)
     else:
         notes.append(MEANS_ONLY if math.isfinite(row.human) else NOBODY)

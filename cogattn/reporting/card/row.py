@@ -35,6 +35,8 @@ class CardRow:
         Units behind the estimate.
     people : tuple of (str, float)
         Every person's own value, in the measure's unit.
+    simulated : bool
+        Whether these persons are simulated: drawn as such, and nobody is placed among them.
     human, human_lo, human_hi : float
         People's mean, or the published one, and its 95 % interval.
     n_people : int
@@ -69,6 +71,7 @@ class CardRow:
     hi: float = NaN
     n: int = 0
     people: tuple[tuple[str, float], ...] = ()
+    simulated: bool = False
     human: float = NaN
     human_lo: float = NaN
     human_hi: float = NaN

@@ -1,5 +1,7 @@
 """One measure as a small figure, in SVG: every person a dot, the observer a diamond below, on the measure's own axis.
 
+Simulated persons are hollow squares, they and their mean in grey.
+
 Colours are the page's own (``--people``, ``--observer``, ``currentColor``), so that the figure follows it into the dark
 and onto paper. Dots that would cover each other are moved apart upwards and downwards, which means nothing.
 """
@@ -18,7 +20,8 @@ from cogattn.reporting.tables import printable
 WIDTH, HEIGHT = 340, 104
 LEFT, RIGHT = 54, 330
 PEOPLE_Y, OBSERVER_Y, AXIS_Y = 26, 56, 70
-RADIUS = 2.8
+RADIUS, SIDE = 2.8, 4.6
+"""Of a person's dot, and of a simulated one's square."""
 TOP_ALONE = 40
 """Where the figure of an observer without people begins."""
 LANE = 16.0
@@ -47,9 +50,11 @@ def strip(row: CardRow, observer: str) -> str:
     parts = [
         f'<svg class="strip" viewBox="{frame}" role="img" aria-label="{_escaped(spoken(row, observer))}">',
         *_scale(axis, row.unit or row.label),
-        f'<text x="0" y="{PEOPLE_Y + 4}">people</text>' if with_people else "",
+        f'<text x="0" y="{PEOPLE_Y + 4}">{"simulated" if row.simulated else "people"}</text>'
+        if with_people
+        else "",
         *_mean(axis, row),
-        *_dots(axis, people),
+        *_dots(axis, people, simulated=row.simulated),
         *_estimate(axis, row, observer),
         "</svg>",
     ]
@@ -95,17 +100,23 @@ def _mean(axis: Axis, row: CardRow) -> Iterator[str]:
     """People's mean as a line with its interval as a band, behind everything."""
     if not math.isfinite(row.human):
         return
+    kind = " simulated" if row.simulated else ""
     if math.isfinite(row.human_lo) and math.isfinite(row.human_hi):
         lo, hi = axis.at(row.human_lo), axis.at(row.human_hi)
-        yield f'<rect class="band" x="{lo:.1f}" y="6" width="{max(hi - lo, 0.5):.1f}" height="{AXIS_Y - 6}"/>'
-    yield f'<path class="mean" d="M{axis.at(row.human):.1f} 6V{AXIS_Y}"/>'
+        yield f'<rect class="band{kind}" x="{lo:.1f}" y="6" width="{max(hi - lo, 0.5):.1f}" height="{AXIS_Y - 6}"/>'
+    yield f'<path class="mean{kind}" d="M{axis.at(row.human):.1f} 6V{AXIS_Y}"/>'
 
 
-def _dots(axis: Axis, people: Sequence[tuple[str, float]]) -> Iterator[str]:
+def _dots(axis: Axis, people: Sequence[tuple[str, float]], *, simulated: bool) -> Iterator[str]:
     places = [axis.at(value) for _, value in people]
     for (name, value), x, up in zip(people, places, swarm(places), strict=True):
         told = f"<title>{_escaped(name)}: {value:.4g}</title>"
-        yield f'<circle class="person" cx="{x:.1f}" cy="{PEOPLE_Y - up:.1f}" r="{RADIUS}">{told}</circle>'
+        y = PEOPLE_Y - up
+        if simulated:
+            left, top, side = x - SIDE / 2, y - SIDE / 2, f'width="{SIDE}" height="{SIDE}"'
+            yield f'<rect class="person simulated" x="{left:.1f}" y="{top:.1f}" {side}>{told}</rect>'
+        else:
+            yield f'<circle class="person" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}">{told}</circle>'
 
 
 def _estimate(axis: Axis, row: CardRow, observer: str) -> Iterator[str]:

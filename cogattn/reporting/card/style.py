@@ -64,6 +64,9 @@ tr.grey th,tr.grey td{color:var(--soft)}
 .strip .band{fill:var(--people);opacity:.2}
 .strip .mean{stroke:var(--people);stroke-width:1.6;fill:none}
 .strip .person{fill:var(--people);fill-opacity:.85;stroke:var(--ground);stroke-width:.6}
+.strip .person.simulated{fill:none;stroke:var(--soft);stroke-width:1.2}
+.strip .mean.simulated{stroke:var(--soft)}
+.strip .band.simulated{fill:var(--soft)}
 .strip .interval{stroke:var(--observer);stroke-width:2;fill:none}
 .strip .open{stroke:var(--observer);stroke-width:1.6;fill:none}
 .strip .observer{fill:var(--observer);stroke:var(--ground);stroke-width:.8}

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from cogattn.reporting.card.row import CardRow, JointRow
 
 LEAST_P = 0.001
+PEOPLES_MEAN = "people's mean"
 FACTS = (
-    "observer", "n", "people's mean", "persons", "distance (SD of people)", "p", "p by Holm", "conformal rank", "power",
+    "observer", "n", PEOPLES_MEAN, "persons", "distance (SD of people)", "p", "p by Holm", "conformal rank", "power",
     "detectable (SD of people)", "worth (people)",
 )  # fmt: skip
-"""What `facts` tells of a row, in this order."""
+"""What `facts` tells of a row of people, in this order; `fact_names` of any."""
 KINDS: Mapping[Kind, str] = {
     "behaves like": "does it behave like people?",
     "explains people": "does it explain what is recorded from people?",
@@ -36,10 +37,11 @@ def how_to_read() -> str:
     from cogattn.people.placing import AWAY_SD
 
     return (
-        "People are individuals: each is a dot, and the observer is placed among them as one more. Distances are in "
-        "standard deviations of people. p asks whether the observer could be one of them, by Holm over all tested "
-        "rows of its card; the conformal rank asks the same without supposing that people are normal. Power is the "
-        f"chance to find an observer {AWAY_SD:g} SDs away; the detectable distance is found with power "
+        "People are individuals: each is a dot, and the observer is placed among them as one more; simulated persons "
+        "are hollow squares, and nobody is placed among them. Distances are in standard deviations of people. p asks "
+        "whether the observer could be one of them, by Holm over all tested rows of its card; the conformal rank asks "
+        "the same without supposing that people are normal. Power is the chance to find an observer "
+        f"{AWAY_SD:g} SDs away; the detectable distance is found with power "
         f"{TARGET_POWER:g}. Brackets hold 95 % intervals. There is no overall score."
     )
 
@@ -68,6 +70,11 @@ def facts(row: CardRow) -> tuple[str, ...]:
         number_text(row.detectable_sd),
         interval_text(row.worth, row.worth_lo, row.worth_hi),
     )
+
+
+def fact_names(row: CardRow) -> tuple[str, ...]:
+    """Return what a row's `facts` are called: nobody measured the mean of simulated persons."""
+    return tuple(mean_word(row) if fact == PEOPLES_MEAN else fact for fact in FACTS)
 
 
 def p_text(p: float) -> str:
@@ -108,11 +115,24 @@ def spoken(row: CardRow, observer: str) -> str:
     values = [value for _, value in row.people if math.isfinite(value)]
     if values:
         ends = f"from {min(values):.3g} to {max(values):.3g}{unit}"
-        parts.append(f"{len(values)} people, a dot each: {ends}")
+        parts.append(
+            f"{len(values)} {people_word(row)}, a {'hollow square' if row.simulated else 'dot'} each: {ends}"
+        )
     if math.isfinite(row.human):
-        parts.append(f"people's mean: {interval_text(row.human, row.human_lo, row.human_hi)}{unit}")
+        whose = "their mean" if row.simulated else PEOPLES_MEAN
+        parts.append(f"{whose}: {interval_text(row.human, row.human_lo, row.human_hi)}{unit}")
     scale = "on a logarithmic axis, " if row.scale == "log" else ""
     return f"{row.label}, {scale}" + "; ".join(parts) + "."
+
+
+def people_word(row: CardRow) -> str:
+    """Return what the persons of a row are called."""
+    return "simulated persons" if row.simulated else "people"
+
+
+def mean_word(row: CardRow) -> str:
+    """Return what the mean of a row's persons is called."""
+    return "mean, simulated" if row.simulated else PEOPLES_MEAN
 
 
 def counts_text(card: Card) -> str:

@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 
 from cogattn.running.reach.names import Imported
 from cogattn.running.reach.tree import Definition, Syntax
+from cogattn.syntax import parse_expression, parse_source, source_of
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, type(None))
 
@@ -39,11 +40,11 @@ def _add(found: Syntax, name: str, value: object) -> None:
 
 def _add_plain(found: Syntax, name: str, value: object) -> None:
     try:
-        is_plain = ast.literal_eval(repr(value)) == value
+        is_plain = ast.literal_eval(parse_expression(repr(value))) == value
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         is_plain = False
     if is_plain:
-        found.add(ast.parse(f"{name} = {value!r}").body[0])
+        found.add(parse_source(f"{name} = {value!r}").body[0])
     else:
         found.unreadable[name] = type(value).__name__
 
@@ -71,7 +72,7 @@ def _definition(value: type | FunctionType) -> Definition | None:
             if isinstance(node, Definition) and node.name == value.__qualname__:
                 return node
     try:
-        tree = _parsed(textwrap.dedent(inspect.getsource(value)))
+        tree = _parsed(textwrap.dedent(source_of(value)))
     except (OSError, TypeError):
         return None
     node = tree.body[0] if tree and tree.body else None
@@ -86,6 +87,6 @@ def _codes(value: type | FunctionType) -> list[str]:
 
 def _parsed(source: str) -> ast.Module | None:
     try:
-        return ast.parse(source)
+        return parse_source(source)
     except (SyntaxError, ValueError):
         return None

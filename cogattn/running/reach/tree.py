@@ -24,6 +24,7 @@ from cogattn.running.reach.names import (
     is_typing,
     uses_of,
 )
+from cogattn.syntax import parse_source
 
 Kind = Literal["function", "class", "assignment", "statement"]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -158,7 +159,7 @@ def parse(source: bytes, name: str, *, is_package: bool = False) -> Syntax:
         If it is not Python.
     """
     found = Syntax(name, name if is_package else name.rpartition(".")[0])
-    tree = ast.parse(source)
+    tree = parse_source(source)
     found.extend(tree.body)
     if b"global" in source:
         found.add_global_imports(tree)

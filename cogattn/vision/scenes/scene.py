@@ -58,7 +58,7 @@ class Target:
     ----------
     name : str
         What tables call it.
-    picture : path or array, optional
+    picture : path, or array, shape (height, width) or (height, width, 3), optional
         What the searcher is shown beforehand.
     box_px : tuple of float, optional
         Where it is; None where it is absent, or where nobody told.
@@ -115,7 +115,7 @@ class Scene:
     ----------
     name : str
         Tells it from the other scenes of a set, together with the target's name where one image holds several searches.
-    picture : path or array, optional
+    picture : path, or array, shape (height, width) or (height, width, 3), optional
         The image; a file is read when its pixels are asked for. None where only the layout of its objects is known.
     size_px : tuple of int
         (height, width).

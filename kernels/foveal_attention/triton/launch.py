@@ -1,8 +1,12 @@
-"""Host side of the kernels: tile sizes, argument lists and the sums over heads that end the backward pass."""
+"""Host side of the kernels: their arguments, and the sums over heads that end the backward pass.
+
+Numbers are handed over as numbers and lists come from the scene's layout, so that a call neither copies to the device
+nor waits for it, and a CUDA graph can hold it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import triton
@@ -10,154 +14,216 @@ import triton.language as tl
 from torch import Tensor
 
 from cogattn.kernels.foveal_attention.call import Call
+from cogattn.kernels.foveal_attention.layout import Layout
 from cogattn.kernels.foveal_attention.lists import BlockLists
-from cogattn.kernels.foveal_attention.triton.backward import key_side_kernel, query_side_kernel
-from cogattn.kernels.foveal_attention.triton.forward import forward_kernel
+from cogattn.kernels.foveal_attention.triton.forward import forward_kernel, merge_kernel
+from cogattn.kernels.foveal_attention.triton.key_side import key_side_kernel
+from cogattn.kernels.foveal_attention.triton.query_side import join_kernel, query_side_kernel
+from cogattn.kernels.foveal_attention.triton.tiling import Kernel, Tiling, padded, processors, splits, tiling
 from cogattn.kernels.foveal_attention.triton.visits import visits_kernel
 
 INTERPRETING = not isinstance(forward_kernel, triton.JITFunction)
+FAST = not INTERPRETING  # one hardware instruction where the interpreter has a function
 KINDS = {"none": 0, "smooth": 1, "log": 2, "gauss": 3}
 COMPILER: dict[str, object] = {"enable_fp_fusion": True}  # said aloud: the default changes with the version
 CHUNK_POSITIONS = 1024  # positions that the list kernel looks at in one step
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """Block of queries, block of keys, warps and pipeline stages of a kernel."""
-
-    queries: int
-    keys: int
-    warps: int
-    stages: int
-
-
-def tiling(kernel: str, dim: int, dtype: torch.dtype, n_queries: int) -> Tiling:
-    """Tile sizes for "forward", "query_side" or "key_side" at head dimension `dim` (padded).
-
-    Chosen from compiled sm_90 code: the largest tiles that neither spill nor exceed shared memory.
-    """
-    if INTERPRETING:
-        return Tiling(32, 32, 4, 1)
-    exact = dtype == torch.float32  # multiplied without tensor cores, from registers
-    if kernel == "forward":
-        table = Tiling(64, 32, 4, 2) if exact else Tiling(128, 64, 8, 3)
-    elif kernel == "query_side":
-        table = Tiling(32, 32, 4, 2) if exact else Tiling(64, 32, 4, 2) if dim > 64 else Tiling(128, 32, 8, 2)
-    else:
-        table = Tiling(32, 32, 4, 2) if exact else Tiling(32 if dim > 64 else 64, 64, 4, 2)
-    if kernel != "key_side" and n_queries <= table.queries // 2:
-        return Tiling(max(16, triton.next_power_of_2(n_queries)), table.keys, 4, table.stages)
-    return table
+MERGED_ROWS = 16  # of a program that joins splits
 
 
 def forward(call: Call) -> tuple[Tensor, Tensor]:
     """Return the output and the natural log-sum-exp of the scores (batch, heads, n_queries)."""
     call = _aligned(call)
-    batch, heads, n_queries, _ = call.q.shape
-    out = call.q.new_empty(batch, heads, n_queries, call.v.shape[-1])
-    log_sum = call.e2.new_empty(batch, heads, n_queries)
-    tile = _tiling("forward", call)
-    lists = visits(call, tile)
-    forward_kernel[(triton.cdiv(n_queries, tile.queries), batch * heads)](
-        call.q, call.k, call.v, out, log_sum,
-        *_geometry(call), *_list_tensors(call, lists),
-        *call.q.stride()[:3], *call.k.stride()[:3], *call.v.stride()[:3],
-        *_geometry_strides(call, lists),
-        heads, n_queries, call.k.shape[2], call.scale,
-        **_constants(call, tile),
-    )  # fmt: skip
+    scene, rows = call.scene, call.q.shape[:3]
+    tile = _tiling("forward", call, scene)
+    n_splits = _splits(call, scene, tile)
+    out, log_sum = call.q.new_empty(*rows, call.v.shape[-1]), call.query_position.new_empty(rows)
+    part_out, part_log_sum = out, log_sum
+    if n_splits > 1:
+        part_out, part_log_sum = (log_sum.new_empty(n_splits, *t.shape) for t in (out, log_sum))
+    forward_kernel[(_programs(call.q, tile.queries), n_splits)](
+        out_ptr=part_out, log_sum_ptr=part_log_sum, SPLITS=n_splits, **_shared(call, scene, tile)
+    )
+    if n_splits > 1:
+        _join(merge_kernel, (part_out, part_log_sum, out, log_sum), n_splits)
     return out, log_sum
 
 
 def backward(
-    call: Call, out: Tensor, log_sum: Tensor, grad_out: Tensor, learns_bias: bool, learns_position: bool
+    call: Call,
+    out: Tensor,
+    log_sum: Tensor,
+    grad_out: Tensor,
+    learns_bias: bool,
+    learns_position: bool,
+    grad_log_sum: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """Gradients in the order of the call's tensors; those not learned are empty."""
     call = _aligned(call)
-    grad_out = grad_out if grad_out.stride(-1) == 1 else grad_out.contiguous()
-    batch, heads, n_queries, _ = call.q.shape
-    n_keys = call.k.shape[2]
-    grad_q, grad_k, grad_v = (t.new_empty(t.shape) for t in (call.q, call.k, call.v))
-    per_query, per_key = (batch, heads, n_queries), (batch, heads, n_keys)
-    new = call.e2.new_empty
-    delta = new(per_query)
-    grad_alpha, grad_e2 = (new(per_query if learns_bias else (0,)) for _ in range(2))
-    grad_weight = new(per_key if learns_bias and call.log_weight is not None else (0,))
-    grad_gaze = new((*per_query, 2) if learns_position else (0,))
-    grad_place = new((*per_key, 2) if learns_position else (0,))
-    strides = (
-        *call.q.stride()[:3], *call.k.stride()[:3], *call.v.stride()[:3], *grad_out.stride()[:3]
-    )  # fmt: skip
-    learned = {"LEARN_BIAS": learns_bias, "LEARN_POSITION": learns_position}
-
-    tile = _tiling("query_side", call)
-    lists = visits(call, tile)
-    query_side_kernel[(triton.cdiv(n_queries, tile.queries), batch * heads)](
-        call.q, call.k, call.v, out, log_sum, grad_out,
-        *_geometry(call), *_list_tensors(call, lists),
-        delta, grad_q, grad_alpha, grad_e2, grad_gaze,
-        *strides, *_geometry_strides(call, lists),
-        heads, n_queries, n_keys, call.scale,
-        **_constants(call, tile), **learned,
-    )  # fmt: skip
-    tile = _tiling("key_side", call)
-    lists = visits(call, tile, transposed=True)
-    key_side_kernel[(triton.cdiv(n_keys, tile.keys), batch * heads)](
-        call.q, call.k, call.v, log_sum, delta, grad_out,
-        *_geometry(call), *_list_tensors(call, lists),
-        grad_k, grad_v, grad_weight, grad_place,
-        *strides, *_geometry_strides(call, lists),
-        heads, n_queries, n_keys, call.scale,
-        **_constants(call, tile), **learned,
-    )  # fmt: skip
-    return (
-        grad_q,
-        grad_k,
-        grad_v,
-        grad_gaze.sum(1).sum_to_size(call.query_position.shape) if learns_position else grad_gaze,
-        grad_place.sum(1).sum_to_size(call.key_position.shape) if learns_position else grad_place,
-        grad_weight
-        if call.log_weight is None or not learns_bias
-        else grad_weight.sum(1).sum_to_size(call.log_weight.shape),
-        grad_alpha.sum((0, 2)).sum_to_size(call.coefficients.shape) if learns_bias else grad_alpha,
-        grad_e2.sum((0, 2)).sum_to_size(call.e2.shape) if learns_bias else grad_e2,
-    )
+    scene = call.scene
+    if grad_out.stride(-1) != 1 or _is_wide(grad_out):
+        grad_out = grad_out.contiguous()
+    upstream = {
+        "grad_out_ptr": grad_out,
+        "log_sum_ptr": log_sum,
+        **_strides("o", "m", grad_out),
+        "LEARN_BIAS": learns_bias,
+        "LEARN_POSITION": learns_position,
+    }
+    grad_log_sum = None if grad_log_sum is None else grad_log_sum.contiguous()
+    grad_q, sums = _query_side(call, scene, out, grad_log_sum, upstream)
+    grad_k, grad_v, grad_weight, grad_place = _key_side(call, scene, sums[0], upstream)
+    nothing = sums.new_empty(0)
+    grads = [grad_q, grad_k, grad_v, nothing, nothing, nothing, nothing, nothing]
+    if learns_position:
+        grads[3] = _per_position(sums[-call.key_position.shape[-1] :], call.query_position)
+        grads[4] = _per_position(grad_place, call.key_position)
+    if learns_bias:
+        grads[5] = (
+            nothing if call.log_weight is None else grad_weight.sum(1).sum_to_size(call.log_weight.shape)
+        )
+        grads[6], grads[7] = _per_parameter(sums[1], call.coefficients), _per_parameter(sums[2], call.e2)
+    return tuple(grads)
 
 
-def visits(call: Call, tile: Tiling, *, transposed: bool = False) -> BlockLists | None:
-    """Lists of key blocks for each query block (`transposed`: the reverse); None without a radius."""
-    if call.radius is None:
+def _query_side(
+    call: Call, scene: Layout, out: Tensor, grad_log_sum: Tensor | None, upstream: dict
+) -> tuple[Tensor, Tensor]:
+    """Gradient of q, and the sums (1 to 6, batch, heads, n_queries) that `query_side_kernel` names."""
+    tile = _tiling("query_side", call, scene, upstream["LEARN_POSITION"])
+    n_splits = _splits(call, scene, tile)
+    rows = call.q.shape[:3]
+    n_sums = 1 + 2 * upstream["LEARN_BIAS"] + call.key_position.shape[-1] * upstream["LEARN_POSITION"]
+    grad_q, sums = call.q.new_empty(call.q.shape), call.query_position.new_empty(n_sums, *rows)
+    part_q, part_sums = grad_q, sums
+    if n_splits > 1:
+        part_q = sums.new_empty(n_splits, *call.q.shape)
+        part_sums = sums.new_empty(2 * n_sums, n_splits, *rows)
+    query_side_kernel[(_programs(call.q, tile.queries), n_splits)](
+        out_ptr=out, grad_log_sum_ptr=grad_log_sum, grad_q_ptr=part_q, sums_ptr=part_sums, SPLITS=n_splits,
+        **_shared(call, scene, tile), **upstream,
+    )  # fmt: skip
+    if n_splits > 1:
+        _join(join_kernel, (part_q, part_sums, grad_q, sums), n_splits, SUMS=n_sums)
+    return grad_q, sums
+
+
+def _join(kernel, tensors: tuple[Tensor, ...], n_splits: int, **constants: int) -> None:
+    """Join the splits of all rows: parts of content and sums, then what becomes of them."""
+    *_, content, sums = tensors
+    dim, n_rows = content.shape[-1], content[..., 0].numel()
+    kernel[(triton.cdiv(n_rows, MERGED_ROWS),)](
+        *tensors, n_rows, DIM=dim, BLOCK_D=padded(dim), BLOCK_M=MERGED_ROWS, SPLITS=n_splits,
+        ACC=_accumulator(sums), **constants, **COMPILER,
+    )  # fmt: skip
+
+
+def _key_side(call: Call, scene: Layout, delta: Tensor, upstream: dict) -> tuple[Tensor, ...]:
+    """Gradients of k and v; for each of their heads also those of log_weight and, by axis, of the keys' positions."""
+    tile = _tiling("key_side", call, scene, upstream["LEARN_POSITION"])
+    per_key = call.k.shape[:3]
+    weighted = upstream["LEARN_BIAS"] and call.log_weight is not None
+    n_dims = call.key_position.shape[-1] if upstream["LEARN_POSITION"] else 0
+    grad_k, grad_v = call.k.new_empty(call.k.shape), call.v.new_empty(call.v.shape)
+    grad_weight, grad_place = delta.new_empty(per_key if weighted else 0), delta.new_empty(n_dims, *per_key)
+    key_side_kernel[(_programs(call.k, tile.keys),)](
+        delta_ptr=delta, grad_k_ptr=grad_k, grad_v_ptr=grad_v, grad_weight_ptr=grad_weight,
+        grad_place_ptr=grad_place, **_shared(call, scene, tile, transposed=True), **upstream,
+    )  # fmt: skip
+    return grad_k, grad_v, grad_weight, grad_place
+
+
+def _per_position(grad: Tensor, position: Tensor) -> Tensor:
+    """Sum gradients (n_dims, batch, heads, n) over heads, and over what shares a position."""
+    return grad.sum(2).movedim(0, -1).sum_to_size(position.shape).contiguous()
+
+
+def _per_parameter(grad: Tensor, value: Tensor | float) -> Tensor:
+    """Sum a gradient (batch, heads, n_queries) to the shape of a parameter of the heads; of a number there is none."""
+    return grad.sum((0, 2)).sum_to_size(value.shape) if isinstance(value, Tensor) else grad.new_zeros(1)
+
+
+def visits(call: Call, scene: Layout, tile: Tiling, *, transposed: bool = False) -> BlockLists | None:
+    """Lists of key blocks for each query block (`transposed`: the reverse); None where no block can be skipped.
+
+    Both tensors have one axis more than those of `lists.block_lists`, the second: of size 1, or a list for each head
+    where each has a radius.
+    """
+    if not _is_listed(call):
         return None
-    sides = [
-        (call.query_position.expand(-1, call.q.shape[2], -1), None, tile.queries),
-        (call.key_position, call.log_weight, tile.keys),
-    ]
-    (row, row_weight, row_block), (column, column_weight, column_block) = sides[::-1] if transposed else sides
-    n_layouts = call.n_position_batches
-    n_rows, n_columns = triton.cdiv(row.shape[1], row_block), triton.cdiv(column.shape[1], column_block)
+    name = ("visits", call.q.shape[2], tile.queries, tile.keys, transposed)
+    return scene.keep(name, lambda: _make_visits(call, scene, tile, transposed))
+
+
+class _Side(NamedTuple):
+    """Queries or keys, as rows or columns of the block lists."""
+
+    axes: Tensor
+    log_weight: Tensor | None
+    ids: Tensor | None
+    n: int
+    block: int
+
+
+def _make_visits(call: Call, scene: Layout, tile: Tiling, transposed: bool) -> BlockLists:
+    query_ids, key_ids = call.sequences or (None, None)
+    row = _Side(_axes(scene.query_axes(), call), None, query_ids, call.q.shape[2], tile.queries)
+    column = _Side(_axes(scene.key_axes(), call), call.log_weight, key_ids, call.k.shape[2], tile.keys)
+    if transposed:
+        row, column = column, row
+    n_radii = call.radius.shape[0] if isinstance(call.radius, Tensor) else 1
+    shape = (scene.n_layouts, n_radii, triton.cdiv(row.n, row.block))
     lists = BlockLists(
-        row.new_empty(n_layouts, n_rows, dtype=torch.int32),
-        row.new_empty(n_layouts, n_rows, n_columns, dtype=torch.int32),
+        row.axes.new_empty(shape, dtype=torch.int32),
+        row.axes.new_empty(*shape, triton.cdiv(column.n, column.block), dtype=torch.int32),
     )
-    visits_kernel[(n_rows, n_layouts)](
-        row, column, row_weight, column_weight, call.radius, *lists,
-        _batch_stride(row), row.stride(1), _batch_stride(column), column.stride(1),
-        _batch_stride(row_weight), _batch_stride(column_weight),
-        row.shape[1], column.shape[1], call.radius.shape[0],
-        BLOCK_ROWS=row_block, BLOCK_COLUMNS=column_block, CHUNK=max(1, CHUNK_POSITIONS // column_block),
-        ROWS_WEIGHTED=row_weight is not None, COLUMNS_WEIGHTED=column_weight is not None,
-        FAST=not INTERPRETING, **COMPILER,
+    visits_kernel[(lists.count.numel(),)](
+        row.axes, column.axes, row.log_weight, column.log_weight, row.ids, column.ids, *lists,
+        *_axis_strides(row.axes), *_axis_strides(column.axes),
+        *(_batch_stride(t) for t in (row.log_weight, column.log_weight, row.ids, column.ids)),
+        call.radius, _step(call.radius), n_radii, row.n, column.n,
+        BLOCK_ROWS=row.block, BLOCK_COLUMNS=column.block, CHUNK=max(1, CHUNK_POSITIONS // column.block),
+        DIMS=len(row.axes), ROWS_WEIGHTED=row.log_weight is not None, COLUMNS_WEIGHTED=column.log_weight is not None,
+        BOUNDED=call.radius is not None, CAUSAL=call.causal, SEQUENCED=call.sequences is not None,
+        TRANSPOSED=transposed, FAST=FAST, **COMPILER,
     )  # fmt: skip
     return lists
 
 
-def _tiling(kernel: str, call: Call) -> Tiling:
-    dim = max(_padded(call.q.shape[-1]), _padded(call.v.shape[-1]))
-    return tiling(kernel, dim, call.q.dtype, call.q.shape[2])
+def _is_listed(call: Call) -> bool:
+    """Whether blocks can be skipped; a mask of pairs hides within blocks alone."""
+    return call.radius is not None or call.causal or call.sequences is not None
 
 
-def _padded(dim: int) -> int:
-    return max(16, triton.next_power_of_2(dim))
+def _kept(call: Call, scene: Layout) -> float:
+    """Fraction of the blocks of 64 that are visited; 1 where no layout would keep the answer."""
+    if call.layout is None or not _is_listed(call):
+        return 1.0
+
+    def count() -> float:
+        lists = _make_visits(call, scene, Tiling(64, 64, 4, 1), False)
+        return float(lists.count.sum()) / lists.index.numel()
+
+    return scene.keep(("kept", call.q.shape[2]), count)
+
+
+def _tiling(kernel: Kernel, call: Call, scene: Layout, learns_position: bool = False) -> Tiling:
+    if INTERPRETING:
+        return Tiling(32, 32, 4, 1)
+    dim = max(padded(call.q.shape[-1]), padded(call.v.shape[-1]))
+    return tiling(
+        kernel, dim, call.q.dtype, call.q.shape[2], kept=_kept(call, scene), learns_position=learns_position
+    )
+
+
+def _splits(call: Call, scene: Layout, tile: Tiling) -> int:
+    programs = _programs(call.q, tile.queries)
+    return splits(tile, call.k.shape[2], _kept(call, scene), programs, processors(call.q.device))
+
+
+def _programs(rows: Tensor, block: int) -> int:
+    """Programs for all blocks of rows (batch, heads, n, dim)."""
+    batch, heads, n, _ = rows.shape
+    return triton.cdiv(n, block) * batch * heads
 
 
 def _aligned(call: Call) -> Call:
@@ -166,38 +232,83 @@ def _aligned(call: Call) -> Call:
     def dense(tensor: Tensor | None) -> Tensor | None:
         return tensor if tensor is None or tensor.stride(-1) == 1 else tensor.contiguous()
 
+    if call.wide == torch.float64:
+        call = call.tensors()  # numbers as arguments are 32-bit
+    content = {name: dense(getattr(call, name)) for name in ("q", "k", "v", "log_weight", "mask")}
+    query_ids, key_ids = call.sequences or (None, None)
+    sequences = (
+        None if query_ids is None or key_ids is None else (query_ids.contiguous(), key_ids.contiguous())
+    )
+    heads = {name: getattr(call, name) for name in ("coefficients", "e2", "radius")}
     return call._replace(
-        q=dense(call.q),
-        k=dense(call.k),
-        v=dense(call.v),
-        query_position=dense(call.query_position),
-        key_position=dense(call.key_position),
-        log_weight=dense(call.log_weight),
-        coefficients=call.coefficients.contiguous(),
-        e2=call.e2.contiguous(),
-        radius=None if call.radius is None else call.radius.contiguous(),
+        sequences=sequences,
+        **content,
+        **{n: t.contiguous() if isinstance(t, Tensor) else t for n, t in heads.items()},
     )
 
 
-def _geometry(call: Call) -> tuple[Tensor | None, ...]:
-    return (
-        call.query_position, call.key_position, call.log_weight, call.coefficients, call.e2, call.radius
-    )  # fmt: skip
+def _shared(call: Call, scene: Layout, tile: Tiling, *, transposed: bool = False) -> dict[str, object]:
+    """What the three kernels are told alike."""
+    gaze, place = _axes(scene.query_axes(), call), _axes(scene.key_axes(), call)
+    lists = visits(call, scene, tile, transposed=transposed)
+    (stride_ga, stride_gb, step_gaze), (stride_pa, stride_pb, _) = _axis_strides(gaze), _axis_strides(place)
+    return {
+        "q_ptr": call.q, "k_ptr": call.k, "v_ptr": call.v,
+        **_strides("q", "m", call.q), **_strides("k", "n", call.k), **_strides("v", "n", call.v),
+        "gaze_ptr": gaze, "stride_ga": stride_ga, "stride_gb": stride_gb, "step_gaze": step_gaze,
+        "place_ptr": place, "stride_pa": stride_pa, "stride_pb": stride_pb,
+        "weight_ptr": call.log_weight, "stride_wb": _batch_stride(call.log_weight),
+        **_list_arguments(lists), **_pair_arguments(call),
+        "alpha": call.coefficients, "step_alpha": _step(call.coefficients),
+        "e2": call.e2, "step_e2": _step(call.e2),
+        "radius": call.radius, "step_radius": _step(call.radius),
+        "heads": call.q.shape[1], "n_queries": call.q.shape[2], "n_keys": call.k.shape[2], "scale": call.scale,
+        **_constants(call, tile),
+    }  # fmt: skip
 
 
-def _list_tensors(call: Call, lists: BlockLists | None) -> tuple[Tensor | None, Tensor | None]:
-    return (None, None) if lists is None else (lists.count, lists.index)
+def _strides(name: str, row: str, tensor: Tensor) -> dict[str, int]:
+    return {f"stride_{name}{axis}": tensor.stride(i) for i, axis in enumerate(("b", "h", row))}
 
 
-def _geometry_strides(call: Call, lists: BlockLists | None) -> tuple[int, ...]:
-    gaze, place = call.query_position, call.key_position
-    one_gaze = gaze.shape[1] == 1
-    shared_list = lists is None or lists.count.shape[0] == 1
-    return (
-        _batch_stride(gaze), 0 if one_gaze else gaze.stride(1), _batch_stride(place), place.stride(1),
-        _batch_stride(call.log_weight), 0 if shared_list else lists.count.shape[1],
-        *(int(t is not None and t.shape[0] > 1) for t in (call.coefficients, call.e2, call.radius)),
-    )  # fmt: skip
+def _list_arguments(lists: BlockLists | None) -> dict[str, object]:
+    if lists is None:
+        return {"count_ptr": None, "index_ptr": None, "stride_lb": 0, "stride_lh": 0}
+    layouts, radii, _ = lists.count.shape
+    by_image, by_head, _ = lists.count.stride()
+    return {
+        "count_ptr": lists.count,
+        "index_ptr": lists.index,
+        "stride_lb": by_image if layouts > 1 else 0,
+        "stride_lh": by_head if radii > 1 else 0,
+    }
+
+
+def _pair_arguments(call: Call) -> dict[str, object]:
+    query_ids, key_ids = call.sequences or (None, None)
+    shown = None if call.mask is None else call.mask.expand(*call.q.shape[:3], -1).view(torch.uint8)
+    return {
+        "mask_ptr": shown,
+        "query_ids_ptr": query_ids,
+        "key_ids_ptr": key_ids,
+        **(
+            dict.fromkeys(("stride_mb", "stride_mh", "stride_mm"), 0)
+            if shown is None
+            else _strides("m", "m", shown)
+        ),
+        "stride_ib": _batch_stride(query_ids),
+        "stride_jb": _batch_stride(key_ids),
+    }
+
+
+def _axes(axes: Tensor, call: Call) -> Tensor:
+    """Coordinates (n_dims, batch or 1, n or 1) in the type of the scores."""
+    return axes.to(call.wide)
+
+
+def _axis_strides(axes: Tensor) -> tuple[int, int, int]:
+    """Steps from axis to axis, image to image and position to position; 0 where one is shared."""
+    return axes.stride(0), axes.stride(1) if axes.shape[1] > 1 else 0, int(axes.shape[2] > 1)
 
 
 def _batch_stride(tensor: Tensor | None) -> int:
@@ -205,23 +316,43 @@ def _batch_stride(tensor: Tensor | None) -> int:
     return 0 if tensor is None or tensor.shape[0] == 1 else tensor.stride(0)
 
 
+def _step(value: Tensor | float | None) -> int | None:
+    """Step from head to head, 0 where all share it; None for a number, which is no pointer."""
+    return int(value.shape[0] > 1) if isinstance(value, Tensor) else None
+
+
+def _is_wide(content: Tensor) -> bool:
+    """Whether the offset of a row within its head can pass 32 bits."""
+    return content.shape[2] * content.stride(2) >= 2**31
+
+
+def _accumulator(tensor: Tensor) -> tl.dtype:
+    return tl.float64 if tensor.dtype == torch.float64 else tl.float32
+
+
 def _constants(call: Call, tile: Tiling) -> dict[str, object]:
-    half = call.q.dtype == torch.bfloat16
     return {
         "DIM": call.q.shape[-1],
         "DIM_V": call.v.shape[-1],
-        "BLOCK_D": _padded(call.q.shape[-1]),
-        "BLOCK_DV": _padded(call.v.shape[-1]),
+        "BLOCK_D": padded(call.q.shape[-1]),
+        "BLOCK_DV": padded(call.v.shape[-1]),
         "BLOCK_M": tile.queries,
         "BLOCK_N": tile.keys,
+        "GROUP": call.q.shape[1] // call.k.shape[1],
+        "DIMS": call.key_position.shape[-1],
         "KIND": KINDS[call.bias],
         "WEIGHTED": call.log_weight is not None,
         "BOUNDED": call.radius is not None,
+        "MASKED": call.mask is not None,
+        "CAUSAL": call.causal,
+        "SEQUENCED": call.sequences is not None,
+        "LISTED": _is_listed(call),
         "EVEN": call.k.shape[2] % tile.keys == 0,
-        "UPCAST": INTERPRETING and half,
-        "FAST": not INTERPRETING,
+        "UPCAST": INTERPRETING and call.q.dtype == torch.bfloat16,
+        "WIDE": any(_is_wide(t) for t in (call.q, call.k, call.v)),
+        "FAST": FAST,
         "PRECISION": call.precision,
-        "ACC": tl.float64 if call.q.dtype == torch.float64 else tl.float32,
+        "ACC": _accumulator(call.q),
         "num_warps": tile.warps,
         "num_stages": tile.stages,
         **COMPILER,

@@ -103,7 +103,7 @@ class Channel:
         return float(chi2.sf(self.deviance, self.df)) if self.df > 0 else np.nan
 
     def gain(self, frequencies_cpi: ArrayLike) -> Array:
-        """Power gain, 1 at its maximum and 1/2 at the ends of the bandwidth; NaN if not determined."""
+        """Power gain at frequencies of any shape, 1 at its maximum and 1/2 at the bandwidth's ends; NaN if unknown."""
         x = np.log2(np.asarray(frequencies_cpi, dtype=float))
         if self.model is None or not self.model.gain.own:
             return np.exp2(-((2 * (x - np.log2(self.center_cpi)) / self.bandwidth_octaves) ** 2))

@@ -28,7 +28,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL's mode L
 MARGIN = 0.1  # the paper's epsilon: how far inside [0, 1] a moved pixel comes to lie
 Scale = Literal["code", "luminance"]
 
@@ -47,21 +46,6 @@ class Stimuli:
 
     images: Tensor
     n_clipped: Tensor
-
-
-def to_grey(images: Tensor) -> Tensor:
-    """Luma of images by ITU-R BT.601; shape (n, 1 or 3, height, width) -> (n, height, width).
-
-    Raises
-    ------
-    ValueError
-        If there are neither one nor three channels.
-    """
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"images must be of shape (n, 1 or 3, height, width); got {tuple(images.shape)}")
-    if images.shape[1] == 1:
-        return images[:, 0]
-    return torch.einsum("nchw,c->nhw", images, images.new_tensor(LUMA))
 
 
 def to_scale(codes: Tensor, scale: Scale) -> Tensor:

@@ -6,9 +6,9 @@ code[row] || code[column] || code[is the target], cut to the width that there is
 G(rows apart) + G(columns apart), a cross and no disc, and the mark of the target is a weak one: codes 0 and 1 have a
 cosine of .88.
 
-Departure: the published table is fitted by Adam from random numbers (`fitted_table`). The matrix of those cosines has
-an exact square root, which takes no time and depends on no optimiser (`position_table`); both have the cosines, and the
-norm that random numbers start with.
+Departure: the published table is fitted by Adam from random numbers. The matrix of those cosines has an exact square
+root, which takes no time and depends on no optimiser (`position_table`); both have the cosines, and the norm that
+random numbers start with.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cogattn.psychophysics.scanpath.layouts.items import Array
 
@@ -56,48 +55,6 @@ def position_table(n: int, *, columns: int = COLUMNS, sigma: float = SIGMA, seed
     turned = root @ np.linalg.qr(drawn)[0].T
     codes = turned / np.linalg.norm(turned, axis=1, keepdims=True) * np.sqrt(columns)
     return torch.from_numpy(codes).float()
-
-
-def fitted_table(
-    n: int,
-    *,
-    columns: int = COLUMNS,
-    sigma: float = SIGMA,
-    seed: int = 0,
-    learning_rate: float = 1e-2,
-    max_steps: int = 10_000,
-    tolerance: float = 1e-3,
-) -> Tensor:
-    """Return codes fitted to these cosines as published: Adam from standard normal numbers.
-
-    Parameters
-    ----------
-    n, columns, sigma
-        As in `position_table`.
-    seed : int
-        Of the numbers that it starts from.
-    learning_rate, max_steps : float and int
-        Published: 1e-2 and 10,000.
-    tolerance : float
-        Ends once all cosines are so near, and the norms relative to their mean.
-
-    Returns
-    -------
-    Tensor, shape (n, columns)
-    """
-    wanted = torch.from_numpy(target_cosines(n, sigma=sigma)).float()
-    start = np.random.default_rng(seed).standard_normal((n, columns))
-    codes = torch.from_numpy(start).float().requires_grad_()
-    optimiser = torch.optim.Adam([codes], lr=learning_rate)
-    for _ in range(max_steps):
-        norms, unit = codes.norm(dim=1), functional.normalize(codes, dim=1)
-        off, uneven = unit @ unit.T - wanted, norms - norms.mean()
-        if max(off.detach().abs().max(), (uneven / norms.mean()).detach().abs().max()) < tolerance:
-            break
-        optimiser.zero_grad()
-        ((off.square().sum() + uneven.square().mean()) / (n * max(n - 1, 1))).backward()
-        optimiser.step()
-    return codes.detach()
 
 
 def place_codes(table: Tensor, row: Tensor, column: Tensor, is_target: Tensor, *, width: int) -> Tensor:

@@ -3,6 +3,9 @@
 The network sees a scene once, at the image's own size, and is read at a middle and at a late depth. A cell of a feature
 map counts by the part of it that the object covers: its outline where there is one, else its box. A target that is told
 by a picture is passed through the network too, its surround mirrored outwards so that no border of ours is part of it.
+
+A network with a fovea of its own (`cogattn.vision.glances`) looks at each object in turn: what is said of an object is
+what is seen of it when it is looked at, at a pass for each.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from cogattn.kernels import box_means
 from cogattn.psychophysics.scanpath.layouts.items import Array, Layout
 from cogattn.psychophysics.scanpath.layouts.masks import pixels_in
 from cogattn.vision.fovea import Backbone, Level
+from cogattn.vision.glances import Glances, has_own_fovea
 from cogattn.vision.scenes.scene import Box, Picture, SceneObject, pixels
 
 Features = NDArray[np.float32]
@@ -76,10 +80,9 @@ def see(layout: Layout, backbone: Backbone) -> Seen:
         raise DataError(
             f"appearance must be none where a scene has no image for a network to look at; got none ({layout.name})"
         )
-    levels = backbone(_batch(scene.picture))
-    objects = tuple(_over_objects(level, scene.objects, scene.size_px) for level in levels)
+    objects = _of_objects(layout, backbone, _batch(scene.picture))
     shown = None if scene.target is None else scene.target.picture
-    target = None if shown is None else _over_picture(backbone, shown)
+    target = None if shown is None else _over_picture(backbone, shown, layout.scale)
     if not all(np.isfinite(array).all() for array in (*objects, *(target or ()))):
         raise DataError(
             f"a network's features must be finite; got others from {backbone.name} ({layout.name})"
@@ -92,6 +95,19 @@ def _batch(picture: Picture) -> Tensor:
     image = torch.from_numpy(np.ascontiguousarray(pixels(picture)))
     channels = image.expand(3, *image.shape) if image.dim() == 2 else image.movedim(-1, 0)
     return channels[None].contiguous()
+
+
+def _of_objects(layout: Layout, backbone: Backbone, image: Tensor) -> tuple[Features, ...]:
+    """Mean features of objects, one array a depth."""
+    things, size = layout.scene.objects, layout.scene.size_px
+    if not has_own_fovea(backbone):
+        return tuple(_over_objects(level, things, size) for level in backbone(image))
+    glances = Glances(backbone, image, pixels_per_degree=layout.scale)
+    looked = [
+        [_over_objects(level, [thing], size) for level in glances.levels(gaze)]
+        for thing, gaze in zip(things, torch.from_numpy(layout.position_deg).float().split(1), strict=True)
+    ]
+    return tuple(np.concatenate(depth) for depth in zip(*looked, strict=True))
 
 
 def _over_objects(level: Level, objects: Sequence[SceneObject], size_px: tuple[int, int]) -> Features:
@@ -120,10 +136,15 @@ def _share_of_cells(polygon_px: Array, level: Level, size_px: tuple[int, int]) -
     return functional.avg_pool2d(padded[None, None], stride)[0, 0].numpy()
 
 
-def _over_picture(backbone: Backbone, picture: Picture) -> tuple[Features, ...]:
+def _over_picture(backbone: Backbone, picture: Picture, scale: float) -> tuple[Features, ...]:
+    """Mean features of a target's picture, which is looked at in its middle."""
     image = _batch(picture)
     height, width = image.shape[-2:]
     down, across = min(SURROUND_PX, height - 1), min(SURROUND_PX, width - 1)
     mirrored = functional.pad(image, (across, across, down, down), mode="reflect")
     box = (float(across), float(down), float(across + width), float(down + height))
-    return tuple(_over_boxes(level, [box])[0] for level in backbone(mirrored))
+    if has_own_fovea(backbone):
+        levels = Glances(backbone, mirrored, pixels_per_degree=scale).levels(torch.zeros(1, 2))
+    else:
+        levels = backbone(mirrored)
+    return tuple(_over_boxes(level, [box])[0] for level in levels)

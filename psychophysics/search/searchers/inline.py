@@ -1,9 +1,12 @@
-"""A fovea inside the network, between its stages, which moves with every fixation.
+"""A fovea inside the network, which moves with every fixation: between its stages, or in its attention.
 
 The first stages do not depend on fixation: they are computed once a display, in display coordinates, and a fixation
 only runs the rest. In a VGG, whose stages open with a 2 x 2 pooling layer, that layer averages over windows that grow
 in rings of one degree, with eccNET's slopes and within eccNET's fovea. A network that strides by itself has the input
 of each stage averaged over windows that grow smoothly; one preset names both.
+
+In a vision transformer patches count by their eccentricity (`cogattn.attention.fixations`) in all blocks after the
+first depth that is compared.
 
 That is all that there is of eccNET here. eccNET itself is `cogattn.psychophysics.search.eccnet`: there the grid moves
 with the fixation in a window twice as wide, rings are counted from the middle cell of each grid, the target is one
@@ -18,8 +21,10 @@ Gupta, Zhang, Wu, Wolfe, Kreiman (2021), NeurIPS 34, section 2 and its public co
 from __future__ import annotations
 
 import copy
+import functools
 import math
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -27,6 +32,7 @@ from numpy.typing import NDArray
 from timm.models import FeatureListNet
 from torch import Tensor, nn
 
+from cogattn.attention.foveated import FoveatedTransformer
 from cogattn.errors import ObserverError
 from cogattn.kernels import box_means, box_pool, ring_boxes, ring_windows
 from cogattn.kernels.winograd import hasten
@@ -36,7 +42,8 @@ from cogattn.psychophysics.search.displays.display import Display
 from cogattn.psychophysics.search.searchers.matching import MatchingSearcher
 from cogattn.psychophysics.search.searchers.searching import Places
 from cogattn.psychophysics.search.searchers.templates import as_rgb, match_maps, normalised
-from cogattn.vision.fovea import FoveatedField, Level, image_inputs
+from cogattn.vision.fovea import Backbone, FoveatedField, Level, image_inputs
+from cogattn.vision.glances import Glances
 from cogattn.vision.retina import INTEGRATIONS, Integration
 from cogattn.vision.scenes.scene import Scene
 
@@ -44,6 +51,66 @@ Array = NDArray[np.float64]
 
 FOVEA_DEG = 4
 """Radius of eccNET's fovea; with its rounded pixels per degree 4.27 in effect."""
+
+
+class Glance(NamedTuple):
+    """An image before it is looked at, and what is seen of it."""
+
+    first: Level
+    """What does not depend on fixation."""
+    levels: Callable[[Tensor], list[Level]]
+    """From gazes (n_gazes, 2) to all levels, the maps of the later ones (n_gazes, channels, height, width)."""
+
+
+class Inline(Protocol):
+    """A network with a fovea inside."""
+
+    def glance(self, images: Tensor, pixels_per_degree: float) -> Glance:
+        """Return images (1, 3, height, width) before they are looked at."""
+        ...
+
+    def at_gaze(self, images: Tensor) -> list[Level]:
+        """Return the levels of images (1, 3, height, width) that are all fovea."""
+        ...
+
+
+def inline_of(network: Network, integration: Integration, *, n_levels: int) -> Inline:
+    """Return a network with the fovea that its layers can have; raise ObserverError where they can have none."""
+    if isinstance(network.module, FoveatedTransformer):
+        return InlineTransformer(network, n_levels=n_levels, flat=integration == INTEGRATIONS["uniform"])
+    return InlineNetwork(network, integration, n_levels=n_levels)
+
+
+class InlineTransformer:
+    """A vision transformer with a fovea in its attention.
+
+    Parameters
+    ----------
+    network : Network
+        Its module is a `FoveatedTransformer`; its fovea begins after the first depth, or later if it is to.
+    n_levels : int
+        Depths that are compared.
+    flat : bool
+        See as well everywhere as at gaze.
+    """
+
+    def __init__(self, network: Network, *, n_levels: int = 3, flat: bool = False) -> None:
+        self.backbone = Backbone(network, n_levels=n_levels)
+        own, indices = cast(FoveatedTransformer, network.module).fovea.first_block, self.backbone.indices
+        self._none = indices[-1] + 1
+        self.first_block = self._none if flat else max(own, indices[0] + 1)
+
+    def glance(self, images: Tensor, pixels_per_degree: float) -> Glance:
+        """Return images (1, 3, height, width) before they are looked at."""
+        return self._glance(images, pixels_per_degree, self.first_block)
+
+    def at_gaze(self, images: Tensor) -> list[Level]:
+        """Return the levels of images (1, 3, height, width) that are all fovea: of which all patches count alike."""
+        return self._glance(images, 1.0, self._none).levels(images.new_zeros(1, 2))
+
+    def _glance(self, images: Tensor, pixels_per_degree: float, first_block: int) -> Glance:
+        seen = Glances(self.backbone, images, pixels_per_degree=pixels_per_degree, first_block=first_block)
+        return Glance(seen.early[0], seen.levels)
 
 
 class InlineNetwork:
@@ -73,12 +140,22 @@ class InlineNetwork:
         ]
         if len(convolutional) < n_levels or len(set(strides)) == 1:
             raise ObserverError(
-                f"fovea.place = inline needs a convolutional network of at least {n_levels} stages; got "
-                f"{network.name}; use fovea.place = late"
+                f"fovea.place = inline needs a convolutional network of at least {n_levels} stages, or a vision "
+                f"transformer with observer.fovea; got {network.name}; use fovea.place = late"
             )
         chosen = convolutional[-n_levels:]
         self.strides = [strides[i] for i in chosen]
         self.parts = _cut(network.module, chosen)
+
+    def glance(self, images: Tensor, pixels_per_degree: float) -> Glance:
+        """Return images (1, 3, height, width) before they are looked at."""
+        size, first = (images.shape[-2], images.shape[-1]), self.start(images)
+        see = functools.partial(self.levels, first, image_size=size, pixels_per_degree=pixels_per_degree)
+        return Glance(Level(first, self.strides[0]), see)
+
+    def at_gaze(self, images: Tensor) -> list[Level]:
+        """Return the levels of images (1, 3, height, width) that are all fovea."""
+        return self.glance(images, float(max(images.shape[-2:]))).levels(images.new_zeros(1, 2))
 
     def start(self, images: Tensor) -> Tensor:
         """Return the first level of images (n, 3, height, width): what does not depend on fixation."""
@@ -178,11 +255,11 @@ class InlineSearcher(MatchingSearcher):
     Parameters
     ----------
     network : Network
-        A convolutional network of timm.
+        A convolutional network of timm, or a `FoveatedTransformer`.
     name : str
         What tables call it.
     preset : str
-        Of `cogattn.vision.retina.INTEGRATIONS`.
+        Of `cogattn.vision.retina.INTEGRATIONS`; a transformer's fovea is its own.
     gain, criterion, knows_distractors, n_levels, levels, targets
         As for `MatchingSearcher`.
     """
@@ -200,9 +277,9 @@ class InlineSearcher(MatchingSearcher):
         levels: LevelRule = "mean",
         targets: Knowledge = "all",
     ) -> None:
-        self.inline = InlineNetwork(network, INTEGRATIONS[preset], n_levels=n_levels)
+        self.inline = inline_of(network, INTEGRATIONS[preset], n_levels=n_levels)
         super().__init__(
-            self._as_at_gaze,
+            self.inline.at_gaze,
             name=name,
             integration=INTEGRATIONS["uniform"],
             gain=gain,
@@ -216,16 +293,6 @@ class InlineSearcher(MatchingSearcher):
         """Run the fixation-free stages once; `rng` is not used."""
         return InlineView(self, cast(Display, scene), places)  # checks refuse all but drawn displays
 
-    def _as_at_gaze(self, images: Tensor) -> list[Level]:
-        """Levels of an image that is all fovea: for what is known of targets and background."""
-        height, width = images.shape[-2:]
-        return self.inline.levels(
-            self.inline.start(images),
-            images.new_zeros(1, 2),
-            image_size=(height, width),
-            pixels_per_degree=float(max(height, width)),
-        )
-
 
 class InlineView:
     """A display as `InlineSearcher` sees it: the network's later stages are run again for every new gaze."""
@@ -236,9 +303,9 @@ class InlineView:
         kinds, self._expected = searcher.told(display, known)
         self._templates = [template.of_kinds(kinds) for template in known.templates]
         self._background = known.background
-        self._first = searcher.inline.start(as_rgb(display.image))
+        self._glance = searcher.inline.glance(as_rgb(display.image), display.scale)
         self._points = torch.from_numpy(places.points_deg)
-        self._first_match = self._match([Level(self._first, searcher.inline.strides[0])], first=0)
+        self._first_match = self._match([self._glance.first], first=0)
 
     def evidence(self, gaze_deg: Array) -> Array:
         """Return log likelihood ratios; see `View`."""
@@ -248,14 +315,7 @@ class InlineView:
     def matches(self, gaze_deg: Array) -> Array:
         """Return each level's match of each kind with every place, (n_levels, n_kinds, n_gazes, n_places)."""
         new, again = np.unique(np.asarray(gaze_deg), axis=0, return_inverse=True)
-        inline = self._searcher.inline
-        levels = inline.levels(
-            self._first,
-            torch.tensor(new, dtype=torch.float32),
-            image_size=(self._display.image.shape[0], self._display.image.shape[1]),
-            pixels_per_degree=self._display.scale,
-        )
-        later = self._match(levels[1:], first=1)
+        later = self._match(self._glance.levels(torch.tensor(new, dtype=torch.float32))[1:], first=1)
         first = np.broadcast_to(self._first_match, (1, *later.shape[1:]))
         return np.concatenate([first, later])[:, :, again.reshape(-1)]
 

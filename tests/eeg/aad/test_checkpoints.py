@@ -101,6 +101,7 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(aad, undisturbed, tmp_pat
     assert total <= N_SAVES  # nothing that was done is done again
 
 
+@pytest.mark.slow
 def test_a_training_that_is_stopped_again_and_again_ends_too(aad, undisturbed, tmp_path) -> None:
     for n_saves in range(1, N_SAVES + 1):
         with pytest.raises(Stop):
@@ -134,6 +135,7 @@ CHILD = """
 """
 
 
+@pytest.mark.slow
 def test_a_training_whose_process_was_killed_ends_as_an_undisturbed_one(aad, undisturbed, tmp_path) -> None:
     config, place = config_of(aad, "cnn"), tmp_path / "cell"
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(CHILD), config.canonical(), str(place)])

@@ -47,6 +47,7 @@ def test_a_flat_channel_may_be_refused(aad, tmp_path) -> None:
         aad.run_cell(config, cell)
 
 
+@pytest.mark.slow
 def test_what_a_bad_span_holds_has_no_say(aad, good_table, tmp_path) -> None:
     """4 of the 20 s of the first trial are marked, whatever they hold."""
     found = []

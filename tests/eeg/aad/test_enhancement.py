@@ -33,6 +33,7 @@ def enhanced(aad):
     return config, done, aad.trials_of(list(done.values()))
 
 
+@pytest.mark.slow
 def test_every_listener_has_a_cell_with_a_row_for_each_trial(enhanced) -> None:
     _, done, trials = enhanced
     cells = [cell for cell in done if isinstance(cell, EnhancementCell)]
@@ -70,6 +71,7 @@ def test_a_good_decoder_gains_and_the_summary_says_so(aad, enhanced) -> None:
         assert rows.loc[(decoder, "expected_error.cautious.10s"), "estimate"] <= 50
 
 
+@pytest.mark.slow
 def test_a_decoder_that_follows_nobody_gains_nothing(aad) -> None:
     config = aad.small(
         recordings={**LOUD, "unattended_gain": 1.0, "snr_db": -60}, decoders=["ridge"], control=False,
@@ -109,6 +111,7 @@ def test_what_a_decoder_is_worth_is_learned_on_other_trials_without_its_sounds()
     assert known_pieces(pool, [4]) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_sounds_of_a_table_are_mixed(aad, good_table) -> None:
     config = aad.table_config(good_table, intent=INTENT)
     aad.STUDY.check(config)

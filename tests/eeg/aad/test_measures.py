@@ -51,6 +51,7 @@ def test_intervals_of_accuracy_hold_the_populations(n: int) -> None:
     assert (hits / 2000 >= LEAST_COVERAGE).all(), hits / 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", N_LISTENERS)
 def test_intervals_of_the_switch_duration_hold_that_of_the_populations_curve(n: int) -> None:
     config, rng = AadConfig(), np.random.default_rng(n)

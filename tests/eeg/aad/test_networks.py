@@ -26,6 +26,7 @@ def session():
     return made.eeg, made.stream("attended"), made.stream("unattended")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cnn", "attention"])
 def test_a_reconstructor_decodes_unseen_trials(session, architecture) -> None:
     eeg, attended, unattended = session
@@ -38,6 +39,7 @@ def test_a_reconstructor_decodes_unseen_trials(session, architecture) -> None:
     np.testing.assert_array_equal(decoder.predict(eeg[8]), decoded[0])
 
 
+@pytest.mark.slow
 def test_the_classifier_decodes_unseen_trials_and_is_antisymmetric(session) -> None:
     eeg, attended, unattended = session
     model = SpeakerClassifier(SFREQ, training=TrainingSettings(n_epochs=15)).fit(

@@ -50,6 +50,7 @@ def test_the_interval_of_a_single_listeners_slope_holds_the_truth(n_trials: int,
     assert 0.9 <= share <= 0.995  # three standard errors about .95
 
 
+@pytest.mark.slow
 def test_the_interval_holds_in_pure_noise_where_trials_teach_each_other() -> None:
     def listener(seed: int) -> PerformanceCurve:
         rng = np.random.default_rng(seed)

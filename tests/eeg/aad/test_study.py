@@ -38,6 +38,7 @@ FEW = {
 }
 
 
+@pytest.mark.slow
 def test_every_decoder_decodes_better_than_the_control(aad, finished) -> None:
     results = aad.STUDY.summarise(finished.config, finished.trials)
     table = results.tables["accuracy"].set_index(["decoder", "window_s"])["accuracy"]
@@ -198,6 +199,7 @@ def test_the_scheme_of_validation_is_what_is_left_out(aad, validation, n_train) 
     assert decode(config, pool, "ridge").keys() == set(pool.own)
 
 
+@pytest.mark.slow
 def test_a_decoder_that_is_not_linear_can_be_refitted_too(aad) -> None:
     significance = {"method": "refit", "n_permutations": 19}
     config = aad.small(recordings=FEW, decoders=["cca"], control=False, significance=significance)
@@ -326,7 +328,11 @@ def test_published_accuracies_and_switch_durations_are_reproduced(shared_data, k
         assert abs(np.median(each) - MEDIAN_MESD_S[key]) < 0.06
 
 
-@pytest.mark.parametrize("onsets", ["onset_s", "trigger", "audio_channel"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "onsets",
+    ["onset_s", *(pytest.param(how, marks=pytest.mark.slow) for how in ("trigger", "audio_channel"))],
+)
 def test_continuous_recordings_and_sounds_in_a_table_are_decoded(aad, tmp_path, onsets) -> None:
     aad.table_folder(tmp_path, onsets=onsets)
     config = aad.table_config(tmp_path)

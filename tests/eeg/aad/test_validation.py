@@ -117,6 +117,7 @@ def test_chance_intervals_have_their_spread(n: int) -> None:
         chance_interval(n, dispersion=0.5)
 
 
+@pytest.mark.slow
 def test_refitted_permutations_are_exact_in_pure_noise_and_find_an_effect() -> None:
     p = [
         refit_permutation_p(

@@ -47,6 +47,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_every_figure_can_be_read(run_efr, name):
     results, _ = run_efr(RUNS[name])

@@ -73,6 +73,7 @@ def several(run_efr):
     return run_efr(config)[0]
 
 
+@pytest.mark.slow
 def test_the_summary_of_several_recordings_is_of_the_group(several):
     summary = several.summary.set_index("measure")
     assert set(summary["observer"]) == {"listeners"}

@@ -402,6 +402,7 @@ def test_units_that_a_data_set_is_said_to_have_are_believed(lab, eeg_files, load
         load(settings_of(*words, "uV"))
 
 
+@pytest.mark.slow
 def test_a_run_from_files_prints_its_table(lab, eeg_files, capsys):
     eeg = scalp((3, heard_envelope()))
     eeg_files.write_edf(lab / "a.bdf", eeg, SFREQ, NAMES, status=status(eeg.shape[1], (3, 7)))

@@ -17,7 +17,7 @@ from cogattn.eeg.efr.locking import (
     unresolved_rates,
     wander,
 )
-from cogattn.eeg.efr.steady import _amplitudes
+from cogattn.eeg.efr.steady import amplitudes_at
 from cogattn.eeg.efr.sweep_cutting import AS_RECORDED, ENVELOPE, FINE_STRUCTURE, by_polarity
 from cogattn.eeg.efr.sweeps import values_at
 from cogattn.eeg.recordings.simulate_talkers import coloured_noise
@@ -51,7 +51,7 @@ def locks_of(sweeps, onsets_s, rates, inverted=None) -> dict[str, list[float]]:
         return by_polarity(x, inverted, "S1")
 
     rates = np.asarray(rates, dtype=float)
-    values = {k: _amplitudes(x, SFREQ, rates) for k, x in part(sweeps).items()}
+    values = {k: amplitudes_at(x, SFREQ, rates) for k, x in part(sweeps).items()}
     onsets_s = np.round(onsets_s * SFREQ) / SFREQ
     found: dict[str, list[float]] = {name: [] for name in values}
     for lock in locked_rates(sweeps, onsets_s, part, values, rates, sfreq=SFREQ):
@@ -116,12 +116,12 @@ def test_mains_that_a_sweep_breaks_do_not_leak_into_a_rate_beside_them():
     rate = np.array([10 / 0.252])
     sweeps = noisy_sweeps(rng, onsets, 0.252, mains_hz=50, mains_uv=30)
     raw = values_at(sweeps, sfreq=SFREQ, frequencies_hz=rate)[..., 0]
-    clean = _amplitudes(sweeps, SFREQ, rate)[..., 0]
+    clean = amplitudes_at(sweeps, SFREQ, rate)[..., 0]
     assert (t2circ(raw).p < 1e-9).all()
     assert (t2circ(clean).p > 0.01).all()
     assert locks_of(sweeps, onsets, rate)[AS_RECORDED] == []
     response = noisy_sweeps(rng, onsets, 0.252, rate_hz=rate[0], rate_uv=2.0)
-    assert np.abs(_amplitudes(response, SFREQ, rate).mean(axis=0)) == pytest.approx(2.0, rel=0.1)
+    assert np.abs(amplitudes_at(response, SFREQ, rate).mean(axis=0)) == pytest.approx(2.0, rel=0.1)
 
 
 @pytest.mark.parametrize(("rate", "sweep_s", "period_s"), [(50, 1.0, 1.1), (100, 0.1, 0.12), (60, 0.5, 0.6)])

@@ -74,6 +74,7 @@ def test_polarities_part_envelope_from_fine_structure(run_efr, told, envelope_uv
     assert (tests["n"] == 50).all()
 
 
+@pytest.mark.slow
 def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_efr):
     made = {
         "n_sweeps": 160,

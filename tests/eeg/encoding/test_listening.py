@@ -35,6 +35,7 @@ def sound_of(talkers: list[Talker]):
     return sound
 
 
+@pytest.mark.slow
 def test_a_listener_to_the_low_band_is_explained_by_bands_beyond_the_envelope(talkers: list[Talker]) -> None:
     raw = low_band(talkers)
     recording = raw.filtered(1.0, 9.0, streams=("attended", "unattended"))

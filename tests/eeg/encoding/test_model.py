@@ -122,6 +122,7 @@ def test_a_tested_trial_teaches_nothing() -> None:
     assert not np.allclose(once.features[1], again.features[1], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_useless_features_gain_about_nothing(talkers: list[Talker], heard) -> None:
     """Four listeners who follow the envelope; 12 random features. The bound is a twentieth of the envelope's r."""
     envelope = filtered([t.envelope for t in talkers])
@@ -156,6 +157,7 @@ def gains_of(talkers: list[Talker], signals: list[FloatArray], heard) -> dict[st
     }
 
 
+@pytest.mark.slow
 def test_a_listener_to_bands_is_explained_by_bands(talkers: list[Talker], heard) -> None:
     followed = [t.envelope + 1.5 * (t.bands[:, 0] - t.bands[:, 1]) for t in talkers]
     gain = gains_of(talkers, followed, heard)
@@ -163,6 +165,7 @@ def test_a_listener_to_bands_is_explained_by_bands(talkers: list[Talker], heard)
     assert abs(gain["changes"]) < 0.02
 
 
+@pytest.mark.slow
 def test_a_listener_to_changes_is_explained_by_changes(heard) -> None:
     rng = np.random.default_rng(8)
     talkers = [two_bands(rng, duration_s=30.0, alike=True) for _ in range(N)]
@@ -172,6 +175,7 @@ def test_a_listener_to_changes_is_explained_by_changes(heard) -> None:
     assert abs(gain["bands"]) < 0.3 * gain["changes"]
 
 
+@pytest.mark.slow
 def test_a_listener_to_the_envelope_leaves_nothing_to_explain(talkers: list[Talker], heard) -> None:
     gain = gains_of(talkers, [t.envelope for t in talkers], heard)
     assert max(map(abs, gain.values())) < 0.005

@@ -45,6 +45,7 @@ def assert_equal(got: list[Decision], expected: list[Decision], atol: float = 1e
     np.testing.assert_allclose(*numbers, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3072), max_size=20))
 @settings(max_examples=25, deadline=None)
 def test_decisions_do_not_depend_on_chunks(decoder, recording, cuts) -> None:
@@ -66,6 +67,7 @@ def test_one_sample_at_a_time_in_bounded_memory(decoder, recording) -> None:
     assert most < 60_000
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 3072), max_size=10), st.lists(st.integers(0, 3072), max_size=10), st.booleans()
 )

@@ -294,6 +294,7 @@ def test_a_listener_under_two_names_is_named_twice() -> None:
     check_content(table.iloc[:0])
 
 
+@pytest.mark.slow
 def test_one_listener_among_sixteen_of_sixty_trials_is_found_in_little_memory(monkeypatch) -> None:
     monkeypatch.setattr("cogattn.eeg.recordings.matching.MOST_MARKS", 4000)  # of 9,000 in each view
     every = Prints()

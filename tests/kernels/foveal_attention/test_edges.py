@@ -7,7 +7,7 @@ import torch
 
 from cogattn.kernels import foveal_attention
 
-IMPLS = ["reference", "blocked", "triton"]
+IMPLS = ["reference", "dense", "blocked", "triton"]
 
 
 pytestmark = pytest.mark.usefixtures("fresh_memory_holds_nan")
@@ -29,8 +29,13 @@ def test_an_all_padded_image_gives_zero_and_finite_gradients(make_problem, impl)
     assert all((answers[name][1] == 0).all() for name in ("q", "k", "v", "query_position"))
 
 
-@pytest.mark.parametrize("impl", IMPLS)
-@pytest.mark.parametrize("n_keys", [20, 600])
+@pytest.mark.parametrize(
+    ("n_keys", "impl"),
+    [
+        *((n_keys, impl) for n_keys in (20, 600) for impl in IMPLS if (n_keys, impl) != (600, "triton")),
+        pytest.param(600, "triton", marks=pytest.mark.slow),
+    ],
+)
 def test_a_query_without_keys_in_its_radius_gives_zero(make_problem, impl, n_keys):
     problem = make_problem(
         bias="log", radius=1.0, dtype=torch.float32, batch=1, n_queries=70, n_keys=n_keys, weighted=False
@@ -43,7 +48,7 @@ def test_a_query_without_keys_in_its_radius_gives_zero(make_problem, impl, n_key
     assert all(t.isfinite().all() for t in answers.values())
 
 
-@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("impl", [*IMPLS, "sampled"])
 def test_a_key_at_the_radius_is_seen(impl):
     """3-4-5 triangles on a lattice: the distance equals the radius, and the test is exact."""
     where = device(impl)

@@ -6,21 +6,24 @@ import pytest
 import torch
 
 from cogattn.kernels import foveal_attention
+from cogattn.kernels.foveal_attention import registration
 from cogattn.kernels.foveal_attention.call import make_call
 
 
-def operator_arguments(make_problem, impl, **kw):
-    problem = make_problem(dtype=torch.float32, batch=1, heads=1, n_queries=5, n_keys=9, **kw)
+def operator_arguments(make_problem, impl, dtype=torch.float32, **kw):
+    problem = make_problem(dtype=dtype, batch=1, heads=1, n_queries=5, n_keys=9, dim_v=24, **kw)
     placed = problem.placed(impl)
     call = make_call(
         *(placed[name] for name in problem.tensors), log_weight=placed.get("log_weight"), bias=placed["bias"],
         alpha=placed.get("alpha", 0.0), e2=placed.get("e2", 1.0), radius=placed["radius"],
         table=placed.get("table"), extent_deg=6.0, scale=None, precision="ieee",
     )  # fmt: skip
-    leaves = [
-        t.detach().requires_grad_() if isinstance(t, torch.Tensor) and t.requires_grad else t for t in call
-    ]
-    return (*leaves, impl)
+    return (*(leaf(value) for value in registration._arguments(call)), impl)
+
+
+def leaf(value):
+    learned = isinstance(value, torch.Tensor) and value.requires_grad
+    return value.detach().requires_grad_() if learned else value
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,13 @@ def operator_arguments(make_problem, impl, **kw):
 def test_opcheck_passes(make_problem, impl, kind, radius):
     arguments = operator_arguments(make_problem, impl, bias=kind, radius=radius)
     torch.library.opcheck(torch.ops.cogattn.foveal_attention.default, arguments)
+
+
+def test_opcheck_passes_in_half_precision_where_no_bias_is_learned(make_problem):
+    """What is not learned has no gradient, and the log-sum-exp is wider than the queries."""
+    arguments = operator_arguments(make_problem, "blocked", dtype=torch.bfloat16, bias="log", radius=3.0)
+    fixed = [a.detach() if isinstance(a, torch.Tensor) and i > 2 else a for i, a in enumerate(arguments)]
+    torch.library.opcheck(torch.ops.cogattn.foveal_attention.default, tuple(fixed))
 
 
 @pytest.mark.slow

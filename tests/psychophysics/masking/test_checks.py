@@ -55,7 +55,7 @@ def test_an_unknown_model_is_refused_also_in_a_list(models: list[str]):
 
 def test_weights_out_of_reach_are_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(hub, "cached_file", lambda name: None)
-    monkeypatch.setattr(hub, "_answers", lambda place: False)
+    monkeypatch.setattr(hub, "answers", lambda place: False)
     error = refusal({"observer": {"kind": "readout", "models": [LITE0, "resnet18.a1_in1k"]}})
     assert "out of reach" in str(error)
 

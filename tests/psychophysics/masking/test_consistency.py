@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from cogattn.observers.observer import Observer
 from cogattn.psychophysics.masking.config import MaskingConfig
@@ -46,6 +47,7 @@ def test_pairs_that_share_no_trial_are_left_out():
     assert consistency_table(config, trials_of(masking=ours), {"net": NET}).empty
 
 
+@pytest.mark.slow
 def test_people_are_paired_with_people_too(tmp_path):
     ours = masking("net", [True, False, True])
     people = pd.concat([ours.assign(observer=name) for name in ("net", "bob")])

@@ -69,7 +69,7 @@ def drawn(what: str, n: int) -> Figure:
 
 
 @pytest.mark.parametrize("what", ["channel", "accuracy", "thresholds"])
-@pytest.mark.parametrize("n", [1, 6, 7, 76])
+@pytest.mark.parametrize("n", [1, 6, 7, pytest.param(76, marks=pytest.mark.slow)])
 def test_a_figure_of_any_number_of_observers_can_be_read(what: str, n: int):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -102,6 +102,7 @@ def test_the_lowest_band_is_inside_the_axis():
     assert drawn("thresholds", 2).axes[0].get_xlim()[0] < lowest
 
 
+@pytest.mark.slow
 def test_many_observers_have_a_row_each_by_rank_and_none_without_a_channel_a_dot():
     channels, *_ = simulated(76)
     axes, *_, misfit = drawn("channel", 76).axes
@@ -275,6 +276,7 @@ def test_conditions_without_trials_have_no_dot():
     assert lengths == [6, 7, 7, 7, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("observer", [HumanObserver(), None])
 def test_the_figures_of_a_run_can_be_read(play: Callable, observer: HumanObserver | None):
     """Fourteen people by themselves, and an ideal observer with the sheet of its stimuli."""

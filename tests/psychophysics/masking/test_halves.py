@@ -67,6 +67,7 @@ def test_published_networks_saw_the_same_design():
     assert shown[0].sum() == 1050
 
 
+@pytest.mark.slow
 def test_bandwidths_of_published_networks_are_the_least_reliable():
     networks = published_networks()
     share = networks.n_correct[:, 0].sum(axis=1) / networks.n_trials[:, 0].sum(axis=1)

@@ -76,6 +76,7 @@ def brightest_block(stimuli: np.ndarray) -> list[str]:
     return [CATEGORIES[k] for k in means.argmax(axis=1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["blocks", "classes"])
 def test_a_factory_s_answers_are_the_brightest_block_of_each_stimulus(
     play, networks: Networks, blocks: Path, factory: str
@@ -104,6 +105,7 @@ def test_a_thousand_probabilities_become_one_category_by_the_rule(
     assert played.row("accuracy.clean")["estimate"] == 1 / 16
 
 
+@pytest.mark.slow
 def test_a_timm_network_answers_with_the_mean_probability_of_a_category_s_classes(play, blocks: Path):
     config = settings(
         {"kind": "timm", "models": [LITE0]}, blocks, noise=BANDS | {"sds": [0, 0.01, 0.02]}, seed=3
@@ -117,6 +119,7 @@ def test_a_timm_network_answers_with_the_mean_probability_of_a_category_s_classe
     assert trials["response"].nunique() > 2
 
 
+@pytest.mark.slow
 def test_lite0_names_grey_photographs(play, shared_data: Path):
     folder = {
         "kind": "folder",
@@ -149,6 +152,7 @@ def gratings(folder: Path, *, n: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_readout_learns_categories_that_are_not_imagenet_s(play, tmp_path: Path):
     folder = gratings(tmp_path / "gratings", n=6)
     config = settings({"kind": "readout", "models": [LITE0], "train_per_category": 4}, folder)
@@ -160,6 +164,7 @@ def test_a_readout_learns_categories_that_are_not_imagenet_s(play, tmp_path: Pat
     assert (trials["n_alternatives"] == 16).all()
 
 
+@pytest.mark.slow
 def test_an_untrained_network_differs_from_the_trained_one_and_by_seed(play, blocks: Path):
     def answers(weights: str, seed: int) -> list[str]:
         observer = {"kind": "timm", "models": ["test_efficientnet"], "weights": weights}
@@ -193,6 +198,7 @@ def test_too_few_images_for_a_readout_are_refused(play, tmp_path: Path):
         play(settings({"kind": "readout", "models": [LITE0], "train_per_category": 4}, folder))
 
 
+@pytest.mark.slow
 def test_errors_are_held_against_those_of_people_on_the_same_trials(
     play, networks: Networks, blocks: Path, tmp_path: Path
 ):

@@ -42,6 +42,7 @@ def test_clean_accuracy_is_the_published_one(people):
     assert people.clean_accuracy.estimate == pytest.approx(np.mean(printed) / 100, abs=0.005)
 
 
+@pytest.mark.slow
 def test_a_run_of_people_reproduces_each_person_s_own_fit(play, people):
     """And what is said of them one by one is the same."""
     played = play(MaskingConfig(observer=HumanObserver()))
@@ -134,6 +135,7 @@ WITH_PERSONS = {
 }
 
 
+@pytest.mark.slow
 def test_persons_without_counts_stand_beside_the_rows_that_share_their_measures(play, tmp_path):
     (tmp_path / "persons.csv").write_text(PERSONS)
     config = MaskingConfig.parse(WITH_PERSONS | {"humans": str(tmp_path / "persons.csv")})

@@ -62,7 +62,10 @@ def check_all_settings(config: MaskingConfig) -> list[str]:
     return idle
 
 
-@pytest.mark.parametrize("design", ["paper", "crossed", "adaptive"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "design", ["paper", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("crossed", "adaptive"))]
+)
 def test_every_setting_of_a_readout_changes_identity_or_no_byte(design: str):
     chosen = {"kind": design, **({"max_trials": 100, "block": 50} if design == "adaptive" else {})}
     one = READOUT | {"models": ["test_vit"]}
@@ -76,7 +79,7 @@ def test_every_setting_of_a_readout_changes_identity_or_no_byte(design: str):
     [
         {"stimulus": {"clipping": "reference"}},
         {"noise": TINY["noise"] | {"bands": "pyramid"}},
-        {"observer": {"kind": "human"}},
+        pytest.param({"observer": {"kind": "human"}}, marks=pytest.mark.slow),
     ],
 )
 def test_every_setting_of_a_known_observer_changes_identity_or_no_byte(changes: dict[str, object]):

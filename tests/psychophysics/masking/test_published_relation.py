@@ -48,6 +48,7 @@ def relation(found: cogattn.Comparison) -> dict[tuple[str, str], pd.Series]:
 LOO = "variance explained, leave-one-out"
 
 
+@pytest.mark.slow
 def test_the_channel_explains_shape_accuracy_beyond_accuracy(scores: Path):
     found = cogattn.compare(
         NETWORKS, scores, explain="shape_accuracy", by=CHANNEL, control=["accuracy.clean"], where=[THE_PAPERS],
@@ -70,6 +71,7 @@ def test_the_channel_explains_shape_accuracy_beyond_accuracy(scores: Path):
     assert set(found.left_out["reason"]) == {"accuracy.clean is not >= 0.49"}
 
 
+@pytest.mark.slow
 def test_bandwidth_alone_explains_little_and_so_it_is_with_half_of_the_clean_trials_right(scores: Path):
     alone = cogattn.compare(NETWORKS, scores, explain="shape_accuracy", by=["bandwidth"], where=[THE_PAPERS])
     assert relation(alone)[LOO, "all"]["estimate"] < 0
@@ -92,6 +94,7 @@ def test_with_the_log_gaussian_gain_bandwidth_carries_more_and_the_channel_less(
         assert rows["Pearson correlation", name]["hi"] < 0
 
 
+@pytest.mark.slow
 def test_the_papers_own_channel_explains_next_to_nothing_of_a_network_left_out(scores: Path):
     """-.02 raw, .06 as measures enter here, .16 with all three as logarithms."""
     networks = published_networks()
@@ -119,6 +122,7 @@ def test_the_papers_own_channel_explains_next_to_nothing_of_a_network_left_out(s
     assert set(found["here"].relations["n"]) == {76}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outcome", "where", "n", "r2", "left_out", "accuracy", "both"),
     [

@@ -146,6 +146,7 @@ def places_of_the_note(results: Results) -> dict[str, bool]:
     return noted | {f"figure {name}": NOTE in text for name, text in captions.items()}
 
 
+@pytest.mark.slow
 def test_wherever_people_stand_beside_an_observer_other_stimuli_are_noted(play, photographs):
     """And nowhere if people saw the same."""
     base = LIKE_PEOPLE | {"images": photographs}
@@ -159,6 +160,7 @@ def test_wherever_people_stand_beside_an_observer_other_stimuli_are_noted(play, 
     assert {name for name, noted in other.items() if not noted} == {"figure stimuli"}
 
 
+@pytest.mark.slow
 def test_other_stimuli_are_the_first_remark_and_mark_each_number_beside_people_s(play):
     played = play(MaskingConfig.parse(LIKE_PEOPLE))
     assert played.results.remarks[0].startswith("people and the observer saw different things")
@@ -183,6 +185,7 @@ def test_images_that_train_a_readout_are_counted(play, draw_blocks, tmp_path: Pa
     assert "observer.weights is random: the features are untrained" in said
 
 
+@pytest.mark.slow
 def test_damaged_images_are_counted_and_their_absence_is_told_where_it_was_asked_for(
     play, draw_blocks, tmp_path: Path
 ):
@@ -218,11 +221,13 @@ def test_settings_that_change_nothing_are_told(play, changes, sentence: str):
     assert any(remark.startswith(sentence) for remark in said)
 
 
+@pytest.mark.slow
 def test_of_people_it_is_told_who_they_are(play):
     (who,) = play(MaskingConfig(observer=HumanObserver())).results.remarks
     assert who.startswith("people: subramanian2023, 14 observers, 14,700 trials")
 
 
+@pytest.mark.slow
 def test_pixels_outside_the_range_are_counted_by_noise_sd(play):
     """At SD .16 about .449 a pixel leaves [0, 1] in about one case in 300."""
     clip = LIKE_PEOPLE | {"stimulus": {"clipping": "clip"}, "design": {"kind": "crossed"}}

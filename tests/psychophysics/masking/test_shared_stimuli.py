@@ -67,6 +67,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return counted
 
 
+@pytest.mark.slow
 def test_a_second_network_costs_no_stimulus(
     two: dict[str, object], tmp_path: Path, play, calls: dict[str, int]
 ):

@@ -27,6 +27,7 @@ def small(**changes: object) -> MaskingConfig:
     return MaskingConfig.parse(SMALL | changes)
 
 
+@pytest.mark.slow
 def test_a_template_observer_s_channel_comes_back_through_the_whole_study(play):
     config = MaskingConfig.parse(
         {
@@ -49,6 +50,7 @@ def test_a_template_observer_s_channel_comes_back_through_the_whole_study(play):
     assert bandwidth["role"] == "control"
 
 
+@pytest.mark.slow
 def test_adaptive_design_finds_the_same_channel_and_stops_at_its_goal(play):
     config = small(
         design={"kind": "adaptive", "interval_octaves": 1.0, "max_trials": 2000, "block": 64},
@@ -79,6 +81,7 @@ def test_the_summary_and_the_persons_have_the_shape_of_all_studies(play):
     assert played.row("bandwidth_ratio")["human_n"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tables_are_the_same_bytes_whatever_the_workers(tmp_path, workers):
     config = small(design={"kind": "crossed"})

@@ -57,6 +57,7 @@ def copied(
     return np.where(rng.random(n) < c, second, rng.random(n) < own), second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "accuracy", "own", "c"),
     [(100, 0.77, 0.17, 0.1), (100, 0.95, 0.9, 0.0), (100, 0.95, 0.9, 0.8), (300, 0.6, 0.9, 0.35)],
@@ -79,6 +80,7 @@ def test_an_observer_that_copies_gets_its_copy_probability_back(
     assert (np.mean(hit, axis=0) > 0.896).all()
 
 
+@pytest.mark.slow
 def test_repeats_of_an_image_are_no_independent_trials() -> None:
     """Images differ in difficulty for both; 20 trials of each tell less than 20 images."""
     rng = np.random.default_rng(8)

@@ -167,6 +167,7 @@ def test_too_few_people_have_a_kappa_and_no_worth(tmp_path: Path, correct: dict[
     assert "must be 3 or more" in rows["worth.naming"].note
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_mean_over_pairs_counts_persons():
     """Persons differ and pairs add up: 45 pairs of 10 persons tell as much as 10 persons; 300 runs."""
     rng, hit, naive = np.random.default_rng(5), [], []

@@ -107,6 +107,7 @@ def test_a_timm_network_scores_the_log_mean_probability_of_a_category_s_classes(
     assert trials[list(SCORES)].to_numpy() == pytest.approx(np.log(means), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_readouts_factories_checkpoints_and_live_modules_name_the_same_drawn_images(
     play, networks: Networks, tmp_path: Path
 ):

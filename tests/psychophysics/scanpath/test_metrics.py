@@ -73,6 +73,7 @@ def test_one_pair_is_a_number_and_equals_its_place_in_a_batch() -> None:
     assert levenshtein([1, 2, 3], [1, 3]) == 1
 
 
+@pytest.mark.slow
 def test_many_objects_and_long_paths_do_not_overflow() -> None:
     long = np.arange(700)
     assert sequence_score(long, long) == 1

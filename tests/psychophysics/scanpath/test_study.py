@@ -78,6 +78,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run_study(STUDY, TINY, out=tmp_path_factory.mktemp("one"), execution=Execution(workers=1))
 
 
+@pytest.mark.slow
 def test_every_observer_is_tested_on_every_split(run: RunFolder) -> None:
     fixations, paths = run.trials(FIXATIONS), run.trials(PATHS)
     assert tuple(dict.fromkeys(fixations["observer"])) == WHO[:-1]
@@ -127,6 +128,7 @@ def test_several_networks_and_their_pool_are_read_as_they_were_fitted(tmp_path: 
     assert abs(first - second).max() > 0
 
 
+@pytest.mark.slow
 def test_models_of_a_run_are_tested_on_other_scenes(run: RunFolder, tmp_path: Path) -> None:
     config = ScanpathConfig(
         seed=1, synthetic=TINY.synthetic, weights=run.folder, n_samples=2, n_bootstrap=100
@@ -173,6 +175,7 @@ def test_weights_may_be_files(run: RunFolder, tmp_path: Path) -> None:
         fitted_in(tmp_path)
 
 
+@pytest.mark.slow
 def test_models_that_see_need_images(tmp_path: Path) -> None:
     seeing = TINY.model_copy(
         update={

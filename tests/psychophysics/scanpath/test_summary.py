@@ -199,6 +199,7 @@ def test_paths_in_two_splits_count_once_and_splits_are_told_apart(data: PathSet)
     assert (splits.loc[splits["observer"] == "uniform", "ended"] == "").all()
 
 
+@pytest.mark.slow
 def test_what_a_reader_must_hear_is_said_first(data: PathSet) -> None:
     leaky = Said(
         leaks=("split 0: 3 of 30 scanpaths of the test are in training or validation as well (p in l0 = q)",)
@@ -251,6 +252,7 @@ def test_an_impossible_fixation_is_counted_and_said(data: PathSet) -> None:
     found.figures["bits"]().canvas.draw()
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_with_images_and_without(results: Results) -> None:
     seen = drawn(target=1, picture=np.full((240, 320, 3), 128, dtype=np.uint8))
     found = summary_of(CONFIG, seen, EVERYBODY, Telling(seen).trials())

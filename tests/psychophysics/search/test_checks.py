@@ -80,6 +80,10 @@ def test_the_default_and_the_demo_are_sound() -> None:
             },
             r"^observer .*fovea\.place = inline",
         ),
+        (
+            {"observer": {"models": ["test_vit"], "weights": "random", "fovea": {"alpha": 2.0}}},
+            r"^observer .*fovea\.place must be inline where the network has its own; got late \(test_vit\)",
+        ),
     ],
 )
 def test_what_cannot_end_well_is_refused_with_its_setting(settings: dict, sentence: str) -> None:
@@ -101,6 +105,11 @@ def test_what_cannot_end_well_is_refused_with_its_setting(settings: dict, senten
 def test_numbers_without_bound_are_refused_where_they_stand(settings: dict) -> None:
     with pytest.raises(ConfigError, match=r"must be less than or equal to"):
         SearchConfig.parse(settings)
+
+
+def test_a_transformer_with_a_fovea_of_its_own_passes_inline() -> None:
+    observer = {"models": ["test_vit"], "weights": "random", "fovea": {"alpha": 2.0}}
+    check(observer=observer, fovea={"place": "inline"})
 
 
 def test_a_search_for_nothing_may_end_by_giving_up_or_by_its_length() -> None:

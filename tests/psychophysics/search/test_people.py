@@ -82,6 +82,7 @@ def test_mean_indices_of_the_published_searches_are_the_published_ones_to_three_
     assert {name: round(value + 1e-9, 3) for name, value in found.items()} == PUBLISHED_MEANS
 
 
+@pytest.mark.slow
 def test_shipped_tables_are_what_the_script_makes_of_the_published_searches(
     shared_data: Path, script: ModuleType
 ) -> None:

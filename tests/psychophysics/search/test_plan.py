@@ -297,6 +297,7 @@ def test_no_setting_reaches_trials_past_the_relevant_ones(own_network: FactoryOb
     assert {"observer", "rules.memory", "fovea.place", "displays.n_displays", "n_random"} <= set(paths)
 
 
+@pytest.mark.slow
 def test_the_seed_and_the_rules_change_trials(own_network: FactoryObserver) -> None:
     """Relevant settings are no longer than they need be: those of a search do change it."""
     study = SearchStudy()

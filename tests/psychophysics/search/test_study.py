@@ -25,6 +25,7 @@ def test_eccnets_fovea_needs_three_levels() -> None:
     assert MatchingSettings().n_levels == 3
 
 
+@pytest.mark.slow
 def test_ones_own_network_is_searched_from_its_check_to_its_summary(own_network: FactoryObserver) -> None:
     """With all controls; cells run with what is relevant to them alone."""
     study = SearchStudy()

@@ -100,6 +100,7 @@ def test_the_summary_says_what_the_tables_say(results: Results) -> None:
         assert shown.tolist() == [row[name] for name in ("mean", "lo", "hi", "n")]
 
 
+@pytest.mark.slow
 def test_networks_are_held_against_their_own_untrained_copies() -> None:
     config = CONFIG.model_copy(update={"observer": TimmObserver(models=("a", "b")), "n_random": 3})
     done = simulated(config)
@@ -414,7 +415,11 @@ def test_people_are_no_part_of_a_cell(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("n_networks", "tasks"),
-    [(2, tuple(TASKS)), (7, ("lighting",)), (1, ("orientation_mixed",))],
+    [
+        pytest.param(2, tuple(TASKS), marks=pytest.mark.slow),
+        pytest.param(7, ("lighting",), marks=pytest.mark.slow),
+        (1, ("orientation_mixed",)),
+    ],
 )
 def test_figures_can_be_read(n_networks: int, tasks: tuple) -> None:
     config = SearchConfig(

@@ -141,6 +141,7 @@ def test_vgg16_of_a_weights_file_searches_with_its_fovea_inside(tmp_path: Path) 
     assert len(rows) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["late", "inline"])
 def test_networks_give_up_on_displays_without_a_target(place: str) -> None:
     config = TINY.model_copy(

@@ -12,6 +12,8 @@ from scipy import stats
 
 from cogattn.errors import ConfigError
 from cogattn.people.placing import place_table
+from cogattn.registry import load_study
+from cogattn.reporting.card import chosen
 from cogattn.reporting.card.model import Card, CardRow
 from cogattn.reporting.card.placed import corrected
 from cogattn.running.execute import Execution, run_study
@@ -33,6 +35,7 @@ def own_run(store: Path, study: TossersStudy, coin: str) -> RunFolder:
     return RunFolder(store, study.name, run_id(study.name, config))
 
 
+@pytest.mark.slow
 def test_a_coin_is_placed_by_the_t_test_of_one_more_person(tossed: Path) -> None:
     row = row_of(Card.of("coin-loaded", out=tossed), "tossers")
     people = np.arcsin(np.sqrt(TossersStudy().persons()["estimate"]))
@@ -77,6 +80,8 @@ def test_simulated_persons_are_shown_and_nobody_is_placed_among_them(tossed: Pat
     assert math.isnan(row.distance)
     assert row.n_people == 0
     assert "simulated" in row.note
+    assert row.simulated
+    assert not row_of(Card.of("coin-loaded", out=tossed), "crowd").simulated
 
 
 def test_p_is_corrected_over_the_rows_that_were_tested_and_no_others(tossed: Path) -> None:
@@ -131,6 +136,22 @@ def test_other_settings_are_read_only_when_asked_for_and_say_so(tmp_path: Path, 
     assert row.n == 100
     assert row.note.startswith("other settings than the card's; measured as coin 0")
     assert [one.matches for one in card.provenance] == [False]
+
+
+@pytest.mark.parametrize(
+    ("model", "whose"),
+    [("tf_efficientnet_lite0", True), ("tf_efficientnet_lite1", False)],
+    ids=["own", "another network"],
+)
+def test_a_schedule_s_run_is_taken_only_if_the_card_s_network_learnt(model: str, whose: bool) -> None:
+    """Rehearsal's tables call every network by its schedule."""
+    study = load_study("rehearsal")
+    own = study.carded("tf_efficientnet_lite0")
+    config = study.carded(model)
+    assert own is not None
+    assert config is not None
+    other = config.model_copy(update={"seed": 1})
+    assert chosen._of_the_same(chosen.Wanted(study, own, "power:1"), other) is whose
 
 
 def test_the_card_s_own_settings_come_before_newer_ones(

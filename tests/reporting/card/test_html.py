@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -17,8 +18,9 @@ from cogattn.reporting.card.marks import MARKS
 from cogattn.reporting.card.model import STATUSES, Card
 from cogattn.reporting.card.places import RIGHT as RIGHT_END
 from cogattn.reporting.card.places import Distances
-from cogattn.reporting.card.strip import RADIUS, strip, swarm
-from cogattn.reporting.card.words import FACTS, facts
+from cogattn.reporting.card.strip import RADIUS, SIDE, strip, swarm
+from cogattn.reporting.card.style import sheet
+from cogattn.reporting.card.words import FACTS, facts, spoken
 from tests.reporting.card.samples import CARD, HOSTILE, HOSTILE_CARD, PEOPLE, ROWS
 from tests.reporting.card.seen import deuteranope, lightness_of, linear, luminance_of, rgb_of
 
@@ -123,6 +125,14 @@ def test_every_number_stands_under_its_own_name() -> None:
     }
 
 
+def test_the_mean_of_simulated_persons_is_not_called_people_s() -> None:
+    simulated = replace(ROWS[0], simulated=True)
+    told = Reader(page(replace(CARD, rows=(simulated,))))
+    (heads,) = [row[2:] for row in told.rows if row[2:3] == [FACTS[0]]]
+    assert heads == ["mean, simulated" if fact == "people's mean" else fact for fact in FACTS]
+    assert "people's mean" not in {attrs.get("data-label") for attrs in told.of("td")}
+
+
 def test_every_table_has_headers_and_keeps_its_roles_where_it_is_stacked(read: Reader) -> None:
     scopes = [attrs.get("scope") for attrs in read.of("th")]
     assert set(scopes) == {"col", "row"}
@@ -185,6 +195,23 @@ def test_every_person_is_a_dot_at_the_own_value_on_the_measures_axis() -> None:
     assert np.abs(slope * logs + origin - x).max() < 0.1  # equal ratios are equally long
     (diamond,) = re.findall(r'class="observer" d="M([\d.]+)', drawn)
     assert float(diamond) == pytest.approx(slope * math.log(4.125) + origin, abs=0.2)
+
+
+def test_simulated_persons_are_hollow_squares_and_said_to_be_simulated() -> None:
+    row = replace(ROWS[0], simulated=True)
+    drawn = strip(row, "net")
+    assert "<circle" not in drawn
+    squares = re.findall(r'class="person simulated" x="([\d.]+)".*?<title>(\w+): [\d.]+</title>', drawn)
+    dots = re.findall(r'class="person" cx="([\d.]+)"', strip(ROWS[0], "net"))
+    assert [name for _, name in squares] == [name for name, _ in PEOPLE]
+    assert [float(x) + SIDE / 2 for x, _ in squares] == pytest.approx([float(x) for x in dots], abs=0.1)
+    assert ".simulated{fill:none" in sheet()
+    assert ">simulated</text>" in drawn
+    assert "8 simulated persons, a hollow square each" in drawn
+    assert "people" not in spoken(row, "net")
+    whole = page(replace(CARD, rows=(row,)))
+    assert "each of 8 simulated persons" in whole
+    assert "simulated persons are hollow squares" in whole.partition("<svg")[0]
 
 
 def test_distances_share_one_axis_that_cuts_nothing_off() -> None:

@@ -47,6 +47,7 @@ def card(store: Path) -> Card:
     return Card.of("cardlab:build", out=store, any_settings=True)
 
 
+@pytest.mark.slow
 def test_a_blind_network_is_outside_fourteen_people_in_accuracy(card: Card) -> None:
     (row,) = [row for row in card.rows if row.measure == "accuracy.clean"]
     assert row.status == "outside"

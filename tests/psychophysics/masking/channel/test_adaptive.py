@@ -60,6 +60,7 @@ def errors(channel: Channel, truth: np.ndarray) -> np.ndarray:
     return (found - [truth[0], np.log(2) * truth[1]]) / claimed
 
 
+@pytest.mark.slow
 def test_the_asked_interval_is_reached_and_sessions_cover_the_truth() -> None:
     """Of 5 squared errors in claimed units the mean stays below 4.10 in 99.9 % of cases (chi-square)."""
     missed = []
@@ -73,6 +74,7 @@ def test_the_asked_interval_is_reached_and_sessions_cover_the_truth() -> None:
     assert (np.mean(np.square(missed), axis=0) < 4.1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["efficientnet_lite0"])
 def test_sessions_find_what_the_grid_would_find_on_a_real_network(network: str) -> None:
     """Its surface is no log-Gaussian channel's; the bound is as above, for 6."""

@@ -146,12 +146,21 @@ def test_chance_and_labels_are_settings() -> None:
     assert doubled.center_cpi == pytest.approx(79.2, abs=0.1)
 
 
+SHARES = {"floor": 1 / 16, "indifferent": 0.5, "ceiling": 1.0}
+
+
 def unidentified(channel: Channel) -> bool:
     return not channel.identified and bool(channel.reason) and np.isnan(channel.bandwidth_octaves)
 
 
-@pytest.mark.parametrize("share", [1 / 16, 0.5, 1.0], ids=["floor", "indifferent", "ceiling"])
-@pytest.mark.parametrize("estimator", ["ml", "paper"])
+@pytest.mark.parametrize(
+    ("estimator", "share"),
+    [
+        *(pytest.param("ml", share, id=f"ml-{name}") for name, share in SHARES.items()),
+        *(pytest.param("paper", SHARES[name], id=f"paper-{name}") for name in ("floor", "ceiling")),
+        pytest.param("paper", SHARES["indifferent"], id="paper-indifferent", marks=pytest.mark.slow),
+    ],
+)
 def test_observers_whom_noise_does_not_touch_get_no_number(share: float, estimator: str) -> None:
     trials = np.full((5, 7), 48)
     channel = fit_channel(np.round(share * trials), trials, SDS, estimator=estimator)
@@ -161,6 +170,7 @@ def test_observers_whom_noise_does_not_touch_get_no_number(share: float, estimat
         assert np.isnan([channel.center_cpi, channel.peak_sensitivity]).all()
 
 
+@pytest.mark.slow
 def test_floor_is_flagged_in_nearly_all_random_observers() -> None:
     counts = np.random.default_rng(0).binomial(30, 1 / 16, (300, 5, 7))
     channels = fit_channels(counts, np.full_like(counts, 30), SDS)

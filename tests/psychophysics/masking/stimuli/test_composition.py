@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.stats import kstest, truncnorm
 
 from cogattn.psychophysics.masking.stimuli.composition import (
     add_noise,
     set_contrast,
     to_codes,
-    to_grey,
     to_scale,
 )
 
@@ -38,18 +36,6 @@ def _paper_loop(image: np.ndarray, noise: np.ndarray, epsilon: float = 0.1) -> t
             impossible = pixel > 1 if out[i, j] < 0 else pixel < 0
             out[i, j] = np.nan if impossible else pixel + noise[i, j]
     return out, changed
-
-
-def test_grey_is_pils_mode_l_within_rounding():
-    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    ours = to_grey(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255)[0] * 255
-    pil = np.asarray(Image.fromarray(rgb).convert("L"), dtype=float)
-    assert np.abs(ours.numpy() - pil).max() < 1
-
-
-def test_grey_refuses_two_channels():
-    with pytest.raises(ValueError, match="1 or 3"):
-        to_grey(torch.zeros(1, 2, 4, 4))
 
 
 SRGB = {

@@ -169,6 +169,7 @@ def test_the_choice_model_ends_by_the_target_and_rules_do_not(fitted, simulated,
 # ---- people
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not AMAZON.exists(), reason="AmazonCovers is not here")
 def test_on_collages_it_is_far_beyond_the_histogram(bits_of) -> None:
     config = ScanpathConfig(scenes=ScenesSettings(path=AMAZON))

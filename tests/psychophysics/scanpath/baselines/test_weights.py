@@ -24,6 +24,7 @@ def recovered(seed: int, **settings: object) -> pd.DataFrame:
     return found[found["person"] != ""].merge(true_weights(config.synthetic, seed), on=["person", "weight"])
 
 
+@pytest.mark.slow
 def test_true_weights_lie_in_their_intervals() -> None:
     runs = [recovered(seed, n_layouts=40, n_objects=16, n_people=4) for seed in range(15)]
     rows = pd.concat(runs)
@@ -35,6 +36,7 @@ def test_true_weights_lie_in_their_intervals() -> None:
     assert abs(z.mean()) < 0.25
 
 
+@pytest.mark.slow
 def test_many_layouts_give_the_weights_themselves() -> None:
     rows = recovered(3, n_layouts=400, n_objects=12, n_people=2)
     np.testing.assert_allclose(rows["estimate"], rows["value"], atol=0.35)

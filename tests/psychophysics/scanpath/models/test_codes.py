@@ -6,7 +6,6 @@ import torch
 from torch.testing import assert_close
 
 from cogattn.psychophysics.scanpath.models.codes import (
-    fitted_table,
     place_codes,
     position_table,
     sinusoids,
@@ -29,6 +28,23 @@ def test_codes_are_as_like_as_the_published_ones(n: int) -> None:
     assert_close(cosines(table)[0, :5], torch.tensor(PUBLISHED).double(), atol=6e-4, rtol=0)
     assert_close(cosines(table), torch.from_numpy(target_cosines(n)), atol=1e-5, rtol=0)
     assert_close(table.norm(dim=1), torch.full((n,), 86**0.5), atol=1e-4, rtol=0)
+
+
+def fitted_table(n: int, *, max_steps: int = 10_000) -> torch.Tensor:
+    """Codes fitted to the cosines as published: Adam at 1e-2, from standard normal numbers."""
+    wanted = torch.from_numpy(target_cosines(n)).float()
+    start = np.random.default_rng(0).standard_normal((n, 86))
+    codes = torch.from_numpy(start).float().requires_grad_()
+    optimiser = torch.optim.Adam([codes], lr=1e-2)
+    for _ in range(max_steps):
+        norms, unit = codes.norm(dim=1), torch.nn.functional.normalize(codes, dim=1)
+        off, uneven = unit @ unit.T - wanted, norms - norms.mean()
+        if max(off.detach().abs().max(), (uneven / norms.mean()).detach().abs().max()) < 1e-3:
+            break
+        optimiser.zero_grad()
+        ((off.square().sum() + uneven.square().mean()) / (n * max(n - 1, 1))).backward()
+        optimiser.step()
+    return codes.detach()
 
 
 def test_codes_fitted_as_published_have_the_same_cosines() -> None:

@@ -220,6 +220,7 @@ def test_layouts_that_are_no_grid_or_too_large_a_one_are_refused() -> None:
         net.encode(dataclasses.replace(scattered, position=moved))
 
 
+@pytest.mark.slow
 def test_it_learns_a_path_that_is_always_the_same() -> None:
     net, batch = network(crops=True, dropout=0.0).train(), paths(layouts())
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)

@@ -4,13 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch.nn import functional
 
+from cogattn.attention import FoveaConfig, FoveatedTransformer
 from cogattn.errors import DataError
+from cogattn.observers.build import timm_network
 from cogattn.psychophysics.scanpath.layouts.items import Layout
 from cogattn.psychophysics.scanpath.models.seeing import see
-from cogattn.vision.fovea import Level
+from cogattn.vision.fovea import Backbone, Level
 from cogattn.vision.scenes.scene import Scene, SceneObject, Target
 
 
@@ -98,3 +101,42 @@ def test_what_cannot_be_seen_is_refused_by_name() -> None:
 
     with pytest.raises(DataError, match=r"must be finite.*room"):
         see(layout(SceneObject("a", (0, 0, 9, 9))), Broken())
+
+
+@pytest.fixture
+def foveated() -> Backbone:
+    """Sees nothing but the patch under gaze and its neighbours."""
+    torch.manual_seed(0)
+    module = FoveatedTransformer(timm.create_model("test_vit"), FoveaConfig(radius_deg=1.5))
+    return Backbone(timm_network(module, name="test_vit", device="cpu"), n_levels=2)
+
+
+def test_a_transformer_with_a_fovea_looks_at_each_object_in_turn(foveated: Backbone) -> None:
+    """What lies beyond its radius from an object has no part in what is said of the object."""
+    image = np.random.default_rng(1).uniform(0, 1, (128, 128, 3)).astype(np.float32)
+    other = image.copy()
+    other[64:] = 0.5
+    things = SceneObject("upper", (16, 16, 32, 32)), SceneObject("lower", (80, 80, 96, 96))
+
+    def seen(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        scene = Scene("room", pixels, (128, 128), objects=things)
+        middle = np.array([[-40.0, -40.0], [24.0, 24.0]]) / 16
+        return see(Layout(scene, middle, np.ones((2, 2)), None, "room", 16.0), foveated).objects
+
+    for before, after in zip(seen(image), seen(other), strict=True):
+        np.testing.assert_allclose(after[0], before[0], rtol=1e-4, atol=1e-5)
+        assert np.abs(after[1] - before[1]).max() > 0.01
+
+
+def test_a_targets_picture_is_looked_at_in_its_middle(foveated: Backbone) -> None:
+    """Of a picture larger than the fovea the rim is not seen."""
+    picture = np.random.default_rng(2).uniform(0, 1, (128, 128, 3)).astype(np.float32)
+    rimless = picture.copy()
+    rimless[:16], rimless[:, :16] = 0.5, 0.5
+    thing, seen = SceneObject("a", (0, 0, 16, 16)), []
+    for pixels in (picture, rimless):
+        scene = Scene("room", picture, (128, 128), objects=(thing,), target=Target("it", picture=pixels))
+        shown = Layout(scene, np.full((1, 2), -3.5), np.ones((1, 2)), None, "room", 16.0)
+        seen.append(see(shown, foveated).target)
+    for before, after in zip(*seen, strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)

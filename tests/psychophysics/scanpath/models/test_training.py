@@ -122,7 +122,7 @@ def test_durations_count_where_they_are_asked_for(data_of, path_of, markov) -> N
 
 
 def test_durations_are_learned_with_the_paths(people) -> None:
-    settings = SMALL.model_copy(update={"durations": True})
+    settings = SMALL.model_copy(update={"durations": True, "dropout": 0.0})
     network = training.initialised(lambda: ScanpathNetwork(settings, n_features=None), Streams(3))
     batch = collate(people, people.paths[:8])
 
@@ -137,6 +137,7 @@ def test_durations_are_learned_with_the_paths(people) -> None:
     assert off() < before - 0.3
 
 
+@pytest.mark.slow
 def test_three_paths_are_learned_by_heart(data_of, path_of) -> None:
     data = data_of(
         [6, 6, 6], *(path_of(i, objects) for i, objects in enumerate(([4, 2, 5], [1, 0], [3, 3, 1, 2])))

@@ -52,6 +52,7 @@ def searched(config: SearchConfig) -> pd.DataFrame:
     return SearchStudy().run_cell(own, cell, streams_of(own, cell))
 
 
+@pytest.mark.slow
 def test_every_combination_is_searched_on_every_display(own_network: FactoryObserver) -> None:
     config = config_with(own_network)
     rows = searched(config)
@@ -110,6 +111,7 @@ def test_what_is_left_out_changes_nothing_in_the_others(own_network: FactoryObse
     pd.testing.assert_frame_equal(rows, same)
 
 
+@pytest.mark.slow
 def test_a_display_is_seen_once(own_network: FactoryObserver) -> None:
     config = config_with(own_network)
     cell = first_cell(config)

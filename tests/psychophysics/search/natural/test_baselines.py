@@ -89,6 +89,7 @@ def test_both_baselines_tell_nearly_as_much_as_the_truth_that_made_the_looks(
     assert centre > even + 0.3
 
 
+@pytest.mark.slow
 def test_what_a_group_is_told_does_not_depend_on_where_anybody_looked_in_it(
     world: tuple[Looks, np.ndarray, Folds],
 ) -> None:

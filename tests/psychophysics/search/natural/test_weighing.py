@@ -78,6 +78,7 @@ def _table(weighing: Weighing) -> pd.DataFrame:
     return weighing.table(roles, rng=Streams(0), n_resamples=300).set_index(["observer", "measure"])
 
 
+@pytest.mark.slow
 def test_the_searcher_that_made_the_looks_gains_its_content_and_useless_ones_gain_nothing(
     world: tuple[Weighing, float, Looks, list[Outcome]],
 ) -> None:

@@ -88,6 +88,7 @@ def slope(means: pd.DataFrame) -> float:
     return float(fit_line(SIZES.astype(float), means["fixations"].to_numpy(float))[0])
 
 
+@pytest.mark.slow
 def test_one_item_after_the_other_takes_twice_as_long_without_a_target() -> None:
     found = runs(Looker(same_everywhere), n=80)
     assert not found[True]["wrong"].any()
@@ -116,6 +117,7 @@ def test_practice_tells_hope_from_what_evidence_says_of_itself() -> None:
     assert endless.n_fixations == 25
 
 
+@pytest.mark.slow
 def test_noise_in_hope_costs_no_more_misses_than_are_put_up_with() -> None:
     """The target's evidence scatters from display to display: practice keeps misses to their share."""
 

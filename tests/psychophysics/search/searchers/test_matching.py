@@ -152,6 +152,7 @@ def test_eccentric_pooling_is_eccnets_ring_by_ring(size: int, slope: float, cell
     assert_close(ours, eccnet_pool(maps, slope, cells_per_degree), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_inline_vgg_is_the_references_network_about_the_middle() -> None:
     """Blocks of convolutions with ring-by-ring pooling between them, written out from the definition."""
     net, size = network("vgg11"), 384

@@ -1,0 +1,1 @@
+"""The page Card: an observer among people, or two side by side."""

@@ -1,0 +1,1 @@
+"""The page Compare: two to eight runs side by side."""

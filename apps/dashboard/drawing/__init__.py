@@ -1,0 +1,1 @@
+"""Charts, pictures and curves, in one hand."""

@@ -1,0 +1,1 @@
+"""The page Run: what one run says, down to the stimuli of single trials."""

@@ -1,0 +1,1 @@
+"""The page Runs: a table of a store, and seeds taken together."""

@@ -1,0 +1,1 @@
+"""The page Stimuli: what studies show, as sliders move."""
