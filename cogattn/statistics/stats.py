@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def wilson_interval(
-    n_correct: ArrayLike, n_trials: ArrayLike, *, confidence: float = 0.95
+    n_correct: ArrayLike, n_trials: ArrayLike, *, confidence: float = 0.95, df: float = np.inf
 ) -> tuple[Array, Array]:
     """Wilson score interval of proportions.
 
@@ -33,6 +33,8 @@ def wilson_interval(
         Counts; (0, 1) where there are no trials.
     confidence : float
         Level.
+    df : float
+        Degrees of freedom of Student's quantile, where `n_trials` comes from an estimated variance.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def wilson_interval(
     correct, trials = np.asarray(n_correct, dtype=float), np.asarray(n_trials, dtype=float)
     if (correct < 0).any() or (correct > trials).any():
         raise DataError("n_correct must be from 0 to n_trials; got a count outside")
-    z2 = stats.chi2.ppf(confidence, 1)
+    z2 = stats.t.ppf((1 + confidence) / 2, df) ** 2
     center = correct + z2 / 2
     half = np.sqrt(z2 * (correct * (trials - correct) / np.maximum(trials, 1) + z2 / 4))
     lo, hi = (center - half) / (trials + z2), (center + half) / (trials + z2)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from faulty_study import TARGET, FaultyConfig
+from journal_study import TARGET as JOURNALLED
+from journal_study import VARIABLE, starts
 
 from cogattn.errors import RunFailed
 from cogattn.psychophysics.masking.config import MaskingConfig
@@ -161,13 +163,20 @@ def test_ctrl_c_stops_fast_says_what_is_stored_and_leaves_a_run_that_resumes(
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_stores_what_is_under_way_and_says_what_is_stored(
-    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]], workers: int
+    tmp_path: Path,
+    start_cli: Callable[..., subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
 ) -> None:
-    slow = (COIN, "--coins.n", 1, "--n-cells", 8, "--seconds-per-cell", 0.8, "--workers", workers)
-    run = open_run(COIN, CoinConfig(coins={"n": 1}, n_cells=8, seconds_per_cell=0.8), tmp_path)
+    journal = tmp_path / "begun"
+    monkeypatch.setenv(VARIABLE, str(journal))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    slow = (JOURNALLED, "--coins.n", 1, "--n-cells", 8, "--seconds-per-cell", 0.8, "--workers", workers)
+    run = open_run(JOURNALLED, CoinConfig(coins={"n": 1}, n_cells=8, seconds_per_cell=0.8), tmp_path)
     driver = start_cli(*slow, "--out", tmp_path)
     wait_until(lambda: len(cells_of(run)) >= 2)
     before = len(cells_of(run))
+    wait_until(lambda: starts(journal).total() > before)  # between two cells none is under way
     workers_alive = children_of(driver.pid)
     driver.send_signal(signal.SIGTERM)
     out, err = driver.communicate(timeout=GRACE_S + 20)

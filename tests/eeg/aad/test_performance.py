@@ -150,7 +150,7 @@ def test_published_decodings_lie_on_one_curve_a_listener(shared_data, decoder: s
 
 
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
-@pytest.mark.parametrize(("n_trials", "each"), [(5, 12), (20, 1), (20, 12)])
+@pytest.mark.parametrize(("n_trials", "each"), [(2, 12), (3, 1), (5, 12), (20, 1), (20, 12)])
 @pytest.mark.parametrize("spread", [0.0, 0.1])
 def test_the_interval_of_a_single_listeners_accuracy_holds_the_truth(share, n_trials, each, spread) -> None:
     rng, hits = np.random.default_rng(1), 0
