@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(
@@ -19,6 +20,8 @@ sys.path.append(
 if not any(Path("/dev").glob("nvidia[0-9]*")):
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before any test imports triton
 
+settings.register_profile("unhurried", settings(), deadline=None)  # a busy machine is not a failure
+settings.load_profile("unhurried")
 gc.set_threshold(50_000, 20, 50)  # tests and libraries are millions of objects: a tenth of the time
 
 
@@ -26,6 +29,13 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage look at what tests make, and never again at the tests themselves."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_each_time() -> None:
+    """What a test draws from torch's own stream it draws again in the next run."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session")

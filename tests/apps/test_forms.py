@@ -257,7 +257,7 @@ NASTY = st.sampled_from(
 
 
 @pytest.mark.parametrize("study", ["aad", "masking", "rehearsal", "search"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_is_typed_is_taken_or_refused_with_a_sentence(study: str, data: st.DataObject) -> None:
     model = model_of(study)

@@ -222,7 +222,7 @@ def test_two_tabs_start_one_run_which_outlives_its_server_and_is_seen_to_its_end
     serving: Callable, tabs: Callable[[str], Page], coins: Path
 ) -> None:
     server = serving(coins)
-    address = f"{server.url}/launch?study=coin&set.n_cells=20&set.seconds_per_cell=0.4"
+    address = f"{server.url}/launch?study=coin&set.n_cells=20&set.seconds_per_cell=1"
     here, there = tabs(address), tabs(address)
     planned(here)
     planned(there)
@@ -284,6 +284,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_a_job_is_ended_after_asking_
     button(page, "Cancel").press("Enter")
     page.get_by_text("End this job?").wait_for()
     (job,) = jobs.jobs(coins)
+    until(lambda: n_stored(job.run) > 0)
     assert job.state == "running"
     button(page, "Yes, end it").press("Space")
     page.get_by_text("cancelled; what is stored stays").wait_for()

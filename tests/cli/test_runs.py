@@ -236,7 +236,7 @@ def test_every_setting_of_every_study_comes_back_to_the_same_run(
     assert caplog.text == ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(min_size=1), st.lists(st.floats(0, 1, allow_subnormal=True), min_size=1, max_size=4))
 def test_odd_texts_and_numbers_come_back(
     tmp_path_factory: pytest.TempPathFactory, text: str, numbers: list

@@ -69,13 +69,13 @@ def is_about_a_setting(sentence: str, model: type[StudyConfig]) -> bool:
     return first in model.model_fields or " is not a setting" in sentence
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(values_for(MaskingConfig))
 def test_200_random_settings_are_valid_or_refused_by_path(values: dict[str, object]) -> None:
     check(MaskingConfig, values)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_valid_settings_round_trip(data: st.DataObject) -> None:
     """One valid setting changed at a time, so that most examples hold."""
@@ -102,7 +102,7 @@ def as_typed(values: object) -> object:
     return [as_typed(value) for value in values] if isinstance(values, list) else str(values)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(values_for(MaskingConfig), values_for(MaskingConfig))
 def test_merging_never_loses_what_lies_on_top(below: dict[str, object], above: dict[str, object]) -> None:
     merged = merge(below, above)

@@ -88,8 +88,8 @@ def test_several_poison_cells_side_by_side_cost_their_neighbours_no_more_than_on
 def test_a_killed_driver_resumes_and_computes_only_what_is_missing(
     tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]], n_before: int
 ) -> None:
-    words = (COIN, "--coins.n", 1, "--n-cells", N_CELLS, "--seconds-per-cell", 0.2, "--workers", 2)
-    config = CoinConfig(coins={"n": 1}, n_cells=N_CELLS, seconds_per_cell=0.2)
+    words = (COIN, "--coins.n", 1, "--n-cells", N_CELLS, "--seconds-per-cell", 0.4, "--workers", 2)
+    config = CoinConfig(coins={"n": 1}, n_cells=N_CELLS, seconds_per_cell=0.4)
     run = open_run(COIN, config, tmp_path / "killed")
     driver = start_cli(*words, "--out", tmp_path / "killed")
     wait_until(lambda: len(cells_of(run)) >= n_before)

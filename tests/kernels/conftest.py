@@ -21,12 +21,6 @@ def device_of(impl: str) -> str:
     return "cuda" if impl == "triton" and torch.cuda.is_available() else "cpu"
 
 
-@pytest.fixture(autouse=True)
-def same_numbers_each_time() -> None:
-    """What a test draws from torch's own stream it draws again in the next run."""
-    torch.manual_seed(0)
-
-
 @pytest.fixture
 def fresh_memory_holds_nan() -> Iterator[None]:
     """Tensors made empty hold NaN, so that an element no kernel writes cannot pass."""

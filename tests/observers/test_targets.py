@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -37,7 +37,6 @@ def refusal(**observer: object) -> str:
     return str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcd"), LITERALS, max_size=3))
 def test_literal_arguments_come_back(kwargs: dict[str, object]):
     shown = ", ".join(f"{name}={value!r}" for name, value in kwargs.items())

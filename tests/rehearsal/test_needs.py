@@ -112,7 +112,7 @@ def test_a_lag_below_one_counts_as_one() -> None:
 
 
 @pytest.mark.parametrize("need", EVERY, ids=lambda need: f"{type(need).__name__} {need.since}")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gaps=st.lists(st.integers(1, 100_000), min_size=1, max_size=12), data=st.data())
 def test_weights_sum_to_one_at_any_lag(need: Need, gaps: list[int], data: st.DataObject) -> None:
     times = np.cumsum(gaps)

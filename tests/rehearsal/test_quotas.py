@@ -27,7 +27,7 @@ def hamilton(weights: list[int], total: int) -> list[int]:
     return counts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(weights=WEIGHTS, total=st.integers(0, 100_000))
 def test_quota_sums_exactly_and_keeps_to_within_one_of_each_share(weights: list[int], total: int) -> None:
     counts = quota(weights, total)
@@ -40,7 +40,7 @@ def test_quota_sums_exactly_and_keeps_to_within_one_of_each_share(weights: list[
     ).all()  # more weight, no fewer items; of equal ones the newer no fewer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weights=st.lists(st.integers(0, 64), min_size=1, max_size=12), total=st.integers(0, 500))
 def test_quota_is_hamiltons_method_in_exact_fractions(weights: list[int], total: int) -> None:
     scale = 2 ** math.ceil(math.log2(sum(weights) + 1))
@@ -81,7 +81,7 @@ def test_impossible_quotas_are_refused(share, weights: list[float], total: int) 
         share(weights, total)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(weights=WEIGHTS, totals=st.lists(st.integers(0, 9), min_size=1, max_size=60))
 def test_carried_rounding_stays_within_a_few_items_over_all_batches(
     weights: list[int], totals: list[int]

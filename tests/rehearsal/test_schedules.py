@@ -93,7 +93,7 @@ def test_unrestricted_schedules_rehearse_what_they_say_and_are_counted_before() 
     assert planned_items(Schedule(POWER, 0.25), 3, n_new=100).tolist() == [125] * 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
     n_new=st.integers(1, 60),

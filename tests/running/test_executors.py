@@ -211,12 +211,12 @@ def test_a_hung_cell_on_an_executor_of_ones_own_is_given_up_and_the_others_finis
     )
     config = FaultyConfig(n_cells=4, coins={"n": 1}, hanging=(1,), marks=tmp_path)
     with ThreadPoolExecutor(2) as pool:
-        execution = Execution(engine=engine_of(pool, workers=2), cell_timeout_s=1.0)
+        execution = Execution(engine=engine_of(pool, workers=2), cell_timeout_s=3.0)
         with pytest.raises(RunFailed) as failed:
             run_study(FAULTY, config, out=tmp_path, execution=execution)
         assert len(list((tmp_path / "cells").rglob("*.zip"))) == 3
         go_on.set()
-    assert failed.value.failures == {"coin 0, part 1": "it took longer than the limit of 1 s"}
+    assert failed.value.failures == {"coin 0, part 1": "it took longer than the limit of 3 s"}
 
 
 class Unlocked:

@@ -44,7 +44,7 @@ def test_a_name_twice_is_refused() -> None:
         labels_of(["S1", "S2", "S1"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(alphabet="aAb1- _é", max_size=4), unique=True, max_size=8))
 def test_no_two_persons_share_a_label(persons: list[str]) -> None:
     found = labels_of(persons)

@@ -47,7 +47,7 @@ def assert_equal(got: list[Decision], expected: list[Decision], atol: float = 1e
 
 @pytest.mark.slow
 @given(st.lists(st.integers(0, 3072), max_size=20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_decisions_do_not_depend_on_chunks(decoder, recording, cuts) -> None:
     eeg, sounds = streams(recording)
     offline = Chain.offline(decoder, recording)[3]
@@ -71,7 +71,7 @@ def test_one_sample_at_a_time_in_bounded_memory(decoder, recording) -> None:
 @given(
     st.lists(st.integers(0, 3072), max_size=10), st.lists(st.integers(0, 3072), max_size=10), st.booleans()
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_streams_may_come_apart(decoder, recording, eeg_cuts, sound_cuts, eeg_first) -> None:
     """With drifting, jittered stamps and a gap in each stream; whichever arrives first."""
     eeg, sounds = streams(recording)

@@ -21,7 +21,7 @@ def pushed(stage, rows: np.ndarray, cuts: list[int]) -> np.ndarray:
 
 
 @given(CUTS, st.sampled_from([(512.0, 64.0), (500.0, 64.0), (128.0, 128.0), (50.0, 64.0), (250.0, 100.0)]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_resampler_does_not_care_about_chunks(cuts, rates) -> None:
     rows = np.random.default_rng(0).standard_normal((400, 3))
     whole = Resampler(*rates, 9.0).push(rows)
@@ -29,7 +29,7 @@ def test_a_resampler_does_not_care_about_chunks(cuts, rates) -> None:
 
 
 @given(CUTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_band_pass_does_not_care_about_chunks(cuts) -> None:
     rows = np.random.default_rng(0).standard_normal((400, 3))
     whole = BandPass(1.0, 9.0, 64.0).push(rows)
@@ -37,7 +37,7 @@ def test_a_band_pass_does_not_care_about_chunks(cuts) -> None:
 
 
 @given(CUTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_an_envelope_follower_does_not_care_about_chunks(cuts) -> None:
     rows = np.random.default_rng(0).standard_normal((4000, 2))
     whole = EnvelopeFollower(16_000.0).push(rows)

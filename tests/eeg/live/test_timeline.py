@@ -44,7 +44,7 @@ def broken() -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.lists(st.integers(0, 640), max_size=10))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_breaks_do_not_depend_on_chunks(cuts) -> None:
     rows, stamps = broken()
 

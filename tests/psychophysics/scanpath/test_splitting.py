@@ -40,7 +40,7 @@ def owners(data, numbers: np.ndarray, by: str) -> set[str]:
 ROWS = st.lists(st.tuples(*[st.integers(0, 11)] * 3), min_size=3, max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=ROWS,
     by=st.sampled_from(["layout", "target", "person"]),

@@ -73,7 +73,7 @@ def test_what_is_looked_for_is_what_has_all_its_words(target: str, expected: lis
     assert not is_looked_for(unnamed).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 4), max_size=9))
 def test_a_path_at_once_is_what_it_is_step_by_step(objects: list[int]) -> None:
     own = layout()

@@ -38,7 +38,7 @@ def displays(draw_from, pixels_per_degree: float = 6.0) -> Display:
 
 
 @given(displays())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_items_are_counted_kept_apart_and_kept_in_their_cells(display: Display) -> None:
     task, n = display.task, display.set_size
     assert len(display.items) == len(display.centers_deg) == len(set(display.cells.tolist())) == n
@@ -55,7 +55,7 @@ def test_items_are_counted_kept_apart_and_kept_in_their_cells(display: Display) 
 
 
 @given(displays())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_exactly_one_item_is_a_target_or_none_is(display: Display) -> None:
     targets = [item in display.condition.targets for item in display.items]
     distractors = [item in display.condition.distractors for item in display.items]
@@ -66,7 +66,7 @@ def test_exactly_one_item_is_a_target_or_none_is(display: Display) -> None:
 
 
 @given(displays())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_ink_stays_within_the_boxes(display: Display) -> None:
     size = len(display.image)
     along = (np.arange(size) + 0.5 - size / 2) / display.pixels_per_degree
@@ -81,7 +81,7 @@ def test_ink_stays_within_the_boxes(display: Display) -> None:
 
 
 @given(displays(pixels_per_degree=10.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_display_is_a_scene_whose_target_is_told_by_its_own_picture(display: Display) -> None:
     assert isinstance(display, Scene)
     assert display.size_px == display.image.shape[:2]
@@ -107,7 +107,7 @@ def test_a_display_is_a_scene_whose_target_is_told_by_its_own_picture(display: D
 
 
 @given(displays())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_kinds_are_dealt_as_the_task_says(display: Display) -> None:
     kinds, wanted = display.condition.distractors, display.condition.targets
     shown = [item for i, item in enumerate(display.items) if i != display.target_index]

@@ -69,7 +69,7 @@ def test_a_cell_is_returned_to_when_as_many_fixations_have_passed_as_its_inhibit
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["t_in_l", "curve_in_lines", "vertical_in_mixed"]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_endless_inhibition_never_looks_at_a_cell_twice_and_always_finds(seed: int, condition: str) -> None:
     shown = display(condition, 4, seed=seed)
     for found in search(
