@@ -41,7 +41,8 @@ def start() -> Iterator[Start]:
             text=True,
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
-        )
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # a shell's background job ignores SIGINT
         running.append(process)
         return process
 
