@@ -112,7 +112,7 @@ class SignificanceSettings(Settings):
     is then Ledoit-Wolf's, slow for the others. swap: only in the test of the finished decoders; too liberal where
     trials train each other's decoders. auto: refit for ridge, swap for the others."""
     n_permutations: int = Field(default=999, ge=19)
-    """Random swaps."""
+    """Random swaps; where there are no more, all are made."""
 
 
 class AadConfig(StudyConfig):

@@ -94,7 +94,7 @@ def listener_table(
                 "d_prime": _d_prime(scores),
                 "foreign_rank": float(scores["rank"].mean()),
                 "p": float(scores["p"].iloc[0]),
-                "least_p": least_p(len(scores), config.significance.n_permutations, test),
+                "least_p": least_p(len(scores), config.significance.n_permutations),
                 "test": test,
                 "n_trials": len(scores),
                 **{f"accuracy_{w:g}s": v for w, v in zip(windows_s, shares, strict=True)},

@@ -115,12 +115,8 @@ def permutation_p(
     if not right.size:
         raise DataError("margins must hold at least one window; got none")
     gain = 2 * right - sizes  # what swapping a trial takes away
-    if 2**right.size <= n_permutations:
-        swaps = (np.arange(2**right.size)[:, None] >> np.arange(right.size)) & 1
-        lost = swaps @ gain
-        return float(np.mean(lost <= 1e-9))
-    lost = rng.integers(0, 2, (n_permutations, right.size)) @ gain
-    return float((1 + np.sum(lost <= 1e-9)) / (n_permutations + 1))
+    swaps = _swaps(right.size, rng, n_permutations)
+    return _share_reached(swaps @ gain <= 1e-9, right.size)
 
 
 def refit_permutation_p(
@@ -141,29 +137,28 @@ def refit_permutation_p(
 
     Ridge weights are linear in the training envelopes, so one leave-one-out pass with every envelope as a
     target of its own gives the decision of any swapping of talkers; the penalty is Ledoit-Wolf's, which no
-    label changes. Ties are broken by the mean margin. Swapping all trials decodes the ignored talker and may
-    do as well, so p cannot fall far below 2 / 2**n_trials.
+    label changes. Ties are broken by the mean margin.
 
     Parameters
     ----------
     eeg, attended, unattended, sfreq, tmin, tmax
         As in `cross_validate`; a trial is one decision.
     rng : numpy.random.Generator
-        Draws the swaps.
+        Draws the swaps; unused where all 2**n_trials are few enough to be made.
     train_on : {"attended", "unattended"}
         Which talker the decoder learns to reconstruct; the second is a control.
     folds : sequence of (train, test), optional
         Trials of each fold, as from `folds`; when absent one trial at a time is tested, and those that share a sound
         with it are left out. They stay as they are when talkers are swapped.
     n_permutations : int
-        How many.
+        How many, unless there are no more than that.
     overlap : {"refuse", "allow"}
         As in `cross_validate`.
 
     Returns
     -------
     float
-        (1 + swaps that do as well as the truth) / (1 + n_permutations).
+        Share of swaps (the identity included) that do as well as the truth.
     """
     x = checked_eeg(eeg, least=2)
     first = checked_streams(attended, x, name="attended")
@@ -214,13 +209,9 @@ def refit_p(
     return permuted_p(lambda swap: trial_score(swapped_margins(kernel, swap)), n_trials, rng, n_permutations)
 
 
-def least_p(n_trials: int, n_permutations: int, test: str) -> float:
-    """Smallest p that a test of this name can give with so many trials.
-
-    Swapping all talkers decodes as well as swapping none once decoders are fitted again.
-    """
-    ways = 2.0 ** (n_trials - 1 if test.startswith("refit") else n_trials)
-    return max(1 / ways, 1 / (n_permutations + 1))
+def least_p(n_trials: int, n_permutations: int) -> float:
+    """Smallest p that swapping the talkers of so many trials can give: no other swap does as well as the truth."""
+    return max(2.0**-n_trials, 1 / (n_permutations + 1))
 
 
 def permuted_p(
@@ -230,10 +221,23 @@ def permuted_p(
     n_permutations: int,
 ) -> float:
     """One-sided p of `score` of no swap among random swaps (1 where a trial's talkers are exchanged)."""
-    swaps = rng.integers(0, 2, (n_permutations, n_trials))
     observed = score(np.zeros(n_trials, dtype=int))
-    reached = sum(score(swap) >= observed - 1e-12 for swap in swaps)
-    return float((1 + reached) / (1 + n_permutations))
+    swaps = _swaps(n_trials, rng, n_permutations)
+    return _share_reached(np.array([score(swap) >= observed - 1e-12 for swap in swaps]), n_trials)
+
+
+def _swaps(n_trials: int, rng: np.random.Generator, n_permutations: int) -> NDArray[np.integer]:
+    """All swaps, (2**n_trials, n_trials), where they are no more than `n_permutations`; else so many random ones."""
+    if 2**n_trials <= n_permutations:
+        return (np.arange(2**n_trials)[:, None] >> np.arange(n_trials)) & 1
+    return rng.integers(0, 2, (n_permutations, n_trials))
+
+
+def _share_reached(reached: NDArray[np.bool_], n_trials: int) -> float:
+    """Share of swaps that reach the truth, which is one of all, and one more than those that are drawn."""
+    if reached.size == 2**n_trials:
+        return float(reached.mean())
+    return float((1 + reached.sum()) / (1 + reached.size))
 
 
 def trial_score(margins: FloatArray) -> float:
