@@ -26,7 +26,7 @@ from types import FrameType
 
 from cogattn.errors import CogattnError, StoreError, Terminated
 from cogattn.running.cells import CellStore
-from cogattn.running.executors import Fleet, SpawnPool, WorkerLost, stop_at_once
+from cogattn.running.executors import GUARD, Fleet, SpawnPool, WorkerLost, stop_at_once
 from cogattn.running.identity import PlannedCell
 from cogattn.running.leases import POLL_S, Leases
 from cogattn.running.lock import PATIENCE_S
@@ -311,8 +311,7 @@ class Crew:
         except BrokenExecutor as error:
             stop_at_once(executor)
             raise StoreError(
-                "worker processes must be able to start; got one that died at once; a script that calls "
-                'cogattn needs `if __name__ == "__main__":` around its work'
+                f"worker processes must be able to start; got one that died at once; {GUARD}"
             ) from error
         return executor
 

@@ -40,6 +40,7 @@ from cogattn.running.executors import (
     Prepare,
     SpawnPool,
     one_thread,
+    refuse_importing_main,
     worker_index,
 )
 from cogattn.running.fitness import made_by, marked, prepared, refuse_unfit
@@ -133,7 +134,8 @@ class Execution:
 
     @contextmanager
     def hired(self) -> Generator[Execution]:
-        """Return a context of this execution with its engine at work."""
+        """Return a context of this execution with its engine at work; a worker that imports its driver ends here."""
+        refuse_importing_main()
         if self.engine is None:
             yield self
             return

@@ -40,6 +40,8 @@ Prepare = tuple[Callable[..., object], tuple[object, ...]]
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 LARGE_BYTES = 2**30
+GUARD = 'a script that calls cogattn needs `if __name__ == "__main__":` around its work'
+"""For workers import the script, and would do that work too."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,18 @@ class Fleet(Executor):
     def end(self, future: Future[str | None]) -> None:
         """End one call that is under way, whatever it is doing; the others go on."""
         raise NotImplementedError
+
+
+def refuse_importing_main() -> None:
+    """End a worker that imports the script of its driver and is told to run the same study there.
+
+    Raises
+    ------
+    SystemExit
+        Which no ``except Exception`` of the script catches; the driver says why.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        raise SystemExit(1)
 
 
 def stop_at_once(executor: Executor) -> None:

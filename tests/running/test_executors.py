@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from cogattn.running.clusters import DaskEngine, environment_of, require
 from cogattn.running.engines import BorrowedExecutor, checked_engine, engine_of
 from cogattn.running.environment import sees_one_gpu
 from cogattn.running.execute import Execution, open_run, run_study
-from cogattn.running.executors import Equipment, SpawnPool, WorkerLost, worker_index
+from cogattn.running.executors import GUARD, Equipment, SpawnPool, WorkerLost, worker_index
 from cogattn.running.fitness import made_by, marked, refuse_unfit
 from cogattn.running.hardware import Hardware, checked_hardware
 from cogattn.running.worker import Seat, at_work, sit, take_seat
@@ -244,6 +245,31 @@ def test_an_executor_whose_workers_all_hang_is_told(monkeypatch: pytest.MonkeyPa
         go_on.set()
         future.result(30)
         assert borrowed.seats() == 1
+
+
+# ---- a script without a guard
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_cells", [1, 3])
+def test_a_script_without_a_guard_ends_with_one_sentence_and_computes_nothing(
+    tmp_path: Path, n_cells: int
+) -> None:
+    """Its workers import it and come to the same line: none waits for the cell that its own driver holds."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "import cogattn\n"
+        "try:\n"
+        f"    cogattn.run({COIN!r}, coins={{'n': 1}}, n_cells={n_cells}, out={str(tmp_path / 'runs')!r})\n"
+        "except Exception as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == f"worker processes must be able to start; got one that died at once; {GUARD}\n"
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "runs" / "cells").rglob("*.zip"))
 
 
 # ---- a process that is not ours

@@ -15,7 +15,14 @@ from cogattn.eeg.aad.decoding import backward_problem, decode, reconstructions
 from cogattn.eeg.aad.forward import ForwardModel
 from cogattn.eeg.aad.metrics import correlation
 from cogattn.eeg.aad.pool import Pool, pool_of, pooled, prepared
-from cogattn.eeg.aad.significance import least_p, permuted_p, refit_p, sound_kernel, swapped_margins, trial_score
+from cogattn.eeg.aad.significance import (
+    least_p,
+    permuted_p,
+    refit_p,
+    sound_kernel,
+    swapped_margins,
+    trial_score,
+)
 from cogattn.eeg.aad.trials import _trial_rows, _window_rows
 from cogattn.eeg.recordings.recording import Recording, Trial
 from cogattn.errors import ConfigError
