@@ -1,27 +1,42 @@
 """Does the average response follow the pitch of its sound? F0 tracks of both, compared, with an interval.
 
 The response is the mean of the sweeps between (odd ones), through a spatial filter fitted on the others; the
-sound is its envelope, whose period is the pitch. Correlation and error come with bootstrap intervals over sweeps,
-and with a p from averages in which half of the sweeps are turned upside down, so that only noise is left.
+sound is its envelope, whose period is the pitch. Correlation, error and strength come with an interval of what so many
+sweeps give, for noise makes all of them worse, and with a p from averages in which half of the sweeps are turned upside
+down, so that only noise is left.
+
+The interval is Student's, from averages that lack a tenth of the sweeps in turn (jackknife), on Fisher's z, or the
+logarithm of the error. A bootstrap fails here: an average of resampled sweeps has twice the noise, which harms the
+scores once more, and its percentiles held the expected score in .00 to .15 of simulated recordings. This one held the
+median score in .95 to 1.00 of 60 each with 20 and 75 sweeps at three levels of noise; its standard error is 1.2 to 1.6
+times the true one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
-from scipy import signal
+from scipy import signal, stats
 
 from cogattn.eeg.efr.config import SteadyStateSettings
 from cogattn.eeg.efr.locking import without_lines
-from cogattn.eeg.efr.response import drawn
 from cogattn.eeg.efr.spatial import dss, held_out
 from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
-from cogattn.statistics.intervals import widened
 
 N_DRAWS = 199
-"""Bootstrap samples, and sign-flipped averages."""
+"""Sign-flipped averages."""
+N_GROUPS = 10
+"""Of sweeps, each left out once."""
+SCALES: dict[str, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
+    "strength": (np.arctanh, np.tanh),
+    "correlation": (np.arctanh, np.tanh),
+    "error_hz": (np.log, np.exp),
+}
+"""On which a score is about linear in the sweeps, and back."""
 
 
 def pitch_tables(
@@ -52,7 +67,7 @@ def pitch_tables(
     testable : bool
         Whether the rate can be told from mains; else no p is given.
     rng : numpy.random.Generator
-        Draws sweeps and signs.
+        Draws signs.
 
     Returns
     -------
@@ -73,7 +88,7 @@ def pitch_tables(
         )
 
     def score(weights: FloatArray) -> TrackingScore:
-        return compare_tracks(stimulus, track(weights @ activity / len(activity)), lag_s=settings.delay_s)
+        return compare_tracks(stimulus, track(weights @ activity / n), lag_s=settings.delay_s)
 
     apart = np.abs(lines_hz - settings.modulation_hz) * sweeps.shape[-1] / sfreq >= 1 - 1e-9
     clean = without_lines(sweeps, lines_hz[apart], sfreq=sfreq)
@@ -82,7 +97,8 @@ def pitch_tables(
     stimulus, response = track(heard), track(activity.mean(axis=0))
     signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
     observed = score(np.ones(n))
-    resampled = [score(weights) for weights in drawn(rng, n, N_DRAWS)]
+    group = np.arange(n) % N_GROUPS
+    lacking = [score((group != one) * (n / np.sum(group != one))) for one in np.unique(group)]
     chance = [score(rng.permutation(signs)) for _ in range(N_DRAWS)]
     tracks = [
         pd.DataFrame({"track": name, "time_s": t.time_s, "f0_hz": t.f0_hz, "strength": t.strength, "n": n})
@@ -90,23 +106,40 @@ def pitch_tables(
     ]
     moves = np.ptp(stimulus.f0_hz) > 0.02 * stimulus.f0_hz.mean()
     names = ("strength", "error_hz", "correlation") if moves else ("strength", "error_hz")
-    scores = [_score_row(name, observed, resampled, chance, n, testable) for name in names]
+    scores = [_score_row(name, observed, lacking, chance, n, testable) for name in names]
     return {"pitch": pd.concat(tracks, ignore_index=True), "pitch_score": pd.DataFrame(scores)}
 
 
 def _score_row(
     name: str,
     observed: TrackingScore,
-    resampled: list[TrackingScore],
+    lacking: list[TrackingScore],
     chance: list[TrackingScore],
     n: int,
     testable: bool,
 ) -> dict[str, object]:
-    """Estimate, bootstrap interval, and p: how often noise alone does as well (small errors, else large values)."""
+    """Estimate, interval, and p: how often noise alone does as well (small errors, else large values)."""
     value = getattr(observed, name)
-    draws, noise = (np.array([getattr(score, name) for score in scores]) for scores in (resampled, chance))
-    tail = (1 - widened(0.95, n)) / 2  # percentiles of few sweeps reach less far than 95 %
-    lo, hi = np.nanquantile(draws, [tail, 1 - tail]) if np.isfinite(draws).any() else (np.nan, np.nan)
+    without, noise = (np.array([getattr(score, name) for score in scores]) for scores in (lacking, chance))
+    lo, hi = _interval(value, without, *SCALES[name])
     as_good = noise <= value if name == "error_hz" else noise >= value
     p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if testable and np.isfinite(value) else np.nan
     return {"score": name, "value": value, "lo": lo, "hi": hi, "p": p, "n": n}
+
+
+def _interval(
+    value: float,
+    without: FloatArray,
+    onto: Callable[..., FloatArray],
+    back: Callable[..., FloatArray],
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Student's interval from the values without each group of sweeps, (n_groups,); NaN where one is at a limit."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre, scaled = onto(value), onto(without)
+    n = len(scaled)
+    error = (
+        np.sqrt((n - 1) / n * np.sum((scaled - scaled.mean()) ** 2)) if np.isfinite(scaled).all() else np.nan
+    )
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * error
+    return float(back(centre - half)), float(back(centre + half))

@@ -17,7 +17,7 @@ from cogattn.eeg.efr.config import EfrConfig, SteadyStateSettings
 from cogattn.eeg.efr.plan import Task
 from cogattn.eeg.efr.response import PathResponse, path_response
 from cogattn.eeg.efr.spectra import SegmentSpectra
-from cogattn.eeg.efr.sweep_cutting import by_polarity, cut_sweeps
+from cogattn.eeg.efr.sweep_cutting import by_polarity, cut_sweeps, sweeps_behind
 from cogattn.eeg.efr.sweeps import Growth, growth
 from cogattn.eeg.efr.trials import loaded
 from cogattn.eeg.recordings.places import STIMULUS
@@ -179,7 +179,8 @@ def _of_sweeps(
     parted = by_polarity(sweeps.eeg[:, [column]], sweeps.inverted, recording.subject)
     if trial["response"] not in parted:
         return None
-    own = parted[str(trial["response"])][: int(str(trial["n"]))]  # (sweep, 1, time)
+    response = str(trial["response"])
+    own = parted[response][: int(str(trial["n"])) // sweeps_behind(response)]  # (sweep or pair, 1, time)
     frequency_hz = float(str(trial["frequency_hz"]))
     frequencies_hz = _bins(frequency_hz, own.shape[-1], recording.sfreq)
     grown = growth(steady.amplitudes_at(own, recording.sfreq, frequencies_hz)[:, 0], [len(own)])

@@ -41,6 +41,7 @@ from cogattn.eeg.efr.sweep_cutting import (
     by_polarity,
     cut_sweeps,
     sweep_samples,
+    sweeps_behind,
 )
 from cogattn.eeg.efr.sweeps import growth, harmonics, polarity_pair, values_at
 from cogattn.eeg.recordings.places import CONDITION, STIMULUS
@@ -71,7 +72,8 @@ def tables_of(
     """Detect the rate and its harmonics: rows of the tables that a steady-state cell fills (see `tables`).
 
     Column ``response`` says which: ``as recorded``, or with polarities ``envelope`` (half of their sum) and ``fine
-    structure`` (half of their difference). Where mains could pass for the response, p is not a number.
+    structure`` (half of their difference). Column ``n`` counts sweeps, two to a pair of polarities. Where mains could
+    pass for the response, p is not a number.
 
     Parameters
     ----------
@@ -125,7 +127,8 @@ def _of_sweeps(
             sound = heard(recording, settings)
             found |= pitch_tables(own, sound, settings, sfreq=recording.sfreq, **given)
         for table, rows in found.items():
-            frames.setdefault(table, []).append(rows.assign(response=response))
+            n_sweeps = rows["n"] * sweeps_behind(response)
+            frames.setdefault(table, []).append(rows.assign(response=response, n=n_sweeps))
     tables = {table: pd.concat(parts, ignore_index=True) for table, parts in frames.items()}
     counted = pd.DataFrame([{"used": len(sweeps.eeg) - sweeps.lost["unpaired"], **sweeps.lost}])
     return tables | {

@@ -178,6 +178,11 @@ def by_polarity(sweeps: NDArray, inverted: NDArray[np.bool_], subject: str) -> d
     return {ENVELOPE: pair.envelope, FINE_STRUCTURE: pair.fine_structure}
 
 
+def sweeps_behind(response: str) -> int:
+    """How many sweeps are behind one row of a response of `by_polarity`: a pair has two."""
+    return 1 if response == AS_RECORDED else 2
+
+
 def sweep_samples(recording: Recording, settings: SteadyStateSettings) -> int:
     """Samples in a sweep; DataError unless they are whole."""
     exact = settings.sweep_s * recording.sfreq
