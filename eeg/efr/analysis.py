@@ -22,6 +22,7 @@ from cogattn.eeg.efr.response import (
     path_over_time,
     path_response,
     resample_response,
+    student_interval,
 )
 from cogattn.eeg.efr.spectra import SegmentSpectra, multitaper_segments, welch_segments
 from cogattn.eeg.efr.surrogates import Chance, false_discovery, shift_chance, shuffle_chance
@@ -300,7 +301,7 @@ def _curves(
             alpha=significance.alpha,
             degrees_of_freedom=n_blocks - 1,
         )
-        lo, hi = np.percentile(rows[1:], [2.5, 97.5], axis=0)
+        lo, hi = student_interval(rows[0], rows[1:], n_blocks)
         curves[name] = Curve(rows[0], lo, hi, tuple(bands))
     return curves
 

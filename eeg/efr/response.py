@@ -91,10 +91,13 @@ class Resampled:
         Debiased squared coherence.
     transfer : complex array, shape (n_samples, n_channels, n_frequencies)
         Transfer function.
+    n_blocks : int
+        Blocks that were drawn from.
     """
 
     debiased: FloatArray
     transfer: ComplexArray
+    n_blocks: int
 
     @property
     def gain(self) -> FloatArray:
@@ -103,13 +106,42 @@ class Resampled:
 
     def smoothed(self, smoother: LagSmoother) -> Resampled:
         """Every sample at the smoother's frequencies, the transfer function smoothed."""
-        return Resampled(self.debiased[..., smoother.kept], smoother(self.transfer))
+        return Resampled(self.debiased[..., smoother.kept], smoother(self.transfer), self.n_blocks)
 
-    def interval(self, name: str, confidence: float) -> tuple[FloatArray, FloatArray]:
-        """Percentile interval of ``debiased`` or ``gain``, two arrays (n_channels, n_frequencies)."""
-        tail = 50 * (1 - confidence)
-        low, high = np.percentile(getattr(self, name), [tail, 100 - tail], axis=0)
-        return low, high
+    def coherence_interval(self, response: PathResponse) -> tuple[FloatArray, FloatArray]:
+        """95 % interval of the debiased coherence, two arrays (n_channels, n_frequencies)."""
+        lo, hi = student_interval(response.debiased, self.debiased, self.n_blocks)
+        return np.maximum(lo, np.minimum(response.debiased, 0)), np.minimum(hi, 1)  # by chance it is negative
+
+    def gain_interval(self, response: PathResponse) -> tuple[FloatArray, FloatArray]:
+        """95 % interval of the gain, two arrays (n_channels, n_frequencies)."""
+        lo, hi = student_interval(np.abs(response.transfer), self.gain, self.n_blocks)
+        return np.maximum(lo, 0), hi
+
+
+def student_interval(
+    estimate: FloatArray, resampled: FloatArray, n_blocks: int
+) -> tuple[FloatArray, FloatArray]:
+    """Student's 95 % interval about an estimate, from the scatter of bootstrap samples of few blocks.
+
+    Parameters
+    ----------
+    estimate : array, shape (...)
+        What was found.
+    resampled : array, shape (n_samples, ...)
+        The same in each sample.
+    n_blocks : int
+        Blocks that were drawn from; a mean of samples of them scatters by sqrt((n - 1) / n) of the standard error.
+
+    Notes
+    -----
+    With 5, 6, 12 and 30 blocks of 10 s it held squared coherences of .15 and .5 in .93-.95 of simulated channels and
+    frequencies, one of .02 and none in .93-1.00, and their gains in .93-.96; percentiles held .84-.93 and .82-.93.
+    """
+    from scipy.stats import t
+
+    half = t.ppf(0.975, n_blocks - 1) * np.sqrt(n_blocks / (n_blocks - 1)) * resampled.std(axis=0)
+    return estimate - half, estimate + half
 
 
 def path_response(stimulus: SegmentSpectra, eeg: SegmentSpectra, *, ridge: float = 1e-6) -> PathResponse:
@@ -192,9 +224,10 @@ def resample_response(
     DataError
         If there are fewer than five blocks to resample.
 
-    Notes ----- A sample that holds blocks twice has fewer independent segments and a larger coherence bias,
-    so each sample is debiased by its own effective number n (sum w)^2 / (n_blocks sum w^2), w the blocks'
-    counts.
+    Notes
+    -----
+    A sample that holds blocks twice has fewer independent segments and a larger coherence bias, so each sample is
+    debiased by its own effective number n (sum w)^2 / (n_blocks sum w^2), w the blocks' counts.
     """
     label = np.unique(eeg.trial, return_inverse=True)[1] if block_s is None else block_labels(eeg, block_s)
     n_blocks = label.max() + 1
@@ -218,7 +251,7 @@ def resample_response(
         coherence = (mean_cross.real**2 + mean_cross.imag**2) / (mean_y * mean_e[:, f, None])
         debiased[:, :, f] = (n_effective * coherence - 1) / (n_effective - 1)
         transfer[:, :, f] = mean_cross / (mean_e[:, f] + eps)[:, None]
-    return Resampled(debiased, transfer)
+    return Resampled(debiased, transfer, int(n_blocks))
 
 
 def drawn(rng: np.random.Generator, n_units: int, n_samples: int) -> FloatArray:

@@ -108,8 +108,8 @@ def named_bands(analysis: Analysis) -> list[tuple[float, float]]:
 def _spectrum(analysis: Analysis, channels: Sequence[str]) -> pd.DataFrame:
     response, chance = analysis.response, analysis.chance
     n_channels, n_frequencies = response.coherence.shape
-    low, high = analysis.resampled.interval("debiased", 0.95)
-    gain_low, gain_high = analysis.resampled.interval("gain", 0.95)
+    low, high = analysis.resampled.coherence_interval(response)
+    gain_low, gain_high = analysis.resampled.gain_interval(response)
     values = {
         "power": analysis.power,
         "coherence": response.debiased,

@@ -111,18 +111,33 @@ def test_regularisation_bounds_the_transfer_where_the_envelope_is_silent(pair):
     np.testing.assert_allclose(bound.shrinkage[low], 1, atol=0.01)
 
 
-def test_bootstrap_interval_of_debiased_coherence_covers_the_truth():
+@pytest.mark.parametrize("n_blocks", [5, 30])
+def test_bootstrap_interval_of_debiased_coherence_covers_the_truth(n_blocks):
     rng = np.random.default_rng(5)
     n_channels, settings = 40, {"sfreq": 64.0, "segment_s": 1.0, "band_hz": (4.0, 28.0)}
-    e = rng.standard_normal((64 * 240, 1))
+    e = rng.standard_normal((64 * 8 * n_blocks, 1))
     y = 0.5 * e + rng.standard_normal((len(e), n_channels))
     truth = 0.25 / 1.25
     stimulus, eeg = welch_segments([e], **settings), welch_segments([y], **settings)
     resampled = resample_response(stimulus, eeg, rng, n_samples=200, block_s=8)
-    low, high = resampled.interval("debiased", 0.95)
-    assert 0.90 < np.mean((low <= truth) & (truth <= high)) < 0.98
-    low, high = resampled.interval("gain", 0.95)
-    assert 0.90 < np.mean((low <= 0.5) & (high >= 0.5)) < 0.98
+    response = path_response(stimulus, eeg)
+    low, high = resampled.coherence_interval(response)
+    assert 0.92 < np.mean((low <= truth) & (truth <= high)) < 0.98
+    low, high = resampled.gain_interval(response)
+    assert 0.92 < np.mean((low <= 0.5) & (high >= 0.5)) < 0.98
+
+
+def test_intervals_of_coherence_and_gain_hold_the_estimate_and_stay_in_their_range(pair):
+    settings = {"sfreq": SFREQ, "segment_s": 2.0, "band_hz": (1.0, 100.0)}
+    stimulus, eeg = welch_segments([pair[:, :1]], **settings), welch_segments([pair[:, 1:]], **settings)
+    response = path_response(stimulus, eeg)
+    resampled = resample_response(stimulus, eeg, np.random.default_rng(0), n_samples=50, block_s=10)
+    low, high = resampled.coherence_interval(response)
+    assert (low <= response.debiased).all()
+    assert (response.debiased <= high).all()
+    assert high.max() <= 1
+    assert (low[response.debiased >= 0] >= 0).all()
+    assert resampled.gain_interval(response)[0].min() >= 0
 
 
 def test_debiased_coherence_of_nothing_is_zero_on_average():
