@@ -60,7 +60,9 @@ def intent_rows(config: AadConfig, decoder: Observer, curve: pd.DataFrame, trial
         if errors.size:
             measure = CAUTIOUS_ERROR.at(f"{settings.window_s:g}s", label=f"expected error, cautious, {label}")
             note = f"the mixture, {settings.on_mixture:g}, where that is expected to be better"
-            yield Row(decoder, measure, mean_interval(errors), note=note)
+            costs = (settings.on_target, settings.on_other, settings.on_mixture)
+            value = mean_interval(errors, lowest=min(costs), highest=max(costs))
+            yield Row(decoder, measure, value, note=note)
     table = trials["enhancement"]
     own = table[table["decoder"] == decoder.id]
     if len(own):

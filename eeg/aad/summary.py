@@ -171,10 +171,11 @@ def _rows(
     share = _accuracy(curve.iloc[usual])
     rates = (float(information_rate(v, windows_s[usual])) for v in (share.estimate, share.lo, share.hi))
     yield Row(decoder, information_at(windows_s[usual]), Estimate(*rates, n), note="of the accuracy there")
-    yield Row(decoder, D_PRIME, mean_interval(finite(listeners["d_prime"])), note="mean over listeners")
+    of = "mean over listeners" if n > 1 else "one listener"
+    yield Row(decoder, D_PRIME, mean_interval(finite(listeners["d_prime"])), note=of)
     if listeners["foreign_rank"].notna().any():
         rank = mean_interval(finite(listeners["foreign_rank"]), lowest=0.0, highest=1.0)
-        yield Row(decoder, RANK, rank, note="mean over listeners")
+        yield Row(decoder, RANK, rank, note=of)
     if n > 1:
         of_mean, note = _duration_of_curve(config, curve, n), "MESD of the mean curve"
     else:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.io import wavfile
 
+from cogattn.eeg.aad import intent_summary
 from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.enhancement import known_pieces
 from cogattn.eeg.aad.intent_summary import cautious_errors, error_table, listener_gains
@@ -182,6 +183,19 @@ def test_a_cautious_model_learns_its_caution_on_other_trials(aad) -> None:
     trials = aad.trials_of([Outcome({"window": windows(telling)})])
     (error,) = cautious_errors(settings, trials, Observer("ridge", role="decoder"))
     assert error < 0.05
+
+
+def test_the_interval_of_a_cautious_model_s_error_stays_between_its_costs(
+    aad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intent_summary, "cautious_errors", lambda *_: np.array([8.0, 80.0]))
+    config = aad.small(
+        recordings=LOUD, intent={"window_s": 10, "on_target": 7, "on_other": 90, "on_mixture": 50}
+    )
+    curve = pd.DataFrame({"window_s": []})
+    trials = {"enhancement": pd.DataFrame({"decoder": []})}
+    (row,) = intent_summary.intent_rows(config, Observer("ridge", role="decoder"), curve, trials)
+    assert (row.value.lo, row.value.estimate, row.value.hi) == (7, 44, 90)
 
 
 def test_the_table_of_errors_has_a_row_for_each_window_and_decoder() -> None:

@@ -131,7 +131,7 @@ def test_intervals_of_coherence_and_gain_hold_the_estimate_and_stay_in_their_ran
     settings = {"sfreq": SFREQ, "segment_s": 2.0, "band_hz": (1.0, 100.0)}
     stimulus, eeg = welch_segments([pair[:, :1]], **settings), welch_segments([pair[:, 1:]], **settings)
     response = path_response(stimulus, eeg)
-    resampled = resample_response(stimulus, eeg, np.random.default_rng(0), n_samples=50, block_s=10)
+    resampled = resample_response(stimulus, eeg, np.random.default_rng(0), n_samples=50, block_s=4)
     low, high = resampled.coherence_interval(response)
     assert (low <= response.debiased).all()
     assert (response.debiased <= high).all()
