@@ -137,6 +137,12 @@ def cleaned_channels(
     return _with_bads(recording, found, len(scalp), cleaning)
 
 
+def known_bad(channels: Sequence[str], cleaning: Cleaning, marked: Sequence[str] = ()) -> dict[str, str]:
+    """Channels that are bad whatever they hold, and why: marked by the file, or named in the settings."""
+    known = {name: MARKED for name in channels if name in marked}
+    return known | {name: NAMED for name in channels if name in cleaning.bads}
+
+
 def found_bad(
     recording: Recording,
     cleaning: Cleaning,
@@ -148,14 +154,13 @@ def found_bad(
 
     Channels that are marked or named are left out before others are sought.
     """
-    known = {name: MARKED for name in recording.channels if name in marked}
-    known |= {name: NAMED for name in recording.channels if name in cleaning.bads}
+    known = known_bad(recording.channels, cleaning, marked)
     columns = [i for i, name in enumerate(recording.channels) if name not in known]
     names = [recording.channels[i] for i in columns]
     clean = clean_pieces(recording, bad)
     if not columns or not clean:
         return known
-    # NaN is not for this search: a channel that holds any is refused when the recording is checked
+    # NaN is not for this search: a channel that is not known to be bad is refused for any before
     found = bad_channels(
         [piece[:, columns] for piece in clean], sfreq=recording.sfreq, channels=names, unit=recording.unit
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cogattn.eeg.recordings.audit import audited
 from cogattn.eeg.recordings.bad_spans import pieces
 from cogattn.eeg.recordings.bids_events import events_places
-from cogattn.eeg.recordings.cleaning import cleaned
+from cogattn.eeg.recordings.cleaning import cleaned, known_bad
 from cogattn.eeg.recordings.config import (
     AvGc,
     Bids,
@@ -89,15 +89,20 @@ def load(
 
 
 def tidied(part: Part, cleaning: Cleaning, listener: str) -> Recording:
-    """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`."""
+    """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`.
+
+    Channels that are known to be bad may hold anything: they have no part in either look.
+    """
     recording = replace(part.recording, subject=listener)
-    for trial, spans in zip(recording.trials, part.bad, strict=True):
+    known = known_bad(recording.channels, cleaning, part.marked)
+    told = recording.picked([n for n in recording.channels if n not in known]) if known else recording
+    for trial, spans in zip(told.trials, part.bad, strict=True):
         for start, stop in pieces((0, len(trial.eeg)), spans):
             where = f"subject {listener}, {trial.name}"
-            check_finite(trial.eeg[start:stop], channels=recording.channels, where=where)
+            check_finite(trial.eeg[start:stop], channels=told.channels, where=where)
     out = cleaned(recording, cleaning, marked=part.marked, bad=part.bad, info=part.info)
     checked = out.checked()
-    return replace(checked, intake=replace(checked.intake, prints=audited(recording)))
+    return replace(checked, intake=replace(checked.intake, prints=audited(told)))
 
 
 def whole(recording: Recording) -> Part:
