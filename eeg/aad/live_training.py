@@ -16,6 +16,7 @@ from cogattn.eeg.live.chain import features
 from cogattn.eeg.live.model import LiveDecoder, Preprocessing
 from cogattn.eeg.live.stages import Reference
 from cogattn.eeg.live.switches import HeldOut, calibrated
+from cogattn.eeg.recordings.cleaning import check_average
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.sources import load
 from cogattn.errors import ConfigError, DataError
@@ -86,8 +87,10 @@ def preprocessing_of(config: LiveConfig, recording: Recording) -> Preprocessing:
         cleaning.reference_channels if cleaning.reference == "channels" else cleaning.reference
     )
     named = cleaning.channels or recording.channels
+    channels = tuple(name for name in named if name not in cleaning.reference_channels)
+    check_average(channels, cleaning, subject=recording.subject)
     return Preprocessing(
-        channels=tuple(name for name in named if name not in cleaning.reference_channels),
+        channels=channels,
         reference=reference,
         low_hz=step.low_hz,
         high_hz=step.high_hz,

@@ -62,6 +62,15 @@ def needed_channels(
     return list(dict.fromkeys([*(name for name in asked if name not in beside), *beside]))
 
 
+def check_average(channels: Sequence[str], cleaning: Cleaning, *, subject: str) -> None:
+    """Raise DataError where these EEG channels, whose average is to be subtracted from each, are a single one."""
+    if cleaning.reference == "average" and len(channels) == 1:
+        raise DataError(
+            f"cleaning.reference must be none or channels where one EEG channel is left; got the average of "
+            f"{channels[0]} alone (subject {subject})"
+        )
+
+
 def cleaned(
     recording: Recording,
     cleaning: Cleaning,
@@ -253,6 +262,7 @@ def _check_found(
 
 def _referenced(recording: Recording, cleaning: Cleaning) -> Recording:
     """Subtract the reference; channels that make it are left out."""
+    check_average(recording.channels, cleaning, subject=recording.subject)
     if cleaning.reference == "average":
         return recording.referenced("average")
     if cleaning.reference == "channels":

@@ -222,6 +222,15 @@ def test_a_file_that_only_names_its_sounds_needs_their_folder(aad, tmp_path, eeg
     aad.STUDY.check(aad.small(recordings=heard, **settings))
 
 
+def test_one_channel_is_not_referenced_to_its_own_average(aad, good_table) -> None:
+    alone = {"bads": ["Cz", "Pz", "Oz"]}
+    with pytest.raises(DataError, match=r"^cleaning\.reference must be none or channels .* Fz alone"):
+        aad.STUDY.check(aad.table_config(good_table, cleaning=alone))
+    aad.STUDY.check(aad.table_config(good_table, cleaning={**alone, "reference": "none"}))
+    some = {"channels": ["Fz"], "reference": "average"}  # of all, to which the others belong
+    aad.STUDY.check(aad.table_config(good_table, cleaning=some))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

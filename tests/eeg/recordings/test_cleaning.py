@@ -244,6 +244,15 @@ class TestWhatBecomesOfThem:
         asked = Cleaning(channels=("EXG1",))
         assert cleaned(recording_of(eeg, channels=names), asked).channels == ("EXG1",)
 
+    def test_one_channel_is_not_its_own_average(self, eeg):
+        sentence = (
+            r"^cleaning.reference must be none or channels where one EEG channel is left; "
+            r"got the average of Fz alone \(subject S1\)$"
+        )
+        eeg[:, 1] = 0.0
+        with pytest.raises(DataError, match=sentence):
+            cleaned(recording_of(eeg[:, :2]), Cleaning(reference="average"))
+
     def test_an_average_needs_all_channels_and_an_unknown_name_is_refused(self):
         some = Cleaning(reference="average", channels=("Cz",))
         assert needed_channels(NAMES, NAMES[:4], some, subject="S1") == list(NAMES[:4])
