@@ -261,6 +261,13 @@ def test_a_wrong_table_is_refused_by_the_check_and_by_the_reader(
         load(aad.table_config(tmp_path), "S1")
 
 
+def test_a_silent_sound_is_named_with_who_heard_it(aad, good_table, tmp_path) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    wavfile.write(tmp_path / "2b.wav", 8000, np.zeros(20 * 8000))
+    with pytest.raises(DataError, match=r"sound must vary; got silence \(subject S1, trial 3, .*2b\.wav\)$"):
+        load(aad.table_config(tmp_path), "S1")
+
+
 def test_a_trigger_places_trials_and_their_length_is_theirs(aad, good_table, tmp_path) -> None:
     shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
     rows = pd.read_csv(tmp_path / "trials.csv", dtype=str).assign(onset_s="", trigger="go", duration_s="5")
