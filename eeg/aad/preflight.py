@@ -13,10 +13,13 @@ from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.splits import folds, sharing_of
-from cogattn.eeg.recordings.config import AvGc, Cnd, Dtu, Folder, Kul, Played, Source
-from cogattn.eeg.recordings.files import listeners
+from cogattn.eeg.recordings.bids_events import events_file, events_tell
+from cogattn.eeg.recordings.config import AvGc, Bids, Cnd, Dtu, Folder, Kul, Played, Source, Table
+from cogattn.eeg.recordings.files import listeners, table_of
 from cogattn.eeg.recordings.outline import Outline, check_people, check_triggers, outlines
+from cogattn.eeg.recordings.places import ROLES
 from cogattn.eeg.recordings.presence import check_presence
+from cogattn.eeg.recordings.relevant import own
 from cogattn.errors import ConfigError, DataError
 
 LEAST_SAMPLES = 8
@@ -113,13 +116,32 @@ def _with_path(sentence: str, source: Source) -> str:
 
 
 def _check_talkers(source: Source, outline: Outline) -> None:
-    """Two talkers are told: whom a listener follows cannot be asked otherwise."""
-    missing = [role for role in ("attended", "unattended") if role not in outline.streams]
+    """Two talkers are told, in every trial: whom a listener follows cannot be asked otherwise."""
+    missing = [role for role in ROLES if role not in outline.streams]
     if missing:
-        hint = "recordings.stimuli and recordings.unattended" if isinstance(source, Played) else "recordings"
+        setting, where = _telling(source, outline.subject)
+        without = [fact.trial for fact in outline.facts if not getattr(fact, missing[0])]
+        trial = without[:1] if len(without) < len(outline.facts) else []
         raise ConfigError(
-            f"{hint} must tell what both talkers said; got no {missing[0]} sound ({outline.subject})"
+            f"{setting} must tell what both talkers said in every trial; got no {missing[0]} sound "
+            f"({', '.join([f'subject {outline.subject}', *trial, *where])})"
         )
+
+
+def _telling(source: Source, subject: str) -> tuple[str, list[str]]:
+    """The setting that tells what was heard, and the file that does so for it."""
+    if isinstance(source, Table):
+        return "recordings.path", [str(table_of(source))]
+    if isinstance(source, Bids) and events_tell(source):
+        table = events_file(own(source, subject))
+        if table is None:
+            raise ConfigError(
+                "recordings.root must hold a table of events that names the sounds, unless recordings.stimuli and "
+                f"recordings.unattended do; got no events.tsv for {subject} ({source.root})"
+            )
+        return "recordings.root", [str(table)]
+    played = isinstance(source, Played)
+    return "recordings.stimuli and recordings.unattended" if played else "recordings", []
 
 
 def _check_names(config: AadConfig) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.audit import audited
 from cogattn.eeg.recordings.bad_spans import pieces
-from cogattn.eeg.recordings.bids_events import events_places
+from cogattn.eeg.recordings.bids_events import events_places, events_tell
 from cogattn.eeg.recordings.cleaning import cleaned, known_bad
 from cogattn.eeg.recordings.config import (
     AvGc,
@@ -175,12 +175,7 @@ def unit_of(source: Files | Bids | Folder, usual: Unit) -> Unit:
 
 def found_places(source: Files | Bids, raw: mne.io.BaseRaw, listener: str) -> Places:
     """Where the trials of a continuous recording lie: as a BIDS table of events names sounds, or by the settings."""
-    if (
-        isinstance(source, Bids)
-        and not source.stimuli
-        and not source.audio_channel
-        and source.align != "start"
-    ):
+    if isinstance(source, Bids) and events_tell(source):
         found = events_places(source, raw, listener)
         if found is not None:
             return found

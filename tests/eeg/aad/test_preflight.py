@@ -235,6 +235,7 @@ def test_one_channel_is_not_referenced_to_its_own_average(aad, good_table) -> No
     ("change", "words"),
     [
         (lambda t: t.drop(columns="recording"), "column recording"),
+        (lambda t: t.iloc[:0], "must have a row for each trial; got its columns alone"),
         (lambda t: t.drop(columns="onset_s"), "onset_s or trigger or audio_channel"),
         (lambda t: t.assign(onset_s="soon"), "number of seconds.*S1, trial 1"),
         (lambda t: t.assign(duration_s="nan"), "duration_s must be finite.*S1, trial 1"),
@@ -259,6 +260,48 @@ def test_a_wrong_table_is_refused_by_the_check_and_by_the_reader(
     assert str(caught.value).startswith("recordings.path")
     with pytest.raises(DataError, match=words):
         load(aad.table_config(tmp_path), "S1")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda t: t.assign(unattended=["", *t["unattended"][1:]]),
+            r"unattended sound \(subject S1, trial 1, .*csv\)$",
+        ),
+        (
+            lambda t: t.assign(attended=[*t["attended"][:3], ""]),
+            r"attended sound \(subject S1, trial 4, .*csv\)$",
+        ),
+        (lambda t: t.drop(columns="unattended"), r"unattended sound \(subject S1, .*trials\.csv\)$"),
+    ],
+)
+def test_a_trial_of_one_talker_is_named_with_its_table(aad, good_table, tmp_path, change, words) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    change(pd.read_csv(tmp_path / "trials.csv", dtype=str)).to_csv(tmp_path / "trials.csv", index=False)
+    with pytest.raises(ConfigError, match=f"^recordings.path must tell what both .* got no {words}"):
+        aad.STUDY.check(aad.table_config(tmp_path))
+
+
+def test_a_table_of_events_must_be_there_and_tell_both_talkers(aad, tmp_path, eeg_files) -> None:
+    root, rng = tmp_path / "bids", np.random.default_rng(0)
+    events = [("story", 2.0), ("story", 32.0), ("story", 62.0)]
+    eeg_files.write_bids(root, 20 * rng.standard_normal((3, 95 * 128)), events=events)
+    (root / "stimuli").mkdir()
+    for name in ("a.wav", "b.wav"):
+        wavfile.write(root / "stimuli" / name, 8000, rng.standard_normal(25 * 8000))
+    (table,) = root.rglob("*_events.tsv")
+    rows = pd.read_csv(table, sep="\t", dtype=str).assign(attended="a.wav", unattended="b.wav", duration="25")
+    recordings = {"kind": "bids", "root": str(root), "subjects": ["01"], "task": "listen"}
+    config = aad.small(recordings=recordings, decoders=["ridge"], windows_s=[2, 10], shared_sounds="allow")
+    rows.to_csv(table, sep="\t", index=False)
+    aad.STUDY.check(config)
+    rows.assign(attended=["a.wav", "n/a", "a.wav"]).to_csv(table, sep="\t", index=False)
+    with pytest.raises(ConfigError, match=r"no attended sound \(subject sub-01, trial 2, .*_events\.tsv\)$"):
+        aad.STUDY.check(config)
+    table.unlink()
+    with pytest.raises(ConfigError, match=r"^recordings\.root must hold .* got no events\.tsv for sub-01 \("):
+        aad.STUDY.check(config)
 
 
 def test_a_silent_sound_is_named_with_who_heard_it(aad, good_table, tmp_path) -> None:
