@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig
+from cogattn.eeg.aad.decoding import check_components
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
@@ -41,6 +42,8 @@ def check(config: AadConfig) -> None:
     _check_windows(config, known)
     _check_filter(config, known)
     _check_lengths(config, known)
+    for outline in known if "cca" in config.decoders else ():
+        check_components(config, len(outline.channels), outline.subject)
     _check_validation(config, known)
     _check_intent(config, known)
 

@@ -115,6 +115,28 @@ def test_a_discriminant_needs_two_windows_to_learn_from(aad) -> None:
         )
 
 
+def test_there_must_be_as_many_components_as_one_number_of_the_settings(aad) -> None:
+    """At 32 Hz a sound of 1.2 s before has 39 lags; EEG of 0.02 s after two in each of six channels."""
+    for given, most in (({}, 39), ({"eeg_contexts_s": [0.02]}, 12), ({"stimulus_contexts_s": [0.25]}, 9)):
+        config = aad.small(decoders=["cca"], cca={**given, "n_components": [most, 500]})
+        aad.STUDY.check(config)
+        config = aad.small(decoders=["cca"], cca={**given, "n_components": [500, most + 1]})
+        with pytest.raises(
+            ConfigError, match=rf"^cca\.n_components must be at most {most}, .* got {most + 1} \(lis"
+        ):
+            aad.STUDY.check(config)
+    beside = aad.small(decoders=["cca"], cca={"n_components": [500]}, features=["envelope", "onsets"])
+    with pytest.raises(ConfigError, match=r"^cca\.n_components must be at most 78, "):
+        aad.STUDY.check(beside)
+    others = aad.small(decoders=["cca"], cca={"n_components": [40]}, validation="subject")
+    with pytest.raises(ConfigError, match=r"^cca\.n_components must be at most 39, "):
+        aad.STUDY.check(others)
+    with pytest.raises(
+        ConfigError, match=r"^cca\.n_components must be at most 39, "
+    ):  # as where channels are bad
+        aad.run_cell(others, aad.STUDY.cells(others)[0])
+
+
 def test_speech_must_last_and_the_number_of_trials_that_fits_is_told(aad, tmp_path) -> None:
     for name in "ab":
         wavfile.write(tmp_path / f"{name}.wav", 8000, np.ones(62 * 8000))
