@@ -110,6 +110,7 @@ def _known(config: AadConfig) -> list[Outline]:
     check_people(found)
     for outline in found:
         _check_talkers(source, outline)
+        _check_different(source, outline)
     return found
 
 
@@ -129,6 +130,17 @@ def _check_talkers(source: Source, outline: Outline) -> None:
             f"{setting} must tell what both talkers said in every trial; got no {missing[0]} sound "
             f"({', '.join([f'subject {outline.subject}', *trial, *where])})"
         )
+
+
+def _check_different(source: Source, outline: Outline) -> None:
+    """No trial names one sound for both talkers: whoever is followed, every decision would be a tie."""
+    for fact in outline.facts:
+        if fact.attended and fact.attended == fact.unattended:
+            setting, where = _telling(source, outline.subject)
+            raise ConfigError(
+                f"{setting} must tell of two different sounds in every trial; got {fact.attended} for both "
+                f"talkers ({', '.join([f'subject {outline.subject}', fact.trial, *where])})"
+            )
 
 
 def _telling(source: Source, subject: str) -> tuple[str, list[str]]:

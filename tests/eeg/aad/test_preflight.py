@@ -305,6 +305,30 @@ def test_a_trial_of_one_talker_is_named_with_its_table(aad, good_table, tmp_path
         aad.STUDY.check(aad.table_config(tmp_path))
 
 
+def test_one_sound_for_both_talkers_is_refused_by_its_name_or_else_by_its_samples(
+    aad, good_table, tmp_path
+) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    rows = pd.read_csv(tmp_path / "trials.csv", dtype=str)
+    rows.loc[2, "unattended"] = "2a.wav"
+    rows.to_csv(tmp_path / "trials.csv", index=False)
+    config = aad.table_config(tmp_path)
+    with pytest.raises(
+        ConfigError,
+        match=r"^recordings\.path must tell of two .* got 2a\.wav for both .*S1, trial 3, .*csv\)$",
+    ):
+        aad.STUDY.check(config)
+    rate, samples = wavfile.read(tmp_path / "2a.wav")
+    wavfile.write(tmp_path / "copy.wav", rate, (0.5 * samples).astype(np.float32))
+    rows.loc[2, "unattended"] = "copy.wav"
+    rows.to_csv(tmp_path / "trials.csv", index=False)
+    aad.STUDY.check(config)
+    with pytest.raises(
+        DataError, match=r"two different sounds; got one for both .* \(subject S1, trial 3\)$"
+    ):
+        aad.run_cell(config, aad.STUDY.cells(config)[0])
+
+
 def test_a_table_of_events_must_be_there_and_tell_both_talkers(aad, tmp_path, eeg_files) -> None:
     root, rng = tmp_path / "bids", np.random.default_rng(0)
     events = [("story", 2.0), ("story", 32.0), ("story", 62.0)]
