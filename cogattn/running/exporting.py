@@ -19,20 +19,39 @@ log = logging.getLogger(__name__)
 PROGRAM = "cogattn"
 FROM_PYTHON = "cogattn.run"
 """What a run that was started from Python records as its command."""
+JOINING = "work"
+"""Command that computes cells of a run that is there already."""
+UNTIL = "--until"
 NOT_PROGRAM = ("__main__.py", "-c", "")
 """What stands for the program where it was started by ``python -m``."""
 
 
 def command_of(run: RunFolder, sessions: Sequence[Session]) -> str:
-    """Return the last command that started the run, as one line for a shell.
+    """Return the last command that started the run, as one line for a shell, without the time that it was given.
 
-    A run that was started from Python alone gets the command that finds it by its settings.
+    A run without one, as from Python, gets the command that finds it by its settings.
     """
-    commands = [s.argv for s in sessions if s.argv and s.argv[0] != FROM_PYTHON]
+    commands = starting(sessions)
     if not commands:
         return shlex.join([PROGRAM, run.study, "--config", str(run.folder / ConfigRecord.file)])
     program, *words = commands[-1]
-    return one_line(shlex.join([PROGRAM if program in NOT_PROGRAM else program, *words]))
+    return one_line(shlex.join([PROGRAM if program in NOT_PROGRAM else program, *_untimed(words)]))
+
+
+def starting(sessions: Sequence[Session]) -> list[tuple[str, ...]]:
+    """Return the command lines that make the run in any store, as calls of Python and who joined it do not."""
+    return [s.argv for s in sessions if s.argv and s.argv[0] != FROM_PYTHON and s.argv[1:2] != (JOINING,)]
+
+
+def _untimed(words: Sequence[str]) -> list[str]:
+    """Words of a command without its limit of time, which would leave the run as unfinished elsewhere."""
+    each, kept = iter(words), []
+    for word in each:
+        if word == UNTIL:
+            next(each, None)
+        elif not word.startswith(f"{UNTIL}="):
+            kept.append(word)
+    return kept
 
 
 def exported(run: RunFolder) -> str:

@@ -42,6 +42,12 @@ class Constants:
     shrinkage: float = 0.1
 
 
+def most_components(contexts_s: tuple[float, float], n_columns: tuple[int, int], sfreq: float) -> int:
+    """Components that there are with these contexts and columns of EEG and of sound."""
+    eeg, sound = (round(context_s * sfreq) + 1 for context_s in contexts_s)
+    return min(eeg * n_columns[0], sound * n_columns[1])
+
+
 class CcaDecoder:
     """CCA components and a discriminant over their correlations.
 
@@ -208,9 +214,9 @@ class Task:
 
     def admits(self, constants: Constants) -> bool:
         """Whether there are as many components under these constants."""
-        lags = self._lags(constants.eeg_context_s, constants.stimulus_context_s)
-        sizes = [own.n * x[0].shape[1] for own, x in zip(lags, (self.eeg, self.attended), strict=True)]
-        return constants.n_components <= min(sizes)
+        contexts_s = constants.eeg_context_s, constants.stimulus_context_s
+        n_columns = self.eeg[0].shape[1], self.attended[0].shape[1]
+        return constants.n_components <= most_components(contexts_s, n_columns, self.sfreq)
 
     def choose(self, trials: Sequence[int], candidates: Sequence[Constants]) -> Constants:
         """Return the constants that decode held-out blocks of these trials best, by d' of the margins.

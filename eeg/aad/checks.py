@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cogattn.eeg.aad.lagged import Lags
+from cogattn.eeg.aad.metrics import correlation
+from cogattn.eeg.recordings.facts import SAME_ENVELOPE_R
 from cogattn.eeg.recordings.recording import check_eeg, check_stream
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
@@ -69,6 +71,17 @@ def checked_streams(
         values = values.reshape(values.shape[0], -1)
         checked.append(values - values.mean(axis=0))
     return checked
+
+
+def check_different(
+    attended: Sequence[FloatArray], unattended: Sequence[FloatArray], names: Sequence[str]
+) -> None:
+    """Raise DataError for the first trial in which both talkers have one envelope, (n_times,) each."""
+    for first, second, name in zip(attended, unattended, names, strict=True):
+        if correlation(first, second) > SAME_ENVELOPE_R:
+            raise DataError(
+                f"attended and unattended must be two different sounds; got one for both talkers ({name})"
+            )
 
 
 def checked_lags(tmin: float, tmax: float, sfreq: float, trials: Sequence[FloatArray]) -> Lags:

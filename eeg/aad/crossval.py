@@ -15,7 +15,7 @@ import numpy as np
 
 from cogattn.eeg.aad import metrics
 from cogattn.eeg.aad.apart import Overlap, SharedSounds, apart, check_overlap
-from cogattn.eeg.aad.checks import checked_eeg, checked_lags, checked_streams
+from cogattn.eeg.aad.checks import check_different, checked_eeg, checked_lags, checked_streams, trial_name
 from cogattn.eeg.aad.lagged import predict
 from cogattn.eeg.aad.penalties import Alphas, Problem, best_penalties, grid, pooled_correlation
 from cogattn.eeg.aad.splits import Split
@@ -124,8 +124,8 @@ def cross_validate(
     Raises
     ------
     DataError
-        If there are fewer than two trials or groups, nothing is left to train on, trials share EEG, or the data are
-        damaged; with names.
+        If there are fewer than two trials or groups, nothing is left to train on, trials share EEG, both talkers of a
+        trial have one envelope, or the data are damaged; with names.
 
     Examples
     --------
@@ -143,6 +143,8 @@ def cross_validate(
     }
     if train_on not in streams:
         raise DataError(f"train_on must be attended or unattended; got {train_on!r}")
+    first, second = ([s[:, 0] for s in role] for role in streams.values())
+    check_different(first, second, [trial_name(k, subject) for k in range(len(x))])
     lags = checked_lags(tmin, tmax, sfreq, x)
     _check_groups(len(x), groups, subject)
     check_overlap(eeg, overlap, sfreq=sfreq, subject=subject, groups=groups)
@@ -151,7 +153,6 @@ def cross_validate(
     )
     found, penalty = reconstruct_left_out(Problem.of(x, streams[train_on], lags), alphas, splits)
     decoded = [found[k][:, 0] for k in range(len(x))]
-    first, second = ([s[:, 0] for s in streams[name]] for name in ("attended", "unattended"))
     return Decoding(
         decoded,
         first,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cogattn.eeg.aad.cca import Task, combinations
+from cogattn.eeg.aad.cca import Task, combinations, most_components
 from cogattn.eeg.aad.checks import checked_lags, checked_streams
 from cogattn.eeg.aad.config import LINEAR, AadConfig, DecoderName
 from cogattn.eeg.aad.crossval import reconstruct_left_out
@@ -147,6 +147,20 @@ def feature_groups(config: AadConfig) -> list[int] | None:
     return columns_of(config.features) if len(config.features) > 1 and config.banded else None
 
 
+def check_components(config: AadConfig, n_channels: int, subject: str) -> None:
+    """Raise ConfigError where every number of components that the settings name is more than there are."""
+    given = config.cca
+    contexts_s = max(given.eeg_contexts_s), max(given.stimulus_contexts_s)
+    most = most_components(
+        contexts_s, (n_channels, len(columns_of(config.features))), config.preprocessing.sfreq
+    )
+    if min(given.n_components) > most:
+        raise ConfigError(
+            f"cca.n_components must be at most {most}, the lags of the sound or those of all channels; got "
+            f"{min(given.n_components)} ({subject})"
+        )
+
+
 def _canonical(config: AadConfig, pool: Pool) -> dict[int, Scorer]:
     """Canonical correlation, its constants chosen on trials that a group of folds has all in training."""
     given = config.cca
@@ -162,7 +176,8 @@ def _canonical(config: AadConfig, pool: Pool) -> dict[int, Scorer]:
         window_s=given.window_s,
         pieces=pool.trials,
     )
-    candidates = [c for c in candidates if task.admits(c)] or candidates
+    check_components(config, pool.eeg[0].shape[1], pool.facts[pool.own[0]].subject)
+    candidates = [c for c in candidates if task.admits(c)]
     scorers = {}
     for group in _groups(pool.trial_splits(config.validation)):
         common = sorted(set.intersection(*(set(train) for train, _ in group)))

@@ -16,8 +16,10 @@ from cogattn.cli.flags import flag_parameters, nested
 from cogattn.config import merge, read_settings
 from cogattn.eeg.aad.live_config import LiveConfig
 from cogattn.errors import ConfigError, Terminated
+from cogattn.reporting.tables import MISSING
 
 if TYPE_CHECKING:
+    from cogattn.eeg.live.delay import Delay
     from cogattn.eeg.live.player import Played, Player
     from cogattn.eeg.live.session import LiveSession, Timed
     from cogattn.eeg.recordings.recording import Recording
@@ -120,7 +122,9 @@ def play(
     *,
     listener: Who = "",
     name: Annotated[str, _flag("Begins the names of the streams, NAME-eeg and NAME-sounds.")] = "cogattn",
-    speed: Annotated[float, _flag("How many times faster than real time.")] = 1.0,
+    speed: Annotated[
+        float, _flag("How many times faster than real time; at 1 alone do delays mean anything.")
+    ] = 1.0,
     sound: Annotated[bool, _flag("Send the sounds themselves, not their envelopes.")] = False,
     trials: Annotated[int | None, _flag("How many trials; all by default.")] = None,
     wait: Annotated[
@@ -194,7 +198,7 @@ def _follow(session: LiveSession, table: IO[str] | None, seconds: float | None, 
     try:
         for timed in session.run(seconds=seconds, patience_s=patience):
             n_due, n_decided = n_due + 1, n_decided + timed.decision.decided
-            late_s = timed.since_window_s + delay.filter_s + delay.hop_s
+            late_s = _late_s(timed, delay)
             say(_line(timed, late_s))
             if rows is not None and table is not None:
                 found = timed.decision
@@ -211,14 +215,20 @@ def _follow(session: LiveSession, table: IO[str] | None, seconds: float | None, 
     return 0
 
 
-def _line(timed: Timed, late_s: float) -> str:
+def _late_s(timed: Timed, delay: Delay) -> float | None:
+    """How late a decision is; None where its stamps lie in the future: they do not run in real time."""
+    return timed.since_window_s + delay.filter_s + delay.hop_s if timed.since_window_s >= 0 else None
+
+
+def _line(timed: Timed, late_s: float | None) -> str:
     found = timed.decision
     if not found.decided:
         return f"{found.time_s:8.1f} s  undecided: {found.reason}"
     leads = "first" if found.probability >= 0.5 else "second"
+    late = MISSING if late_s is None else f"{1000 * late_s:.0f} ms"
     return (
         f"{found.time_s:8.1f} s  {leads:6}  P(first) {found.probability:.2f}  r {found.r_first:+.3f} "
-        f"{found.r_second:+.3f}  delay {1000 * late_s:.0f} ms"
+        f"{found.r_second:+.3f}  delay {late}"
     )
 
 

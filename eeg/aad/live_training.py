@@ -14,8 +14,10 @@ from cogattn.eeg.aad.live_config import LiveConfig
 from cogattn.eeg.aad.ridge import RidgeDecoder
 from cogattn.eeg.live.chain import features
 from cogattn.eeg.live.model import LiveDecoder, Preprocessing
+from cogattn.eeg.live.sampling import ratio_of
 from cogattn.eeg.live.stages import Reference
 from cogattn.eeg.live.switches import HeldOut, calibrated
+from cogattn.eeg.recordings.cleaning import check_average
 from cogattn.eeg.recordings.recording import Recording
 from cogattn.eeg.recordings.sources import load
 from cogattn.errors import ConfigError, DataError
@@ -86,8 +88,16 @@ def preprocessing_of(config: LiveConfig, recording: Recording) -> Preprocessing:
         cleaning.reference_channels if cleaning.reference == "channels" else cleaning.reference
     )
     named = cleaning.channels or recording.channels
+    channels = tuple(name for name in named if name not in cleaning.reference_channels)
+    check_average(channels, cleaning, subject=recording.subject)
+    try:
+        ratio_of(recording.sfreq, step.sfreq)
+    except ConfigError as error:
+        raise ConfigError(
+            f"preprocessing.sfreq must suit the recording's rate: {error} (subject {recording.subject})"
+        ) from error
     return Preprocessing(
-        channels=tuple(name for name in named if name not in cleaning.reference_channels),
+        channels=channels,
         reference=reference,
         low_hz=step.low_hz,
         high_hz=step.high_hz,

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cogattn.eeg.aad.checks import checked_eeg
+from cogattn.eeg.aad.checks import check_different, checked_eeg
 from cogattn.eeg.aad.config import AadConfig
 from cogattn.eeg.aad.features import first_feature, with_features
 from cogattn.eeg.aad.splits import (
@@ -164,7 +164,7 @@ def pooled(recordings: Sequence[Recording], subject: str, *, apart: bool = True)
     Raises
     ------
     DataError
-        If two listeners share EEG.
+        If two listeners share EEG, or one sound is both talkers' in a trial.
     """
     prints = _prints(recordings)
     if len(recordings) > 1:
@@ -175,7 +175,9 @@ def pooled(recordings: Sequence[Recording], subject: str, *, apart: bool = True)
         [trial for recording in recordings for trial in part(recording)]
         for part in (lambda r: r.eeg, lambda r: r.stream("attended"), lambda r: r.stream("unattended"))
     )
-    facts = with_sound_names(facts, *([first_feature(s) for s in role] for role in (attended, unattended)))
+    talkers = [[first_feature(sound) for sound in role] for role in (attended, unattended)]
+    check_different(*talkers, [f"subject {fact.subject}, {fact.trial}" for fact in facts])
+    facts = with_sound_names(facts, *talkers)
     sharing, sfreq = sharing_of(facts, prints), recordings[0].sfreq
     return Pool(eeg, attended, unattended, facts, range(own[0], own[-1] + 1), sfreq, sharing, apart)
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cogattn.eeg.aad.config import LINEAR, NETWORKS, AadConfig
+from cogattn.eeg.aad.decoding import check_components
 from cogattn.eeg.aad.people import read_people
 from cogattn.eeg.aad.plan import decoders_of
 from cogattn.eeg.aad.scorers import RESPONSE_S
 from cogattn.eeg.aad.splits import folds, sharing_of
-from cogattn.eeg.recordings.config import AvGc, Cnd, Dtu, Folder, Kul, Played, Source
-from cogattn.eeg.recordings.files import listeners
+from cogattn.eeg.recordings.bids_events import events_file, events_tell
+from cogattn.eeg.recordings.config import AvGc, Bids, Cnd, Dtu, Folder, Kul, Played, Source, Table
+from cogattn.eeg.recordings.files import listeners, table_of
 from cogattn.eeg.recordings.outline import Outline, check_people, check_triggers, outlines
+from cogattn.eeg.recordings.places import ROLES
 from cogattn.eeg.recordings.presence import check_presence
+from cogattn.eeg.recordings.relevant import own
 from cogattn.errors import ConfigError, DataError
 
 LEAST_SAMPLES = 8
@@ -38,6 +42,8 @@ def check(config: AadConfig) -> None:
     _check_windows(config, known)
     _check_filter(config, known)
     _check_lengths(config, known)
+    for outline in known if "cca" in config.decoders else ():
+        check_components(config, len(outline.channels), outline.subject)
     _check_validation(config, known)
     _check_intent(config, known)
 
@@ -104,6 +110,7 @@ def _known(config: AadConfig) -> list[Outline]:
     check_people(found)
     for outline in found:
         _check_talkers(source, outline)
+        _check_different(source, outline)
     return found
 
 
@@ -113,13 +120,43 @@ def _with_path(sentence: str, source: Source) -> str:
 
 
 def _check_talkers(source: Source, outline: Outline) -> None:
-    """Two talkers are told: whom a listener follows cannot be asked otherwise."""
-    missing = [role for role in ("attended", "unattended") if role not in outline.streams]
+    """Two talkers are told, in every trial: whom a listener follows cannot be asked otherwise."""
+    missing = [role for role in ROLES if role not in outline.streams]
     if missing:
-        hint = "recordings.stimuli and recordings.unattended" if isinstance(source, Played) else "recordings"
+        setting, where = _telling(source, outline.subject)
+        without = [fact.trial for fact in outline.facts if not getattr(fact, missing[0])]
+        trial = without[:1] if len(without) < len(outline.facts) else []
         raise ConfigError(
-            f"{hint} must tell what both talkers said; got no {missing[0]} sound ({outline.subject})"
+            f"{setting} must tell what both talkers said in every trial; got no {missing[0]} sound "
+            f"({', '.join([f'subject {outline.subject}', *trial, *where])})"
         )
+
+
+def _check_different(source: Source, outline: Outline) -> None:
+    """No trial names one sound for both talkers: whoever is followed, every decision would be a tie."""
+    for fact in outline.facts:
+        if fact.attended and fact.attended == fact.unattended:
+            setting, where = _telling(source, outline.subject)
+            raise ConfigError(
+                f"{setting} must tell of two different sounds in every trial; got {fact.attended} for both "
+                f"talkers ({', '.join([f'subject {outline.subject}', fact.trial, *where])})"
+            )
+
+
+def _telling(source: Source, subject: str) -> tuple[str, list[str]]:
+    """The setting that tells what was heard, and the file that does so for it."""
+    if isinstance(source, Table):
+        return "recordings.path", [str(table_of(source))]
+    if isinstance(source, Bids) and events_tell(source):
+        table = events_file(own(source, subject))
+        if table is None:
+            raise ConfigError(
+                "recordings.root must hold a table of events that names the sounds, unless recordings.stimuli and "
+                f"recordings.unattended do; got no events.tsv for {subject} ({source.root})"
+            )
+        return "recordings.root", [str(table)]
+    played = isinstance(source, Played)
+    return "recordings.stimuli and recordings.unattended" if played else "recordings", []
 
 
 def _check_names(config: AadConfig) -> None:

@@ -25,6 +25,8 @@ from cogattn.errors import ConfigError, DataError
 ATTENUATION_DB = 60.0
 """What aliases into the band is weaker by this."""
 LARGEST_TERM = 100_000
+SINGLE = 2.0**-24
+"""Relative rounding of a number in single precision."""
 _PHASES = 2.0**20  # positions within a sample that are told apart
 _AT_ONCE = 256  # positions computed together: bounds the memory of a long chunk
 
@@ -120,6 +122,20 @@ class Sampler:
         return found
 
 
+def ratio_of(sfreq: float, new_sfreq: float) -> Fraction:
+    """The ratio of two rates, each taken for the simplest number that single precision (FIF's) cannot tell from it.
+
+    Raises
+    ------
+    ConfigError
+        If its terms are above `LARGEST_TERM`.
+    """
+    ratio = _simplest(sfreq) / _simplest(new_sfreq)
+    if max(ratio.numerator, ratio.denominator) > LARGEST_TERM:
+        raise ConfigError(f"rates must have a simple ratio; got {sfreq:.10g} and {new_sfreq:.10g} Hz")
+    return ratio
+
+
 class Resampler:
     """From one rate to another, chunk by chunk; sample j of the output stands at ``j / new_sfreq`` exactly.
 
@@ -138,11 +154,8 @@ class Resampler:
     """
 
     def __init__(self, sfreq: float, new_sfreq: float, band_hz: float) -> None:
-        ratio = Fraction(sfreq).limit_denominator(10**6) / Fraction(new_sfreq).limit_denominator(10**6)
-        if max(ratio.numerator, ratio.denominator) > LARGEST_TERM:
-            raise ConfigError(f"rates must have a simple ratio; got {sfreq:g} and {new_sfreq:g} Hz")
-        self._ratio = ratio
-        self._sampler = None if ratio == 1 else Sampler(sfreq, new_sfreq, band_hz)
+        self._ratio = ratio_of(sfreq, new_sfreq)
+        self._sampler = None if self._ratio == 1 else Sampler(sfreq, new_sfreq, band_hz)
         self._done = 0
 
     @property
@@ -172,3 +185,9 @@ class Resampler:
         self._done += n
         self._sampler.forget(self._done * down // up)
         return out
+
+
+def _simplest(rate: float) -> Fraction:
+    given = Fraction(rate)
+    tried = (given.limit_denominator(10**digits) for digits in range(7))
+    return next((near for near in tried if abs(near - given) <= SINGLE * given), given)

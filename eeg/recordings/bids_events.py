@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.bids_files import bids_files
-from cogattn.eeg.recordings.config import Bids
+from cogattn.eeg.recordings.config import Bids, Files
 from cogattn.eeg.recordings.places import NOT_ONSETS, Places
 from cogattn.eeg.recordings.trial_table import LABELS, SOUNDS, Row, places
 from cogattn.errors import DataError
@@ -63,6 +63,12 @@ def events_places(source: Bids, raw: mne.io.BaseRaw, listener: str) -> Places | 
     kinds = dict.fromkeys(row["condition"] for _, row in found if row["condition"])
     left = [kind for kind in ignored if kind and not NOT_ONSETS.match(kind)]
     return Places("events", ", ".join(kinds), ", ".join(left), limited)
+
+
+def events_tell(source: Files | Bids) -> bool:
+    """Whether what was heard is told by a BIDS table of events, and not by the settings."""
+    told = source.stimuli or source.audio_channel or source.align == "start"
+    return isinstance(source, Bids) and not told
 
 
 def events_file(source: Bids) -> Path | None:

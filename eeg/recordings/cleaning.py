@@ -62,6 +62,15 @@ def needed_channels(
     return list(dict.fromkeys([*(name for name in asked if name not in beside), *beside]))
 
 
+def check_average(channels: Sequence[str], cleaning: Cleaning, *, subject: str) -> None:
+    """Raise DataError where these EEG channels, whose average is to be subtracted from each, are a single one."""
+    if cleaning.reference == "average" and len(channels) == 1:
+        raise DataError(
+            f"cleaning.reference must be none or channels where one EEG channel is left; got the average of "
+            f"{channels[0]} alone (subject {subject})"
+        )
+
+
 def cleaned(
     recording: Recording,
     cleaning: Cleaning,
@@ -137,6 +146,12 @@ def cleaned_channels(
     return _with_bads(recording, found, len(scalp), cleaning)
 
 
+def known_bad(channels: Sequence[str], cleaning: Cleaning, marked: Sequence[str] = ()) -> dict[str, str]:
+    """Channels that are bad whatever they hold, and why: marked by the file, or named in the settings."""
+    known = {name: MARKED for name in channels if name in marked}
+    return known | {name: NAMED for name in channels if name in cleaning.bads}
+
+
 def found_bad(
     recording: Recording,
     cleaning: Cleaning,
@@ -148,14 +163,13 @@ def found_bad(
 
     Channels that are marked or named are left out before others are sought.
     """
-    known = {name: MARKED for name in recording.channels if name in marked}
-    known |= {name: NAMED for name in recording.channels if name in cleaning.bads}
+    known = known_bad(recording.channels, cleaning, marked)
     columns = [i for i, name in enumerate(recording.channels) if name not in known]
     names = [recording.channels[i] for i in columns]
     clean = clean_pieces(recording, bad)
     if not columns or not clean:
         return known
-    # NaN is not for this search: a channel that holds any is refused when the recording is checked
+    # NaN is not for this search: a channel that is not known to be bad is refused for any before
     found = bad_channels(
         [piece[:, columns] for piece in clean], sfreq=recording.sfreq, channels=names, unit=recording.unit
     )
@@ -248,6 +262,7 @@ def _check_found(
 
 def _referenced(recording: Recording, cleaning: Cleaning) -> Recording:
     """Subtract the reference; channels that make it are left out."""
+    check_average(recording.channels, cleaning, subject=recording.subject)
     if cleaning.reference == "average":
         return recording.referenced("average")
     if cleaning.reference == "channels":

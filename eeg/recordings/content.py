@@ -78,6 +78,6 @@ def _read(text: str) -> Print:
 
 def _marks(part: dict) -> Marks:
     at_s, width = np.array(part["at_s"], dtype=np.float64), part["n_features"]
-    packed = np.frombuffer(bytes.fromhex(part["signs"]), dtype=np.uint8).reshape(len(at_s), -1)
-    signs = np.unpackbits(packed, axis=1, count=width).astype(np.int8) if len(at_s) else np.empty((0, width))
+    packed = np.frombuffer(bytes.fromhex(part["signs"]), dtype=np.uint8).reshape(len(at_s), -(-width // 8))
+    signs = np.unpackbits(packed, axis=1, count=width).astype(np.int8)
     return Marks(at_s, np.ones(len(at_s)), (127 * (2 * signs - 1)).astype(np.int8))

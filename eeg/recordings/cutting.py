@@ -119,7 +119,7 @@ def cut(
         where = f"subject {subject}, {place.name}"
         clock = clock_of(raw, place, how.envelope_sfreq, where, known)
         start, n_times = span_of(raw, place, clock, how.envelope_sfreq, where)
-        streams = _streams(raw, place, clock, start, n_times, how, envelopes)
+        streams = _streams(raw, place, clock, start, n_times, how, envelopes, where)
         data = np.asarray(raw.get_data(picks=np.array(channels), start=start, stop=start + n_times))
         onset_s = start / sfreq
         trials.append(Trial(data.T, place.name, streams, place.labels, onset_s=onset_s))
@@ -221,7 +221,7 @@ def with_sounds(recording: Recording, folder: Path, how: Heard) -> Recording:
     def stream(name: str, n_times: int, where: str) -> FloatArray:
         if name not in known:
             path = audio_file(Path(folder), name)
-            known[name] = envelope_of(path, how.envelope, recording.sfreq, how.envelope_sfreq)
+            known[name] = envelope_of(path, how.envelope, recording.sfreq, how.envelope_sfreq, where=where)
         if known[name].shape[0] < n_times:
             raise DataError(
                 f"a sound must last as long as its EEG; got {known[name].shape[0] / recording.sfreq:g} s for "
@@ -245,6 +245,7 @@ def _streams(
     n_times: int,
     how: Heard,
     known: dict[Path, FloatArray],
+    where: str,
 ) -> Mapping[str, FloatArray]:
     """Envelopes of a trial, sample by sample with its EEG."""
     sfreq = float(raw.info["sfreq"])
@@ -254,7 +255,7 @@ def _streams(
     streams = {}
     for role, path in place.sounds.items():
         if path not in known:
-            known[path] = envelope_of(path, how.envelope, sfreq, how.envelope_sfreq)
+            known[path] = envelope_of(path, how.envelope, sfreq, how.envelope_sfreq, where=where)
         streams[role] = heard(known[path], sfreq, clock, start, n_times)
     return streams
 

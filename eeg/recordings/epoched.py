@@ -62,7 +62,8 @@ def cut_epochs(
         streams = {}
         for role, sound in sounds.items():
             if sound not in envelopes:
-                envelopes[sound] = envelope_of(sound, how.envelope, sfreq, how.envelope_sfreq)
+                where = f"subject {subject}, trial {i + 1}"
+                envelopes[sound] = envelope_of(sound, how.envelope, sfreq, how.envelope_sfreq, where=where)
             streams[role] = heard(envelopes[sound], sfreq, Clock(0.0), 0, n_times)
         labels = {CONDITION: code, **{f"{role}_audio": str(sound) for role, sound in sounds.items()}}
         onset_s = float(epochs.events[i, 0]) / sfreq

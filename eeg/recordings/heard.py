@@ -26,13 +26,16 @@ def holds_envelope(path: Path) -> bool:
     return path.suffix.lower() in NUMBERS
 
 
-def envelope_of(path: Path, settings: EnvelopeSettings, sfreq: float, envelope_sfreq: float) -> FloatArray:
+def envelope_of(
+    path: Path, settings: EnvelopeSettings, sfreq: float, envelope_sfreq: float, *, where: str = ""
+) -> FloatArray:
     """Envelope at `sfreq` Hz of a sound, or of a file that already holds one at `envelope_sfreq` or a rate of its own.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged or no row of numbers.
+        If the file is missing, damaged, silent or no row of numbers; `where`, such as "subject S3, trial 12", tells
+        who heard it.
     """
     if holds_envelope(path):
         envelope, rate = _numbers(path, envelope_sfreq)
@@ -40,7 +43,10 @@ def envelope_of(path: Path, settings: EnvelopeSettings, sfreq: float, envelope_s
     from cogattn.eeg.recordings.envelope import Envelope, read_audio
 
     sound, rate = read_audio(path)
-    return Envelope(kind=settings.method, sfreq=sfreq, power=settings.power)(sound, rate)
+    try:
+        return Envelope(kind=settings.method, sfreq=sfreq, power=settings.power)(sound, rate)
+    except DataError as error:
+        raise DataError(f"{error} ({where}{', ' if where else ''}{path})") from error
 
 
 def seconds_of(path: Path, envelope_sfreq: float) -> float:

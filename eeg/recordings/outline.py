@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.audit import Prints, check_listeners
+from cogattn.eeg.recordings.cleaning import check_average
 from cogattn.eeg.recordings.clock import Clock
 from cogattn.eeg.recordings.config import (
     Bids,
@@ -134,6 +135,9 @@ def _picked(found: Outline, cleaning: Cleaning) -> Outline:
                 f"{', '.join(found.channels)})"
             )
     out = {*cleaning.reference_channels, *cleaning.eog}
+    left_out = {*out, *(cleaning.bads if cleaning.bad_channels == "drop" else ())}
+    averaged = [name for name in found.channels if name not in left_out]
+    check_average(averaged, cleaning, subject=found.subject)
     chosen = tuple(name for name in cleaning.channels or found.channels if name not in out)
     return replace(found, channels=chosen)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cogattn.eeg.recordings.audit import audited
 from cogattn.eeg.recordings.bad_spans import pieces
-from cogattn.eeg.recordings.bids_events import events_places
-from cogattn.eeg.recordings.cleaning import cleaned
+from cogattn.eeg.recordings.bids_events import events_places, events_tell
+from cogattn.eeg.recordings.cleaning import cleaned, known_bad
 from cogattn.eeg.recordings.config import (
     AvGc,
     Bids,
@@ -89,15 +89,20 @@ def load(
 
 
 def tidied(part: Part, cleaning: Cleaning, listener: str) -> Recording:
-    """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`."""
+    """Clean and check what was read; its content is looked through before, see `cogattn.eeg.recordings.audit`.
+
+    Channels that are known to be bad may hold anything: they have no part in either look.
+    """
     recording = replace(part.recording, subject=listener)
-    for trial, spans in zip(recording.trials, part.bad, strict=True):
+    known = known_bad(recording.channels, cleaning, part.marked)
+    told = recording.picked([n for n in recording.channels if n not in known]) if known else recording
+    for trial, spans in zip(told.trials, part.bad, strict=True):
         for start, stop in pieces((0, len(trial.eeg)), spans):
             where = f"subject {listener}, {trial.name}"
-            check_finite(trial.eeg[start:stop], channels=recording.channels, where=where)
+            check_finite(trial.eeg[start:stop], channels=told.channels, where=where)
     out = cleaned(recording, cleaning, marked=part.marked, bad=part.bad, info=part.info)
     checked = out.checked()
-    return replace(checked, intake=replace(checked.intake, prints=audited(recording)))
+    return replace(checked, intake=replace(checked.intake, prints=audited(told)))
 
 
 def whole(recording: Recording) -> Part:
@@ -170,12 +175,7 @@ def unit_of(source: Files | Bids | Folder, usual: Unit) -> Unit:
 
 def found_places(source: Files | Bids, raw: mne.io.BaseRaw, listener: str) -> Places:
     """Where the trials of a continuous recording lie: as a BIDS table of events names sounds, or by the settings."""
-    if (
-        isinstance(source, Bids)
-        and not source.stimuli
-        and not source.audio_channel
-        and source.align != "start"
-    ):
+    if isinstance(source, Bids) and events_tell(source):
         found = events_places(source, raw, listener)
         if found is not None:
             return found

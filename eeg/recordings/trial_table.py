@@ -48,6 +48,8 @@ def read_rows(path: Path) -> list[Row]:
     if missing or not set(ONSETS) & set(table):
         wanted = missing[0] if missing else " or ".join(ONSETS)
         raise DataError(f"{TABLE} must have a column {wanted}; got {', '.join(table)} ({path})")
+    if table.empty:
+        raise DataError(f"{TABLE} must have a row for each trial; got its columns alone ({path})")
     return cast("list[Row]", table.to_dict("records"))
 
 

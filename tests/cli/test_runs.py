@@ -15,6 +15,7 @@ import cogattn
 from cogattn.cli import main
 from cogattn.config import read_settings
 from cogattn.registry import load_study, study_entry_points
+from cogattn.running.catalogue import find_run
 from cogattn.running.execute import open_run, run_study
 from cogattn.running.exporting import command_of, exported, exported_json
 from cogattn.running.records import Provenance
@@ -159,6 +160,25 @@ def test_a_run_from_python_is_shown_with_its_settings_as_the_command(
     assert [path.name for path in (tmp_path / "runs" / "coin").iterdir()] == [run.id]
 
 
+def test_who_joined_a_run_has_not_made_it(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [COIN, "--tosses", "7", "--until", "0s"]
+    monkeypatch.setattr("sys.argv", ["/somewhere/cogattn", *words])
+    main(words)
+    (folder,) = Path("runs", "coin").iterdir()
+    joining = ["work", folder.name, "--study", COIN, "--workers", "1"]
+    monkeypatch.setattr("sys.argv", ["/somewhere/cogattn", *joining])
+    assert main(joining) == 0
+    capsys.readouterr()
+    assert main(["runs", "show", folder.name]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert f"  {shlex.join(['cogattn', *joining])}" in shown
+    assert shown[0] == f"cogattn {COIN} --tosses 7"
+    run = find_run(Path("runs"), folder.name)
+    assert f"# {shown[0]}\n" in exported(run)
+    (_, joined) = run.read(Provenance).sessions
+    assert command_of(run, [joined]) == f"cogattn coin --config {folder / 'config.json'}"
+
+
 @pytest.mark.parametrize("other", [False, True], ids=["usual", "other"])
 def test_a_run_shows_what_it_was_computed_on_where_that_is_not_the_usual(
     other: bool, capsys: Captured
@@ -181,6 +201,8 @@ def test_the_last_command_line_counts_and_what_python_started_does_not(tmp_path:
     )
     assert command_of(run, [first, last, python]) == "cogattn coin --tosses 50"
     assert command_of(run, [last, first]) == "cogattn demo"
+    timed = first.model_copy(update={"argv": ("cogattn", "coin", "--until=5m", "--tosses", "50")})
+    assert command_of(run, [timed]) == "cogattn coin --tosses 50"
 
 
 def test_a_command_with_a_new_line_stays_one_line_and_leaves_valid_toml(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from cogattn import figures as house
 from cogattn.rehearsal import summary
+from cogattn.rehearsal.columns import LEARNING, TABLES
 from cogattn.rehearsal.config import NetworkSettings, RehearsalConfig
 from cogattn.rehearsal.figures.forgetting import curves_of
 from cogattn.rehearsal.figures.lines import chosen, lines_of
 from cogattn.rehearsal.measures import ACCURACY
 from cogattn.rehearsal.rules import rules_of
-from cogattn.study import Results
+from cogattn.study import Outcome, Results, Trials
 from tests.rehearsal import known
 
 CONFIG = RehearsalConfig(
@@ -69,6 +70,19 @@ def test_forgetting_falls_by_what_is_lost_a_phase(results: Results) -> None:
     y = lines["no rehearsal"].get_ydata()
     assert np.diff(y) == pytest.approx([-0.05] * 4)
     assert np.diff(figure.axes[1].get_lines()[0].get_ydata()) == pytest.approx([-0.05] * 4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_parts_of_late_phases_without_items_are_left_out_of_their_curve() -> None:
+    made = known.trials(CONFIG)
+    met = (made[LEARNING]["phase"] == 1) | (made[LEARNING]["bin"] % 2 == 0)
+    rows = {name: table[met] if name == LEARNING else table for name, table in made.items()}
+    drawn = summary.summary_of(CONFIG, ACCURACY, Trials.of(TABLES, [Outcome(rows)])).figures["learning"]()
+    whole = summary.summary_of(CONFIG, ACCURACY, made).figures["learning"]()
+    pairs = list(zip(*(one.axes[0].get_lines() for one in (drawn, whole)), strict=True))
+    assert [len(half.get_xdata()) for half, _ in pairs] == [5] * 7 + [2]  # a line at the early part's end
+    for half, line in pairs[:-1]:
+        assert half.get_xydata() == pytest.approx(line.get_xydata()[1::2])
 
 
 def test_needs_are_drawn_by_lag_beside_the_items_that_were_drawn(results: Results) -> None:

@@ -155,6 +155,16 @@ def test_pictures_that_were_changed_are_read_anew(folder: Path) -> None:
 MISFITS = {
     "a label too few": ("train-labels-idx1-ubyte", np.zeros(59), "a label for each picture; got 60"),
     "other sizes": ("t10k-images-idx3-ubyte.gz", np.ones((20, 4, 4)), "of one size; got 20 and 16 pixels"),
+    "one class": (
+        "train-labels-idx1-ubyte",
+        np.full(60, 3),
+        "training pictures of two classes at least; got 1",
+    ),
+    "one class tested": (
+        "t10k-labels-idx1-ubyte",
+        np.zeros(20),
+        "test pictures of two classes at least; got 1",
+    ),
     "all alike": ("train-images-idx3-ubyte.gz", np.full((60, 4, 5), 7), "pictures that differ; got 7"),
 }
 

@@ -39,8 +39,9 @@ def learning_figure(
     with style():
         for (observer, *_), own in groups([one for one in trained if one.learning.size]).items():
             line = lines[observer]
-            curve = np.nanmean([metrics.late(one.learning[..., 0]) for one in own], axis=(0, 1))
-            share = (np.arange(len(curve)) + 0.5) / len(curve)
+            late = np.concatenate([metrics.late(one.learning[..., 0]) for one in own])  # (phases, bins)
+            met = np.flatnonzero(np.isfinite(late).any(axis=0))  # bins that an item fell in
+            share, curve = (met + 0.5) / late.shape[1], np.nanmean(late[:, met], axis=0)
             panels[0, 0].plot(share, curve, line.style, color=line.colour, label=line.name, linewidth=1.1)
             rows = early[early["observer"] == observer]
             for axes, column in zip(panels[0, 1:], ("early", "early_items"), strict=True):

@@ -82,4 +82,9 @@ def from_files(folder: Path) -> Raw:
         raise DataError(
             f"data must be pictures that differ; got {found.train.max()} in every pixel ({folder})"
         )
+    for labels, part in ((found.train_labels, "training"), (found.test_labels, "test")):
+        if (n_classes := len(np.unique(labels))) < 2:
+            raise DataError(
+                f"data must have {part} pictures of two classes at least; got {n_classes} ({folder})"
+            )
     return found

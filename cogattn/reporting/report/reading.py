@@ -13,7 +13,7 @@ from cogattn.errors import CogattnError
 from cogattn.registry import load_study, study_entry_points
 from cogattn.reporting.crate.bibtex import Reference
 from cogattn.reporting.crate.bibtex import read as read_bibtex
-from cogattn.running.exporting import FROM_PYTHON, command_of
+from cogattn.running.exporting import command_of, starting
 from cogattn.running.records import ConfigRecord, Provenance, Session
 from cogattn.running.store import FIGURES, RunFolder
 from cogattn.study import Study
@@ -143,8 +143,7 @@ def _about(study: Study | None) -> str:
 
 
 def _commands(run: RunFolder, sessions: tuple[Session, ...], *, installed: bool) -> Iterator[str]:
-    typed = [one for one in sessions if one.argv and one.argv[0] != FROM_PYTHON]
-    if typed:
-        yield command_of(run, typed)
+    if starting(sessions):
+        yield command_of(run, sessions)
     if installed:
         yield f"cogattn {run.study} --config {SETTINGS}"

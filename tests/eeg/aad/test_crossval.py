@@ -195,6 +195,8 @@ def broken(what: str):
         eeg, attended, unattended = [], [], []
     elif what == "missing":
         attended = attended[:2]
+    elif what == "one sound":
+        unattended[1] = 2 * attended[1]
     return eeg, attended, unattended
 
 
@@ -212,6 +214,7 @@ def broken(what: str):
         ("one trial", ["S1", "at least 2 trials", "got 1"]),
         ("no trial", ["S1", "at least 2 trials", "got 0"]),
         ("missing", ["S1", "2 for 3"]),
+        ("one sound", ["S1", "trial 2", "two different sounds"]),
     ],
 )
 def test_bad_input_is_an_error_with_names_and_never_a_number(what: str, words: list[str]) -> None:

@@ -77,6 +77,22 @@ def test_cleaning_that_cannot_be_done_live_is_refused(cleaning, name) -> None:
         as_recorded(LiveConfig.parse({**SMALL, "cleaning": cleaning}), "listener 1")
 
 
+def test_one_channel_is_not_referenced_to_its_own_average() -> None:
+    config = LiveConfig.parse({**SMALL, "cleaning": {"channels": ("Iz",)}})
+    with pytest.raises(
+        DataError, match=r"^cleaning\.reference must be none .* Iz alone \(subject listener 1\)"
+    ):
+        preprocessing_of(config, as_recorded(config, "listener 1"))
+
+
+def test_a_rate_without_a_simple_ratio_is_refused_by_the_setting_s_name() -> None:
+    config = LiveConfig.parse({**SMALL, "preprocessing": {"sfreq": 20000.6180339887}})
+    with pytest.raises(
+        ConfigError, match=r"^preprocessing\.sfreq must suit .* 64 and 20000\.61803 Hz \(subject l"
+    ):
+        preprocessing_of(config, as_recorded(config, "listener 1"))
+
+
 def test_a_listener_who_is_not_decoded_gets_no_decoder() -> None:
     values = {**SMALL, "recordings": {**SMALL["recordings"], "snr_db": -80}}
     config = LiveConfig.parse({**values, "seed": 3})

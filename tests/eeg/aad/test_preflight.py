@@ -115,6 +115,28 @@ def test_a_discriminant_needs_two_windows_to_learn_from(aad) -> None:
         )
 
 
+def test_there_must_be_as_many_components_as_one_number_of_the_settings(aad) -> None:
+    """At 32 Hz a sound of 1.2 s before has 39 lags; EEG of 0.02 s after two in each of six channels."""
+    for given, most in (({}, 39), ({"eeg_contexts_s": [0.02]}, 12), ({"stimulus_contexts_s": [0.25]}, 9)):
+        config = aad.small(decoders=["cca"], cca={**given, "n_components": [most, 500]})
+        aad.STUDY.check(config)
+        config = aad.small(decoders=["cca"], cca={**given, "n_components": [500, most + 1]})
+        with pytest.raises(
+            ConfigError, match=rf"^cca\.n_components must be at most {most}, .* got {most + 1} \(lis"
+        ):
+            aad.STUDY.check(config)
+    beside = aad.small(decoders=["cca"], cca={"n_components": [500]}, features=["envelope", "onsets"])
+    with pytest.raises(ConfigError, match=r"^cca\.n_components must be at most 78, "):
+        aad.STUDY.check(beside)
+    others = aad.small(decoders=["cca"], cca={"n_components": [40]}, validation="subject")
+    with pytest.raises(ConfigError, match=r"^cca\.n_components must be at most 39, "):
+        aad.STUDY.check(others)
+    with pytest.raises(
+        ConfigError, match=r"^cca\.n_components must be at most 39, "
+    ):  # as where channels are bad
+        aad.run_cell(others, aad.STUDY.cells(others)[0])
+
+
 def test_speech_must_last_and_the_number_of_trials_that_fits_is_told(aad, tmp_path) -> None:
     for name in "ab":
         wavfile.write(tmp_path / f"{name}.wav", 8000, np.ones(62 * 8000))
@@ -222,10 +244,20 @@ def test_a_file_that_only_names_its_sounds_needs_their_folder(aad, tmp_path, eeg
     aad.STUDY.check(aad.small(recordings=heard, **settings))
 
 
+def test_one_channel_is_not_referenced_to_its_own_average(aad, good_table) -> None:
+    alone = {"bads": ["Cz", "Pz", "Oz"]}
+    with pytest.raises(DataError, match=r"^cleaning\.reference must be none or channels .* Fz alone"):
+        aad.STUDY.check(aad.table_config(good_table, cleaning=alone))
+    aad.STUDY.check(aad.table_config(good_table, cleaning={**alone, "reference": "none"}))
+    some = {"channels": ["Fz"], "reference": "average"}  # of all, to which the others belong
+    aad.STUDY.check(aad.table_config(good_table, cleaning=some))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda t: t.drop(columns="recording"), "column recording"),
+        (lambda t: t.iloc[:0], "must have a row for each trial; got its columns alone"),
         (lambda t: t.drop(columns="onset_s"), "onset_s or trigger or audio_channel"),
         (lambda t: t.assign(onset_s="soon"), "number of seconds.*S1, trial 1"),
         (lambda t: t.assign(duration_s="nan"), "duration_s must be finite.*S1, trial 1"),
@@ -249,6 +281,79 @@ def test_a_wrong_table_is_refused_by_the_check_and_by_the_reader(
         aad.STUDY.check(aad.table_config(tmp_path))
     assert str(caught.value).startswith("recordings.path")
     with pytest.raises(DataError, match=words):
+        load(aad.table_config(tmp_path), "S1")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda t: t.assign(unattended=["", *t["unattended"][1:]]),
+            r"unattended sound \(subject S1, trial 1, .*csv\)$",
+        ),
+        (
+            lambda t: t.assign(attended=[*t["attended"][:3], ""]),
+            r"attended sound \(subject S1, trial 4, .*csv\)$",
+        ),
+        (lambda t: t.drop(columns="unattended"), r"unattended sound \(subject S1, .*trials\.csv\)$"),
+    ],
+)
+def test_a_trial_of_one_talker_is_named_with_its_table(aad, good_table, tmp_path, change, words) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    change(pd.read_csv(tmp_path / "trials.csv", dtype=str)).to_csv(tmp_path / "trials.csv", index=False)
+    with pytest.raises(ConfigError, match=f"^recordings.path must tell what both .* got no {words}"):
+        aad.STUDY.check(aad.table_config(tmp_path))
+
+
+def test_one_sound_for_both_talkers_is_refused_by_its_name_or_else_by_its_samples(
+    aad, good_table, tmp_path
+) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    rows = pd.read_csv(tmp_path / "trials.csv", dtype=str)
+    rows.loc[2, "unattended"] = "2a.wav"
+    rows.to_csv(tmp_path / "trials.csv", index=False)
+    config = aad.table_config(tmp_path)
+    with pytest.raises(
+        ConfigError,
+        match=r"^recordings\.path must tell of two .* got 2a\.wav for both .*S1, trial 3, .*csv\)$",
+    ):
+        aad.STUDY.check(config)
+    rate, samples = wavfile.read(tmp_path / "2a.wav")
+    wavfile.write(tmp_path / "copy.wav", rate, (0.5 * samples).astype(np.float32))
+    rows.loc[2, "unattended"] = "copy.wav"
+    rows.to_csv(tmp_path / "trials.csv", index=False)
+    aad.STUDY.check(config)
+    with pytest.raises(
+        DataError, match=r"two different sounds; got one for both .* \(subject S1, trial 3\)$"
+    ):
+        aad.run_cell(config, aad.STUDY.cells(config)[0])
+
+
+def test_a_table_of_events_must_be_there_and_tell_both_talkers(aad, tmp_path, eeg_files) -> None:
+    root, rng = tmp_path / "bids", np.random.default_rng(0)
+    events = [("story", 2.0), ("story", 32.0), ("story", 62.0)]
+    eeg_files.write_bids(root, 20 * rng.standard_normal((3, 95 * 128)), events=events)
+    (root / "stimuli").mkdir()
+    for name in ("a.wav", "b.wav"):
+        wavfile.write(root / "stimuli" / name, 8000, rng.standard_normal(25 * 8000))
+    (table,) = root.rglob("*_events.tsv")
+    rows = pd.read_csv(table, sep="\t", dtype=str).assign(attended="a.wav", unattended="b.wav", duration="25")
+    recordings = {"kind": "bids", "root": str(root), "subjects": ["01"], "task": "listen"}
+    config = aad.small(recordings=recordings, decoders=["ridge"], windows_s=[2, 10], shared_sounds="allow")
+    rows.to_csv(table, sep="\t", index=False)
+    aad.STUDY.check(config)
+    rows.assign(attended=["a.wav", "n/a", "a.wav"]).to_csv(table, sep="\t", index=False)
+    with pytest.raises(ConfigError, match=r"no attended sound \(subject sub-01, trial 2, .*_events\.tsv\)$"):
+        aad.STUDY.check(config)
+    table.unlink()
+    with pytest.raises(ConfigError, match=r"^recordings\.root must hold .* got no events\.tsv for sub-01 \("):
+        aad.STUDY.check(config)
+
+
+def test_a_silent_sound_is_named_with_who_heard_it(aad, good_table, tmp_path) -> None:
+    shutil.copytree(good_table, tmp_path, dirs_exist_ok=True)
+    wavfile.write(tmp_path / "2b.wav", 8000, np.zeros(20 * 8000))
+    with pytest.raises(DataError, match=r"sound must vary; got silence \(subject S1, trial 3, .*2b\.wav\)$"):
         load(aad.table_config(tmp_path), "S1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Iterator
@@ -81,9 +82,25 @@ def test_the_command_decodes_and_writes_a_table(decoder, recording, tmp_path, ca
     assert "finished: " in out
     assert out.count("P(first)") == 19
     assert "delay" in out.splitlines()[-1]
+    assert "  delay -\n" in out
+    assert "  delay -" not in re.sub("  delay -\n", "", out)
     rows = (tmp_path / "out.csv").read_text().splitlines()
     assert rows[0] == "time_s,r_first,r_second,probability,delay_s,reason"
     assert len(rows) == 20
+    late_s = [row.split(",")[4] for row in rows[1:]]
+    assert not late_s[-1]
+    assert all(float(value) > 0 for value in late_s if value)
+
+
+@pytest.mark.slow
+def test_delays_in_real_time_are_told(decoder, recording, tmp_path, capsys) -> None:
+    save(decoder, tmp_path / "d.safetensors")
+    with playing(trials_of(recording)[:1], recording.channels, speed=1.0) as name:
+        words = ["aad", "live", "--decoder", str(tmp_path / "d.safetensors"), "--seconds", "8"]
+        assert main([*words, "--eeg", f"{name}-eeg", "--sounds", f"{name}-sounds"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "P(first)" in line]
+    assert lines
+    assert all(0 < int(re.search(r"delay (\d+) ms$", line)[1]) < 5_000 for line in lines)
 
 
 def test_a_stream_that_does_not_appear_is_waited_for_and_then_named() -> None:

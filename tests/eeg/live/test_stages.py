@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogattn.eeg.live import EnvelopeFollower
-from cogattn.eeg.live.sampling import Resampler
+from cogattn.eeg.live.sampling import Resampler, ratio_of
 from cogattn.eeg.live.stages import BandPass, Picked
 from cogattn.eeg.recordings.envelope import Envelope
 from cogattn.errors import ConfigError, DataError
@@ -54,6 +54,13 @@ def test_a_resampled_sine_stands_where_it_should(rates) -> None:
     expected = np.sin(2 * np.pi * frequency * np.arange(len(out)) / new_sfreq)
     middle = slice(len(out) // 4, 3 * len(out) // 4)
     assert np.abs(out - expected)[middle].max() < 3e-3
+
+
+@pytest.mark.parametrize("sfreq", [127.7, 333.25, 1000 / 3, 2048.0])
+def test_a_rate_in_single_precision_is_the_same_rate(sfreq) -> None:
+    assert ratio_of(float(np.float32(sfreq)), 64.0) == ratio_of(sfreq, 64.0)
+    assert ratio_of(float(np.float32(sfreq)), sfreq) == 1
+    assert float(ratio_of(sfreq, 64.0)) == pytest.approx(sfreq / 64, rel=1e-7)
 
 
 def test_what_would_alias_into_the_band_is_kept_out() -> None:
@@ -111,6 +118,8 @@ def test_channels_are_found_by_name_and_referenced() -> None:
 def test_impossible_rates_are_refused() -> None:
     with pytest.raises(ConfigError, match="half the lower rate"):
         Resampler(512.0, 16.0, 9.0)
+    with pytest.raises(ConfigError, match=r"simple ratio; got 20000.61803 and 64 Hz$"):
+        Resampler(20_000.6180339887, 64.0, 9.0)
     with pytest.raises(ConfigError, match="8000 Hz"):
         EnvelopeFollower(4000.0)
     with pytest.raises(ConfigError, match="low_hz < high_hz"):

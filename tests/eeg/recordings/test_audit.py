@@ -294,6 +294,19 @@ def test_a_listener_under_two_names_is_named_twice() -> None:
     check_content(table.iloc[:0])
 
 
+def test_trials_that_leave_no_marks_are_known_by_their_runs():
+    """NaN within BAD spans: no difference of neighbours can be told."""
+    people = {name: scalp(seed, duration_s=20, n_channels=2) for name, seed in (("a", 1), ("b", 2))}
+    for eeg in people.values():
+        eeg[100:110, 1] = np.nan
+    table = pd.concat([content_rows(recording([eeg], name)) for name, eeg in people.items()])
+    assert '"signs":""' in table["print"].iloc[0]
+    check_content(table)
+    copied = content_rows(recording([people["a"]], "c"))
+    with pytest.raises(DataError, match=r"a and c, who share EEG"):
+        check_content(pd.concat([table, copied]))
+
+
 @pytest.mark.slow
 def test_one_listener_among_sixteen_of_sixty_trials_is_found_in_little_memory(monkeypatch) -> None:
     monkeypatch.setattr("cogattn.eeg.recordings.matching.MOST_MARKS", 4000)  # of 9,000 in each view

@@ -21,8 +21,10 @@ from cogattn.eeg.recordings.bad_spans import (
 )
 from cogattn.eeg.recordings.cleaning import cleaned, found_bad, needed_channels
 from cogattn.eeg.recordings.config import Bids, Cleaning, EnvelopeSettings, Files
+from cogattn.eeg.recordings.content import content_rows
 from cogattn.eeg.recordings.eog import BLOCK_S, without_eog
 from cogattn.eeg.recordings.files import listeners
+from cogattn.eeg.recordings.from_mne import from_raw
 from cogattn.eeg.recordings.interpolation import interpolated
 from cogattn.eeg.recordings.montage import head_info
 from cogattn.eeg.recordings.recording import Recording, Trial
@@ -191,6 +193,49 @@ class TestWhatBecomesOfThem:
             out.trials[0].eeg, eeg[:, [2, 0]] - eeg[:, 10:].mean(axis=1, keepdims=True)
         )
 
+    @pytest.mark.parametrize("said", ["named", "marked"])
+    @pytest.mark.parametrize("bad_channels", ["drop", "interpolate"])
+    def test_nan_of_a_bad_channel_goes_with_it(self, rng, eeg, said, bad_channels):
+        """Others are as beside a bad channel of noise, to the last bit: references, EOG and filters see none of it."""
+        settings = Cleaning(
+            bads=("C3",) if said == "named" else (),
+            bad_channels=bad_channels,
+            reference="average",
+            eog=("P4",),
+            reject_uv=60,
+        )
+
+        def of(bad):
+            data = eeg.copy()
+            data[:, NAMES.index("C3")] = bad
+            raw = raw_of(data)
+            raw.info["bads"] = ["C3"] if said == "marked" else []
+            found = from_raw(raw, [10.0, 100.0], duration_s=60.0, cleaning=settings)
+            return found, found.filtered(1, 9).resampled(64)
+
+        want, want_filtered = of(pink(rng, 30_000, 1)[:, 0])
+        for bad in (np.full(30_000, np.nan), np.where(np.arange(30_000) % 7_000, 0, np.inf)):
+            got, filtered = of(bad)
+            assert ("C3" in got.channels) == (bad_channels == "interpolate")
+            assert got.channels == want.channels
+            assert got.intake.remarks == want.intake.remarks
+            for one, other in zip(want.eeg + want_filtered.eeg, got.eeg + filtered.eeg, strict=True):
+                np.testing.assert_array_equal(one, other)
+            assert content_rows(got).equals(content_rows(want))
+
+    def test_nan_of_other_channels_is_refused(self, eeg):
+        eeg[1_007, 3] = np.nan
+        with pytest.raises(DataError, match=r"eeg must be finite; got nan at sample 7 .*, channel CPz\)"):
+            from_raw(raw_of(eeg), [10.0], duration_s=60.0, cleaning=Cleaning(bads=("Fz",)))
+        eeg[1_007, 6] = np.nan
+        with pytest.raises(DataError, match=r"no channel may be bad; got CPz \(named in cleaning.bads\)"):
+            from_raw(
+                raw_of(eeg),
+                [10.0],
+                duration_s=60.0,
+                cleaning=Cleaning(bads=("CPz", "C3"), bad_channels="refuse"),
+            )
+
     def test_what_is_not_eeg_by_its_name_is_no_part_of_the_average(self, eeg):
         names = (*NAMES[:10], "EXG1", "Status")
         out = cleaned(recording_of(eeg, channels=names), Cleaning(reference="average"))
@@ -198,6 +243,15 @@ class TestWhatBecomesOfThem:
         np.testing.assert_allclose(out.trials[0].eeg, eeg[:, :10] - eeg[:, :10].mean(axis=1, keepdims=True))
         asked = Cleaning(channels=("EXG1",))
         assert cleaned(recording_of(eeg, channels=names), asked).channels == ("EXG1",)
+
+    def test_one_channel_is_not_its_own_average(self, eeg):
+        sentence = (
+            r"^cleaning.reference must be none or channels where one EEG channel is left; "
+            r"got the average of Fz alone \(subject S1\)$"
+        )
+        eeg[:, 1] = 0.0
+        with pytest.raises(DataError, match=sentence):
+            cleaned(recording_of(eeg[:, :2]), Cleaning(reference="average"))
 
     def test_an_average_needs_all_channels_and_an_unknown_name_is_refused(self):
         some = Cleaning(reference="average", channels=("Cz",))
