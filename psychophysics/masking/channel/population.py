@@ -6,7 +6,9 @@ an error, because these are correlated (narrow channels are measured less well) 
 skewed: weighting by inverse variances would favour wide channels. An observer whose counts say little weighs
 little. (Of the free gain, whose features are no parameters, the likelihood is the normal one of its errors.) The spread
 maximises the likelihood with the mean integrated out (as REML does); the interval of the
-mean is a likelihood interval with the quantile of Student's t for n - 1 degrees of freedom. In simulations of
+mean is a likelihood interval with the quantile of Student's t for n - 1 degrees of freedom, n being the observers
+whose own counts determine the value. Of one such observer the mean is theirs, without an interval or a spread, and of
+none there is no mean. In simulations of
 14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
 bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals.
 
@@ -30,7 +32,6 @@ from scipy.stats import chi2, t
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import Channel, Estimator, Interval, fit_channels
-from cogattn.psychophysics.masking.channel.gains import GainName
 from cogattn.psychophysics.masking.channel.likelihood import ChannelLikelihood, channel_likelihood
 from cogattn.psychophysics.masking.channel.maximum import feature_errors, find_maximum
 from cogattn.psychophysics.masking.config import GainChoice
@@ -50,7 +51,8 @@ _N_NODES = 15
 class PopulationValue(NamedTuple):
     """Mean over observers (geometric for "ml") and SD between observers, with their intervals.
 
-    The SD is in the unit of the mean; for "ml" it is the mean times the SD of the natural logarithm.
+    The SD is in the unit of the mean; for "ml" it is the mean times the SD of the natural logarithm. The mean is NaN
+    where the counts of no observer determine it, the SD where those of fewer than two do; intervals are then open.
     """
 
     mean: float
@@ -138,8 +140,7 @@ def population_channel(
     elif estimator == "paper":
         values = _paper_values(channels, confidence)
     else:
-        names = [channel.gain_name for channel in channels]
-        values = _ml_values(correct, trials, noise_sds, spectra, names, n_alternatives, confidence)
+        values = _ml_values(correct, trials, noise_sds, spectra, channels, n_alternatives, confidence)
     return PopulationChannel(
         *values,
         estimator=estimator,
@@ -161,13 +162,22 @@ def _own_values(channel: Channel) -> list[PopulationValue]:
     ]
 
 
+def _table(channels: Sequence[Channel]) -> Array:
+    """Bandwidth, centre and peak sensitivity of each, (n, 3); NaN where they are not determined."""
+    return np.array([(c.bandwidth_octaves, c.center_cpi, c.peak_sensitivity) for c in channels])
+
+
+def _of_too_few(known: Array) -> PopulationValue:
+    """Of the values of fewer than two observers nothing can be said of others."""
+    return PopulationValue(float(known[0]) if len(known) else np.nan, (0.0, np.inf), np.nan, (0.0, np.inf))
+
+
 def _paper_values(channels: list[Channel], confidence: float) -> list[PopulationValue]:
-    table = np.array([(c.bandwidth_octaves, c.center_cpi, c.peak_sensitivity) for c in channels])
     values = []
-    for column in table.T:
+    for column in _table(channels).T:
         known = column[np.isfinite(column)]
-        if not len(known):
-            values.append(PopulationValue(np.nan, (0.0, np.inf), np.nan, (0.0, np.inf)))
+        if len(known) < 2:
+            values.append(_of_too_few(known))
             continue
         found = random_effects(known, np.zeros(len(known)), confidence=confidence)
         values.append(PopulationValue(found.mean, (found.lo, found.hi), found.sd, (found.sd_lo, found.sd_hi)))
@@ -179,11 +189,12 @@ def _ml_values(
     trials: Array,
     noise_sds: ArrayLike,
     spectra: BandSpectra | None,
-    gains: Sequence[GainName],
+    channels: Sequence[Channel],
     n_alternatives: int,
     confidence: float,
 ) -> list[PopulationValue]:
-    """Means over observers, each under a gain of his own."""
+    """Means over observers, each under the gain of his channel."""
+    own_values, gains = _table(channels), [channel.gain_name for channel in channels]
     groups = []
     for gain in dict.fromkeys(gains):
         own = np.flatnonzero([name == gain for name in gains])
@@ -196,12 +207,17 @@ def _ml_values(
     found, errors = (np.concatenate([group[i] for group in groups]) for i in (2, 3))
     values = []
     for feature, exponential in enumerate((np.exp, np.exp2, np.exp)):
+        known = own_values[np.isfinite(own_values[:, feature]), feature]
+        if len(known) < 2:
+            values.append(_of_too_few(known))
+            continue
         ends = _REACH * np.nan_to_num(errors[:, feature])
         low = max(np.nanmin(found[:, feature] - ends), lower[feature])
         high = min(np.nanmax(found[:, feature] + ends), upper[feature])
         points = np.linspace(low, high, _N_POINTS)
         curves = [_curves(likelihood, best, f, e, feature, points) for likelihood, best, f, e in groups]
-        values.append(_in_units(_hierarchical(points, np.concatenate(curves), confidence), exponential))
+        found_value = _hierarchical(points, np.concatenate(curves), len(known), confidence)
+        values.append(_in_units(found_value, exponential))
     return values
 
 
@@ -223,8 +239,8 @@ def _in_units(value: PopulationValue, exponential: np.ufunc) -> PopulationValue:
     return PopulationValue(mean, interval, per_unit * value.sd, spread)
 
 
-def _hierarchical(points: Array, curves: Array, confidence: float) -> PopulationValue:
-    """Mean and SD of a normal population from its members' log likelihoods (n, n_points)."""
+def _hierarchical(points: Array, curves: Array, n_known: int, confidence: float) -> PopulationValue:
+    """Mean and SD of a normal population from its members' log likelihoods (n, n_points), of whom some are known."""
     span = points[-1] - points[0]
     sds = np.concatenate([[0.0], np.geomspace(span / 300, span, 40)])
     node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
@@ -237,7 +253,7 @@ def _hierarchical(points: Array, curves: Array, confidence: float) -> Population
     best_sd = int(restricted.argmax())
     sd_ends = _interval(sds, restricted, chi2.ppf(confidence, 1) / 2, upper_limit=np.inf)
     along = joint[:, best_sd]
-    drop = t.ppf((1 + confidence) / 2, len(curves) - 1) ** 2 / 2
+    drop = t.ppf((1 + confidence) / 2, n_known - 1) ** 2 / 2
     ends = _interval(points, along, drop, upper_limit=np.inf, lower_limit=-np.inf)
     return PopulationValue(_peak(points, along), ends, float(sds[best_sd]), sd_ends)
 

@@ -9,6 +9,7 @@ from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.channel.population import population_channel
+from cogattn.psychophysics.masking.config import GainChoice
 from cogattn.psychophysics.masking.counts import published_counts
 from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 
@@ -85,6 +86,39 @@ def test_an_observer_who_guesses_weighs_nothing() -> None:
     alone = population_channel(correct, trials, SDS, spectra=octave_spectra()).bandwidth_octaves
     together = population_channel(with_guesser, more_trials, SDS, spectra=octave_spectra()).bandwidth_octaves
     assert together.mean == pytest.approx(alone.mean, rel=0.02)
+
+
+@pytest.mark.parametrize("gain", ["free", "log-gaussian"])
+@pytest.mark.parametrize("n_correct", [0, 2], ids=["all wrong", "at chance"])
+def test_where_nobody_s_counts_determine_a_channel_there_is_no_mean(gain: GainChoice, n_correct: int) -> None:
+    trials = np.full((5, *SDS.shape, 7), 30)
+    for estimator in ("ml", "paper"):
+        found = population_channel(
+            np.full_like(trials, n_correct),
+            trials,
+            SDS,
+            estimator=estimator,
+            gain=gain,
+            spectra=octave_spectra(),
+        )
+        assert not any(channel.identified for channel in found.channels)
+        for value in (found.bandwidth_octaves, found.center_cpi, found.peak_sensitivity):
+            assert value.interval == value.sd_interval == (0, np.inf)
+            assert np.isnan([value.mean, value.sd]).all()
+
+
+def test_guessers_add_no_degrees_of_freedom() -> None:
+    """The mean of four persons stays as uncertain; of one there is no interval over persons."""
+    correct, trials = simulated(np.random.default_rng(4), spread=0.1, n_observers=4)
+    with_guessers = np.concatenate([correct, np.full((12, 5, 7), 2)])
+    shown = np.full_like(with_guessers, trials[0, 0, 0])
+    among = population_channel(with_guessers, shown, SDS, spectra=octave_spectra())
+    alone = population_channel(correct, trials, SDS, spectra=octave_spectra()).bandwidth_octaves
+    assert among.bandwidth_octaves.mean == pytest.approx(alone.mean, rel=0.02)
+    assert np.ptp(np.log(among.bandwidth_octaves.interval)) > 0.9 * np.ptp(np.log(alone.interval))
+    one = population_channel(with_guessers[3:], shown[3:], SDS, spectra=octave_spectra())
+    assert one.bandwidth_octaves.mean == one.channels[0].bandwidth_octaves
+    assert one.bandwidth_octaves.interval == (0, np.inf)
 
 
 def test_a_population_of_nobody_is_refused() -> None:
