@@ -44,7 +44,14 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _REACH = 6.0
+"""Standard errors on either side of every member's estimate that the grid of means holds in any case."""
+_T_REACH = 1.5
+"""So much farther than Student's interval of a normal mean, as likelihoods are skewed."""
+_MOST_ERRORS = 3.0
+"""A likelihood is not followed farther than it is known; beyond, Student's quantile stretches its interval."""
 _N_POINTS = 81
+_N_SDS = 40
+_SD_RANGE = 300.0
 _N_NODES = 15
 
 
@@ -207,17 +214,17 @@ def _ml_values(
     found, errors = (np.concatenate([group[i] for group in groups]) for i in (2, 3))
     values = []
     for feature, exponential in enumerate((np.exp, np.exp2, np.exp)):
-        known = own_values[np.isfinite(own_values[:, feature]), feature]
-        if len(known) < 2:
-            values.append(_of_too_few(known))
+        is_known = np.isfinite(own_values[:, feature])
+        if is_known.sum() < 2:
+            values.append(_of_too_few(own_values[is_known, feature]))
             continue
-        ends = _REACH * np.nan_to_num(errors[:, feature])
-        low = max(np.nanmin(found[:, feature] - ends), lower[feature])
-        high = min(np.nanmax(found[:, feature] + ends), upper[feature])
-        points = np.linspace(low, high, _N_POINTS)
+        points, least_sd = _grid(
+            found[:, feature], errors[:, feature], is_known, (lower[feature], upper[feature]), confidence
+        )
         curves = [_curves(likelihood, best, f, e, feature, points) for likelihood, best, f, e in groups]
-        found_value = _hierarchical(points, np.concatenate(curves), len(known), confidence)
-        values.append(_in_units(found_value, exponential))
+        quantile = _t_quantile(is_known, confidence)
+        value = _hierarchical(points, np.concatenate(curves), least_sd, quantile, confidence)
+        values.append(_in_units(value, exponential))
     return values
 
 
@@ -239,10 +246,40 @@ def _in_units(value: PopulationValue, exponential: np.ufunc) -> PopulationValue:
     return PopulationValue(mean, interval, per_unit * value.sd, spread)
 
 
-def _hierarchical(points: Array, curves: Array, n_known: int, confidence: float) -> PopulationValue:
-    """Mean and SD of a normal population from its members' log likelihoods (n, n_points), of whom some are known."""
-    span = points[-1] - points[0]
-    sds = np.concatenate([[0.0], np.geomspace(span / 300, span, 40)])
+def _t_quantile(is_known: NDArray[np.bool_], confidence: float) -> float:
+    return float(t.ppf((1 + confidence) / 2, is_known.sum() - 1))
+
+
+def _grid(
+    found: Array, errors: Array, is_known: NDArray[np.bool_], limits: Interval, confidence: float
+) -> tuple[Array, float]:
+    """Even grid that holds the mean's interval and the members' likelihoods, within limits; and the least SD.
+
+    Of few members Student's quantile reaches farther than their likelihoods: the grid is then longer, not coarser.
+    """
+    ends = _REACH * np.nan_to_num(errors)
+    low = max(float(np.nanmin(found - ends)), limits[0])
+    high = min(float(np.nanmax(found + ends)), limits[1])
+    step = (high - low) / (_N_POINTS - 1)
+    known, squares = found[is_known], np.nan_to_num(errors[is_known]) ** 2
+    half = _T_REACH * _t_quantile(is_known, confidence)
+    half *= float(np.sqrt((known.var(ddof=1) + squares.mean()) / len(known)))
+    below = max(low - max(float(known.mean()) - half, limits[0]), 0.0)
+    above = max(min(float(known.mean()) + half, limits[1]) - high, 0.0)
+    n_points = _N_POINTS + int(np.ceil((below + above) / step))
+    return np.linspace(low - below, high + above, n_points), (high - low) / _SD_RANGE
+
+
+def _hierarchical(
+    points: Array, curves: Array, least_sd: float, quantile: float, confidence: float
+) -> PopulationValue:
+    """Mean and SD of a normal population from its members' log likelihoods (n, n_points).
+
+    The mean's interval reaches `quantile` errors on either side, by the likelihood; it is open where the grid ends.
+    """
+    most_sd = points[-1] - points[0]
+    n_sds = 1 + round((_N_SDS - 1) * np.log(most_sd / least_sd) / np.log(_SD_RANGE))
+    sds = np.concatenate([[0.0], np.geomspace(least_sd, most_sd, n_sds)])
     node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
     at = points[:, None, None] + sds[:, None] * node  # (mean, sd, node)
     log_weight = np.log(weight / weight.sum())
@@ -253,9 +290,13 @@ def _hierarchical(points: Array, curves: Array, n_known: int, confidence: float)
     best_sd = int(restricted.argmax())
     sd_ends = _interval(sds, restricted, chi2.ppf(confidence, 1) / 2, upper_limit=np.inf)
     along = joint[:, best_sd]
-    drop = t.ppf((1 + confidence) / 2, n_known - 1) ** 2 / 2
-    ends = _interval(points, along, drop, upper_limit=np.inf, lower_limit=-np.inf)
-    return PopulationValue(_peak(points, along), ends, float(sds[best_sd]), sd_ends)
+    followed = min(quantile, _MOST_ERRORS)
+    ends = _interval(points, along, followed**2 / 2, upper_limit=np.inf, lower_limit=-np.inf)
+    mean = _peak(points, along)
+    if quantile > followed:
+        lo, hi = (mean + quantile / followed * (end - mean) for end in ends)
+        ends = (lo if lo > points[0] else -np.inf, hi if hi < points[-1] else np.inf)
+    return PopulationValue(mean, ends, float(sds[best_sd]), sd_ends)
 
 
 def _interval(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import fit_channels
@@ -105,6 +106,23 @@ def test_where_nobody_s_counts_determine_a_channel_there_is_no_mean(gain: GainCh
         for value in (found.bandwidth_octaves, found.center_cpi, found.peak_sensitivity):
             assert value.interval == value.sd_interval == (0, np.inf)
             assert np.isnan([value.mean, value.sd]).all()
+
+
+@pytest.mark.parametrize("gain", ["free", "log-gaussian", "asymmetric"])
+@pytest.mark.parametrize("n_observers", [2, 3])
+def test_the_mean_of_few_persons_has_an_interval_about_as_wide_as_student_s(
+    gain: GainChoice, n_observers: int
+) -> None:
+    """Student's quantile for two is 12.7: farther than the likelihood of either is known."""
+    correct, trials = simulated(np.random.default_rng(11), spread=0.2, n_observers=n_observers)
+    found = population_channel(correct, trials, SDS, gain=gain, spectra=octave_spectra())
+    logs = np.log([channel.bandwidth_octaves for channel in found.channels])
+    errors = [channel.standard_errors[0] / channel.bandwidth_octaves for channel in found.channels]
+    student = t.ppf(0.975, n_observers - 1) * np.sqrt(
+        np.array([logs.var(ddof=1), np.square(errors).mean()]) / n_observers
+    )
+    lo, hi = np.log(found.bandwidth_octaves.interval)
+    assert 0.8 * student.max() < (hi - lo) / 2 < 1.3 * np.hypot(*student)
 
 
 def test_guessers_add_no_degrees_of_freedom() -> None:
