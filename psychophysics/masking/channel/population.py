@@ -12,8 +12,8 @@ none there is no mean. In simulations of
 14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
 bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals.
 
-"paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval;
-the spread includes the errors of measurement.
+"paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval, cut
+at 0 (a geometric mean is another number than the published one); the spread includes the errors of measurement.
 
 Pooling the counts of different people instead gives intervals that are too narrow; the dispersion of the
 pooled fit (`Channel.dispersion`) shows how much more than binomial counts they scatter.
@@ -187,7 +187,8 @@ def _paper_values(channels: list[Channel], confidence: float) -> list[Population
             values.append(_of_too_few(known))
             continue
         found = random_effects(known, np.zeros(len(known)), confidence=confidence)
-        values.append(PopulationValue(found.mean, (found.lo, found.hi), found.sd, (found.sd_lo, found.sd_hi)))
+        interval = (max(found.lo, 0.0), found.hi)
+        values.append(PopulationValue(found.mean, interval, found.sd, (found.sd_lo, found.sd_hi)))
     return values
 
 

@@ -116,6 +116,19 @@ def test_of_people_who_all_guess_no_mean_is_told_and_why_there_is_none(play, tmp
     assert "people: not determined" in [text.get_text() for text in legend]
 
 
+def test_mean_accuracy_of_two_persons_stays_between_none_and_all(tmp_path):
+    rows = [
+        (name, sd, band, right if sd == 0 else 9, 20)
+        for name, right in (("ann", 15), ("bob", 19))
+        for sd in (0, 0.02, 0.04)
+        for band in range(7)
+    ]
+    table = pd.DataFrame(rows, columns=["observer", "noise_sd", "band", "n_correct", "n_trials"])
+    table.to_csv(tmp_path / "two.csv", index=False)
+    clean = read_people(MaskingConfig(humans=str(tmp_path / "two.csv"))).clean_accuracy
+    assert (clean.estimate, clean.lo, clean.hi, clean.n) == pytest.approx((0.85, 0, 1, 2))
+
+
 def test_a_table_that_changes_is_read_anew(tmp_path):
     table = pd.DataFrame(
         [("ann", 0.1, 0, 3, 8)], columns=["observer", "noise_sd", "band", "n_correct", "n_trials"]

@@ -45,6 +45,22 @@ def test_published_people_by_the_papers_fit_have_the_published_means() -> None:
     assert sds == pytest.approx(published_sds, abs=0.007)
 
 
+def test_means_by_the_papers_fit_are_not_below_zero() -> None:
+    counts = published_counts()
+    differ = np.argsort(
+        [
+            c.bandwidth_octaves
+            for c in fit_channels(
+                counts.n_correct, counts.n_trials, counts.noise_sds, estimator="paper", n_bootstrap=1
+            )
+        ]
+    )[[0, -1]]
+    found = population_channel(
+        counts.n_correct[differ], counts.n_trials[differ], counts.noise_sds, estimator="paper"
+    ).bandwidth_octaves
+    assert found.interval[0] == 0 < found.mean < found.interval[1]
+
+
 def test_published_people_by_maximum_likelihood() -> None:
     counts = published_counts()
     found = population_channel(counts.n_correct, counts.n_trials, counts.noise_sds)
