@@ -161,6 +161,11 @@ def test_a_table_of_people_is_refused_by_the_setting_that_names_it(
         assert "line 3" in str(error)
 
 
+def test_people_to_compare_with_are_read_even_where_people_are_tested(tmp_path: Path):
+    error = refusal({"observer": {"kind": "human"}, "humans": str(tmp_path / "nowhere.csv")})
+    assert str(error).startswith("humans must be one of subramanian2023 or a readable CSV file")
+
+
 def test_a_missing_or_damaged_folder_is_refused(tmp_path: Path):
     timm = {"observer": {"kind": "timm"}, "noise": FEW_BANDS, "humans": people(tmp_path)}
     assert str(refusal(timm | {"images": folder(tmp_path / "nowhere")})).startswith(
