@@ -9,7 +9,7 @@ from cogattn.observers.answers import check_answers
 from cogattn.observers.check import check as check_observer
 from cogattn.people.tables import holds_persons, read_persons
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig, TemplateObserver
-from cogattn.psychophysics.masking.counts import HUMANS, check_bands, content, read_counts
+from cogattn.psychophysics.masking.counts import HUMANS, check_bands, check_noise, content, read_counts
 from cogattn.psychophysics.masking.material import forget, training_images, trial_images
 from cogattn.psychophysics.masking.measures import ALL
 from cogattn.psychophysics.masking.stimuli.noise import spectra
@@ -45,6 +45,7 @@ def _check_people(table: str, setting: str, config: MaskingConfig) -> None:
         return
     counts = read_counts(table, setting=setting)
     check_bands(counts, config.noise.n_bands, table, setting=setting)
+    check_noise(counts, table, setting=setting)
 
 
 def _shown_categories(config: MaskingConfig) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from cogattn.psychophysics.masking.counts import (
     N_ALTERNATIVES,
     HumanCounts,
     check_bands,
+    check_noise,
     content,
     read_counts,
 )
@@ -349,6 +350,7 @@ def _read(
     """`digest` is that of the table: kept as long as the file stays as it is."""
     counts = read_counts(table, setting=setting)
     check_bands(counts, noise.n_bands, table, setting=setting)
+    check_noise(counts, table, setting=setting)
     if counts.shown is not None:
         noise, size = counts.shown.noise, counts.shown.size
     return People(table, counts, spectra(noise, size), channel.confidence, channel.gain)

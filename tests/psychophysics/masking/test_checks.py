@@ -141,6 +141,10 @@ def test_a_readout_needs_images_beyond_those_that_train_it(tmp_path: Path):
             COUNTS.encode() + b"ann,0,0,1,2\nZo\xeb,0,0,1,2\n",
             "must be a CSV file in UTF-8; got the byte 0xeb",
         ),
+        (
+            COUNTS.encode() + b"ann,0,6,1,2\nann,0.1,6,1,2\nbob,0,6,1,2\n",
+            "must have trials with noise of every person; got none of bob",
+        ),
         (COUNTS.encode() + b"ann,0.1,9,1,2\n", "must have as many bands as noise.n_bands, 7; got 10 bands"),
     ],
 )
