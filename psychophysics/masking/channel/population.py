@@ -10,7 +10,9 @@ mean is a likelihood interval with the quantile of Student's t for n - 1 degrees
 whose own counts determine the value. Of one such observer the mean is theirs, without an interval or a spread, and of
 none there is no mean. In simulations of
 14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
-bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals.
+bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals. In 200
+simulations each of two and of three people (log-Gaussian gain, spread 0.2 of the logarithm) the three are covered by
+1.00 and by 0.96-1.00, and the bandwidth's interval is open in 0.34 and 0.20 of them.
 
 "paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval, cut
 at 0 (a geometric mean is another number than the published one); the spread includes the errors of measurement.
