@@ -9,7 +9,7 @@ from cogattn.observers.answers import check_answers
 from cogattn.observers.check import check as check_observer
 from cogattn.people.tables import holds_persons, read_persons
 from cogattn.psychophysics.masking.config import HumanObserver, MaskingConfig, TemplateObserver
-from cogattn.psychophysics.masking.counts import HUMANS, check_bands, read_counts
+from cogattn.psychophysics.masking.counts import HUMANS, check_bands, check_noise, content, read_counts
 from cogattn.psychophysics.masking.material import forget, training_images, trial_images
 from cogattn.psychophysics.masking.measures import ALL
 from cogattn.psychophysics.masking.stimuli.noise import spectra
@@ -26,6 +26,7 @@ def check(config: MaskingConfig) -> None:
     forget()
     if isinstance(config.observer, HumanObserver):
         _check_people(config.observer.table, "observer.table", config)
+        content(config.humans)
         return
     _check_people(config.humans, HUMANS, config)
     spectra(config.noise, config.images.size)
@@ -42,7 +43,9 @@ def _check_people(table: str, setting: str, config: MaskingConfig) -> None:
     if setting == HUMANS and holds_persons(table):
         read_persons(table, known=ALL)
         return
-    check_bands(read_counts(table, setting=setting), config.noise.n_bands, table, setting=setting)
+    counts = read_counts(table, setting=setting)
+    check_bands(counts, config.noise.n_bands, table, setting=setting)
+    check_noise(counts, table, setting=setting)
 
 
 def _shown_categories(config: MaskingConfig) -> tuple[str, ...]:

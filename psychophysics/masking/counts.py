@@ -150,6 +150,16 @@ def check_bands(counts: HumanCounts, n_bands: int, table: str, *, setting: str =
         )
 
 
+def check_noise(counts: HumanCounts, table: str, *, setting: str = HUMANS) -> None:
+    """Raise DataError unless every person saw noise, without which there is no channel to fit."""
+    in_noise = counts.n_trials[:, counts.noise_sds > 0].any(axis=(1, 2))
+    without = [name for name, seen in zip(counts.observers, in_noise, strict=True) if not seen]
+    if without:
+        raise DataError(
+            f"{setting} must have trials with noise of every person; got none of {without[0]} ({table})"
+        )
+
+
 def as_trials(counts: HumanCounts) -> pd.DataFrame:
     """Return one row per trial (observer, noise_sd, band, correct), the correct ones of a cell first."""
     person, row, band = np.nonzero(counts.n_trials)

@@ -71,6 +71,9 @@ def _draw_people(axes: Axes, people: PopulationChannel, label: str) -> None:
         if person.identified:
             axes.plot(FREQUENCIES_CPI, person.gain(FREQUENCIES_CPI), color=colour, alpha=0.18, linewidth=0.8)
     width, center = people.bandwidth_octaves, people.center_cpi.mean
+    if not np.isfinite([width.mean, center]).all():
+        axes.plot([], [], color=colour, linestyle=":", label=f"{label}: not determined")
+        return
     gain = np.exp2(-((2 * np.log2(FREQUENCIES_CPI / center) / width.mean) ** 2))
     own = [person.gain(FREQUENCIES_CPI) for person in people.channels if person.identified]
     if own and any(person.gain_name != "log-gaussian" for person in people.channels):

@@ -28,13 +28,14 @@ from cogattn.psychophysics.masking.counts import (
     N_ALTERNATIVES,
     HumanCounts,
     check_bands,
+    check_noise,
     content,
     read_counts,
 )
 from cogattn.psychophysics.masking.stimuli.noise import BandSpectra, spectra
 from cogattn.statistics.intervals import mean_interval
 from cogattn.statistics.scales import standard_error
-from cogattn.statistics.stats import Estimate, random_effects, wilson_interval
+from cogattn.statistics.stats import Estimate, wilson_interval
 
 if TYPE_CHECKING:
     from cogattn.psychophysics.masking.config import ChannelSettings, GainChoice, MaskingConfig, NoiseSettings
@@ -231,7 +232,7 @@ class People:
 
     @cached_property
     def clean_accuracy(self) -> Estimate:
-        """Mean over persons of the accuracy without noise, with its t interval (of one person, Wilson's)."""
+        """Mean over persons of the accuracy without noise, with its t interval cut to 0 to 1 (of one, Wilson's)."""
         n_correct, n = np.array(self.clean_counts).T
         if not n.any():
             return Estimate(np.nan, np.nan, np.nan, 0)
@@ -239,8 +240,7 @@ class People:
             lo, hi = wilson_interval(n_correct[0], n[0], confidence=self.confidence)
             return Estimate(float(n_correct[0] / n[0]), float(lo), float(hi), 1)
         share = n_correct[n > 0] / n[n > 0]
-        mean = random_effects(share, np.zeros(len(share)), confidence=self.confidence)
-        return Estimate(mean.mean, mean.lo, mean.hi, mean.n)
+        return mean_interval(share, confidence=self.confidence, lowest=0.0, highest=1.0)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
@@ -350,6 +350,7 @@ def _read(
     """`digest` is that of the table: kept as long as the file stays as it is."""
     counts = read_counts(table, setting=setting)
     check_bands(counts, noise.n_bands, table, setting=setting)
+    check_noise(counts, table, setting=setting)
     if counts.shown is not None:
         noise, size = counts.shown.noise, counts.shown.size
     return People(table, counts, spectra(noise, size), channel.confidence, channel.gain)

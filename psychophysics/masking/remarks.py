@@ -57,7 +57,8 @@ def remarks(
     """
     fits = (_misfits(found), _other_gain(config, found), _limits(found))
     if config.observer.kind == "human":
-        return tuple(filter(None, (_unknown_stimuli(config, people), *fits, _who(people, rows))))
+        said = (_unknown_stimuli(config, people), *fits, _unused_people(config), _who(people, rows))
+        return tuple(filter(None, said))
     said = (
         _other_stimuli(config, people),
         _unknown_stimuli(config, people),
@@ -224,6 +225,12 @@ def _unused(config: MaskingConfig) -> Iterator[str]:
         yield f"decision ({config.decision}) is not used: a {kind} knows the images' own categories only"
     if config.stimulus.strict and config.images.kind == "procedural":
         yield "stimulus.strict is not used: drawn images cannot be damaged"
+
+
+def _unused_people(config: MaskingConfig) -> str:
+    if config.humans == MaskingConfig.model_fields["humans"].default:
+        return ""
+    return f"humans ({config.humans}) is not used: people are set beside the mean of their own table"
 
 
 def _interval_missed(design: AdaptiveDesign, found: Observed) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from cogattn.figures import caption
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 OTHER_STIMULI = "people saw other stimuli"
 """Stands at every number and below every figure that sets people beside observers who were shown something else."""
+NOBODY_KNOWN = "no person's counts determine people's mean"
 BESIDE_PEOPLE = ("channel", "misfit", "accuracy", "thresholds")
 """Figures that show people, too."""
 
@@ -115,7 +117,7 @@ def parameter_rows(
         (channel.peak_sensitivity, channel.peak_interval),
     )
     return [
-        Row(observer, measure, Estimate(value, *interval, channel.n_trials), theirs, channel.reason)
+        Row(observer, measure, Estimate(value, *interval, channel.n_trials), theirs, _reason(channel, theirs))
         for measure, (value, interval), theirs in zip(names, values, human, strict=True)
     ]
 
@@ -164,7 +166,13 @@ def _ratio_rows(observer: Observer, channel: Channel, human: Estimate | None, me
         return []
     own, theirs = channel.bandwidth_interval, (human.lo, human.hi)
     ratio = ratio_interval(channel.bandwidth_octaves, own, human.estimate, theirs)
-    return [Row(observer, measure, Estimate(*ratio, channel.n_trials), note=channel.reason)]
+    return [Row(observer, measure, Estimate(*ratio, channel.n_trials), note=_reason(channel, human))]
+
+
+def _reason(channel: Channel, human: Estimate | None) -> str:
+    """Why a number, or that of the people beside it, is not known."""
+    theirs = NOBODY_KNOWN if human is not None and np.isnan(human.estimate) else ""
+    return "; ".join(filter(None, (channel.reason, theirs)))
 
 
 def _noted(row: Row, note: str) -> Row:

@@ -141,6 +141,10 @@ def test_a_readout_needs_images_beyond_those_that_train_it(tmp_path: Path):
             COUNTS.encode() + b"ann,0,0,1,2\nZo\xeb,0,0,1,2\n",
             "must be a CSV file in UTF-8; got the byte 0xeb",
         ),
+        (
+            COUNTS.encode() + b"ann,0,6,1,2\nann,0.1,6,1,2\nbob,0,6,1,2\n",
+            "must have trials with noise of every person; got none of bob",
+        ),
         (COUNTS.encode() + b"ann,0.1,9,1,2\n", "must have as many bands as noise.n_bands, 7; got 10 bands"),
     ],
 )
@@ -159,6 +163,11 @@ def test_a_table_of_people_is_refused_by_the_setting_that_names_it(
     assert str(path) in str(error)
     if content is not None and b"\xeb" in content:
         assert "line 3" in str(error)
+
+
+def test_people_to_compare_with_are_read_even_where_people_are_tested(tmp_path: Path):
+    error = refusal({"observer": {"kind": "human"}, "humans": str(tmp_path / "nowhere.csv")})
+    assert str(error).startswith("humans must be one of subramanian2023 or a readable CSV file")
 
 
 def test_a_missing_or_damaged_folder_is_refused(tmp_path: Path):

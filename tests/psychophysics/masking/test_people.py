@@ -96,6 +96,39 @@ def test_a_person_whose_counts_say_nothing_has_no_number(tmp_path):
     assert found.loc["accuracy.clean", "estimate"] == 1 / 16
 
 
+def test_of_people_who_all_guess_no_mean_is_told_and_why_there_is_none(play, tmp_path):
+    rows = [
+        (name, sd, band, 1, 16)
+        for name in ("ann", "bob")
+        for sd in (0, 0.02, 0.04, 0.08, 0.16)
+        for band in range(7)
+    ]
+    table = pd.DataFrame(rows, columns=["observer", "noise_sd", "band", "n_correct", "n_trials"])
+    table.to_csv(tmp_path / "chance.csv", index=False)
+    config = MaskingConfig.parse({"observer": {"kind": "human", "table": str(tmp_path / "chance.csv")}})
+    results = play(config).results
+    told = results.summary[~results.summary["measure"].isin(["dispersion", "accuracy.clean"])]
+    assert told["human"].isna().all()
+    beside = told[told["human_n"] > 0]
+    assert set(beside["measure"]) >= {"bandwidth", "centre.log_gaussian", "peak_sensitivity.paper"}
+    assert beside["note"].str.endswith("no person's counts determine people's mean").all()
+    legend = results.figures["channel"]().axes[0].get_legend().get_texts()
+    assert "people: not determined" in [text.get_text() for text in legend]
+
+
+def test_mean_accuracy_of_two_persons_stays_between_none_and_all(tmp_path):
+    rows = [
+        (name, sd, band, right if sd == 0 else 9, 20)
+        for name, right in (("ann", 15), ("bob", 19))
+        for sd in (0, 0.02, 0.04)
+        for band in range(7)
+    ]
+    table = pd.DataFrame(rows, columns=["observer", "noise_sd", "band", "n_correct", "n_trials"])
+    table.to_csv(tmp_path / "two.csv", index=False)
+    clean = read_people(MaskingConfig(humans=str(tmp_path / "two.csv"))).clean_accuracy
+    assert (clean.estimate, clean.lo, clean.hi, clean.n) == pytest.approx((0.85, 0, 1, 2))
+
+
 def test_a_table_that_changes_is_read_anew(tmp_path):
     table = pd.DataFrame(
         [("ann", 0.1, 0, 3, 8)], columns=["observer", "noise_sd", "band", "n_correct", "n_trials"]

@@ -221,6 +221,14 @@ def test_settings_that_change_nothing_are_told(play, changes, sentence: str):
     assert any(remark.startswith(sentence) for remark in said)
 
 
+def test_of_tested_people_it_is_told_that_others_are_not_set_beside_them(tmp_path: Path):
+    others = tmp_path / "others.csv"
+    others.write_text("person,measure,estimate\nann,bandwidth,1\n")
+    config = MaskingConfig(observer=HumanObserver(), humans=str(others))
+    said = remarks(config, Trials.of(MaskingStudy.tables, []), [], read_people(config))
+    assert said[0] == f"humans ({others}) is not used: people are set beside the mean of their own table"
+
+
 @pytest.mark.slow
 def test_of_people_it_is_told_who_they_are(play):
     (who,) = play(MaskingConfig(observer=HumanObserver())).results.remarks

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.channel.population import population_channel
+from cogattn.psychophysics.masking.config import GainChoice
 from cogattn.psychophysics.masking.counts import published_counts
 from cogattn.psychophysics.masking.stimuli.noise import octave_spectra
 
@@ -41,6 +43,22 @@ def test_published_people_by_the_papers_fit_have_the_published_means() -> None:
     published_sds = np.array([0.54, 2.98, 0.28]) * np.sqrt(14 / 13)  # the paper divides by n
     sds = found.bandwidth_octaves.sd, found.center_cpi.sd, found.peak_sensitivity.sd
     assert sds == pytest.approx(published_sds, abs=0.007)
+
+
+def test_means_by_the_papers_fit_are_not_below_zero() -> None:
+    counts = published_counts()
+    differ = np.argsort(
+        [
+            c.bandwidth_octaves
+            for c in fit_channels(
+                counts.n_correct, counts.n_trials, counts.noise_sds, estimator="paper", n_bootstrap=1
+            )
+        ]
+    )[[0, -1]]
+    found = population_channel(
+        counts.n_correct[differ], counts.n_trials[differ], counts.noise_sds, estimator="paper"
+    ).bandwidth_octaves
+    assert found.interval[0] == 0 < found.mean < found.interval[1]
 
 
 def test_published_people_by_maximum_likelihood() -> None:
@@ -85,6 +103,56 @@ def test_an_observer_who_guesses_weighs_nothing() -> None:
     alone = population_channel(correct, trials, SDS, spectra=octave_spectra()).bandwidth_octaves
     together = population_channel(with_guesser, more_trials, SDS, spectra=octave_spectra()).bandwidth_octaves
     assert together.mean == pytest.approx(alone.mean, rel=0.02)
+
+
+@pytest.mark.parametrize("gain", ["free", "log-gaussian"])
+@pytest.mark.parametrize("n_correct", [0, 2], ids=["all wrong", "at chance"])
+def test_where_nobody_s_counts_determine_a_channel_there_is_no_mean(gain: GainChoice, n_correct: int) -> None:
+    trials = np.full((5, *SDS.shape, 7), 30)
+    for estimator in ("ml", "paper"):
+        found = population_channel(
+            np.full_like(trials, n_correct),
+            trials,
+            SDS,
+            estimator=estimator,
+            gain=gain,
+            spectra=octave_spectra(),
+        )
+        assert not any(channel.identified for channel in found.channels)
+        for value in (found.bandwidth_octaves, found.center_cpi, found.peak_sensitivity):
+            assert value.interval == value.sd_interval == (0, np.inf)
+            assert np.isnan([value.mean, value.sd]).all()
+
+
+@pytest.mark.parametrize("gain", ["free", "log-gaussian", "asymmetric"])
+@pytest.mark.parametrize("n_observers", [2, 3])
+def test_the_mean_of_few_persons_has_an_interval_about_as_wide_as_student_s(
+    gain: GainChoice, n_observers: int
+) -> None:
+    """Student's quantile for two is 12.7: farther than the likelihood of either is known."""
+    correct, trials = simulated(np.random.default_rng(11), spread=0.2, n_observers=n_observers)
+    found = population_channel(correct, trials, SDS, gain=gain, spectra=octave_spectra())
+    logs = np.log([channel.bandwidth_octaves for channel in found.channels])
+    errors = [channel.standard_errors[0] / channel.bandwidth_octaves for channel in found.channels]
+    student = t.ppf(0.975, n_observers - 1) * np.sqrt(
+        np.array([logs.var(ddof=1), np.square(errors).mean()]) / n_observers
+    )
+    lo, hi = np.log(found.bandwidth_octaves.interval)
+    assert 0.8 * student.max() < (hi - lo) / 2 < 1.3 * np.hypot(*student)
+
+
+def test_guessers_add_no_degrees_of_freedom() -> None:
+    """The mean of four persons stays as uncertain; of one there is no interval over persons."""
+    correct, trials = simulated(np.random.default_rng(4), spread=0.1, n_observers=4)
+    with_guessers = np.concatenate([correct, np.full((12, 5, 7), 2)])
+    shown = np.full_like(with_guessers, trials[0, 0, 0])
+    among = population_channel(with_guessers, shown, SDS, spectra=octave_spectra())
+    alone = population_channel(correct, trials, SDS, spectra=octave_spectra()).bandwidth_octaves
+    assert among.bandwidth_octaves.mean == pytest.approx(alone.mean, rel=0.02)
+    assert np.ptp(np.log(among.bandwidth_octaves.interval)) > 0.9 * np.ptp(np.log(alone.interval))
+    one = population_channel(with_guessers[3:], shown[3:], SDS, spectra=octave_spectra())
+    assert one.bandwidth_octaves.mean == one.channels[0].bandwidth_octaves
+    assert one.bandwidth_octaves.interval == (0, np.inf)
 
 
 def test_a_population_of_nobody_is_refused() -> None:
