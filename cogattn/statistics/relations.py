@@ -20,7 +20,7 @@ from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
-from cogattn.statistics.intervals import bootstrap, statistic_interval
+from cogattn.statistics.intervals import bootstrap, jackknife, statistic_interval
 from cogattn.statistics.stats import Array, Estimate, correlation
 
 if TYPE_CHECKING:
@@ -328,7 +328,6 @@ def reliability(
     estimates: ArrayLike,
     standard_errors: ArrayLike,
     *,
-    rng: np.random.Generator,
     confidence: float = 0.95,
 ) -> Estimate:
     """Share of the variance between estimates that is not error: 1 - mean(se^2) / var(estimates).
@@ -337,14 +336,31 @@ def reliability(
     ----------
     estimates, standard_errors : arrays, shape (n,)
         Of each observer, on the scale on which they are compared.
-    rng, confidence
-        For the interval over observers.
+    confidence : float
+        Of the interval over observers.
 
     Returns
     -------
     Estimate
         0 or less where errors are as large as the spread: then the measure does not tell these observers apart.
         NaN for fewer than three observers, or where all estimates are equal.
+
+    Notes
+    -----
+    The interval is a jackknife's of the logarithm of the error's share of the variance, so that it ends below 1. How
+    often do 95 % intervals hold the reliability, here .9? In simulations (20,000 samples, 400 of BCa), errors being
+    normal and all of one size:
+
+    ====================================  =====  ======  ======  ======
+    true values                           n = 5  n = 10  n = 20  n = 76
+    ====================================  =====  ======  ======  ======
+    normal                                  .96     .95     .95     .95
+    normal, by the bootstrap (BCa)            -     .90     .94     .94
+    exponential                             .91     .86     .87     .90
+    exponential, by the bootstrap (BCa)       -     .71     .79     .87
+    ====================================  =====  ======  ======  ======
+
+    The jackknife's hold reliabilities of 0 and .5 in .92 to .96 of all these.
     """
     rows = np.column_stack([np.asarray(estimates, dtype=float), np.asarray(standard_errors, dtype=float)])
     if not np.isfinite(rows).all():
@@ -352,12 +368,13 @@ def reliability(
     if len(rows) < 3 or np.ptp(rows[:, 0]) == 0:
         return Estimate.bare(math.nan, len(rows))
 
-    def statistic(drawn: NDArray) -> float:
+    def share(drawn: NDArray) -> float:
         error = (drawn[:, 1] ** 2).mean()
-        variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # one observer may be drawn throughout
-        return float(1 - error / variance)
+        variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # all but one may be equal
+        return float(error / variance)
 
-    return statistic_interval(rows, statistic, rng=rng, confidence=confidence)
+    of_error = jackknife(rows, share, confidence=confidence, scale="log")
+    return Estimate(*(1 - end for end in (of_error.estimate, of_error.hi, of_error.lo)), of_error.n)
 
 
 def trials_for(reliability: float, n: float, target: float = 0.9) -> float:
