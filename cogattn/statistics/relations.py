@@ -78,7 +78,8 @@ def relate(
     DataFrame
         Columns `RELATION_COLUMNS`: correlations of each predictor with the outcome (Pearson, Spearman and, with a
         control, partial), then the variance explained by ``all`` predictors, by the ``control`` and by ``all and
-        control``, in the sample and left out (without interval). NaN with a note where observers are too few.
+        control``, in the sample and left out (without interval). NaN with a note where observers are too few, or the
+        outcome or all that is to explain it does not vary.
     """
     columns = [*predictors, *control, outcome]
     whole = np.isfinite(table[columns].to_numpy(float)).all(axis=1)
@@ -90,11 +91,21 @@ def relate(
         return _rows([("variance explained", ALL, Estimate.bare(math.nan, len(values)), note)], common)
     members = None if families is None else np.asarray(families, dtype=object)[whole]
     x, c, y = (values[list(names)].to_numpy() for names in (predictors, control, [outcome]))
-    rows = _correlations(x, c, y[:, 0], predictors, rng=rng, confidence=confidence)
-    models = {ALL: x}
+    still = [name for name in columns if np.ptp(values[name]) == 0]
+    rows = [
+        (measure, name, found, _why_not(outcome, [name], still) or note)
+        for measure, name, found, note in _correlations(
+            x, c, y[:, 0], predictors, rng=rng, confidence=confidence
+        )
+    ]
+    models = {ALL: list(predictors)}
     if control:
-        models |= {CONTROL: c, BOTH: np.column_stack([x, c])}
-    for name, design in models.items():
+        models |= {CONTROL: list(control), BOTH: [*predictors, *control]}
+    for name, names in models.items():
+        if note := _why_not(outcome, names, still):
+            rows.append(("variance explained", name, Estimate.bare(math.nan, len(values)), note))
+            continue
+        design = values[names].to_numpy()
         found = variance_explained(design, y[:, 0], rng=rng, confidence=confidence, n_resamples=n_resamples)
         rows.append(("variance explained", name, found, ""))
         bare = Estimate.bare(left_out_r2(design, y[:, 0], range(found.n)), found.n)
@@ -121,6 +132,12 @@ def _correlations(
             found = partial_correlation(x[:, column], y, c, rng=rng, confidence=confidence)
             rows.append(("partial correlation", predictor, found, "the control held constant"))
     return rows
+
+
+def _why_not(outcome: str, names: Sequence[str], still: Sequence[str]) -> str:
+    """Say what does not vary, if it is the outcome or all of `names`: then there is nothing to relate."""
+    found = [outcome] if outcome in still else list(names) if set(names) <= set(still) else []
+    return f"{', '.join(found)} {'does' if len(found) == 1 else 'do'} not vary" if found else ""
 
 
 def _rows(found: Sequence[Found], common: dict[str, object]) -> pd.DataFrame:

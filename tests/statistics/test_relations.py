@@ -105,6 +105,24 @@ def test_octaves_are_logarithms_already():
 # ---- reliability
 
 
+def test_what_does_not_vary_explains_nothing_and_is_said_to():
+    x, y = rng(1).standard_normal((2, 12))
+    table = pd.DataFrame({"x": x, "y": y, "still": np.full(12, 5.0)})
+    alone = relate(table, "y", predictors=["still"], rng=rng())
+    assert alone["estimate"].isna().all()
+    assert alone["lo"].isna().all()
+    assert alone["note"].tolist() == ["still does not vary"] * 3
+    beside = relate(table, "y", predictors=["still"], control=["x"], rng=rng()).set_index(
+        ["measure", "predictor"]
+    )
+    assert beside["estimate"].notna().groupby("predictor").any().to_dict() == {
+        "all": False, "all and control": True, "control": True, "still": False,
+    }  # fmt: skip
+    told = relate(table, "still", predictors=["x", "y"], rng=rng())
+    assert told["estimate"].isna().all()
+    assert set(told["note"]) == {"still does not vary"}
+
+
 def test_reliability_of_twice_the_trials_is_spearmans_and_browns():
     assert spearman_brown(0.5, 2) == pytest.approx(2 / 3)
     assert spearman_brown(0.54, 1) == 0.54
