@@ -170,12 +170,14 @@ def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
     """Return the sentence that tells who the people are, and whether anything is compared with them."""
     found = people.dropna(subset="estimate")
     theirs, ours = list(dict.fromkeys(found["measure"])), {row.measure.key for row in rows}
-    who = f"people: {name}, {found['person'].nunique()} persons"
+    n = found["person"].nunique()
+    who = f"people: {name}, {n} {'person' if n == 1 else 'persons'}"
     shared = [key for key in theirs if key in ours]
     if not shared:
         apart = f"no measure of theirs ({_some(theirs)}) is one of the observer's"
         return f"{who}; {apart}, so nothing is compared with them"
-    return f"{who}; mean and interval over persons, of {_some(shared)}"
+    over = "no interval over persons" if n == 1 else "mean and interval over persons"
+    return f"{who}; {over}, of {_some(shared)}"
 
 
 def _with_people(row: Row, by_measure: Mapping[str, list[float]], confidence: float) -> Row:

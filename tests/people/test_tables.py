@@ -179,5 +179,8 @@ def test_it_is_said_when_people_have_no_measure_of_the_observer() -> None:
     assert remark_on("own.csv", people, [row(SHARE)]) == (
         "people: own.csv, 2 persons; mean and interval over persons, of accuracy"
     )
+    assert remark_on("own.csv", people[people["person"] == "bob"], [row(SHARE)]) == (
+        "people: own.csv, 1 person; no interval over persons, of accuracy"
+    )
     apart = remark_on("own.csv", people, [row(Measure("other", "", "other"))])
     assert "no measure of theirs (width, accuracy) is one of the observer's, so nothing is compared" in apart
