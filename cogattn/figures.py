@@ -7,8 +7,10 @@ colours are from Okabe and Ito's palette, which the colour-blind tell apart.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,7 @@ from cycler import cycler
 from matplotlib import RcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from cogattn.names import broken as broken
 from cogattn.names import shortened as shortened
@@ -42,7 +45,6 @@ RC = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "regular",
@@ -64,6 +66,13 @@ RC = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "cogattn",
 }
+FAMILY = "DejaVu Sans"
+FALLBACKS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC", "Noto Sans KR", "Source Han Sans SC",
+    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Hiragino Sans", "PingFang SC", "Heiti TC",
+    "Apple SD Gothic Neo", "Yu Gothic", "Microsoft YaHei", "SimHei", "Malgun Gothic", "Arial Unicode MS",
+)  # fmt: skip
+"""Families with Chinese, Japanese or Korean characters, which `FAMILY` lacks; those that are installed are used."""
 COLUMN_IN, WIDE_IN = 3.5, 7.2
 MANY = 12
 """More observers than these have low rows and small names."""
@@ -72,7 +81,13 @@ MANY = 12
 def style() -> AbstractContextManager[None]:
     """Return a context in which figures have the house style; matplotlib's settings come back after it."""
     defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
-    return matplotlib.rc_context(RcParams({**defaults, **RC}))
+    return matplotlib.rc_context(RcParams({**defaults, **RC, "font.family": _families()}))
+
+
+@cache
+def _families() -> list[str]:
+    there = set(fontManager.get_font_names())
+    return [FAMILY, *(name for name in FALLBACKS if name in there)]  # of one that is missing matplotlib warns
 
 
 def new_figure(
@@ -223,10 +238,14 @@ def caption(figure: Figure, text: str) -> None:
 
 
 def render(figure: Figure, ending: Ending) -> bytes:
-    """Return the figure as a PDF or PNG file: no date, no random ids, so equal figures give equal bytes."""
+    """Return the figure as a PDF or PNG file: no date, no random ids, so equal figures give equal bytes.
+
+    A character that no installed font has is a box, without a warning: names are what their owners call them.
+    """
     metadata = {"CreationDate": None, "ModDate": None} if ending == "pdf" else {"Software": None}
     sink = io.BytesIO()
-    with style():
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
         figure.savefig(sink, format=ending, metadata=metadata)
     return sink.getvalue()
 

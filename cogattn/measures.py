@@ -63,6 +63,8 @@ class Measure:
         What a reader sees.
     scale : {"linear", "log", "share", "correlation"}
         On which differences are taken: log for what is compared by ratios.
+    limits : (float, float), optional
+        Least and largest value, where the scale says less (`cogattn.statistics.scales.limits_of`).
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Measure:
     unit: str
     label: str
     scale: Scale = "linear"
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.key):

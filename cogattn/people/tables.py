@@ -6,8 +6,8 @@ that of the summary (shares from 0 to 1); ``se`` as in `cogattn.measures.PEOPLE_
 could not be had. A run's own ``tables/people.csv`` is such a file.
 
 Beside an observer stands the mean over persons with Student's interval, taken on the scale on which the measure is
-compared: of logarithms (then the mean is geometric) or of Fisher's z, and given in the measure's unit. Shares are
-averaged as they are, and their interval is cut to 0 to 1.
+compared: of logarithms (then the mean is geometric) or of Fisher's z, and given in the measure's unit. Shares and what
+is compared by differences are averaged as they are, and the interval is cut to what the measure can be.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from cogattn.measures import KEY, PEOPLE_COLUMNS, Estimate, Measure, Row, Scale
 from cogattn.people.files import Source, digest, header_of, need, read_rows, refuse, whole
 from cogattn.statistics.intervals import mean_interval
-from cogattn.statistics.scales import from_scale, to_scale
+from cogattn.statistics.scales import RANGES, from_scale, to_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,7 @@ HUMANS = "humans"
 NEEDED = ("person", "measure", "estimate")
 FORMS = f"persons: {', '.join(NEEDED)}, and se, n where known"
 ALLOWED: Mapping[Scale, tuple[str, float, float]] = {
+    "linear": ("a number", -math.inf, math.inf),
     "log": ("a number above 0", 0.0, math.inf),
     "share": ("a share from 0 to 1", -math.nextafter(0, 1), math.nextafter(1, 2)),
     "correlation": ("a correlation between -1 and 1", -1.0, 1.0),
@@ -107,7 +108,13 @@ def digests(table: str | Path, *, shipped: Iterable[str] = (), setting: str = HU
     return {setting: digest(Source(str(table), setting, names))}
 
 
-def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) -> Estimate:
+def mean_of(
+    values: Sequence[float],
+    scale: Scale,
+    *,
+    confidence: float = 0.95,
+    limits: tuple[float, float] | None = None,
+) -> Estimate:
     """Return the mean over persons with Student's interval, on the measure's scale and in its unit.
 
     Parameters
@@ -118,6 +125,8 @@ def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) 
         Of the measure.
     confidence : float
         Level.
+    limits : (float, float), optional
+        Least and largest value of the measure; those of its scale where they are not given.
 
     Returns
     -------
@@ -128,10 +137,10 @@ def mean_of(values: Sequence[float], scale: Scale, *, confidence: float = 0.95) 
     each = each[np.isfinite(each)]
     if not len(each):
         return Estimate.bare(math.nan, 0)
-    if scale == "share":  # averaged as they are
-        return mean_interval(each, confidence=confidence, lowest=0.0, highest=1.0)
-    found = mean_interval(to_scale(each, scale), confidence=confidence)
-    return Estimate(*from_scale([found.estimate, found.lo, found.hi], scale).tolist(), found.n)
+    averaged: Scale = "linear" if scale == "share" else scale
+    found = mean_interval(to_scale(each, averaged), confidence=confidence)
+    mean, *ends = from_scale([found.estimate, found.lo, found.hi], averaged).tolist()
+    return Estimate(mean, *np.clip(ends, *(limits or RANGES[scale])).tolist(), found.n)
 
 
 def beside(rows: Iterable[Row], people: pd.DataFrame | None, *, confidence: float = 0.95) -> list[Row]:
@@ -161,18 +170,21 @@ def remark_on(name: str, people: pd.DataFrame, rows: Iterable[Row]) -> str:
     """Return the sentence that tells who the people are, and whether anything is compared with them."""
     found = people.dropna(subset="estimate")
     theirs, ours = list(dict.fromkeys(found["measure"])), {row.measure.key for row in rows}
-    who = f"people: {name}, {found['person'].nunique()} persons"
+    n = found["person"].nunique()
+    who = f"people: {name}, {n} {'person' if n == 1 else 'persons'}"
     shared = [key for key in theirs if key in ours]
     if not shared:
         apart = f"no measure of theirs ({_some(theirs)}) is one of the observer's"
         return f"{who}; {apart}, so nothing is compared with them"
-    return f"{who}; mean and interval over persons, of {_some(shared)}"
+    over = "no interval over persons" if n == 1 else "mean and interval over persons"
+    return f"{who}; {over}, of {_some(shared)}"
 
 
 def _with_people(row: Row, by_measure: Mapping[str, list[float]], confidence: float) -> Row:
     if row.measure.key not in by_measure or (row.human is not None and row.human.n > 0):
         return row
-    mean = mean_of(by_measure[row.measure.key], row.measure.scale, confidence=confidence)
+    measure = row.measure
+    mean = mean_of(by_measure[measure.key], measure.scale, confidence=confidence, limits=measure.limits)
     return replace(row, human=mean) if mean.n else row
 
 
@@ -192,16 +204,25 @@ def _numbers(
 def _check_values(
     persons: pd.DataFrame, rows: pd.DataFrame, known: Sequence[Measure], source: Source
 ) -> None:
-    scales = persons["measure"].map({key: _scale_of(key, known) for key in persons["measure"].unique()})
-    for scale, (rule, low, high) in ALLOWED.items():
-        outside = ~((persons["estimate"] > low) & (persons["estimate"] < high)) & persons["estimate"].notna()
-        refuse((scales == scale) & outside, rows, "estimate", rule, source)
+    import pandas as pd
+
+    rules = {str(key): _rule_of(str(key), known) for key in persons["measure"].unique()}
+    each = pd.DataFrame(persons["measure"].map(rules).tolist(), columns=["rule", "low", "high"])
+    values = persons["estimate"]
+    outside = ~((values > each["low"]) & (values < each["high"])) & values.notna()
+    for rule in each.loc[outside, "rule"].head(1):
+        refuse(outside, rows, "estimate", rule, source)
 
 
-def _scale_of(key: str, known: Sequence[Measure]) -> Scale:
-    """Scale of the known measure that is the key, or the longest beginning of it."""
+def _rule_of(key: str, known: Sequence[Measure]) -> tuple[str, float, float]:
+    """As in `ALLOWED`, of the known measure that is the key, or the longest beginning of it."""
     fitting = [one for one in known if key == one.key or key.startswith(f"{one.key}.")]
-    return max(fitting, key=lambda one: len(one.key)).scale if fitting else "linear"
+    measure = max(fitting, key=lambda one: len(one.key), default=None)
+    if measure is None or measure.limits is None:
+        return ALLOWED[measure.scale if measure else "linear"]
+    low, high = measure.limits
+    words = f"a number from {low:g}" + (f" to {high:g}" if math.isfinite(high) else "")
+    return words, math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
 
 
 def _some(keys: Sequence[str], *, most: int = 4) -> str:

@@ -147,6 +147,27 @@ def statistic_interval(
     rows = np.asarray(values)
     if len(rows) >= FEWEST_FOR_BCA:
         return bootstrap(rows, statistic, rng=rng, confidence=confidence, n_resamples=n_resamples)
+    return jackknife(rows, statistic, confidence=confidence, scale=scale)
+
+
+def jackknife(
+    values: ArrayLike, statistic: Statistic, *, confidence: float = 0.95, scale: Scale = "linear"
+) -> Estimate:
+    """Student's t on jackknife pseudo-values, however many units there are; `statistic_interval` says more.
+
+    Parameters
+    ----------
+    values : array, shape (n_units, ...)
+        One unit a row.
+    statistic, confidence, scale
+        As for `statistic_interval`.
+
+    Returns
+    -------
+    Estimate
+        NaN bounds as for few units there.
+    """
+    rows = np.asarray(values)
     value, n = float(statistic(rows)), len(rows)
     if n < 2:
         return Estimate.bare(value, n)

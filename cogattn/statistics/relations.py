@@ -20,7 +20,7 @@ from scipy import stats
 
 from cogattn.errors import DataError
 from cogattn.measures import Scale
-from cogattn.statistics.intervals import bootstrap, statistic_interval
+from cogattn.statistics.intervals import bootstrap, jackknife, statistic_interval
 from cogattn.statistics.stats import Array, Estimate, correlation
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def relate(
     DataFrame
         Columns `RELATION_COLUMNS`: correlations of each predictor with the outcome (Pearson, Spearman and, with a
         control, partial), then the variance explained by ``all`` predictors, by the ``control`` and by ``all and
-        control``, in the sample and left out (without interval). NaN with a note where observers are too few.
+        control``, in the sample and left out (without interval). NaN with a note where observers are too few, or the
+        outcome or all that is to explain it does not vary.
     """
     columns = [*predictors, *control, outcome]
     whole = np.isfinite(table[columns].to_numpy(float)).all(axis=1)
@@ -90,11 +91,21 @@ def relate(
         return _rows([("variance explained", ALL, Estimate.bare(math.nan, len(values)), note)], common)
     members = None if families is None else np.asarray(families, dtype=object)[whole]
     x, c, y = (values[list(names)].to_numpy() for names in (predictors, control, [outcome]))
-    rows = _correlations(x, c, y[:, 0], predictors, rng=rng, confidence=confidence)
-    models = {ALL: x}
+    still = [name for name in columns if np.ptp(values[name]) == 0]
+    rows = [
+        (measure, name, found, _why_not(outcome, [name], still) or note)
+        for measure, name, found, note in _correlations(
+            x, c, y[:, 0], predictors, rng=rng, confidence=confidence
+        )
+    ]
+    models = {ALL: list(predictors)}
     if control:
-        models |= {CONTROL: c, BOTH: np.column_stack([x, c])}
-    for name, design in models.items():
+        models |= {CONTROL: list(control), BOTH: [*predictors, *control]}
+    for name, names in models.items():
+        if note := _why_not(outcome, names, still):
+            rows.append(("variance explained", name, Estimate.bare(math.nan, len(values)), note))
+            continue
+        design = values[names].to_numpy()
         found = variance_explained(design, y[:, 0], rng=rng, confidence=confidence, n_resamples=n_resamples)
         rows.append(("variance explained", name, found, ""))
         bare = Estimate.bare(left_out_r2(design, y[:, 0], range(found.n)), found.n)
@@ -121,6 +132,12 @@ def _correlations(
             found = partial_correlation(x[:, column], y, c, rng=rng, confidence=confidence)
             rows.append(("partial correlation", predictor, found, "the control held constant"))
     return rows
+
+
+def _why_not(outcome: str, names: Sequence[str], still: Sequence[str]) -> str:
+    """Say what does not vary, if it is the outcome or all of `names`: then there is nothing to relate."""
+    found = [outcome] if outcome in still else list(names) if set(names) <= set(still) else []
+    return f"{', '.join(found)} {'does' if len(found) == 1 else 'do'} not vary" if found else ""
 
 
 def _rows(found: Sequence[Found], common: dict[str, object]) -> pd.DataFrame:
@@ -328,7 +345,6 @@ def reliability(
     estimates: ArrayLike,
     standard_errors: ArrayLike,
     *,
-    rng: np.random.Generator,
     confidence: float = 0.95,
 ) -> Estimate:
     """Share of the variance between estimates that is not error: 1 - mean(se^2) / var(estimates).
@@ -337,14 +353,31 @@ def reliability(
     ----------
     estimates, standard_errors : arrays, shape (n,)
         Of each observer, on the scale on which they are compared.
-    rng, confidence
-        For the interval over observers.
+    confidence : float
+        Of the interval over observers.
 
     Returns
     -------
     Estimate
         0 or less where errors are as large as the spread: then the measure does not tell these observers apart.
         NaN for fewer than three observers, or where all estimates are equal.
+
+    Notes
+    -----
+    The interval is a jackknife's of the logarithm of the error's share of the variance, so that it ends below 1. How
+    often do 95 % intervals hold the reliability, here .9? In simulations (20,000 samples, 400 of BCa), errors being
+    normal and all of one size:
+
+    ====================================  =====  ======  ======  ======
+    true values                           n = 5  n = 10  n = 20  n = 76
+    ====================================  =====  ======  ======  ======
+    normal                                  .96     .95     .95     .95
+    normal, by the bootstrap (BCa)            -     .90     .94     .94
+    exponential                             .91     .86     .87     .90
+    exponential, by the bootstrap (BCa)       -     .71     .79     .87
+    ====================================  =====  ======  ======  ======
+
+    The jackknife's hold reliabilities of 0 and .5 in .92 to .96 of all these.
     """
     rows = np.column_stack([np.asarray(estimates, dtype=float), np.asarray(standard_errors, dtype=float)])
     if not np.isfinite(rows).all():
@@ -352,12 +385,13 @@ def reliability(
     if len(rows) < 3 or np.ptp(rows[:, 0]) == 0:
         return Estimate.bare(math.nan, len(rows))
 
-    def statistic(drawn: NDArray) -> float:
+    def share(drawn: NDArray) -> float:
         error = (drawn[:, 1] ** 2).mean()
-        variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # one observer may be drawn throughout
-        return float(1 - error / variance)
+        variance = max(drawn[:, 0].var(ddof=1), error / 100, 1e-300)  # all but one may be equal
+        return float(error / variance)
 
-    return statistic_interval(rows, statistic, rng=rng, confidence=confidence)
+    of_error = jackknife(rows, share, confidence=confidence, scale="log")
+    return Estimate(*(1 - end for end in (of_error.estimate, of_error.hi, of_error.lo)), of_error.n)
 
 
 def trials_for(reliability: float, n: float, target: float = 0.9) -> float:

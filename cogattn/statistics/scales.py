@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cogattn.errors import DataError
-from cogattn.measures import Scale
+from cogattn.measures import Measure, Scale
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,11 @@ RANGES: Mapping[Scale, tuple[float, float]] = {
 }
 """Between which ends a value of each scale lies."""
 _ROUNDING = 1e-9
+
+
+def limits_of(measure: Measure) -> tuple[float, float]:
+    """Return the ends between which a measure lies: its own, or those of its scale."""
+    return RANGES[measure.scale] if measure.limits is None else measure.limits
 
 
 def on_scale(values: ArrayLike, scale: Scale) -> Array:

@@ -45,10 +45,12 @@ THEIRS = {
 FORMS = f"either {', '.join(NEEDED)}, or subj, imagename, category, object_response"
 TRIAL = ["person", "session", "condition", "image"]
 """What tells two trials apart."""
+SHOWN = ["condition", "image"]
+"""What has one right answer: a condition may change it, a person may not."""
 NO_ANSWER = ("", "na", "nan", "none")
 FILES = "*_subject-*.csv"
 """People's files among those of networks, which lie in the same folders."""
-_PREFIX = re.compile(r"\d+_[a-z0-9]+_(?:s\d+|dnn)_([^_]+)_[a-z]+_\d+_(?=.)")
+_PREFIX = re.compile(r"\d+_[a-z0-9]+_(?:s\d+|dnn)_([^_]+)_([a-z]+)_\d+_(?=.)")
 _ENDING = re.compile(r"\.(png|jpe?g)$", re.IGNORECASE)
 
 
@@ -88,10 +90,17 @@ def read_answers(
     answers = pd.concat([_read(file, setting, categories) for file in files], keys=range(len(files)))
     again = answers.index[answers.duplicated(TRIAL)]
     if len(again):
-        number, line = again[0]
         raise DataError(
             f"{setting} must have each image once per person, session and condition; got "
-            f"{answers.loc[again[0], 'image']} again ({files[number]}, line {line + 2})"
+            f"{answers.loc[again[0], 'image']} again ({_line(files, again[0])})"
+        )
+    first = answers.groupby(SHOWN)["category"].transform("first")
+    other = answers.index[answers["category"] != first]
+    if len(other):
+        row = answers.loc[other[0]]
+        raise DataError(
+            f"{setting} must have one category for an image in a condition, whoever names it; got {row['category']} "
+            f"for {row['image']}, which is {first[other[0]]} before ({_line(files, other[0])})"
         )
     return answers.reset_index(drop=True)
 
@@ -132,8 +141,20 @@ def named_condition(path: str) -> str | None:
     return found[1] if found else None
 
 
+def named_category(path: str) -> str | None:
+    """Return the category that an image's name begins with, after its condition; None as for `named_condition`."""
+    found = _PREFIX.match(_file_name(path))
+    return found[2] if found else None
+
+
 def _file_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _line(files: Sequence[Path], place: tuple[int, int]) -> str:
+    """File and line of a row by the number of its file and its own; the header is line 1."""
+    number, row = place
+    return f"{files[number]}, line {row + 2}"
 
 
 def _read(file: Path, setting: str, categories: Sequence[str]) -> pd.DataFrame:

@@ -68,7 +68,7 @@ class Likelihoods:
         curve = self.curve
         for one in self.observers:
             sizes = "{} groups of layouts, {} persons".format(*self.fixations.sizes(self.bits(one)))
-            yield Row(one, BITS, self.fixations.mean(one.id, "", "bits"), note=sizes)
+            yield Row(one, BITS, within(self.fixations.mean(one.id, "", "bits"), BITS), note=sizes)
             for name, others in self._baselines(one):
                 yield self._gain(one, gain_over(name), others)
             if curve is not None and one.id not in curve.observers:
@@ -76,9 +76,9 @@ class Likelihoods:
                 yield Row(one, WORTH, worth.value, note=worth.note)
             for column, measure in LIKELIHOOD.items():
                 if measure is not BITS and self.fixations.has(one.id, "", column):
-                    yield Row(one, measure, within(self.fixations.mean(one.id, "", column), measure.scale))
+                    yield Row(one, measure, within(self.fixations.mean(one.id, "", column), measure))
             if not np.isnan(ending := self.ending(one)).all():
-                yield Row(one, END_BITS, self.paths.mean_of(ending))
+                yield Row(one, END_BITS, within(self.paths.mean_of(ending), END_BITS))
 
     def _gain(self, one: Observer, measure: Measure, others: Sequence[Observer]) -> Row:
         theirs = np.mean([self.bits(other) for other in others], axis=0)

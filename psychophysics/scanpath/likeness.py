@@ -88,8 +88,8 @@ class Likeness:
                 yield Row(one, measure, self.mean(one.id, "sampled", f"own_{name}", measure))
 
     def mean(self, observer: str, kind: str, column: str, measure: Measure) -> Estimate:
-        """Return the mean of a column, its interval within the measure's scale."""
-        return within(self.paths.mean(observer, kind, column), measure.scale)
+        """Return the mean of a column, its interval cut to what the measure can be."""
+        return within(self.paths.mean(observer, kind, column), measure)
 
     def delta(self, observer: str, kind: str) -> Estimate:
         """Return the mean over behaviours of how far an observer's mean is from people's, relative to theirs.

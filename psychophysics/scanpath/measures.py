@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from cogattn.measures import Measure
@@ -10,7 +11,10 @@ from cogattn.psychophysics.scanpath.columns import MULTIMATCH
 Kind = Literal["greedy", "consensus", "sampled"]
 KINDS: tuple[Kind, ...] = ("greedy", "consensus", "sampled")
 
-BITS = Measure("bits_per_fixation", "bits", "next fixation")
+FROM_0 = (0.0, math.inf)
+"""Limits of what is a logarithm of chances or a distance."""
+
+BITS = Measure("bits_per_fixation", "bits", "next fixation", limits=FROM_0)
 """-log2 of the chance of the object that was looked at next, given that the path goes on: less is better."""
 
 GAIN = Measure("information_gain", "bits", "gain")
@@ -27,13 +31,13 @@ NSS = Measure("nss", "SD", "NSS")
 AUC = Measure("auc", "", "AUC", scale="share")
 """Share of the other objects that were less likely than the next one."""
 
-END_BITS = Measure("end_bits", "bits", "ends of a path")
+END_BITS = Measure("end_bits", "bits", "ends of a path", limits=FROM_0)
 """Of all choices between going on and ending."""
 
 # all are with people's paths; ``greedy`` is the likeliest step each time, ``consensus`` the drawn path that is
 # most like the others, ``sampled`` the mean over drawn ones
 SEQUENCE_SCORE = Measure("sequence_score", "", "Sequence Score", scale="share")
-LEVENSHTEIN = Measure("levenshtein", "edits", "Levenshtein")
+LEVENSHTEIN = Measure("levenshtein", "edits", "Levenshtein", limits=FROM_0)
 SCANMATCH = Measure("scanmatch", "", "ScanMatch")
 MULTIMATCHES = Measure("multimatch", "", "MultiMatch", scale="share")
 

@@ -135,7 +135,8 @@ def _kept(observers: Sequence[Observer], rows: Sequence[Row], people: pd.DataFra
                 continue
             drawn = row.measure.key.removesuffix(kind) + "sampled"
             if row.human is None and kind in SINGLE and drawn in estimates:
-                row = replace(row, human=mean_of(estimates[drawn], row.measure.scale))
+                theirs = mean_of(estimates[drawn], row.measure.scale, limits=row.measure.limits)
+                row = replace(row, human=theirs)
             yield row
 
 
@@ -153,7 +154,7 @@ def _saccades(data: PathSet, paths: Units, observers: Sequence[Observer], trials
         keys = pd.MultiIndex.from_frame(paths.rows[["scene", "person"]])
         values = each.reindex(keys).to_numpy(float)
         if not np.isnan(values).all():
-            yield Row(networks[name], SACCADE, within(paths.mean_of(values), SACCADE.scale))
+            yield Row(networks[name], SACCADE, within(paths.mean_of(values), SACCADE))
 
 
 def _distances(drawn: pd.DataFrame, scale: dict[str, float]) -> pd.DataFrame:

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cogattn.measures import Estimate, Scale
+from cogattn.measures import Estimate, Measure
 from cogattn.psychophysics.scanpath.columns import BEHAVIOURS, SCORES
 from cogattn.statistics.crossed import Draws, interval
-from cogattn.statistics.scales import RANGES
+from cogattn.statistics.scales import limits_of
 
 Array = NDArray[np.float64]
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -31,9 +31,9 @@ PATH_VALUES = (
 )  # fmt: skip
 
 
-def within(value: Estimate, scale: Scale) -> Estimate:
-    """Return an estimate whose interval is cut to what its scale can hold; the truth is in there."""
-    lo, hi = np.clip([value.lo, value.hi], *RANGES[scale]).tolist()
+def within(value: Estimate, measure: Measure) -> Estimate:
+    """Return an estimate whose interval is cut to what the measure can be; the truth is in there."""
+    lo, hi = np.clip([value.lo, value.hi], *limits_of(measure)).tolist()
     return replace(value, lo=lo, hi=hi)
 
 

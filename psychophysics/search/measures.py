@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cogattn.measures import Measure
 
-ASYMMETRY = Measure("asymmetry", "", "asymmetry")
-"""``(hard - easy) / (hard + easy)`` of two search slopes, hard and easy as they are for people, from -1 to 1."""
+ASYMMETRY = Measure("asymmetry", "", "asymmetry", limits=(-1.0, 1.0))
+"""``(hard - easy) / (hard + easy)`` of two search slopes, hard and easy as they are for people."""
 
 MEAN_ASYMMETRY = ASYMMETRY.at("mean", label="asymmetry, mean of six tasks")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 
+from cogattn import figures
 from cogattn.figures import (
     COLOURS,
     SERIES,
@@ -51,6 +53,25 @@ def test_figures_are_equal_bytes_in_other_processes_and_need_no_pyplot() -> None
     }
     assert len(told) == 1
     assert told.pop().split()[1] == "False"
+
+
+def test_a_name_in_characters_that_no_font_has_is_drawn_as_boxes_without_a_warning() -> None:
+    figure, axes = new_figure()
+    axes[0, 0].set_title("observer \U00016a00")  # Bamum
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert render(figure, "png")
+        assert render(figure, "pdf")
+
+
+def test_fonts_for_other_characters_follow_the_house_s_where_they_are_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(figures, "FALLBACKS", ("No such family", "STIXGeneral"))
+    figures._families.cache_clear()
+    with style():
+        assert matplotlib.rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
+    figures._families.cache_clear()
 
 
 def test_files_hold_no_date_and_both_kinds_are_written(tmp_path: Path) -> None:

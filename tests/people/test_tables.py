@@ -21,6 +21,8 @@ from cogattn.running.formats import csv_bytes
 HEADER = "person,measure,estimate,se,n\n"
 WIDTH = Measure("width", "octaves", "width", scale="log")
 SHARE = Measure("accuracy", "share", "accuracy", scale="share")
+INDEX = Measure("index", "", "index", limits=(-1.0, 1.0))
+RATE = Measure("rate", "bits/min", "rate", limits=(0.0, math.inf))
 NET = Observer("net")
 
 
@@ -65,6 +67,13 @@ def test_errors_and_numbers_of_trials_need_not_be_known(tmp_path: Path) -> None:
         (HEADER + "ann,width,1,0.1,2.5\n", "a whole number from 0", "column n"),
         (HEADER + "ann,width,0,0.1,5\n", "a number above 0 in column estimate", "line 2"),
         (HEADER + "ann,accuracy.60s,88,0.1,5\n", "a share from 0 to 1 in column estimate", "'88'"),
+        (
+            HEADER + "ann,index.b,1,0.1,5\nbob,index.b,1.7,0.1,5\n",
+            "a number from -1 to 1 in column",
+            "line 3",
+        ),
+        (HEADER + "ann,rate,-0.1,0.1,5\n", "a number from 0 in column estimate", "line 2"),
+        (HEADER + "ann,rate,-1,0,5\nann,width,-1,0,5\n", "a number from 0 in column estimate", "line 2"),
         (HEADER, "at least one row", "persons.csv"),
         ("", "a CSV file with a header", "persons.csv"),
     ],
@@ -73,7 +82,7 @@ def test_a_table_that_breaks_a_rule_is_refused_with_column_and_line(
     tmp_path: Path, text: str, rule: str, where: str
 ) -> None:
     with pytest.raises(DataError, match=rf"^humans must (have|hold|be) {re.escape(rule)}") as caught:
-        read_persons(written(tmp_path, text), known=(WIDTH, SHARE))
+        read_persons(written(tmp_path, text), known=(WIDTH, SHARE, INDEX, RATE))
     assert where in str(caught.value)
 
 
@@ -123,6 +132,18 @@ def test_the_interval_of_a_share_stays_a_share() -> None:
     assert 0 < found.lo < found.estimate
 
 
+def test_the_interval_of_what_has_limits_stays_within_them() -> None:
+    people = people_table(
+        [(name, one, value, 0.1, 9) for one in (INDEX, RATE) for name, value in (("ann", 0.1), ("bob", 0.9))]
+    )
+    index, rate = (one.human for one in beside([row(INDEX), row(RATE)], people))
+    assert index is not None
+    assert rate is not None
+    assert (index.estimate, index.lo, index.hi) == (0.5, -1, 1)
+    assert rate.lo == 0
+    assert rate.hi > 1
+
+
 def test_one_person_has_no_interval_and_nobody_no_mean() -> None:
     alone = mean_of([1.5], "log")
     assert (alone.estimate, alone.n) == (1.5, 1)
@@ -157,6 +178,9 @@ def test_it_is_said_when_people_have_no_measure_of_the_observer() -> None:
     )
     assert remark_on("own.csv", people, [row(SHARE)]) == (
         "people: own.csv, 2 persons; mean and interval over persons, of accuracy"
+    )
+    assert remark_on("own.csv", people[people["person"] == "bob"], [row(SHARE)]) == (
+        "people: own.csv, 1 person; no interval over persons, of accuracy"
     )
     apart = remark_on("own.csv", people, [row(Measure("other", "", "other"))])
     assert "no measure of theirs (width, accuracy) is one of the observer's, so nothing is compared" in apart

@@ -15,6 +15,7 @@ from cogattn.errors import ConfigError, DataError, StoreError
 from cogattn.measures import SUMMARY_COLUMNS, Estimate, Measure, Row, summary_table
 from cogattn.observers.observer import Observer
 from cogattn.reporting.compare.sources import published
+from cogattn.reporting.scores import scores_table
 from cogattn.testing.coin import CoinStudy
 
 WIDTH = Measure("width", "octaves", "width", scale="log")
@@ -380,6 +381,9 @@ def test_text_is_within_the_width_and_says_how_much_more_there_is(tmp_path: Path
         ("observer,measure,estimate\na,width,x\n", r"a number, or nothing, in column estimate; got 'x' .*, line 2"),
         ("observer,measure,estimate\na,width,1\na,width,2\n", r"once an observer in column measure.*, line 3"),
         ("observer,measure,estimate,lo,hi\na,width,1,3,2\n", r"no more than hi in column lo; got '3' .*, line 2"),
+        ("observer,measure,estimate,lo\na,w,.5,.6\n", r"no more than estimate in column lo; got '.6' .*, line 2"),
+        ("observer,measure,estimate,hi\na,w,1,1\nb,w,2,1\n", r"no less than estimate in column hi.*, line 3"),
+        ("net,s,s_lo,s_hi\na,1,0,2\nb,3,1,2\n", r"no less than s in column s_hi; got '2' .*, line 3"),
         ("observer,measure,estimate,n\na,w,1,5\nb,w,1,-1\n", r"a number from 0, or nothing, in column n.*, line 3"),
         ("observer,measure,estimate,scale\na,w,1,cubic\n", r"one of linear, log.* in column scale; got 'cubic'"),
         ("observer,measure,estimate\n,w,1\n", r"a name of 1 to 200 characters in column observer; got ''"),
@@ -399,6 +403,16 @@ def test_a_table_that_breaks_a_rule_is_refused_with_its_place(tmp_path: Path, te
         cogattn.compare(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_run_s_summary_and_scores_are_read_though_an_estimate_lies_outside_its_interval(tmp_path: Path):
+    table = summary({"net": (2, 10)}, note="the estimate lies outside its bootstrap interval")
+    table["lo"] = table["estimate"] * 1.01
+    table.to_csv(tmp_path / "summary.csv", index=False)
+    scores_table(table, {}).to_csv(tmp_path / "model_scores.csv", index=False)
+    for name in ("summary", "model_scores"):
+        values = cogattn.compare(tmp_path / f"{name}.csv").values
+        assert (values["lo"] > values["estimate"]).sum() == 2
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path):

@@ -105,6 +105,24 @@ def test_octaves_are_logarithms_already():
 # ---- reliability
 
 
+def test_what_does_not_vary_explains_nothing_and_is_said_to():
+    x, y = rng(1).standard_normal((2, 12))
+    table = pd.DataFrame({"x": x, "y": y, "still": np.full(12, 5.0)})
+    alone = relate(table, "y", predictors=["still"], rng=rng())
+    assert alone["estimate"].isna().all()
+    assert alone["lo"].isna().all()
+    assert alone["note"].tolist() == ["still does not vary"] * 3
+    beside = relate(table, "y", predictors=["still"], control=["x"], rng=rng()).set_index(
+        ["measure", "predictor"]
+    )
+    assert beside["estimate"].notna().groupby("predictor").any().to_dict() == {
+        "all": False, "all and control": True, "control": True, "still": False,
+    }  # fmt: skip
+    told = relate(table, "still", predictors=["x", "y"], rng=rng())
+    assert told["estimate"].isna().all()
+    assert set(told["note"]) == {"still does not vary"}
+
+
 def test_reliability_of_twice_the_trials_is_spearmans_and_browns():
     assert spearman_brown(0.5, 2) == pytest.approx(2 / 3)
     assert spearman_brown(0.54, 1) == 0.54
@@ -115,7 +133,7 @@ def test_reliability_of_simulated_observers_is_the_share_of_true_variance():
     """True values of SD 1, errors of SD .5: .8; half of the trials double the error variance: 2 / 3."""
     true = rng(11).standard_normal(1500)
     error = rng(12).normal(0, math.sqrt(0.5), (2, 1500))
-    whole = reliability(true + error.mean(axis=0), np.full(1500, 0.5), rng=rng())
+    whole = reliability(true + error.mean(axis=0), np.full(1500, 0.5))
     assert whole.estimate == pytest.approx(0.8, abs=0.03)
     assert whole.lo < 0.8 < whole.hi
     halves = split_half(*(true + error), rng=rng())
@@ -127,13 +145,30 @@ def test_reliability_of_simulated_observers_is_the_share_of_true_variance():
 
 
 def test_reliability_follows_the_formula_and_says_when_errors_are_as_large_as_the_spread():
-    found = reliability([1.0, 2.0, 4.0], [0.5, 0.5, 1.0], rng=rng())
+    found = reliability([1.0, 2.0, 4.0], [0.5, 0.5, 1.0])
     assert found.estimate == pytest.approx(1 - 0.5 / np.var([1, 2, 4], ddof=1))
-    assert reliability([1.0, 2.0, 3.0], [2.0, 2.0, 2.0], rng=rng()).estimate == pytest.approx(-3)
-    assert math.isnan(reliability([1.0, 1.0, 1.0], [0.1] * 3, rng=rng()).estimate)
-    assert math.isnan(reliability([1.0, 2.0], [0.1] * 2, rng=rng()).estimate)
+    assert reliability([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]).estimate == pytest.approx(-3)
+    assert math.isnan(reliability([1.0, 1.0, 1.0], [0.1] * 3).estimate)
+    assert math.isnan(reliability([1.0, 2.0], [0.1] * 2).estimate)
     with pytest.raises(DataError, match="finite"):
-        reliability([1.0, math.nan, 2.0], [0.1] * 3, rng=rng())
+        reliability([1.0, math.nan, 2.0], [0.1] * 3)
+
+
+@pytest.mark.parametrize("n", [3, 5, 9, 10, 30])
+def test_no_reliability_is_above_1_however_few_tell_it(n: int):
+    estimates = np.linspace(0, 1, n) ** 2
+    found = reliability(estimates, np.full(n, 0.1))
+    assert found.lo < found.estimate < found.hi < 1
+
+
+@pytest.mark.parametrize("n", [5, 10, 30])
+@pytest.mark.parametrize("true", [0.0, 0.5, 0.9])
+def test_the_interval_of_few_observers_holds_their_reliability(n: int, true: float):
+    held, draws = 0, rng(3)
+    for _ in range(400):
+        found = reliability(draws.standard_normal(n), np.full(n, math.sqrt(1 - true)))
+        held += found.lo <= true <= found.hi
+    assert held / 400 >= 0.92
 
 
 def test_observers_without_a_value_in_some_half_are_left_out():

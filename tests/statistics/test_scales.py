@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from cogattn.statistics.scales import RANGES, from_scale, on_scale, standard_error, to_scale
+from cogattn.measures import Measure
+from cogattn.statistics.scales import RANGES, from_scale, limits_of, on_scale, standard_error, to_scale
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,9 @@ def test_an_interval_without_two_ends_on_its_scale_tells_no_error() -> None:
     ends = np.array([[0.0, 1.0], [math.nan, 1.0], [1.0, math.inf]])
     assert np.isnan(standard_error(ends[:, 0], ends[:, 1], "log")).all()
     assert all(low < high for low, high in RANGES.values())
+
+
+def test_a_measure_lies_within_its_own_limits_or_those_of_its_scale() -> None:
+    assert limits_of(Measure("a", "", "a")) == (-math.inf, math.inf)
+    assert limits_of(Measure("a", "", "a", scale="share")) == (0, 1)
+    assert limits_of(Measure("a", "", "a", limits=(-1, 1)).at("b", label="b")) == (-1, 1)

@@ -211,7 +211,7 @@ def compare(
         settings=settings,
         values=values,
         differences=compared,
-        reliability=precision(values, seed=seed),
+        reliability=precision(values),
         left_out=left_out_table(unasked | (related.reasons if related else {})),
         explained=related,
     )

@@ -11,7 +11,6 @@ import pandas as pd
 
 from cogattn.measures import Scale
 from cogattn.reporting.compare.values import PEOPLE
-from cogattn.seeds import Streams
 from cogattn.statistics.relations import reliability, trials_for
 from cogattn.statistics.scales import RANGES, standard_error, to_scale
 
@@ -22,15 +21,13 @@ LEAST = 5
 TARGET = 0.9
 
 
-def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def precision(values: pd.DataFrame) -> pd.DataFrame:
     """Return the reliability of each source's measures over its observers, where `LEAST` or more have closed intervals.
 
     Parameters
     ----------
     values : DataFrame
         As `cogattn.reporting.compare.values.pool` makes it.
-    seed : int
-        Of the stream that draws observers.
 
     Returns
     -------
@@ -48,8 +45,7 @@ def precision(values: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         whole = np.isfinite(middle) & np.isfinite(error)
         if whole.sum() < LEAST:
             continue
-        rng = Streams(seed).generator("compare", "reliability", str(source), str(measure))
-        found = reliability(middle[whole], error[whole], rng=rng)
+        found = reliability(middle[whole], error[whole])
         trials = float(own.loc[whole, "n"].median())
         needed = trials_for(found.estimate, trials, TARGET)
         rows.append(

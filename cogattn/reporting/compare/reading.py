@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cogattn.errors import DataError
+from cogattn.measures import SUMMARY_COLUMNS
 from cogattn.people.files import Source as File
 from cogattn.people.files import digest, read_rows, refuse
 from cogattn.people.tables import holds_persons, read_persons
 from cogattn.reporting.compare.values import SCALES, Source, values_of_summary
-from cogattn.reporting.scores import ENDS, MODEL
+from cogattn.reporting.scores import ENDS, FACTS, MODEL
 
 TABLE = "a table"
 """How errors begin."""
@@ -138,9 +140,8 @@ def _summary(rows: pd.DataFrame, file: File) -> pd.DataFrame:
     for name in NUMBERS:
         if name in rows:
             summary[name] = _numbers(rows, name, file)
-    for lo, hi in (("lo", "hi"), ("human_lo", "human_hi")):
-        if lo in summary and hi in summary:
-            refuse(summary[lo] > summary[hi], rows, lo, f"no more than {hi}", file)
+    for ends in (("estimate", "lo", "hi"), ("human", "human_lo", "human_hi")):
+        _check_interval(summary, ends, rows, ends, file)
     if "scale" in rows:
         refuse(~rows["scale"].isin(["", *SCALES]), rows, "scale", f"one of {', '.join(SCALES)},", file)
     return summary.assign(**{name: rows[name] for name in (*TEXTS, "scale") if name in rows})
@@ -179,11 +180,31 @@ def _of_measure(rows: pd.DataFrame, names: pd.Series, name: str, *, about: bool,
     for end, ending in zip(("lo", "hi"), ENDS, strict=True):
         if f"{name}{ending}" in rows:
             table[end] = _numbers(rows, f"{name}{ending}", file)
-    if {"lo", "hi"} <= set(table):
-        refuse(table["lo"] > table["hi"], rows, f"{name}_lo", f"no more than {name}_hi", file)
+    _check_interval(table, ("estimate", "lo", "hi"), rows, (name, f"{name}_lo", f"{name}_hi"), file)
     if about and name in TIMM:
         table["label"], table["unit"] = TIMM[name]
     return table
+
+
+def _check_interval(
+    table: pd.DataFrame, names: Sequence[str], rows: pd.DataFrame, called: Sequence[str], file: File
+) -> None:
+    """Estimate, lo and hi, by their names here and in the file, are in order, but in what a run wrote.
+
+    A run's bootstrap may leave its own estimate out, and its summary notes it.
+    """
+    values = [table.get(name, pd.Series(math.nan, index=rows.index)) for name in names]
+    (estimate, lo, hi), (middle, low, high) = values, called
+    refuse(lo > hi, rows, low, f"no more than {high}", file)
+    if not _is_of_run(rows):
+        refuse(lo > estimate, rows, low, f"no more than {middle}", file)
+        refuse(hi < estimate, rows, high, f"no less than {middle}", file)
+
+
+def _is_of_run(rows: pd.DataFrame) -> bool:
+    """Whether the columns are those of a run's summary, or of its scores."""
+    names = tuple(rows)
+    return names == SUMMARY_COLUMNS or (names[0] == MODEL and names[-len(FACTS) :] == FACTS)
 
 
 def _is_text(rows: pd.DataFrame, name: str) -> bool:

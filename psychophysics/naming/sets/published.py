@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cogattn.errors import DataError
-from cogattn.psychophysics.naming.people import image_name, named_condition
+from cogattn.psychophysics.naming.people import image_name, named_category, named_condition
 from cogattn.psychophysics.naming.pictures import ENDINGS, read_rgb
 from cogattn.psychophysics.naming.sets.facts import FACTS
 from cogattn.running.digests import combined, file_digest
@@ -162,8 +162,8 @@ def list_set(folder: Path, answers: pd.DataFrame, name: str, *, setting: str = "
     Raises
     ------
     DataError
-        If none of the images is there, one is there twice, or the file of a manipulated photograph does not say its
-        condition, or another than people's table.
+        If none of the images is there, one is there twice, the name of a file says another category than people's
+        table, or that of a manipulated photograph says no condition or another one.
     """
     files = sorted(
         file.relative_to(folder).as_posix()
@@ -187,6 +187,7 @@ def list_set(folder: Path, answers: pd.DataFrame, name: str, *, setting: str = "
         )
     if len(FACTS.get(name, FACTS["sketch"]).conditions) > 1:
         _check_manipulated([by_name[key] for key in there], shown.loc[there, "condition"], setting)
+    _check_categories([by_name[key] for key in there], shown.loc[there, "category"], setting)
     return SetImages(
         folder,
         tuple(by_name[key] for key in there),
@@ -209,6 +210,16 @@ def _check_manipulated(files: Sequence[str], conditions: Sequence[str], setting:
         if _plain(said) != _plain(condition):
             raise DataError(
                 f"{setting} must show {file} as people saw it, in condition {condition}; got {said}"
+            )
+
+
+def _check_categories(files: Sequence[str], categories: Sequence[str], setting: str) -> None:
+    for file, category in zip(files, categories, strict=True):
+        said = named_category(file)
+        if said not in (None, category):
+            raise DataError(
+                f"{setting} must show {file} as the {category} that it is by people's table; got a name that says "
+                f"{said}"
             )
 
 

@@ -31,6 +31,7 @@ from cogattn.psychophysics.naming.sets.rows import (
     remark_on_conditions,
     set_rows,
 )
+from cogattn.reporting.tables import interval_text
 from cogattn.study import Results, Trials
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _other_images(config: NamingConfig, named: Named) -> str:
     if not named.people:
         return (
             f"other images: {what} made as people's were; nobody is set beside them, since the people of {named.name} "
-            "are not at hand (cogattn data fetch model-vs-human)"
+            "are not at hand (cogattn data fetch model-vs-human --from FOLDER)"
         )
     return (
         f"other images: people named manipulated photographs of ImageNet, the observer {what} manipulated here in the "
@@ -186,7 +187,7 @@ def _ceiling(named: Named, ceilings: pd.DataFrame | None) -> str:
         return ""
     over = ceilings[ceilings["condition"] == OVER_SET].set_index("measure")
     told = [
-        f"{what} {over.loc[key, 'estimate']:.3f} [{over.loc[key, 'lo']:.3f}, {over.loc[key, 'hi']:.3f}]"
+        f"{what} {interval_text(*over.loc[key, ['estimate', 'lo', 'hi']])}"
         for key, what in (
             ("accuracy", "accuracy"),
             ("error_consistency", "error consistency among each other"),

@@ -107,6 +107,17 @@ def test_a_trial_in_two_files_is_refused_by_the_second(tmp_path: Path):
     assert read_answers(tmp_path)["session"].tolist() == ["1", "2"]
 
 
+def test_an_image_of_two_categories_is_refused_unless_its_condition_differs(tmp_path: Path):
+    table(tmp_path / "a.csv", OURS + "ann,bear1,bear,bear\n")
+    table(tmp_path / "b.csv", OURS + "ben,bear2,bear,bear\nben,bear1,knife,knife\n")
+    with pytest.raises(
+        DataError, match=r"one category .*; got knife for bear1, which is bear before \(.*b.csv, line 3"
+    ):
+        read_answers(tmp_path)
+    two = "person,image,category,response,condition\nann,i,bear,bear,shape\nben,i,knife,bear,texture\n"
+    assert read_answers(table(tmp_path / "c" / "two.csv", two))["category"].tolist() == ["bear", "knife"]
+
+
 def test_what_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"must be one of colour, .*; got colours"):
         read_answers(tmp_path, "colours")

@@ -13,7 +13,7 @@ from cogattn.psychophysics.scanpath.behaviour import metric
 from cogattn.psychophysics.scanpath.config import ObjectSettings, ScanpathConfig, TrainingSettings
 from cogattn.psychophysics.scanpath.figures.rows import rows_of
 from cogattn.psychophysics.scanpath.layouts.items import ObjectPath, PathSet
-from cogattn.psychophysics.scanpath.measures import ALL
+from cogattn.psychophysics.scanpath.measures import ALL, AUC, GAIN, SACCADE
 from cogattn.psychophysics.scanpath.metrics import sequence_score
 from cogattn.psychophysics.scanpath.people import saccade_deg
 from cogattn.psychophysics.scanpath.predicting import Prediction
@@ -294,11 +294,11 @@ def test_copies_of_one_network_share_a_row_of_figures() -> None:
     assert rows[2].observers == [copy.id for copy in UNTRAINED]
 
 
-def test_intervals_stay_within_what_a_share_can_be() -> None:
-    assert within(Estimate(0.9, 0.7, 1.1, 5), "share").hi == 1
-    assert within(Estimate(0.1, -0.1, 0.3, 5), "log").lo == 0
-    assert np.isnan(within(Estimate.bare(0.5, 1), "share").lo)
-    assert within(Estimate(0.1, -0.1, 0.3, 5), "linear").lo == -0.1
+def test_intervals_stay_within_what_a_measure_can_be() -> None:
+    assert within(Estimate(0.9, 0.7, 1.1, 5), AUC).hi == 1
+    assert within(Estimate(0.1, -0.1, 0.3, 5), SACCADE).lo == 0
+    assert np.isnan(within(Estimate.bare(0.5, 1), AUC).lo)
+    assert within(Estimate(0.1, -0.1, 0.3, 5), GAIN).lo == -0.1
 
 
 def test_viewers_who_tell_nothing_are_no_scale(data: PathSet) -> None:

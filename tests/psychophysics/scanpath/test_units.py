@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.observers.observer import Observer
 from cogattn.psychophysics.scanpath import columns
+from cogattn.psychophysics.scanpath.likelihood import Likelihoods
 from cogattn.psychophysics.scanpath.units import Crossing, Units
 from cogattn.study import empty_table
 
@@ -51,6 +55,19 @@ def test_a_fixation_in_several_splits_counts_once_with_the_mean_of_its_bits() ->
     value = found.mean("m", "", "bits")
     assert value.n == 3
     assert value.estimate == pytest.approx((2 + 5 + 2) / 3)
+
+
+def test_bits_have_no_interval_below_none_though_gains_have() -> None:
+    costs = {"m": (0.1, 9.0, 0.2), "uniform": (3.0, 3.0, 3.0)}
+    found = units(
+        fixations(
+            [one(m, 0, "abc"[k], "p", 0, bits) for m, own in costs.items() for k, bits in enumerate(own)]
+        )
+    )
+    observers = (Observer("m"), Observer("uniform", role="control", variant="uniform"))
+    bits, gain = islice(Likelihoods.of(found, found, observers).rows(), 2)
+    assert found.mean("m", "", "bits").lo < 0 == bits.value.lo < bits.value.hi
+    assert (gain.measure.key, gain.value.lo < 0) == ("information_gain.uniform", True)
 
 
 def test_a_layout_seen_twice_by_one_person_stays_two_paths() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cogattn.errors import DataError
 from cogattn.measures import SUMMARY_COLUMNS
 from cogattn.psychophysics.search import people, slopes
 from cogattn.psychophysics.search.agreement import agreements
@@ -39,6 +40,15 @@ def test_human_slopes_and_indices_are_the_published_ones() -> None:
     for task, value in (expected | {"orientation_mixed": 0.50}).items():
         assert index[task] == pytest.approx(value, abs=0.006)
     assert np.mean(list(index.values())) == pytest.approx(0.564, abs=0.001)
+
+
+def test_an_asymmetry_of_persons_is_from_minus_1_to_1(tmp_path: Path) -> None:
+    table = tmp_path / "persons.csv"
+    table.write_text(
+        "person,measure,estimate\nann,asymmetry.letters,1\nbob,asymmetry.letters,-3\n", encoding="utf-8"
+    )
+    with pytest.raises(DataError, match=r"a number from -1 to 1 in column estimate; got '-3' \(.*line 3\)"):
+        people.read_people(str(table))
 
 
 def test_shipped_reaction_times_are_those_of_the_shared_table(shared_data) -> None:

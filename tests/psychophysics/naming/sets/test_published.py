@@ -107,6 +107,14 @@ def test_another_condition_than_peoples_is_refused(tmp_path: Path):
         list_set(tmp_path, CONTRAST, "contrast")
 
 
+def test_another_category_than_peoples_is_refused_where_the_name_says_one(tmp_path: Path):
+    picture(tmp_path / "0001_cop_dnn_c50_bear_10_n1_1.png")
+    with pytest.raises(
+        DataError, match=r"n1_1\.png as the bird that it is by people's table; got .* says bear"
+    ):
+        list_set(tmp_path, CONTRAST, "contrast")
+
+
 def test_an_image_twice_or_none_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"shown\.path must hold PNG or JPEG images; got none"):
         list_set(tmp_path / "nowhere", CONTRAST, "contrast")

@@ -133,6 +133,12 @@ def test_people_alone_need_no_image_and_stand_beside_each_other(play, own: Place
     assert played.results.remarks[-1].startswith("people over mine: accuracy 0.6")
 
 
+def test_one_person_has_an_accuracy_without_an_interval(play, own: Placed):
+    lines = own[1].read_text(encoding="utf-8").splitlines()
+    own[1].write_text("\n".join(line for line in lines if line[:3] in ("per", "p0,")), encoding="utf-8")
+    assert play(alone(own[1])).results.remarks[-1] == "people over mine: accuracy 0.750"
+
+
 def test_people_of_a_published_set_need_its_table_only(play, shared_data: Path):
     table = shared_data / "masking" / "model_vs_human" / "edge"
     settings = {"observer": {"kind": "human", "table": str(table)}, "shown": {"kind": "set", "name": "edge"}}
