@@ -10,7 +10,10 @@ mean is a likelihood interval with the quantile of Student's t for n - 1 degrees
 whose own counts determine the value. Of one such observer the mean is theirs, without an interval or a spread, and of
 none there is no mean. In simulations of
 14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
-bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals.
+bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals. In 200
+simulations each of 2, 3 and 5 people (spread 0.2 of the logarithm of the bandwidth) the three are covered by 1.00, by
+0.96-1.00 and by 0.96-0.97 under the log-Gaussian gain, by 1.00, 0.98-1.00 and 0.97 under the free one; the bandwidth's
+interval is open in 0.34, 0.20 and 0.03 of them, and in 0.25, 0.08 and 0.01.
 
 "paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval, cut
 at 0 (a geometric mean is another number than the published one); the spread includes the errors of measurement.
