@@ -11,8 +11,9 @@ whose own counts determine the value. Of one such observer the mean is theirs, w
 none there is no mean. In simulations of
 14 people with 1,050 trials each it covers bandwidth and centre as it should; the peak, which rises where the
 bandwidth is underestimated, comes out 3 % high and is covered by 0.85-0.95 of 95 % intervals. In 200
-simulations each of two and of three people (log-Gaussian gain, spread 0.2 of the logarithm) the three are covered by
-1.00 and by 0.96-1.00, and the bandwidth's interval is open in 0.34 and 0.20 of them.
+simulations each of 2, 3 and 5 people (spread 0.2 of the logarithm of the bandwidth) the three are covered by 1.00, by
+0.96-1.00 and by 0.96-0.97 under the log-Gaussian gain, by 1.00, 0.98-1.00 and 0.97 under the free one; the bandwidth's
+interval is open in 0.34, 0.20 and 0.03 of them, and in 0.25, 0.08 and 0.01.
 
 "paper": the arithmetic mean of the observers' integer-threshold fits, as in the paper, with its t interval, cut
 at 0 (a geometric mean is another number than the published one); the spread includes the errors of measurement.
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
-from scipy.stats import chi2, t
+from scipy.stats import chi2, norm, t
 
 from cogattn.errors import DataError
 from cogattn.psychophysics.masking.channel.fit import Channel, Estimator, Interval, fit_channels
@@ -55,6 +56,8 @@ _N_POINTS = 81
 _N_SDS = 40
 _SD_RANGE = 300.0
 _N_NODES = 15
+_WIDE = 0.1
+"""SDs above this share of the grid, which has 12 standard errors and more, are integrated over the grid."""
 
 
 class PopulationValue(NamedTuple):
@@ -279,16 +282,15 @@ def _hierarchical(
     """Mean and SD of a normal population from its members' log likelihoods (n, n_points).
 
     The mean's interval reaches `quantile` errors on either side, by the likelihood; it is open where the grid ends.
+
+    In 120 simulated populations each, of 5 and 14 members who differ by .3 to 10 of their standard errors, the
+    intervals of mean and SD held .93-.99 and .93-1.00.
     """
     most_sd = points[-1] - points[0]
     n_sds = 1 + round((_N_SDS - 1) * np.log(most_sd / least_sd) / np.log(_SD_RANGE))
     sds = np.concatenate([[0.0], np.geomspace(least_sd, most_sd, n_sds)])
-    node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
-    at = points[:, None, None] + sds[:, None] * node  # (mean, sd, node)
-    log_weight = np.log(weight / weight.sum())
-    joint = np.zeros((len(points), len(sds)))
-    for curve in curves:
-        joint += logsumexp(np.interp(at, points, curve) + log_weight, axis=2)
+    wide = sds > _WIDE * most_sd
+    joint = np.hstack([_by_nodes(points, curves, sds[~wide]), _by_grid(points, curves, sds[wide])])
     restricted = logsumexp(joint, axis=0)
     best_sd = int(restricted.argmax())
     sd_ends = _interval(sds, restricted, chi2.ppf(confidence, 1) / 2, upper_limit=np.inf)
@@ -300,6 +302,23 @@ def _hierarchical(
         lo, hi = (mean + quantile / followed * (end - mean) for end in ends)
         ends = (lo if lo > points[0] else -np.inf, hi if hi < points[-1] else np.inf)
     return PopulationValue(mean, ends, float(sds[best_sd]), sd_ends)
+
+
+def _by_nodes(points: Array, curves: Array, sds: Array) -> Array:
+    """Log likelihood of each mean and SD, (n_points, n_sds), integrated over members by Gauss and Hermite's rule."""
+    node, weight = np.polynomial.hermite_e.hermegauss(_N_NODES)
+    at = points[:, None, None] + sds[:, None] * node  # (mean, sd, node)
+    log_weight = np.log(weight / weight.sum())
+    return sum(logsumexp(np.interp(at, points, curve) + log_weight, axis=2) for curve in curves)
+
+
+def _by_grid(points: Array, curves: Array, sds: Array) -> Array:
+    """The same as a sum over the grid, for SDs that members' likelihoods are narrow beside: they fall between nodes."""
+    edges = np.concatenate([[-np.inf], (points[1:] + points[:-1]) / 2, [np.inf]])
+    below = norm.cdf((edges - points[:, None, None]) / sds[:, None])  # (mean, sd, edge)
+    share = np.diff(below, axis=2)
+    tops = curves.max(axis=1)
+    return sum(np.log(share @ np.exp(curve - top)) + top for curve, top in zip(curves, tops, strict=True))
 
 
 def _interval(

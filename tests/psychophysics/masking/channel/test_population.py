@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import t
 
 from cogattn.errors import DataError
+from cogattn.psychophysics.masking.channel import population
 from cogattn.psychophysics.masking.channel.fit import fit_channels
 from cogattn.psychophysics.masking.channel.likelihood import ChannelModel, channel_parameters
 from cogattn.psychophysics.masking.channel.population import population_channel
@@ -159,3 +160,29 @@ def test_a_population_of_nobody_is_refused() -> None:
     correct, trials = simulated(np.random.default_rng(5), spread=0.1)
     with pytest.raises(DataError, match="one observer"):
         population_channel(correct[:0], trials[:0], SDS)
+
+
+def normal_members(rng: np.random.Generator, n: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """A grid and log likelihoods of members of a standard error of 1, who differ by `spread` about 0."""
+    estimate = spread * rng.standard_normal(n) + rng.standard_normal(n)
+    points = np.linspace(estimate.min() - 6, estimate.max() + 6, 81)
+    return points, -0.5 * (points - estimate[:, None]) ** 2
+
+
+@pytest.mark.parametrize("spread", [1.0, 10.0])
+def test_intervals_of_mean_and_spread_hold_whatever_the_members_errors_beside_it(spread: float) -> None:
+    rng, quantile, held = np.random.default_rng(0), t.ppf(0.975, 13), []
+    for _ in range(60):
+        points, curves = normal_members(rng, 14, spread)
+        found = population._hierarchical(points, curves, 0.04, quantile, 0.95)
+        (lo, hi), (least, most) = found.interval, found.sd_interval
+        held.append((lo <= 0 <= hi, least <= spread <= most))
+    assert (np.mean(held, axis=0) >= 0.88).all()
+
+
+def test_both_integrals_over_members_agree_where_both_are_exact() -> None:
+    points, curves = normal_members(np.random.default_rng(1), 5, 0.5)
+    sds = np.array([0.5, 0.8])
+    by_nodes, by_grid = (f(points, curves, sds) for f in (population._by_nodes, population._by_grid))
+    near = by_nodes > by_nodes.max() - 5
+    np.testing.assert_allclose((by_grid - by_nodes)[near], 0, atol=0.05)
