@@ -391,13 +391,13 @@ def test_the_persons_of_a_run_are_wolfe_s_and_stand_beside_nothing(results: Resu
 
 def test_persons_of_one_s_own_take_the_place_of_group_means(done: dict, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
-    path.write_text("person,measure,estimate\nann,asymmetry.letters,0.2\nbob,asymmetry.letters,0.6\n")
+    path.write_text("person,measure,estimate\nann,asymmetry.letters,0.38\nbob,asymmetry.letters,0.42\n")
     config = CONFIG.model_copy(update={"humans": str(path)})
     own = summarise(config, done)
     assert own.people["person"].tolist() == ["ann", "bob"]
     rows = own.summary[own.summary["observer"] == NETWORK].set_index("measure")
     assert rows.loc["asymmetry.letters", ["human", "human_n"]].tolist() == pytest.approx([0.4, 2])
-    half = 0.2 * 12.7062047  # Student's quantile of one degree of freedom
+    half = 0.02 * 12.7062047  # Student's quantile of one degree of freedom
     assert rows.loc["asymmetry.letters", "human_hi"] == pytest.approx(0.4 + half)
     assert rows.loc["asymmetry.curvature", "human"] == pytest.approx(human_asymmetry()["curvature"])
     assert any("2 persons; mean and interval over persons, of asymmetry.letters" in r for r in own.remarks)
