@@ -29,7 +29,7 @@ SWITCH_DURATION = Measure("mesd", "s", "switch duration", scale="log")
 """Minimal expected switch duration of the listeners' mean curve."""
 MEDIAN_SWITCH_DURATION = Measure("mesd.median", "s", "switch duration, median", scale="log")
 """Median of the listeners' own durations."""
-INFORMATION = Measure("bits_per_minute", "bits/min", "bits per minute")
+INFORMATION = Measure("bits_per_minute", "bits/min", "bits per minute", limits=(0.0, math.inf))
 """Information transfer rate of the accuracy at a window; see `information_at`."""
 D_PRIME = Measure("d_prime", "SD", "d'")
 """Distance between the two talkers' scores."""
