@@ -152,11 +152,11 @@ def check_bands(counts: HumanCounts, n_bands: int, table: str, *, setting: str =
 
 def check_noise(counts: HumanCounts, table: str, *, setting: str = HUMANS) -> None:
     """Raise DataError unless every person saw noise, without which there is no channel to fit."""
-    in_noise = counts.n_trials[:, counts.noise_sds > 0].any(axis=(1, 2))
-    without = [name for name, seen in zip(counts.observers, in_noise, strict=True) if not seen]
-    if without:
+    without = np.flatnonzero(counts.n_trials[:, counts.noise_sds > 0].sum(axis=(1, 2)) == 0)
+    if without.size:
         raise DataError(
-            f"{setting} must have trials with noise of every person; got none of {without[0]} ({table})"
+            f"{setting} must have trials with noise of every person; got none of {counts.observers[without[0]]} "
+            f"({table})"
         )
 
 
