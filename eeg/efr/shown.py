@@ -252,7 +252,7 @@ def _facts_of_sweeps(
     return {
         **_place(recording, trial),
         "response": str(trial["response"]),
-        "sweeps averaged": int(grown.n_sweeps[0]),
+        "sweeps averaged": int(grown.n_sweeps[0]) * sweeps_behind(str(trial["response"])),
         f"amplitude ({unit})": round(scale * amplitude, 4),
         f"noise of the average ({unit})": round(scale * float(grown.noise[0, at]), 4),
         "signal to noise (dB)": round(float(grown.snr_db[0, at]), 2),
