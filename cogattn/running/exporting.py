@@ -17,8 +17,8 @@ from cogattn.running.store import RunFolder, run_id
 
 log = logging.getLogger(__name__)
 PROGRAM = "cogattn"
-FROM_PYTHON = "cogattn.run"
-"""What a run that was started from Python records as its command."""
+FROM_PYTHON = ("cogattn.run", "cogattn.sweep")
+"""What runs that were started from Python record as their command."""
 JOINING = "work"
 """Command that computes cells of a run that is there already."""
 UNTIL = "--until"
@@ -40,7 +40,7 @@ def command_of(run: RunFolder, sessions: Sequence[Session]) -> str:
 
 def starting(sessions: Sequence[Session]) -> list[tuple[str, ...]]:
     """Return the command lines that make the run in any store, as calls of Python and who joined it do not."""
-    return [s.argv for s in sessions if s.argv and s.argv[0] != FROM_PYTHON and s.argv[1:2] != (JOINING,)]
+    return [s.argv for s in sessions if s.argv and s.argv[0] not in FROM_PYTHON and s.argv[1:2] != (JOINING,)]
 
 
 def _untimed(words: Sequence[str]) -> list[str]:

@@ -195,11 +195,16 @@ def test_the_last_command_line_counts_and_what_python_started_does_not(tmp_path:
     run = run_study(COIN, CoinConfig(), out=tmp_path)
     provenance = run.read(Provenance)
     assert provenance is not None
-    first, last, python = (
+    first, last, *python = (
         provenance.sessions[0].model_copy(update={"argv": argv})
-        for argv in (("cogattn", "demo"), ("__main__.py", "coin", "--tosses", "50"), ("cogattn.run",))
+        for argv in (
+            ("cogattn", "demo"),
+            ("__main__.py", "coin", "--tosses", "50"),
+            ("cogattn.run",),
+            ("cogattn.sweep",),
+        )
     )
-    assert command_of(run, [first, last, python]) == "cogattn coin --tosses 50"
+    assert command_of(run, [first, last, *python]) == "cogattn coin --tosses 50"
     assert command_of(run, [last, first]) == "cogattn demo"
     timed = first.model_copy(update={"argv": ("cogattn", "coin", "--until=5m", "--tosses", "50")})
     assert command_of(run, [timed]) == "cogattn coin --tosses 50"
