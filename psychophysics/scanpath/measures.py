@@ -41,7 +41,7 @@ LEVENSHTEIN = Measure("levenshtein", "edits", "Levenshtein", limits=FROM_0)
 SCANMATCH = Measure("scanmatch", "", "ScanMatch")
 MULTIMATCHES = Measure("multimatch", "", "MultiMatch", scale="share")
 
-BEHAVIOUR_DELTA = Measure("behaviour_delta", "", "behaviour delta")
+BEHAVIOUR_DELTA = Measure("behaviour_delta", "", "behaviour delta", limits=FROM_0)
 """Mean relative error of five mean behaviours (Fang et al., 2024)."""
 
 ON_TARGET = Measure("on_target", "share", "ends on target", scale="share")

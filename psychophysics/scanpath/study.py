@@ -32,7 +32,7 @@ class ScanpathStudy(Study[ScanpathConfig, ScanpathCell]):
     question: ClassVar[str] = (
         "Where among objects do people look next, and how many other people is a model worth?"
     )
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: type[ScanpathConfig] = ScanpathConfig
     reference: ClassVar[str] = (
         "@inproceedings{fang2024oat,\n"
