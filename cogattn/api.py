@@ -244,7 +244,7 @@ def run(
             log.warning("%s takes no part: %s", name, why)
     with progress_bar(loaded.name) if progress else nullcontext(lambda _: None) as tell:
         folder = run_study(
-            loaded, checked, out=Path(out), execution=execution, argv=_argv(), on_progress=tell
+            loaded, checked, out=Path(out), execution=execution, argv=("cogattn.run",), on_progress=tell
         )
     return Run(folder, loaded)
 
@@ -351,10 +351,6 @@ def _mapping(value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"observer must be settings or a mapping; got {type(value).__name__}")
     return value
-
-
-def _argv() -> tuple[str, ...]:
-    return ("cogattn.run",)
 
 
 __all__ = ["Run", "RunFailed", "load", "run"]

@@ -237,8 +237,32 @@ def widened(confidence: float, n_units: int) -> float:
     ----------
     Hesterberg (2015), section 4.5.
     """
-    reach = math.sqrt(n_units / (n_units - 1)) * stats.t.isf((1 - confidence) / 2, n_units - 1)
-    return float(1 - 2 * stats.norm.sf(reach))
+    return float(1 - 2 * stats.norm.sf(_reach(confidence, n_units)))
+
+
+def scatter_interval(
+    estimate: ArrayLike, resampled: ArrayLike, n_units: int, *, confidence: float = 0.95
+) -> tuple[Array, Array]:
+    """Student's interval about an estimate from how its bootstrap samples scatter, for few units.
+
+    Parameters
+    ----------
+    estimate : array, shape (...)
+        What was found.
+    resampled : array, shape (n_samples, ...)
+        The same in each sample.
+    n_units : int
+        Units that the samples were drawn from.
+    confidence : float
+        Level.
+
+    Returns
+    -------
+    lo, hi : arrays, shape (...)
+        Bounds.
+    """
+    half = _reach(confidence, n_units) * np.std(resampled, axis=0)
+    return estimate - half, estimate + half
 
 
 def peak_interval(curves: ArrayLike, places: ArrayLike, *, confidence: float = 0.95) -> Estimate:
@@ -280,6 +304,11 @@ def _highest_lead(leads: Array) -> float:
     mean, error = leads.mean(axis=0), leads.std(axis=0, ddof=1) / math.sqrt(len(leads))
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.nan_to_num(mean / error, nan=0.0, posinf=np.inf, neginf=-np.inf).max())
+
+
+def _reach(confidence: float, n_units: int) -> float:
+    """Student's quantile in units of the scatter of bootstrap samples, which is too small by sqrt((n - 1) / n)."""
+    return math.sqrt(n_units / (n_units - 1)) * float(stats.t.isf((1 - confidence) / 2, n_units - 1))
 
 
 def _half(units: Array, confidence: float) -> float:

@@ -22,11 +22,11 @@ from cogattn.eeg.efr.response import (
     path_over_time,
     path_response,
     resample_response,
-    student_interval,
 )
 from cogattn.eeg.efr.spectra import SegmentSpectra, multitaper_segments, welch_segments
 from cogattn.eeg.efr.surrogates import Chance, false_discovery, shift_chance, shuffle_chance
 from cogattn.eeg.types import ComplexArray, FloatArray
+from cogattn.statistics.intervals import scatter_interval
 
 MOST_BLOCKS = 60
 """Blocks that a bootstrap resamples; more would cost time and not sharpen an interval."""
@@ -301,7 +301,7 @@ def _curves(
             alpha=significance.alpha,
             degrees_of_freedom=n_blocks - 1,
         )
-        lo, hi = student_interval(rows[0], rows[1:], n_blocks)
+        lo, hi = scatter_interval(rows[0], rows[1:], n_blocks)
         curves[name] = Curve(rows[0], lo, hi, tuple(bands))
     return curves
 

@@ -14,7 +14,7 @@ times the true one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -26,17 +26,15 @@ from cogattn.eeg.efr.spatial import dss, held_out
 from cogattn.eeg.efr.sweeps import PitchTrack, TrackingScore, compare_tracks, track_f0
 from cogattn.eeg.types import FloatArray
 from cogattn.errors import DataError
+from cogattn.measures import Scale
+from cogattn.statistics.scales import from_scale, to_scale
 
 N_DRAWS = 199
 """Sign-flipped averages."""
 N_GROUPS = 10
 """Of sweeps, each left out once."""
-SCALES: dict[str, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
-    "strength": (np.arctanh, np.tanh),
-    "correlation": (np.arctanh, np.tanh),
-    "error_hz": (np.log, np.exp),
-}
-"""On which a score is about linear in the sweeps, and back."""
+SCALES: Mapping[str, Scale] = {"strength": "correlation", "correlation": "correlation", "error_hz": "log"}
+"""On which a score is about linear in the sweeps."""
 
 
 def pitch_tables(
@@ -121,25 +119,17 @@ def _score_row(
     """Estimate, interval, and p: how often noise alone does as well (small errors, else large values)."""
     value = getattr(observed, name)
     without, noise = (np.array([getattr(score, name) for score in scores]) for scores in (lacking, chance))
-    lo, hi = _interval(value, without, *SCALES[name])
+    lo, hi = _interval(value, without, SCALES[name])
     as_good = noise <= value if name == "error_hz" else noise >= value
     p = (1 + np.count_nonzero(as_good)) / (1 + len(noise)) if testable and np.isfinite(value) else np.nan
     return {"score": name, "value": value, "lo": lo, "hi": hi, "p": p, "n": n}
 
 
-def _interval(
-    value: float,
-    without: FloatArray,
-    onto: Callable[..., FloatArray],
-    back: Callable[..., FloatArray],
-    confidence: float = 0.95,
-) -> tuple[float, float]:
-    """Student's interval from the values without each group of sweeps, (n_groups,); NaN where one is at a limit."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centre, scaled = onto(value), onto(without)
-    n = len(scaled)
-    error = (
-        np.sqrt((n - 1) / n * np.sum((scaled - scaled.mean()) ** 2)) if np.isfinite(scaled).all() else np.nan
-    )
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * error
-    return float(back(centre - half)), float(back(centre + half))
+def _interval(value: float, without: FloatArray, scale: Scale) -> tuple[float, float]:
+    """Student's 95 % interval from the values without each group of sweeps, (n_groups,); NaN at a scale's limit."""
+    scaled, n = to_scale(without, scale), len(without)
+    if not np.isfinite(scaled).all():
+        return np.nan, np.nan
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) * np.var(scaled))
+    lo, hi = from_scale(to_scale(value, scale) + half * np.array([-1, 1]), scale).tolist()
+    return lo, hi

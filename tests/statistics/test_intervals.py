@@ -15,6 +15,7 @@ from cogattn.statistics.intervals import (
     mean_interval,
     median_interval,
     peak_interval,
+    scatter_interval,
     statistic_interval,
     widened,
 )
@@ -171,6 +172,14 @@ def test_the_widened_level_reaches_as_far_as_students() -> None:
         z = stats.norm.isf((1 - widened(0.95, n)) / 2)
         assert z * np.sqrt((n - 1) / n) == pytest.approx(stats.t.isf(0.025, n - 1))
     assert widened(0.95, 10**6) == pytest.approx(0.95, abs=1e-5)
+
+
+def test_the_interval_of_a_mean_from_the_scatter_of_its_samples_is_students() -> None:
+    units = rng().standard_normal((6, 2))
+    means = rng().choice(units, (40_000, 6)).mean(axis=1)  # (sample, column)
+    lo, hi = scatter_interval(units.mean(axis=0), means, 6, confidence=0.9)
+    wanted = stats.t.interval(0.9, 5, units.mean(axis=0), stats.sem(units))
+    np.testing.assert_allclose([lo, hi], wanted, atol=0.02)
 
 
 @pytest.mark.parametrize("n", [3, 8, 16])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from cogattn.eeg.efr import steady
+from cogattn.eeg.efr import pitch, steady
 from cogattn.eeg.efr.config import EfrConfig, SignificanceSettings, SteadyStateSettings
 from cogattn.eeg.efr.locking import without_lines
 from cogattn.eeg.efr.pitch import pitch_tables
@@ -107,6 +108,14 @@ def test_pitch_of_the_response_follows_a_gliding_sound_and_noise_does_not(run_ef
     assert "pitch" in results.figures
     _, silent = run_efr(sweeps_only(SimulatedSweeps(envelope_uv=0.0, **made), **tracking))
     assert silent["pitch_score"].set_index("score")["p"]["correlation"] > 0.02
+
+
+def test_the_jackknife_of_a_mean_on_its_scale_is_students_interval():
+    z = np.random.default_rng(0).normal(1, 0.3, 10)
+    without = np.tanh((z.sum() - z) / 9)
+    wanted = np.tanh(stats.t.interval(0.95, 9, z.mean(), stats.sem(z)))
+    assert pitch._interval(np.tanh(z.mean()), without, "correlation") == pytest.approx(tuple(wanted))
+    assert np.isnan(pitch._interval(0.9, np.array([0.9, 1.0, 0.8]), "correlation")).all()
 
 
 @pytest.mark.slow
