@@ -261,7 +261,7 @@ def scatter_interval(
     lo, hi : arrays, shape (...)
         Bounds.
     """
-    half = _reach(confidence, n_units) * np.std(resampled, axis=0)
+    half = _reach(confidence, n_units) * np.asarray(resampled).std(axis=0)
     return estimate - half, estimate + half
 
 
